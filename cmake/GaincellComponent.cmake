@@ -1,0 +1,47 @@
+# gaincell_component(name SOURCES .. PUBLIC_HEADERS .. DEPENDS .. PRIVATE_DEPENDS ..)
+# One folder, one static library `gaincell_<name>`, one namespace. Public headers must compile alone
+# (target all_verify_interface_header_sets checks it).
+add_library(gaincell_warnings INTERFACE)
+target_compile_options(gaincell_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wnull-dereference -Wno-null-dereference -Werror=return-type)
+
+if(GAINCELL_SANITIZE)
+  add_compile_options(-fsanitize=${GAINCELL_SANITIZE} -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=${GAINCELL_SANITIZE})
+endif()
+
+set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
+
+function(gaincell_component name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC_HEADERS;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  set(target gaincell_${name})
+  add_library(${target} STATIC ${ARG_SOURCES})
+  # Includes read "lut/table.h" and "base/error.h": stages stand at the top, the rest in src.
+  string(FIND ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src/ in_src)
+  set(base_dir ${PROJECT_SOURCE_DIR})
+  if(in_src EQUAL 0)
+    set(base_dir ${PROJECT_SOURCE_DIR}/src)
+  endif()
+  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${base_dir} FILES ${ARG_PUBLIC_HEADERS})
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${target} PUBLIC ${ARG_DEPENDS}
+    PRIVATE $<BUILD_INTERFACE:gaincell_warnings> ${ARG_PRIVATE_DEPENDS})
+endfunction()
+
+# gaincell_test(name SOURCES .. DEPENDS .. LABELS ..): one GoogleTest program; its cases are found at
+# test time, so every one has its own line in ctest.
+function(gaincell_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} gaincell_warnings GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    GAINCELL_SOURCE_DIR="${PROJECT_SOURCE_DIR}" GAINCELL_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()

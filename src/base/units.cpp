@@ -1,0 +1,87 @@
+#include "base/units.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+namespace gaincell {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, int>, 10> kSuffixes{{
+    {"meg", 6},
+    {"t", 12},
+    {"g", 9},
+    {"k", 3},
+    {"m", -3},
+    {"u", -6},
+    {"n", -9},
+    {"p", -12},
+    {"f", -15},
+    {"a", -18},
+}};
+
+// value x 10^exponent, rounded once: "5f" must be the double nearest to 5e-15.
+double scaled(double value, int exponent) {
+  const std::string digits = fmt::format("{}", value);
+  if (digits.find('e') != std::string::npos) return value * std::pow(10.0, exponent);
+  const std::string text = fmt::format("{}e{}", digits, exponent);
+  double result = 0;
+  std::from_chars(text.data(), text.data() + text.size(), result);
+  return result;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+std::optional<double> parse_quantity(std::string_view text, std::string_view unit) {
+  text = trim(text);
+  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || !std::isfinite(value)) return std::nullopt;
+  std::string_view tail = text.substr(static_cast<std::size_t>(end - text.data()));
+  const bool adjacent = !tail.empty() && !std::isspace(static_cast<unsigned char>(tail.front()));
+  const std::string rest = lower(trim(tail));
+  const std::string wanted = lower(unit);
+  if (rest.empty()) return value;
+  if (rest.starts_with("mil")) return std::nullopt;
+  for (const auto& [suffix, exponent] : kSuffixes) {
+    if (!rest.starts_with(suffix)) continue;
+    const std::string_view after = std::string_view(rest).substr(suffix.size());
+    const bool bare = after.empty() && adjacent;
+    if (bare || (!after.empty() && after == wanted)) return scaled(value, exponent);
+  }
+  if (rest == wanted) return value;
+  return std::nullopt;
+}
+
+std::string format_si(double value, std::string_view unit, int digits) {
+  if (value == 0 || !std::isfinite(value)) return fmt::format("{} {}", value, unit);
+  static constexpr std::array<std::string_view, 11> kPrefixes{"a", "f", "p", "n", "u", "m", "",
+                                                              "k", "M", "G", "T"};
+  int group = static_cast<int>(std::floor(std::log10(std::abs(value)) / 3));
+  group = std::clamp(group, -6, 4);
+  return fmt::format("{:.{}g} {}{}", value / std::pow(1000.0, group), digits,
+                     kPrefixes[static_cast<std::size_t>(group + 6)], unit);
+}
+
+std::string format_exact(double value) { return fmt::format("{}", value); }
+
+}  // namespace gaincell
