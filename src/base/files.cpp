@@ -28,7 +28,8 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 PendingFile::PendingFile(std::filesystem::path target) : target_(std::move(target)) {
-  const auto folder = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
+  const auto folder =
+      target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
     throw Error({.place = target_.string(),

@@ -10,8 +10,8 @@ namespace gaincell {
 std::string read_file(const std::filesystem::path& path);
 
 // A file that is either the whole new content or what was there before: written under a temporary
-// name in the same folder, flushed to disk, renamed by commit(). Without commit() the temporary file
-// is removed.
+// name in the same folder, flushed to disk, renamed by commit(). Without commit() the temporary
+// file is removed.
 class PendingFile {
  public:
   // Throws Error if the folder does not exist or cannot be written.

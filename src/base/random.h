@@ -6,8 +6,8 @@
 
 namespace gaincell {
 
-// Seeded random numbers with the same sequence on every machine and compiler (the standard fixes the
-// engine but not its distributions). Copy to branch; pass by reference to continue a stream.
+// Seeded random numbers with the same sequence on every machine and compiler (the standard fixes
+// the engine but not its distributions). Copy to branch; pass by reference to continue a stream.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}

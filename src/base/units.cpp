@@ -43,8 +43,10 @@ std::string lower(std::string_view text) {
 }
 
 std::string_view trim(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())))
+    text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -74,8 +76,8 @@ std::optional<double> parse_quantity(std::string_view text, std::string_view uni
 
 std::string format_si(double value, std::string_view unit, int digits) {
   if (value == 0 || !std::isfinite(value)) return fmt::format("{} {}", value, unit);
-  static constexpr std::array<std::string_view, 11> kPrefixes{"a", "f", "p", "n", "u", "m", "",
-                                                              "k", "M", "G", "T"};
+  static constexpr std::array<std::string_view, 11> kPrefixes{"a", "f", "p", "n", "u", "m",
+                                                              "",  "k", "M", "G", "T"};
   int group = static_cast<int>(std::floor(std::log10(std::abs(value)) / 3));
   group = std::clamp(group, -6, 4);
   return fmt::format("{:.{}g} {}{}", value / std::pow(1000.0, group), digits,

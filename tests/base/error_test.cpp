@@ -10,9 +10,10 @@ TEST(Error, NamesPlaceKeyValueRuleAndRemedyInThatOrder) {
                      .value = "1",
                      .rule = "a table axis needs at least 2",
                      .remedy = "raise it or drop the axis"});
-  EXPECT_STREQ(error.what(),
-               "read.yaml:14: conditions.v_read.points = 1: a table axis needs at least 2; raise it "
-               "or drop the axis");
+  EXPECT_STREQ(
+      error.what(),
+      "read.yaml:14: conditions.v_read.points = 1: a table axis needs at least 2; raise it "
+      "or drop the axis");
 }
 
 TEST(Error, LeavesEmptyPartsOut) {

@@ -14,7 +14,8 @@ class Files : public testing::Test {
  protected:
   Files() { fs::create_directories(folder_); }
   ~Files() override { fs::remove_all(folder_); }
-  fs::path folder_ = fs::temp_directory_path() / ("gaincell_files_test_" + std::to_string(::getpid()));
+  fs::path folder_ =
+      fs::temp_directory_path() / ("gaincell_files_test_" + std::to_string(::getpid()));
 };
 
 TEST_F(Files, PendingFileLeavesTheOldContentUntilCommit) {
