@@ -1,0 +1,253 @@
+#include "model/config.h"
+
+#include <fmt/format.h>
+
+#include <initializer_list>
+#include <limits>
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace gaincell::model {
+namespace {
+
+using nlohmann::json;
+
+// One JSON object with the path to it, for messages such as
+//   DIR/config.json: gaincell.attention.window = -3: must be at least 1
+class Block {
+ public:
+  Block(const json& object, std::string place, std::string path)
+      : object_(object), place_(std::move(place)), path_(std::move(path)) {}
+
+  bool has(const char* key) const { return object_.contains(key) && !object_[key].is_null(); }
+
+  Error refuse(const char* key, const std::string& rule, const std::string& remedy = {}) const {
+    return Error({.place = place_,
+                  .key = path_ + key,
+                  .value = object_.contains(key) ? object_[key].dump() : std::string(),
+                  .rule = rule,
+                  .remedy = remedy});
+  }
+
+  int integer(const char* key, int low) const {
+    if (!has(key)) throw refuse(key, "is missing", "add it");
+    const json& value = object_[key];
+    if (!value.is_number_integer() || value.get<double>() < low ||
+        value.get<double>() > std::numeric_limits<int>::max()) {
+      throw refuse(key, fmt::format("must be an integer of at least {}", low));
+    }
+    return value.get<int>();
+  }
+  int integer(const char* key, int low, int absent) const {
+    return has(key) ? integer(key, low) : absent;
+  }
+
+  double positive(const char* key, double absent) const {
+    const double value = number(key, absent);
+    if (!(value > 0)) throw refuse(key, "must be greater than 0");
+    return value;
+  }
+  double number(const char* key, double absent) const {
+    if (!has(key)) return absent;
+    if (!object_[key].is_number()) throw refuse(key, "must be a number");
+    return object_[key].get<double>();
+  }
+  bool boolean(const char* key, bool absent) const {
+    if (!has(key)) return absent;
+    if (!object_[key].is_boolean()) throw refuse(key, "must be true or false");
+    return object_[key].get<bool>();
+  }
+  std::string text(const char* key, const char* absent) const {
+    if (!has(key)) return absent;
+    if (!object_[key].is_string()) throw refuse(key, "must be a string");
+    return object_[key].get<std::string>();
+  }
+  Block block(const char* key) const {
+    static const json kEmpty = json::object();
+    if (!has(key)) return {kEmpty, place_, path_ + key + "."};
+    if (!object_[key].is_object()) throw refuse(key, "must be an object");
+    return {object_[key], place_, path_ + key + "."};
+  }
+  void allow_only(std::initializer_list<const char*> known) const {
+    for (const auto& [key, value] : object_.items()) {
+      bool found = false;
+      for (const char* name : known) found = found || key == name;
+      if (!found) {
+        throw refuse(key.c_str(), "unknown key",
+                     fmt::format("known keys here: {}", fmt::join(known, ", ")));
+      }
+    }
+  }
+  const json& at(const char* key) const { return object_[key]; }
+  const std::string& place() const { return place_; }
+  std::string key_path(const char* key) const { return path_ + key; }
+
+ private:
+  const json& object_;
+  std::string place_, path_;
+};
+
+AttentionConfig read_attention(const Block& block, int n_positions) {
+  block.allow_only({"kind", "window", "tile", "q_levels", "kv_levels", "output_levels", "v_max",
+                    "v_zero", "slope_a_per_v", "s_sat_first_a", "s_sat_second_a",
+                    "decay_per_token"});
+  AttentionConfig a;
+  a.kind =
+      parse_attention_kind(block.text("kind", "softmax"), block.place(), block.key_path("kind"));
+  a.window = block.integer("window", 1, n_positions);
+  a.tile = block.integer("tile", 1, a.tile);
+  a.q_levels = block.integer("q_levels", 2, a.q_levels);
+  a.kv_levels = block.integer("kv_levels", 2, a.kv_levels);
+  a.output_levels = block.integer("output_levels", 2, a.output_levels);
+  a.v_max = block.positive("v_max", a.v_max);
+  a.v_zero = block.number("v_zero", a.v_zero);
+  if (a.v_zero < 0 || a.v_zero > a.v_max) throw block.refuse("v_zero", "must lie in 0 .. v_max");
+  a.slope_a_per_v = block.positive("slope_a_per_v", a.slope_a_per_v);
+  a.s_sat_first_a = block.positive("s_sat_first_a", a.s_sat_first_a);
+  a.s_sat_second_a = block.positive("s_sat_second_a", a.s_sat_second_a);
+  a.decay_per_token = block.number("decay_per_token", a.decay_per_token);
+  if (a.decay_per_token < 0) throw block.refuse("decay_per_token", "must be at least 0");
+  return a;
+}
+
+}  // namespace
+
+std::string to_string(Positions positions) {
+  return positions == Positions::kLearned ? "learned" : "rotary";
+}
+
+std::string to_string(AttentionKind kind) {
+  switch (kind) {
+    case AttentionKind::kSoftmax:
+      return "softmax";
+    case AttentionKind::kLinear:
+      return "linear";
+    case AttentionKind::kAnalog:
+      return "analog";
+  }
+  return {};
+}
+
+AttentionKind parse_attention_kind(const std::string& text, const std::string& place,
+                                   const std::string& key) {
+  for (const AttentionKind kind :
+       {AttentionKind::kSoftmax, AttentionKind::kLinear, AttentionKind::kAnalog}) {
+    if (text == to_string(kind)) return kind;
+  }
+  throw Error(
+      {.place = place, .key = key, .value = text, .rule = "must be softmax, linear or analog"});
+}
+
+Config read_config(const std::filesystem::path& path) {
+  const std::string text = read_file(path);
+  json object;
+  try {
+    object = json::parse(text);
+  } catch (const json::parse_error& error) {
+    throw Error({.place = path.string(),
+                 .rule = std::string("is not JSON: ") + error.what(),
+                 .remedy = "mend it or export the model again"});
+  }
+  if (!object.is_object()) {
+    throw Error({.place = path.string(), .rule = "must hold one JSON object"});
+  }
+  const Block top(object, path.string(), "");
+
+  Config c;
+  if (const std::string type = top.text("model_type", "gpt2"); type != "gpt2") {
+    throw top.refuse("model_type", "only the GPT-2 architecture is read",
+                     "use a model of type gpt2");
+  }
+  c.n_layer = top.integer("n_layer", 1);
+  c.n_head = top.integer("n_head", 1);
+  c.n_embd = top.integer("n_embd", 1);
+  if (c.n_embd % c.n_head != 0) {
+    throw top.refuse("n_embd", fmt::format("must be a multiple of n_head = {}", c.n_head));
+  }
+  c.n_inner = top.integer("n_inner", 1, 4 * c.n_embd);
+  c.n_positions = top.has("n_positions") ? top.integer("n_positions", 1) : top.integer("n_ctx", 1);
+  c.vocab_size = top.integer("vocab_size", 1);
+  const std::string activation = top.text("activation_function", "gelu_new");
+  if (activation == "gelu_new" || activation == "gelu_pytorch_tanh") {
+    c.activation = Activation::kGeluTanh;
+  } else if (activation == "gelu") {
+    c.activation = Activation::kGeluErf;
+  } else {
+    throw top.refuse("activation_function", "must be gelu_new, gelu_pytorch_tanh or gelu");
+  }
+  c.layer_norm_epsilon = top.positive("layer_norm_epsilon", 1e-5);
+  c.tie_word_embeddings = top.boolean("tie_word_embeddings", true);
+  if (!top.boolean("scale_attn_weights", true)) {
+    throw top.refuse("scale_attn_weights", "unscaled attention is not built");
+  }
+  if (top.boolean("scale_attn_by_inverse_layer_idx", false)) {
+    throw top.refuse("scale_attn_by_inverse_layer_idx", "scaling by layer is not built");
+  }
+
+  const Block ours = top.block("gaincell");
+  ours.allow_only({"format", "positions", "rotary_dims", "rotary_base", "attention", "record"});
+  if (top.has("gaincell") && ours.integer("format", 0) != 1) {
+    throw ours.refuse("format", "this program reads format 1",
+                      "use the program version that wrote it");
+  }
+  const std::string positions = ours.text("positions", "learned");
+  if (positions == "learned") {
+    c.positions = Positions::kLearned;
+  } else if (positions == "rotary") {
+    c.positions = Positions::kRotary;
+    c.rotary_dims = ours.integer("rotary_dims", 2);
+    if (c.rotary_dims % 2 != 0 || c.rotary_dims > c.head_dim()) {
+      throw ours.refuse(
+          "rotary_dims",
+          fmt::format("must be even and at most the head dimension, {}", c.head_dim()));
+    }
+    c.rotary_base = ours.number("rotary_base", c.rotary_base);
+    if (!(c.rotary_base > 1)) throw ours.refuse("rotary_base", "must be greater than 1");
+  } else {
+    throw ours.refuse("positions", "must be learned or rotary");
+  }
+  c.attention = read_attention(ours.block("attention"), c.n_positions);
+  if (ours.has("record")) c.record = ours.at("record");
+  return c;
+}
+
+void write_config(const std::filesystem::path& path, const Config& c) {
+  const AttentionConfig& a = c.attention;
+  nlohmann::ordered_json object = {
+      {"architectures", {"GPT2LMHeadModel"}},
+      {"model_type", "gpt2"},
+      {"n_layer", c.n_layer},
+      {"n_head", c.n_head},
+      {"n_embd", c.n_embd},
+      {"n_inner", c.n_inner},
+      {"n_positions", c.n_positions},
+      {"n_ctx", c.n_positions},
+      {"vocab_size", c.vocab_size},
+      {"activation_function", c.activation == Activation::kGeluTanh ? "gelu_new" : "gelu"},
+      {"layer_norm_epsilon", c.layer_norm_epsilon},
+      {"tie_word_embeddings", c.tie_word_embeddings},
+  };
+  nlohmann::ordered_json ours = {{"format", 1}, {"positions", to_string(c.positions)}};
+  if (c.positions == Positions::kRotary) {
+    ours["rotary_dims"] = c.rotary_dims;
+    ours["rotary_base"] = c.rotary_base;
+  }
+  ours["attention"] = {{"kind", to_string(a.kind)},
+                       {"window", a.window > 0 ? a.window : c.n_positions},
+                       {"tile", a.tile},
+                       {"q_levels", a.q_levels},
+                       {"kv_levels", a.kv_levels},
+                       {"output_levels", a.output_levels},
+                       {"v_max", a.v_max},
+                       {"v_zero", a.v_zero},
+                       {"slope_a_per_v", a.slope_a_per_v},
+                       {"s_sat_first_a", a.s_sat_first_a},
+                       {"s_sat_second_a", a.s_sat_second_a},
+                       {"decay_per_token", a.decay_per_token}};
+  if (!c.record.is_null()) ours["record"] = c.record;
+  object["gaincell"] = std::move(ours);
+  write_file(path, object.dump(1) + "\n");
+}
+
+}  // namespace gaincell::model

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace gaincell::model {
+
+// How a token's place enters: a learned vector per position (GPT-2), or a rotation of queries and
+// keys by an angle that depends on the distance alone, so that a text can slide without end.
+enum class Positions { kLearned, kRotary };
+enum class Activation { kGeluTanh, kGeluErf };
+// kAnalog: scalers belong to a characterized device; needs that device's tables to run.
+enum class AttentionKind { kSoftmax, kLinear, kAnalog };
+
+std::string to_string(Positions positions);
+std::string to_string(AttentionKind kind);
+// Throws Error with `place` and `key` where the text names no kind.
+AttentionKind parse_attention_kind(const std::string& text, const std::string& place,
+                                   const std::string& key);
+
+// Attention that the model was trained for, and the linear hardware model's constants
+// (Leroux et al. 2025, arXiv 2409.19315). Ignored but kept where the kind is softmax, save the
+// window.
+struct AttentionConfig {
+  AttentionKind kind = AttentionKind::kSoftmax;
+  int window = 0;  // tokens attended to, the current one included; 0 in the file = n_positions
+  int tile = 64;   // ring slots whose output goes through one counter
+  int q_levels = 16;
+  int kv_levels = 8;
+  int output_levels = 32;
+  double v_max = 0.9;    // V, top of the stored range
+  double v_zero = 0.45;  // V, stored voltage that stands for 0
+  double slope_a_per_v = 19.3e-6;
+  double s_sat_first_a = 80e-6;
+  double s_sat_second_a = 40e-6;
+  double decay_per_token = 1.6e-4;
+};
+
+// config.json: the keys of published GPT-2 checkpoints, and the optional block "gaincell".
+struct Config {
+  int n_layer = 0;
+  int n_head = 0;
+  int n_embd = 0;
+  int n_inner = 0;  // 4 n_embd where the file has none
+  int n_positions = 0;
+  int vocab_size = 0;
+  Activation activation = Activation::kGeluTanh;
+  double layer_norm_epsilon = 1e-5;
+  bool tie_word_embeddings = true;
+  Positions positions = Positions::kLearned;
+  int rotary_dims =
+      0;  // first dims of each head that are rotated, in pairs (i, i + rotary_dims / 2)
+  double rotary_base = 10000;  // angle of pair i = position * rotary_base^(-2 i / rotary_dims)
+  AttentionConfig attention;
+  nlohmann::json record;  // how the model came about: recipe, seed, adaptation; free form, or null
+
+  int head_dim() const { return n_embd / n_head; }
+};
+
+// Reads and checks. Every Error names the file and the key; keys of the gaincell block that are not
+// known are refused, other unknown keys (a published config has many) are ignored, but settings
+// that would change the result and are not built are refused.
+Config read_config(const std::filesystem::path& path);
+
+// Always writes the gaincell block. By temporary file and rename.
+void write_config(const std::filesystem::path& path, const Config& config);
+
+}  // namespace gaincell::model

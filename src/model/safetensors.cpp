@@ -1,0 +1,315 @@
+#include "model/safetensors.h"
+
+#include <fmt/format.h>
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace gaincell::model {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors are little-endian");
+
+// The format's own bound; keeps a garbage length from asking for gigabytes.
+constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
+constexpr const char* kFetchAgain = "the file is damaged: copy or export it again";
+
+// Bytes per element of the format's dtypes, 0 if unknown.
+std::uint64_t bytes_per_element(const std::string& dtype) {
+  static const std::map<std::string, std::uint64_t> kBytes = {
+      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1},
+      {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},
+      {"U32", 4},  {"F32", 4}, {"I64", 8}, {"U64", 8},     {"F64", 8}};
+  const auto found = kBytes.find(dtype);
+  return found == kBytes.end() ? 0 : found->second;
+}
+
+float load(Dtype dtype, const char* bytes) {
+  switch (dtype) {
+    case Dtype::kF32: {
+      float value;
+      std::memcpy(&value, bytes, sizeof value);
+      return value;
+    }
+    case Dtype::kF16: {
+      std::uint16_t bits;
+      std::memcpy(&bits, bytes, sizeof bits);
+      return static_cast<float>(Eigen::numext::bit_cast<Eigen::half>(bits));
+    }
+    case Dtype::kBf16: {
+      std::uint16_t bits;
+      std::memcpy(&bits, bytes, sizeof bits);
+      return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+    }
+  }
+  return 0;
+}
+
+void store(Dtype dtype, float value, std::string& bytes) {
+  switch (dtype) {
+    case Dtype::kF32:
+      bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+      return;
+    case Dtype::kF16: {
+      const auto bits = Eigen::numext::bit_cast<std::uint16_t>(Eigen::half(value));
+      bytes.append(reinterpret_cast<const char*>(&bits), sizeof bits);
+      return;
+    }
+    case Dtype::kBf16: {
+      const auto bits = Eigen::numext::bit_cast<std::uint16_t>(Eigen::bfloat16(value));
+      bytes.append(reinterpret_cast<const char*>(&bits), sizeof bits);
+      return;
+    }
+  }
+}
+
+Dtype readable_dtype(const std::string& spelled, const std::string& place,
+                     const std::string& name) {
+  if (spelled == "F32") return Dtype::kF32;
+  if (spelled == "F16") return Dtype::kF16;
+  if (spelled == "BF16") return Dtype::kBf16;
+  throw Error({.place = place,
+               .key = name,
+               .value = spelled,
+               .rule = "weights are read from F32, F16 or BF16",
+               .remedy = "convert the checkpoint"});
+}
+
+}  // namespace
+
+std::string to_string(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kF32:
+      return "F32";
+    case Dtype::kF16:
+      return "F16";
+    case Dtype::kBf16:
+      return "BF16";
+  }
+  return {};
+}
+
+std::int64_t element_count(const std::vector<std::int64_t>& shape) {
+  std::int64_t count = 1;
+  for (const std::int64_t extent : shape) count *= extent;
+  return count;
+}
+
+std::string format_shape(const std::vector<std::int64_t>& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::move(path)) {
+  const std::string place = path_.string();
+  std::ifstream in(path_, std::ios::binary);
+  std::error_code error;
+  const std::uint64_t file_bytes = in ? std::filesystem::file_size(path_, error) : 0;
+  if (!in || error) {
+    throw Error({.place = place,
+                 .rule = "cannot be read",
+                 .remedy = "a model folder holds config.json, model.safetensors and vocab.json"});
+  }
+  std::uint64_t header_bytes = 0;
+  if (file_bytes < 8 || !in.read(reinterpret_cast<char*>(&header_bytes), 8)) {
+    throw Error({.place = place,
+                 .key = "file size",
+                 .value = fmt::format("{} bytes", file_bytes),
+                 .rule = "a safetensors file starts with 8 bytes of header length",
+                 .remedy = kFetchAgain});
+  }
+  if (header_bytes > kMaxHeaderBytes) {
+    throw Error({.place = place,
+                 .key = "header length",
+                 .value = std::to_string(header_bytes),
+                 .rule = fmt::format("at most {} bytes", kMaxHeaderBytes),
+                 .remedy = "this is not a safetensors file, or it is damaged: export it again"});
+  }
+  if (header_bytes > file_bytes - 8) {
+    throw Error(
+        {.place = place,
+         .key = "header length",
+         .value = std::to_string(header_bytes),
+         .rule = fmt::format("the file is cut off inside the header, after {} bytes", file_bytes),
+         .remedy = kFetchAgain});
+  }
+  std::string text(header_bytes, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(header_bytes));
+  data_begin_ = 8 + header_bytes;
+  const std::uint64_t data_bytes = file_bytes - data_begin_;
+
+  const auto header = nlohmann::json::parse(text, nullptr, false);
+  if (!in || header.is_discarded() || !header.is_object()) {
+    throw Error({.place = place,
+                 .key = "header",
+                 .value = text.substr(0, 20),
+                 .rule = "must be a JSON object",
+                 .remedy = "this is not a safetensors file, or it is damaged: export it again"});
+  }
+
+  for (const auto& [name, item] : header.items()) {
+    if (name == "__metadata__") {
+      if (item.is_object()) {
+        for (const auto& [key, value] : item.items()) {
+          if (value.is_string()) metadata_[key] = value.get<std::string>();
+        }
+      }
+      continue;
+    }
+    const auto refuse = [&](const std::string& value, const std::string& rule) -> Error {
+      return Error(
+          {.place = place, .key = name, .value = value, .rule = rule, .remedy = kFetchAgain});
+    };
+    const auto is_count = [](const nlohmann::json& j) { return j.is_number_unsigned(); };
+    if (!item.is_object() || !item.contains("dtype") || !item["dtype"].is_string() ||
+        !item.contains("shape") || !item["shape"].is_array() ||
+        !std::all_of(item["shape"].begin(), item["shape"].end(), is_count) ||
+        !item.contains("data_offsets") || !item["data_offsets"].is_array() ||
+        item["data_offsets"].size() != 2 ||
+        !std::all_of(item["data_offsets"].begin(), item["data_offsets"].end(), is_count)) {
+      throw refuse(item.dump().substr(0, 80), "a tensor needs dtype, shape and two data_offsets");
+    }
+    Entry entry;
+    entry.dtype = item["dtype"].get<std::string>();
+    entry.begin = item["data_offsets"][0].get<std::uint64_t>();
+    entry.end = item["data_offsets"][1].get<std::uint64_t>();
+    const std::uint64_t element_bytes = bytes_per_element(entry.dtype);
+    if (element_bytes == 0) throw refuse(entry.dtype, "unknown dtype");
+    if (entry.begin > entry.end) {
+      throw refuse(fmt::format("[{}, {}]", entry.begin, entry.end), "data_offsets must not fall");
+    }
+    if (entry.end > data_bytes) {
+      throw refuse(
+          fmt::format("[{}, {}]", entry.begin, entry.end),
+          fmt::format("data_offsets end outside the file, which holds {} bytes of data: it is "
+                      "cut off or damaged",
+                      data_bytes));
+    }
+    std::uint64_t bytes = element_bytes;
+    for (const auto& extent_json : item["shape"]) {
+      const auto extent = extent_json.get<std::uint64_t>();
+      entry.shape.push_back(static_cast<std::int64_t>(extent));
+      // Bounded by the file's size at each step, so the product cannot overflow.
+      if (extent != 0 && bytes > data_bytes / extent)
+        bytes = data_bytes + 1;
+      else
+        bytes *= extent;
+      if (bytes > data_bytes) break;
+    }
+    if (bytes != entry.end - entry.begin) {
+      throw refuse(fmt::format("{} {}", entry.dtype, item["shape"].dump()),
+                   fmt::format("shape and dtype do not match the {} bytes of its data_offsets",
+                               entry.end - entry.begin));
+    }
+    entries_.emplace(name, std::move(entry));
+  }
+
+  std::vector<std::pair<std::string, const Entry*>> order;
+  for (const auto& [name, entry] : entries_) order.emplace_back(name, &entry);
+  std::stable_sort(order.begin(), order.end(), [](const auto& x, const auto& y) {
+    return std::pair(x.second->begin, x.second->end) < std::pair(y.second->begin, y.second->end);
+  });
+  std::uint64_t reached = 0;
+  std::string previous = "the header";
+  for (const auto& [name, entry] : order) {
+    if (entry->begin != reached) {
+      throw Error(
+          {.place = place,
+           .key = name,
+           .value = fmt::format("[{}, {}]", entry->begin, entry->end),
+           .rule = fmt::format("data_offsets {} {}",
+                               entry->begin < reached ? "overlap those of" : "leave a hole after",
+                               previous),
+           .remedy = kFetchAgain});
+    }
+    reached = entry->end;
+    previous = name;
+  }
+  if (reached != data_bytes) {
+    throw Error({.place = place,
+                 .key = "file size",
+                 .value = fmt::format("{} bytes of data", data_bytes),
+                 .rule = fmt::format("the header accounts for {}", reached),
+                 .remedy = kFetchAgain});
+  }
+}
+
+Tensor SafetensorsReader::read(const std::string& name) const {
+  const std::string place = path_.string();
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) {
+    throw Error({.place = place,
+                 .key = name,
+                 .rule = "the tensor is missing",
+                 .remedy = "use a checkpoint that matches config.json"});
+  }
+  const Entry& entry = found->second;
+  Tensor tensor;
+  tensor.shape = entry.shape;
+  tensor.dtype = readable_dtype(entry.dtype, place, name);
+  std::string bytes(entry.end - entry.begin, '\0');
+  std::ifstream in(path_, std::ios::binary);
+  in.seekg(static_cast<std::streamoff>(data_begin_ + entry.begin));
+  if (!in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
+    throw Error({.place = place, .key = name, .rule = "could not be read", .remedy = kFetchAgain});
+  }
+  const std::size_t step = tensor.dtype == Dtype::kF32 ? 4 : 2;
+  tensor.values.resize(bytes.size() / step);
+  for (std::size_t i = 0; i < tensor.values.size(); ++i) {
+    const float value = load(tensor.dtype, bytes.data() + i * step);
+    if (!std::isfinite(value)) {
+      throw Error(
+          {.place = place,
+           .key = fmt::format("{}[{}]", name, i),
+           .value = fmt::format("{}", value),
+           .rule = "weights must be finite",
+           .remedy = "the training diverged or the file is damaged; use another checkpoint"});
+    }
+    tensor.values[i] = value;
+  }
+  return tensor;
+}
+
+void write_safetensors(const std::filesystem::path& path,
+                       const std::map<std::string, Tensor>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::string data;
+  for (const auto& [name, tensor] : tensors) {
+    assert(element_count(tensor.shape) == static_cast<std::int64_t>(tensor.values.size()));
+    const std::size_t begin = data.size();
+    for (std::size_t i = 0; i < tensor.values.size(); ++i) {
+      const std::size_t at = data.size();
+      store(tensor.dtype, tensor.values[i], data);
+      if (!std::isfinite(load(tensor.dtype, data.data() + at))) {
+        throw Error({.place = path.string(),
+                     .key = fmt::format("{}[{}]", name, i),
+                     .value = fmt::format("{}", tensor.values[i]),
+                     .rule = "does not fit " + to_string(tensor.dtype),
+                     .remedy = "write this tensor as F32 or BF16"});
+      }
+    }
+    header[name] = {{"dtype", to_string(tensor.dtype)},
+                    {"shape", tensor.shape},
+                    {"data_offsets", {begin, data.size()}}};
+  }
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');  // data start aligned, as the format asks
+  const std::uint64_t header_bytes = text.size();
+  std::string file(reinterpret_cast<const char*>(&header_bytes), 8);
+  file += text;
+  file += data;
+  write_file(path, file);
+}
+
+}  // namespace gaincell::model
