@@ -1,0 +1,175 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "energy/activity.h"
+
+namespace gaincell::lut {
+class GainCellDevice;
+}
+
+namespace gaincell::attention {
+
+// One layer of multi-head attention over a sliding window. Token t sees tokens t-window+1 .. t; its
+// key and value stand in ring slot t mod window, and `tile` consecutive slots share one sub-tile.
+struct Shape {
+  int heads = 1;
+  int dim = 64;     // of one head
+  int window = 64;  // tokens, 1 .. 65,536
+};
+
+// Hardware scalers, one (a, b) per head: q' = a_q q + b_q and so on, out = a_o sum_of_tiles + b_o.
+struct Scalers {
+  std::vector<float> a_q, b_q, a_k, b_k, a_v, b_v, a_o, b_o;
+  // a = 1; b = 0, for keys and values 0.45 (the zero of the cells, in volt).
+  static Scalers identity(int heads);
+};
+
+// Mean and standard deviation of what a scaler puts out (before the clamp and the quantiser; for
+// the output: what the layer returns), over tokens and dimensions of one head.
+struct Moments {
+  double count = 0, sum = 0, sum_of_squares = 0;
+  double mean() const;
+  double standard_deviation() const;
+};
+struct Statistics {
+  std::vector<Moments> q, k, v, output;  // one per head
+};
+
+class Attention {
+ public:
+  virtual ~Attention() = default;
+
+  const Shape& shape() const { return shape_; }
+
+  // Empties the ring, the activity and the statistics.
+  void reset();
+
+  // Runs `tokens` consecutive tokens that follow those of earlier calls. q, k, v and out are
+  // [tokens][heads * dim], row-major, with positions already applied. How a text is cut into calls
+  // changes nothing but rounding in the last places of softmax and linear attention. Throws Error
+  // where q, k or v holds NaN or infinity, with token, head and dimension; the ring is then as it
+  // was.
+  void run(int tokens, const float* q, const float* k, const float* v, float* out);
+
+  // Counts since reset. Softmax and linear attention count tokens only: they have no circuits.
+  virtual const energy::Activity& activity() const = 0;
+
+  // Scalers may be replaced between runs; what the ring already holds stays as it was written.
+  // Softmax attention has none and ignores them.
+  const Scalers& scalers() const { return scalers_; }
+  void set_scalers(Scalers scalers);
+
+  // Statistics are gathered only while switched on (they cost a pass over q, k, v and out).
+  void collect_statistics(bool on) { collect_ = on; }
+  const Statistics& statistics() const { return statistics_; }
+  void reset_statistics();
+
+  // Prefix of this layer's error messages, e.g. "layer 3".
+  void set_place(std::string place) { place_ = std::move(place); }
+
+ protected:
+  Attention(Shape shape, Scalers scalers);
+  virtual void run_checked(int tokens, const float* q, const float* k, const float* v,
+                           float* out) = 0;
+  virtual void reset_ring() = 0;  // and the activity
+  const std::string& place() const { return place_; }
+
+ private:
+  Shape shape_;
+  Scalers scalers_;
+  std::string place_ = "attention";
+  bool collect_ = false;
+  std::int64_t token_ = 0;  // tokens seen, for messages
+  Statistics statistics_;
+};
+
+// Exact softmax(q.k / sqrt(dim)) v over the window.
+std::unique_ptr<Attention> make_softmax(Shape shape);
+
+// The published hardware equations without circuits (physics.md section 3): the cell's current is a
+// polynomial of z = stored voltage - v_zero, converters are clamps, stored voltages decay
+// exponentially. Leroux et al., Nature Computational Science 5, 813 (2025).
+struct PublishedHardware {
+  int q_levels = 16, kv_levels = 8, output_levels = 32;
+  double v_max = 0.9, v_zero = 0.45;                     // V
+  std::array<double, 4> current_a{0, 19.3e-6, 0, 0};     // A / V^i, i = 0 .. 3
+  double s_sat_first_a = 80e-6, s_sat_second_a = 40e-6;  // A x (pulse / longest pulse)
+  double decay_per_token = 1.6e-4;
+  int tile = 64;
+  bool quantise = true;
+
+  // The article's cubic fit to its SPICE data.
+  static PublishedHardware cubic();
+};
+
+// The linear model in the words of a checkpoint's `gaincell` block.
+struct LinearHardware {
+  int q_levels = 16, kv_levels = 8, output_levels = 32, tile = 64;
+  double v_max = 0.9, v_zero = 0.45;
+  double slope_a_per_v = 19.3e-6;
+  double s_sat_first_a = 80e-6, s_sat_second_a = 40e-6;
+  double decay_per_token = 1.6e-4;
+};
+
+std::unique_ptr<Attention> make_published(Shape shape, PublishedHardware hardware, Scalers scalers);
+std::unique_ptr<Attention> make_linear(Shape shape, LinearHardware hardware, Scalers scalers);
+
+// What the circuits do beyond the ideal equations. Each can be switched off by name, to see what it
+// costs; `ideal` says what then stands in its place.
+enum class Effect {
+  kWrite,             // written voltage and pedestal            | the target voltage
+  kRetention,         // loss of stored voltage with age         | none
+  kPulseEdges,        // charge of the word line's two edges     | charge = current x width
+  kBitline,           // currents follow the moving bitline      | held at its start voltage
+  kConverterOffset,   // dead zone and offset                    | line through the origin
+  kConverterCurve,    // the transfer's curvature                | straight line to full scale
+  kInputQuantiser,    // q as one of 16 widths                   | any width
+  kStorageQuantiser,  // k and v as one of 8 voltages            | any voltage
+  kCounter,           // output pulse counted in 32 levels       | not rounded
+};
+inline constexpr int kEffects = 9;
+
+// "write", "retention", "pulse_edges", "bitline", "converter_offset", "converter_curve",
+// "input_quantiser", "storage_quantiser", "counter".
+std::string_view name(Effect effect);
+std::optional<Effect> effect_named(std::string_view name);
+
+class EffectSet {
+ public:
+  static EffectSet all() { return EffectSet((1u << kEffects) - 1); }
+  static EffectSet none() { return EffectSet(0); }
+  bool has(Effect effect) const { return (bits_ >> static_cast<int>(effect)) & 1u; }
+  EffectSet with(Effect effect) const { return EffectSet(bits_ | bit(effect)); }
+  EffectSet without(Effect effect) const { return EffectSet(bits_ & ~bit(effect)); }
+  bool operator==(const EffectSet&) const = default;
+
+ private:
+  explicit EffectSet(unsigned bits) : bits_(bits) {}
+  static unsigned bit(Effect effect) { return 1u << static_cast<int>(effect); }
+  unsigned bits_;
+};
+
+// The two levels of the analog engine below SPICE: `column` integrates every column's bitline from
+// the device's tables in double precision (the reference that a person can read), `fast` is the
+// vectorised path held to it by tests.
+enum class Level { kColumn, kFast };
+
+struct AnalogOptions {
+  Level level = Level::kFast;
+  // Time from one token to the next, which ages the ring: layers x latency of both stages.
+  double token_period_s = 0.0;
+  EffectSet effects = EffectSet::all();
+};
+
+// The circuits, from a device's tables. The device must outlive the attention.
+std::unique_ptr<Attention> make_analog(Shape shape, const lut::GainCellDevice& device,
+                                       Scalers scalers, AnalogOptions options);
+
+}  // namespace gaincell::attention

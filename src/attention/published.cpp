@@ -1,0 +1,209 @@
+#include <Eigen/Core>
+#include <cmath>
+
+#include "attention/attention.h"
+#include "attention/quantiser.h"
+#include "attention/sliding_buffer.h"
+#include "base/error.h"
+
+namespace gaincell::attention {
+namespace {
+
+using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Strided = Eigen::Map<Matrix, 0, Eigen::OuterStride<>>;
+constexpr int kBlock = 64;  // queries that share one matrix product
+
+// With z = stored - v_zero, I(z) = sum_i p_i z^i and D = exp(-decay (t - s)):
+//   S[t,s]  = sum_i p_i (q[t] . k_z[s]^i) D^i
+//   phi     = clamp(S / S_sat1, 0, 1)
+//   o_tile  = quantise(clamp(1/S_sat2 sum_s sum_i p_i phi[t,s] D^i v_z[s]^i, -1, 1))
+//   out     = a_o sum_tiles o_tile + b_o
+// Each power i is one matrix product over a block of queries; powers with p_i = 0 cost nothing.
+class Published final : public Attention {
+ public:
+  Published(Shape shape, PublishedHardware hardware, Scalers scalers)
+      : Attention(shape, std::move(scalers)),
+        hw_(hardware),
+        q_(0.0, 1.0, hw_.q_levels),
+        kv_(0.0, hw_.v_max, hw_.kv_levels),
+        output_(-1.0, 1.0, hw_.output_levels) {
+    for (int i = 1; i < 4; ++i)
+      if (hw_.current_a[i] != 0.0) powers_.push_back(i);
+    // Newest rows of z, z^2, .. side by side.
+    const int row = std::max(1, static_cast<int>(powers_.size())) * shape.dim;
+    for (int h = 0; h < shape.heads; ++h) {
+      keys_.emplace_back(row, shape.window - 1, kBlock);
+      values_.emplace_back(row, shape.window - 1, kBlock);
+    }
+    decay_.resize(shape.window);
+    for (int age = 0; age < shape.window; ++age)
+      decay_[age] = static_cast<float>(std::exp(-hw_.decay_per_token * age));
+  }
+
+  const energy::Activity& activity() const override { return activity_; }
+
+ private:
+  void reset_ring() override {
+    for (auto& buffer : keys_) buffer.clear();
+    for (auto& buffer : values_) buffer.clear();
+    activity_ = {};
+  }
+
+  void run_checked(int tokens, const float* q, const float* k, const float* v,
+                   float* out) override {
+    const int heads = shape().heads, width = heads * shape().dim;
+    for (int start = 0; start < tokens; start += kBlock) {
+      const int block = std::min(kBlock, tokens - start);
+      const std::size_t at = static_cast<std::size_t>(start) * width;
+      for (int h = 0; h < heads; ++h) run_block(h, block, q + at, k + at, v + at, out + at);
+    }
+    activity_.tokens += tokens;
+    activity_.token_heads += static_cast<double>(tokens) * heads;
+  }
+
+  void write(SlidingBuffer& buffer, const float* rows, int block, double a, double b) {
+    const int dim = shape().dim, width = shape().heads * dim;
+    float* to = buffer.append(block);
+    for (int t = 0; t < block; ++t, rows += width)
+      for (int d = 0; d < dim; ++d) {
+        const double x = a * rows[d] + b;
+        const double z = (hw_.quantise ? kv_(x) : kv_.clamp(x)) - hw_.v_zero;
+        for (std::size_t p = 0; p < powers_.size(); ++p)
+          to[(t * powers_.size() + p) * dim + d] = static_cast<float>(std::pow(z, powers_[p]));
+      }
+  }
+
+  void run_block(int head, int block, const float* q, const float* k, const float* v, float* out) {
+    const int dim = shape().dim, width = shape().heads * dim, window = shape().window;
+    const Scalers& s = scalers();
+    write(keys_[head], k + head * dim, block, s.a_k[head], s.b_k[head]);
+    write(values_[head], v + head * dim, block, s.a_v[head], s.b_v[head]);
+    queries_.resize(block, dim);
+    for (int b = 0; b < block; ++b)
+      for (int d = 0; d < dim; ++d) {
+        const double x =
+            static_cast<double>(s.a_q[head]) * q[b * width + head * dim + d] + s.b_q[head];
+        queries_(b, d) = static_cast<float>(hw_.quantise ? q_(x) : q_.clamp(x));
+      }
+
+    const std::int64_t end = keys_[head].end(), now = end - block;
+    const std::int64_t from = std::max(keys_[head].first(), now - (window - 1));
+    const int seen = static_cast<int>(end - from);
+    const int row = std::max(1, static_cast<int>(powers_.size())) * dim;
+    const auto power = [&](const SlidingBuffer& buffer, std::size_t p) {
+      return Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>(buffer.row(from) + p * dim, seen,
+                                                               dim, Eigen::OuterStride<>(row));
+    };
+
+    phi_.setZero(block, seen);
+    phi_.colwise() += queries_.rowwise().sum() * scale(0, hw_.s_sat_first_a);
+    for (std::size_t p = 0; p < powers_.size(); ++p) {
+      product_.noalias() = queries_ * power(keys_[head], p).transpose();
+      product_ *= scale(powers_[p], hw_.s_sat_first_a);
+      apply_decay(product_, powers_[p], now - from);
+      phi_ += product_;
+    }
+    for (int b = 0; b < block; ++b) {
+      const int last = static_cast<int>(now + b - from);
+      const int first = std::max(0, last - (window - 1));
+      auto phi = phi_.row(b).array();
+      phi.head(first).setZero();
+      phi.tail(seen - last - 1).setZero();
+      phi = phi.max(0.0f).min(1.0f);
+    }
+
+    // Second stage, one sub-tile (slots first .. first+tile-1 of the ring) after the other: tokens
+    // of one sub-tile are one or two runs of consecutive tokens.
+    weighted_.resize(powers_.size());
+    for (std::size_t p = 0; p < powers_.size(); ++p) {
+      weighted_[p] = phi_ * scale(powers_[p], hw_.s_sat_second_a);
+      apply_decay(weighted_[p], powers_[p], now - from);
+    }
+    Matrix sum = Matrix::Zero(block, dim);
+    for (int first_slot = 0; first_slot < window; first_slot += hw_.tile) {
+      const int slots = std::min(hw_.tile, window - first_slot);
+      tile_.setZero(block, dim);
+      used_.assign(block, false);
+      for (std::int64_t lap = from / window; lap * window < end; ++lap) {
+        const std::int64_t run_begin = std::max(from, lap * window + first_slot);
+        const std::int64_t run_end = std::min(end, lap * window + first_slot + slots);
+        const int n = static_cast<int>(run_end - run_begin),
+                  at = static_cast<int>(run_begin - from);
+        if (n <= 0) continue;
+        for (int b = 0; b < block; ++b)
+          used_[b] = used_[b] || (run_begin <= now + b && run_end > now + b - window);
+        tile_.colwise() += phi_.middleCols(at, n).rowwise().sum() * scale(0, hw_.s_sat_second_a);
+        for (std::size_t p = 0; p < powers_.size(); ++p)
+          tile_.noalias() +=
+              weighted_[p].middleCols(at, n) * power(values_[head], p).middleRows(at, n);
+      }
+      // A sub-tile that holds no token yet adds nothing, not even the half count that 0 rounds to.
+      for (int b = 0; b < block; ++b)
+        for (int d = 0; used_[b] && d < dim; ++d)
+          sum(b, d) +=
+              static_cast<float>(hw_.quantise ? output_(tile_(b, d)) : output_.clamp(tile_(b, d)));
+    }
+    Strided(out + head * dim, block, dim, Eigen::OuterStride<>(width)).array() =
+        sum.array() * s.a_o[head] + s.b_o[head];
+  }
+
+  float scale(int power, double s_sat) const {
+    return static_cast<float>(hw_.current_a[power] / s_sat);
+  }
+
+  // Column c of row b is the token that is `newest + b - c` old; negative ages are masked
+  // elsewhere.
+  void apply_decay(Matrix& m, int power, std::int64_t newest) const {
+    for (int b = 0; b < m.rows(); ++b)
+      for (int c = 0; c < m.cols(); ++c) {
+        const std::int64_t age = newest + b - c;
+        if (age < 0 || age >= shape().window) continue;
+        const float d = decay_[age];
+        m(b, c) *= power == 1 ? d : power == 2 ? d * d : d * d * d;
+      }
+  }
+
+  PublishedHardware hw_;
+  Quantiser q_, kv_, output_;
+  std::vector<int> powers_;
+  std::vector<SlidingBuffer> keys_, values_;  // one per head
+  std::vector<float> decay_;                  // by age in tokens
+  Matrix queries_, phi_, product_, tile_;
+  std::vector<Matrix> weighted_;
+  std::vector<bool> used_;
+  energy::Activity activity_;
+};
+
+}  // namespace
+
+PublishedHardware PublishedHardware::cubic() {
+  PublishedHardware hardware;
+  hardware.current_a = {0.5213636139e-6, 13.612260634e-6, -2.620445619e-6, 46.05483778e-6};
+  return hardware;
+}
+
+std::unique_ptr<Attention> make_published(Shape shape, PublishedHardware hardware,
+                                          Scalers scalers) {
+  if (hardware.q_levels < 2 || hardware.kv_levels < 2 || hardware.output_levels < 2 ||
+      hardware.tile < 1)
+    throw Error({"attention", "levels and tile", "q_levels, kv_levels, output_levels or tile",
+                 "at least 2 levels and a tile of 1", ""});
+  return std::make_unique<Published>(shape, hardware, std::move(scalers));
+}
+
+std::unique_ptr<Attention> make_linear(Shape shape, LinearHardware l, Scalers scalers) {
+  PublishedHardware hardware;
+  hardware.q_levels = l.q_levels;
+  hardware.kv_levels = l.kv_levels;
+  hardware.output_levels = l.output_levels;
+  hardware.v_max = l.v_max;
+  hardware.v_zero = l.v_zero;
+  hardware.current_a = {0.0, l.slope_a_per_v, 0.0, 0.0};
+  hardware.s_sat_first_a = l.s_sat_first_a;
+  hardware.s_sat_second_a = l.s_sat_second_a;
+  hardware.decay_per_token = l.decay_per_token;
+  hardware.tile = l.tile;
+  return make_published(shape, hardware, std::move(scalers));
+}
+
+}  // namespace gaincell::attention
