@@ -123,23 +123,19 @@ class Published final : public Attention {
     for (int first_slot = 0; first_slot < window; first_slot += hw_.tile) {
       const int slots = std::min(hw_.tile, window - first_slot);
       tile_.setZero(block, dim);
-      used_.assign(block, false);
       for (std::int64_t lap = from / window; lap * window < end; ++lap) {
         const std::int64_t run_begin = std::max(from, lap * window + first_slot);
         const std::int64_t run_end = std::min(end, lap * window + first_slot + slots);
         const int n = static_cast<int>(run_end - run_begin),
                   at = static_cast<int>(run_begin - from);
         if (n <= 0) continue;
-        for (int b = 0; b < block; ++b)
-          used_[b] = used_[b] || (run_begin <= now + b && run_end > now + b - window);
         tile_.colwise() += phi_.middleCols(at, n).rowwise().sum() * scale(0, hw_.s_sat_second_a);
         for (std::size_t p = 0; p < powers_.size(); ++p)
           tile_.noalias() +=
               weighted_[p].middleCols(at, n) * power(values_[head], p).middleRows(at, n);
       }
-      // A sub-tile that holds no token yet adds nothing, not even the half count that 0 rounds to.
       for (int b = 0; b < block; ++b)
-        for (int d = 0; used_[b] && d < dim; ++d)
+        for (int d = 0; d < dim; ++d)
           sum(b, d) +=
               static_cast<float>(hw_.quantise ? output_(tile_(b, d)) : output_.clamp(tile_(b, d)));
     }
@@ -170,7 +166,6 @@ class Published final : public Attention {
   std::vector<float> decay_;                  // by age in tokens
   Matrix queries_, phi_, product_, tile_;
   std::vector<Matrix> weighted_;
-  std::vector<bool> used_;
   energy::Activity activity_;
 };
 

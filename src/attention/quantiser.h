@@ -5,24 +5,23 @@
 
 namespace gaincell::attention {
 
-// Uniform quantiser on [low, high]: low + step * round((x - low) / step), half to even, after a
-// clamp. (x - low) / step is computed as (x - low) * (levels - 1) / (high - low).
+// The published quantiser: clamp to [low, high], then step * round(x / step), half to even, with
+// step = (high - low) / (levels - 1). Zero is always a level; on [-1, 1] with 32 levels the ends
+// round outwards to +-16 steps = +-32/31.
 class Quantiser {
  public:
   Quantiser(double low, double high, int levels)
-      : low_(low), high_(high), top_(levels - 1), per_unit_(top_ / (high - low)) {}
+      : low_(low), high_(high), step_((high - low) / (levels - 1)) {}
 
   double clamp(double x) const { return std::clamp(x, low_, high_); }
-  // 0 .. levels-1. std::nearbyint rounds half to even in the default mode.
-  int index(double x) const {
-    return static_cast<int>(std::nearbyint((clamp(x) - low_) * per_unit_));
-  }
-  double value(int index) const { return low_ + (high_ - low_) * index / top_; }
+  // In steps from zero. std::nearbyint rounds half to even in the default mode.
+  int index(double x) const { return static_cast<int>(std::nearbyint(clamp(x) / step_)); }
+  double value(int index) const { return step_ * index; }
   double operator()(double x) const { return value(index(x)); }
-  int levels() const { return static_cast<int>(top_) + 1; }
+  double step() const { return step_; }
 
  private:
-  double low_, high_, top_, per_unit_;
+  double low_, high_, step_;
 };
 
 }  // namespace gaincell::attention

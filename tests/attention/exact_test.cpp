@@ -40,8 +40,8 @@ double round_half_even(double x) {
 }
 
 double quantised(double x, double low, double high, int levels) {
-  const double step = (high - low) / (levels - 1);
-  return low + step * round_half_even((x - low) / step);
+  const double step = (high - low) / (levels - 1);  // x is inside [low, high] already
+  return step * round_half_even(x / step);
 }
 
 // The published equations, one token, head and dimension at a time. `distance_to_tie` gets how
@@ -76,10 +76,8 @@ std::vector<double> published_loop(const Shape& shape, const PublishedHardware& 
       }
       for (int d = 0; d < shape.dim; ++d) {
         std::vector<double> tile((shape.window + hw.tile - 1) / hw.tile, 0.0);
-        std::vector<bool> used(tile.size(), false);
         for (int u = first; u <= t; ++u) {
           const std::size_t slot_tile = u % shape.window / hw.tile;
-          used[slot_tile] = true;
           tile[slot_tile] +=
               current(
                   phi[u - first],
@@ -89,10 +87,9 @@ std::vector<double> published_loop(const Shape& shape, const PublishedHardware& 
         }
         double sum = 0;
         for (std::size_t i = 0; i < tile.size(); ++i) {
-          if (!used[i]) continue;
           const double clamped = std::clamp(tile[i], -1.0, 1.0);
           sum += hw.quantise ? quantised(clamped, -1.0, 1.0, hw.output_levels) : clamped;
-          const double count = (clamped + 1) * (hw.output_levels - 1) / 2;
+          const double count = clamped * (hw.output_levels - 1) / 2;
           if (hw.quantise && distance_to_tie) {
             double& least = (*distance_to_tie)[t * in.width + at + d];
             least = std::min(least, std::abs(count - std::floor(count) - 0.5));
