@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gaincell::store {
+
+namespace detail {
+struct ReaderState;
+}
+
+// A dataset in memory, row-major; a scalar has an empty shape and one value.
+template <typename T>
+struct Array {
+  std::vector<std::size_t> shape;
+  std::vector<T> values;
+};
+
+enum class Kind { kNumber, kText, kOther };  // numbers: integers and floating point
+
+// A group or a dataset of an open file, as far as attributes go. Shares the file: may outlive the
+// Reader. Every accessor throws Error, naming file and object, for what is missing or of another
+// type.
+class ReadNode {
+ public:
+  const std::string& path() const { return path_; }
+  const std::string& file() const;
+
+  std::vector<std::string> attribute_names() const;  // sorted; without netCDF-4's own
+  bool has_attribute(const std::string& name) const;
+  Kind attribute_kind(const std::string& name) const;
+  std::string text_attribute(const std::string& name) const;
+  double number_attribute(const std::string& name) const;
+  std::vector<std::string> texts_attribute(const std::string& name) const;
+  std::vector<double> numbers_attribute(const std::string& name) const;
+  // The value, or what is given where there is no such attribute.
+  std::string text_attribute(const std::string& name, const std::string& otherwise) const;
+  double number_attribute(const std::string& name, double otherwise) const;
+
+ protected:
+  ReadNode(std::shared_ptr<detail::ReaderState> state, std::string path)
+      : state_(std::move(state)), path_(std::move(path)) {}
+  std::shared_ptr<detail::ReaderState> state_;
+  std::string path_;
+};
+
+class ReadDataset : public ReadNode {
+ public:
+  Kind kind() const;
+  std::vector<std::size_t> shape() const;
+  // Paths of the dimension scales, one a dimension; "" where a dimension has none.
+  std::vector<std::string> dimension_paths() const;
+  // Is it a dimension scale itself, and one without coordinates?
+  bool is_dimension() const;
+  bool is_bare_dimension() const;
+
+  // T floating point: reads any number. T integer: reads integers that fit. std::string: reads
+  // texts.
+  template <typename T>
+  Array<T> read() const;
+  // Exactly one dimension.
+  template <typename T>
+  std::vector<T> read_vector() const;
+  // Exactly one value.
+  template <typename T>
+  T read_scalar() const;
+
+ private:
+  friend class ReadGroup;
+  using ReadNode::ReadNode;
+};
+
+class ReadGroup : public ReadNode {
+ public:
+  bool has(const std::string& name) const;       // "a/b" looks below
+  std::vector<std::string> group_names() const;  // in the order of creation where the file knows it
+  std::vector<std::string> dataset_names() const;  // likewise
+  ReadGroup group(const std::string& name) const;
+  ReadDataset dataset(const std::string& name) const;
+
+ private:
+  friend class Reader;
+  using ReadNode::ReadNode;
+};
+
+// An existing HDF5 file, open for reading. One that is missing, empty, truncated or not HDF5 is an
+// Error that says which.
+class Reader {
+ public:
+  explicit Reader(const std::filesystem::path& path);
+  ReadGroup root() const;
+
+ private:
+  std::shared_ptr<detail::ReaderState> state_;
+};
+
+// Throws Error unless the root attributes `gaincell_format` and `format_version` are these: how
+// every reader of a gaincell file begins. `maker` is the verb that writes such a file.
+void require_format(const ReadGroup& root, const std::string& format, std::int64_t version,
+                    const std::string& maker);
+
+}  // namespace gaincell::store
