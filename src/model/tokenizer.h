@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gaincell::model {
+
+// Text to token ids and back. Text is UTF-8 and is read as it stands: no clean-up, no special
+// tokens (a literal "<|endoftext|>" is so many characters). encode() keeps a cache of words, so one
+// tokenizer serves one thread.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  // Error where the text is not UTF-8 or has a character outside the vocabulary: names `place` (the
+  // text's file), line and column, the character and its code point, and what to do.
+  virtual std::vector<int> encode(std::string_view text, const std::string& place) = 0;
+  // The text of these tokens; an id without a token becomes U+FFFD.
+  virtual std::string decode(std::span<const int> ids) const = 0;
+  virtual std::string kind() const = 0;  // "characters" or "byte pairs"
+};
+
+// The tokenizer of a model folder, by the usual files: `vocab.json` (or `encoder.json`) maps tokens
+// to ids. With `merges.txt` (or `vocab.bpe`) it is GPT-2's byte-level byte-pair encoding (Radford
+// et al. 2019; merges after Sennrich et al. 2016); without, every token is one character. Error
+// where a file is missing or damaged, or an id lies outside 0 .. vocab_size - 1.
+std::unique_ptr<Tokenizer> read_tokenizer(const std::filesystem::path& folder, int vocab_size);
+
+// WikiText's raw file as it is joined for perplexity figures: every line keeps its line feed, blank
+// lines lose everything, and two line feeds stand between lines.
+std::string join_wikitext(std::string_view raw);
+
+}  // namespace gaincell::model
