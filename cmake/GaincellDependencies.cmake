@@ -12,6 +12,7 @@ pkg_check_modules(hdf5 REQUIRED IMPORTED_TARGET hdf5)
 find_library(HDF5_HL_LIBRARY hdf5_serial_hl REQUIRED)  # dimension scales; it has no .pc of its own
 pkg_check_modules(muparser REQUIRED IMPORTED_TARGET muparser)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(ngspice REQUIRED IMPORTED_TARGET ngspice)
 if(GAINCELL_TESTS)

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "energy/activity.h"
+#include "model/transformer.h"
+
+namespace gaincell::model {
+
+struct EvaluationOptions {
+  // Learned positions only: how far the window of n_positions tokens moves; each token but those of
+  // the first window is then scored with at least n_positions - stride tokens before it. 0 =
+  // n_positions / 2. A smaller stride costs time and gives every token more context. Rotary models
+  // slide in one pass.
+  int stride = 0;
+  // Called now and then with the share done, 0 .. 1.
+  std::function<void(double)> progress = {};
+};
+
+struct EvaluationReport {
+  std::int64_t tokens = 0;  // scored: all but the first
+  std::int64_t tokens_run =
+      0;           // that went through the model; more than the text's where windows overlap
+  int stride = 0;  // used; 0 = one sliding pass
+  double nats_per_token = 0;
+  double seconds = 0;
+  std::vector<energy::Activity> activity;  // one per layer, over all tokens run
+
+  double perplexity() const;
+  double tokens_per_second() const;
+};
+
+// Mean of -log p(token | all before it in reach), teacher forced. Error where there are fewer than
+// 2 tokens. The transformer is left at the end of the text.
+EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
+                          const EvaluationOptions& options = {});
+
+}  // namespace gaincell::model

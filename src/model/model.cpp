@@ -1,0 +1,28 @@
+#include "model/model.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/sha256.h"
+
+namespace gaincell::model {
+
+Model read_model(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    throw Error(
+        {.place = folder.string(),
+         .rule = "is not a folder",
+         .remedy = "a model is a folder with config.json, model.safetensors and vocab.json"});
+  }
+  const auto config_path = folder / "config.json", weights_path = folder / "model.safetensors";
+  Model model;
+  model.folder = folder;
+  const Config config = read_config(config_path);
+  model.weights = std::make_shared<Weights>(read_weights(SafetensorsReader(weights_path), config));
+  model.tokenizer = read_tokenizer(folder, config.vocab_size);
+  model.weights_sha256 = sha256(read_file(weights_path));
+  model.config_sha256 = sha256(read_file(config_path));
+  return model;
+}
+
+}  // namespace gaincell::model

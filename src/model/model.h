@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "model/tokenizer.h"
+#include "model/transformer.h"
+#include "model/weights.h"
+
+namespace gaincell::model {
+
+// A model folder: config.json, model.safetensors, and the tokenizer's files.
+struct Model {
+  std::filesystem::path folder;
+  std::shared_ptr<const Weights> weights;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::string weights_sha256;  // of model.safetensors
+  std::string config_sha256;   // of config.json
+};
+
+Model read_model(const std::filesystem::path& folder);
+
+}  // namespace gaincell::model

@@ -1,0 +1,290 @@
+#include "model/transformer.h"
+
+#include <cblas.h>
+#include <fmt/format.h>
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <cassert>
+#include <cmath>
+#include <exception>
+#include <numbers>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+
+namespace gaincell::model {
+namespace {
+
+// Rows of one matrix product. Fixed, so that every product has the same shape and result whatever
+// the number of threads.
+constexpr int kChunk = 64;
+// Tokens whose activations are held at once; long enough that filling the pipeline of layers costs
+// little.
+constexpr int kSlice = 64 * kChunk;
+
+using Row = Eigen::Map<const Eigen::ArrayXf>;
+
+void layer_norm(const Norm& norm, double epsilon, int rows, int width, const float* x, float* y) {
+  const Row weight(norm.weight.data(), width), bias(norm.bias.data(), width);
+  for (int r = 0; r < rows; ++r) {
+    const Row in(x + static_cast<std::size_t>(r) * width, width);
+    Eigen::Map<Eigen::ArrayXf> out(y + static_cast<std::size_t>(r) * width, width);
+    const float mean = in.mean();
+    out = in - mean;
+    const double variance = out.square().sum() / static_cast<double>(width);
+    out = out * static_cast<float>(1 / std::sqrt(variance + epsilon)) * weight + bias;
+  }
+}
+
+// y[rows][columns] = x[rows][inputs] W + bias for columns first .. first + columns - 1 of W; with
+// `accumulate` it is added to y.
+struct Columns {
+  int first, count;
+};
+void apply(const Dense& dense, Columns columns, int rows, const float* x, float* y,
+           bool accumulate) {
+  for (int r = 0; r < rows; ++r) {
+    Eigen::Map<Eigen::ArrayXf> out(y + static_cast<std::size_t>(r) * columns.count, columns.count);
+    const Row bias(dense.bias.data() + columns.first, columns.count);
+    if (accumulate) {
+      out += bias;
+    } else {
+      out = bias;
+    }
+  }
+  const float* weight = dense.weight.data() + columns.first;
+  if (rows == 1) {
+    cblas_sgemv(CblasRowMajor, CblasTrans, dense.inputs, columns.count, 1.0f, weight, dense.outputs,
+                x, 1, 1.0f, y, 1);
+  } else {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, columns.count, dense.inputs, 1.0f,
+                x, dense.inputs, weight, dense.outputs, 1.0f, y, columns.count);
+  }
+}
+
+// Hendrycks and Gimpel 2016: x Phi(x), exactly by erf or with GPT-2's tanh approximation.
+void gelu(Activation activation, std::size_t count, float* values) {
+  Eigen::Map<Eigen::ArrayXf> x(values, static_cast<Eigen::Index>(count));
+  if (activation == Activation::kGeluTanh) {
+    const auto scale = static_cast<float>(std::sqrt(2 / std::numbers::pi));
+    x = 0.5f * x * (1.0f + (scale * (x + 0.044715f * x.cube())).tanh());
+  } else {
+    constexpr auto kInverseRoot2 = static_cast<float>(std::numbers::sqrt2 / 2);
+    for (float& value : x) value = 0.5f * value * (1.0f + std::erf(value * kInverseRoot2));
+  }
+}
+
+}  // namespace
+
+// Work space of one stage; a stage is run by one thread at a time.
+struct Transformer::Scratch {
+  std::vector<float> normed, q, k, v, attended, inner, logits;
+};
+
+// One slice of text. targets and nats may be empty; last_logits may be null.
+struct Transformer::Job {
+  std::span<const int> tokens;
+  std::span<const int> targets;
+  std::span<double> nats;
+  std::vector<float>* last_logits;
+};
+
+Transformer::Transformer(std::shared_ptr<const Weights> weights,
+                         std::vector<std::unique_ptr<attention::Attention>> attention, int threads)
+    : weights_(std::move(weights)), attention_(std::move(attention)) {
+  const Config& c = weights_->config;
+  assert(static_cast<int>(attention_.size()) == c.n_layer);
+  threads_ = std::clamp(threads, 1, c.n_layer + 1);
+  scratch_.resize(c.n_layer + 1);
+  for (int i = 0; i < c.n_layer; ++i) {
+    assert(attention_[i]->shape().heads == c.n_head && attention_[i]->shape().dim == c.head_dim());
+    attention_[i]->set_place(fmt::format("layer {}", i));
+    const std::size_t block = static_cast<std::size_t>(kChunk) * c.n_embd;
+    Scratch& s = scratch_[i];
+    for (auto* buffer : {&s.normed, &s.q, &s.k, &s.v, &s.attended}) buffer->resize(block);
+    s.inner.resize(static_cast<std::size_t>(kChunk) * c.n_inner);
+  }
+  scratch_.back().normed.resize(static_cast<std::size_t>(kChunk) * c.n_embd);
+  openblas_set_num_threads(1);
+}
+
+Transformer::~Transformer() = default;
+
+void Transformer::reset() {
+  for (auto& layer : attention_) layer->reset();
+  position_ = 0;
+}
+
+void Transformer::run(std::span<const int> tokens) { score(tokens, {}, {}); }
+
+void Transformer::score(std::span<const int> tokens, std::span<const int> targets,
+                        std::span<double> nats) {
+  assert(targets.size() == nats.size() && (targets.empty() || targets.size() == tokens.size()));
+  for (std::size_t at = 0; at < tokens.size(); at += kSlice) {
+    const std::size_t count = std::min<std::size_t>(kSlice, tokens.size() - at);
+    run_slice({tokens.subspan(at, count), targets.empty() ? targets : targets.subspan(at, count),
+               nats.empty() ? nats : nats.subspan(at, count), nullptr});
+  }
+}
+
+std::vector<float> Transformer::logits(std::span<const int> tokens) {
+  assert(!tokens.empty());
+  std::vector<float> result;
+  const std::size_t last = (tokens.size() - 1) / kSlice * kSlice;
+  run(tokens.first(last));
+  run_slice({tokens.subspan(last), {}, {}, &result});
+  return result;
+}
+
+void Transformer::run_slice(Job job) {
+  const Config& c = weights_->config;
+  const int count = static_cast<int>(job.tokens.size());
+  if (c.positions == Positions::kLearned && position_ + count > c.n_positions) {
+    throw Error({.place = "text",
+                 .value = fmt::format("{} tokens", position_ + count),
+                 .rule = fmt::format("the model has {} learned positions", c.n_positions),
+                 .remedy = "evaluate in windows, or use a model with rotary positions"});
+  }
+  assert(std::all_of(job.tokens.begin(), job.tokens.end(),
+                     [&](int token) { return token >= 0 && token < c.vocab_size; }));
+  x_.resize(static_cast<std::size_t>(count) * c.n_embd);
+  const int pairs = c.rotary_dims / 2;
+  cosine_.resize(static_cast<std::size_t>(count) * pairs);
+  sine_.resize(cosine_.size());
+  for (int i = 0; i < pairs; ++i) {
+    const double frequency = std::pow(c.rotary_base, -2.0 * i / c.rotary_dims);
+    for (int t = 0; t < count; ++t) {
+      const double angle = static_cast<double>(position_ + t) * frequency;
+      cosine_[static_cast<std::size_t>(t) * pairs + i] = static_cast<float>(std::cos(angle));
+      sine_[static_cast<std::size_t>(t) * pairs + i] = static_cast<float>(std::sin(angle));
+    }
+  }
+
+  // Stage s (a layer, or the head at the end) works on chunk `step - s`.
+  const int stages = c.n_layer + 1;
+  const int chunks = (count + kChunk - 1) / kChunk;
+  const int threads = std::min(threads_, chunks);
+  std::barrier arrived(threads);
+  std::atomic<bool> failed = false;
+  std::vector<std::exception_ptr> failures(threads);
+  const auto work = [&](int thread) {
+    for (int step = 0; step < chunks + stages - 1; ++step) {
+      for (int stage = thread; stage < stages && !failed; stage += threads) {
+        const int chunk = step - stage;
+        if (chunk < 0 || chunk >= chunks) continue;
+        try {
+          run_stage(stage, chunk, job);
+        } catch (...) {
+          failures[thread] = std::current_exception();
+          failed = true;
+        }
+      }
+      arrived.arrive_and_wait();
+    }
+  };
+  {
+    std::vector<std::jthread> helpers;
+    for (int t = 1; t < threads; ++t) helpers.emplace_back(work, t);
+    work(0);
+  }
+  for (const auto& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+  position_ += count;
+}
+
+void Transformer::run_stage(int stage, int chunk, const Job& job) {
+  const Config& c = weights_->config;
+  const int first = chunk * kChunk;
+  const int count = std::min(kChunk, static_cast<int>(job.tokens.size()) - first);
+  float* x = x_.data() + static_cast<std::size_t>(first) * c.n_embd;
+  if (stage == 0) {
+    for (int t = 0; t < count; ++t) {
+      Eigen::Map<Eigen::ArrayXf> row(x + static_cast<std::size_t>(t) * c.n_embd, c.n_embd);
+      row = Row(weights_->wte.data() + static_cast<std::size_t>(job.tokens[first + t]) * c.n_embd,
+                c.n_embd);
+      if (!weights_->wpe.empty()) {
+        row +=
+            Row(weights_->wpe.data() + static_cast<std::size_t>(position_ + first + t) * c.n_embd,
+                c.n_embd);
+      }
+    }
+  }
+  if (stage < c.n_layer) {
+    run_layer(stage, count, first, x);
+  } else {
+    run_head(count, first, x, job);
+  }
+}
+
+void Transformer::run_layer(int index, int count, int first, float* x) {
+  const Config& c = weights_->config;
+  const Layer& layer = weights_->layers[index];
+  Scratch& s = scratch_[index];
+  const int width = c.n_embd;
+
+  layer_norm(layer.ln_1, c.layer_norm_epsilon, count, width, x, s.normed.data());
+  apply(layer.attention_in, {0, width}, count, s.normed.data(), s.q.data(), false);
+  apply(layer.attention_in, {width, width}, count, s.normed.data(), s.k.data(), false);
+  apply(layer.attention_in, {2 * width, width}, count, s.normed.data(), s.v.data(), false);
+
+  // Rotary positions (Su et al. 2021) on the first rotary_dims of each head, pairs half a range
+  // apart.
+  const int pairs = c.rotary_dims / 2;
+  if (c.positions == Positions::kRotary) {
+    for (std::vector<float>* values : {&s.q, &s.k}) {
+      for (int t = 0; t < count; ++t) {
+        const float* cosine = cosine_.data() + static_cast<std::size_t>(first + t) * pairs;
+        const float* sine = sine_.data() + static_cast<std::size_t>(first + t) * pairs;
+        for (int h = 0; h < c.n_head; ++h) {
+          float* low = values->data() + static_cast<std::size_t>(t) * width + h * c.head_dim();
+          float* high = low + pairs;
+          for (int i = 0; i < pairs; ++i) {
+            const float a = low[i], b = high[i];
+            low[i] = a * cosine[i] - b * sine[i];
+            high[i] = b * cosine[i] + a * sine[i];
+          }
+        }
+      }
+    }
+  }
+  attention_[index]->run(count, s.q.data(), s.k.data(), s.v.data(), s.attended.data());
+  apply(layer.attention_out, {0, width}, count, s.attended.data(), x, true);
+
+  layer_norm(layer.ln_2, c.layer_norm_epsilon, count, width, x, s.normed.data());
+  apply(layer.mlp_in, {0, c.n_inner}, count, s.normed.data(), s.inner.data(), false);
+  gelu(c.activation, static_cast<std::size_t>(count) * c.n_inner, s.inner.data());
+  apply(layer.mlp_out, {0, width}, count, s.inner.data(), x, true);
+}
+
+void Transformer::run_head(int count, int first, const float* x, const Job& job) {
+  const Config& c = weights_->config;
+  const bool last_chunk = first + count == static_cast<int>(job.tokens.size());
+  const bool wants_logits = job.last_logits != nullptr && last_chunk;
+  if (job.targets.empty() && !wants_logits) return;
+  Scratch& s = scratch_.back();
+  const std::vector<float>& head = weights_->head.empty() ? weights_->wte : weights_->head;
+  if (job.targets.empty()) {  // one row is all that is asked for
+    x += static_cast<std::size_t>(count - 1) * c.n_embd;
+    count = 1;
+  }
+  layer_norm(weights_->ln_f, c.layer_norm_epsilon, count, c.n_embd, x, s.normed.data());
+  s.logits.resize(static_cast<std::size_t>(count) * c.vocab_size);
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, c.vocab_size, c.n_embd, 1.0f,
+              s.normed.data(), c.n_embd, head.data(), c.n_embd, 0.0f, s.logits.data(),
+              c.vocab_size);
+  for (int t = 0; t < count && !job.targets.empty(); ++t) {
+    const Row logits(s.logits.data() + static_cast<std::size_t>(t) * c.vocab_size, c.vocab_size);
+    const float highest = logits.maxCoeff();
+    const double sum = (logits - highest).exp().cast<double>().sum();
+    const int target = job.targets[first + t];
+    assert(target >= 0 && target < c.vocab_size);
+    job.nats[first + t] = std::log(sum) - (logits[target] - highest);
+  }
+  if (wants_logits) job.last_logits->assign(s.logits.end() - c.vocab_size, s.logits.end());
+}
+
+}  // namespace gaincell::model

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "attention/attention.h"
+#include "model/config.h"
+#include "model/safetensors.h"
+
+namespace gaincell::model {
+
+// y = x weight + bias, weight row-major [inputs][outputs] (GPT-2's Conv1D layout).
+struct Dense {
+  int inputs = 0, outputs = 0;
+  std::vector<float> weight, bias;
+};
+
+struct Norm {
+  std::vector<float> weight, bias;
+};
+
+struct Layer {
+  Norm ln_1, ln_2;
+  Dense attention_in, attention_out, mlp_in, mlp_out;
+  attention::Scalers scalers;
+};
+
+// A checkpoint in memory, checked against its config.
+struct Weights {
+  Config config;
+  std::vector<float> wte;   // [vocab_size][n_embd]
+  std::vector<float> wpe;   // [n_positions][n_embd]; empty with rotary positions
+  std::vector<float> head;  // [vocab_size][n_embd]; empty = tied to wte
+  std::vector<Layer> layers;
+  Norm ln_f;
+  bool has_scalers = false;  // false: the layers hold a = 1, b = 0 (0.45 for keys and values)
+};
+
+// Every tensor that the config asks for must be there in its shape, and no other (GPT-2's stored
+// causal masks excepted). The first fault is an Error that names file, tensor, shape found and
+// shape due. Names may carry the prefix "transformer.".
+Weights read_weights(const SafetensorsReader& file, const Config& config);
+
+// Name of a layer's scaler tensor in a checkpoint, without prefix: "h.2.attn.scaler.q.a".
+// part: q, k, v or o; coefficient: a or b.
+std::string scaler_name(int layer, char part, char coefficient);
+
+// The scalers of one layer as (part, coefficient) -> values.
+std::map<std::pair<char, char>, std::vector<float>*> scaler_parts(attention::Scalers& scalers);
+
+}  // namespace gaincell::model
