@@ -1,0 +1,252 @@
+#include "lut/device_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/suggest.h"
+#include "base/version.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+namespace gaincell::lut {
+namespace {
+
+// The numbers of Accuracy and Limit, as they are named in the file: one list for writer and reader.
+struct AccuracyField {
+  const char* name;
+  double Accuracy::*accuracy;
+  const char* limit_name;
+  std::optional<double> Limit::*limit;
+};
+constexpr AccuracyField kAccuracyFields[] = {
+    {"error_max_abs", &Accuracy::max_abs, "limit_max_abs", &Limit::max_abs},
+    {"error_rms_abs", &Accuracy::rms_abs, "limit_rms_abs", &Limit::rms_abs},
+    {"error_max_percent", &Accuracy::max_percent, "limit_max_percent", &Limit::max_percent},
+    {"error_rms_percent", &Accuracy::rms_percent, "limit_rms_percent", &Limit::rms_percent},
+};
+
+void describe(store::Node node, const Quantity& quantity) {
+  node.attribute("units", quantity.unit);
+  if (!quantity.long_name.empty()) node.attribute("long_name", quantity.long_name);
+}
+
+Quantity quantity_of(const store::ReadDataset& dataset, const std::string& name) {
+  return {name, dataset.text_attribute("units"), dataset.text_attribute("long_name", "")};
+}
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// Names of the dimensions of a table; an axis that is new to the file is written. One name can
+// stand for one grid only, so a further grid takes its first table's name in front.
+std::vector<std::string> write_axes(store::Group& root, const Table& table,
+                                    std::map<std::string, Axis>& written) {
+  std::vector<std::string> names;
+  for (const Axis& axis : table.axes()) {
+    const auto known = std::find_if(written.begin(), written.end(),
+                                    [&axis](const auto& entry) { return entry.second == axis; });
+    if (known != written.end()) {
+      names.push_back(known->first);
+      continue;
+    }
+    const std::string name =
+        written.contains(axis.name()) ? table.name() + "_" + axis.name() : axis.name();
+    store::Node node = root.axis(name, axis.nodes());
+    describe(node, {name, axis.unit(), axis.long_name()});
+    node.attribute("axis", axis.name());
+    written.emplace(name, axis);
+    names.push_back(name);
+  }
+  return names;
+}
+
+void write_table(store::Group& root, const TableEntry& entry,
+                 std::map<std::string, Axis>& written) {
+  const Table& table = entry.table;
+  const std::vector<std::string> dimensions = write_axes(root, table, written);
+  store::Node node = root.dataset(table.name(), dimensions, table.values());
+  describe(node, table.quantity());
+  std::string interpolation;
+  for (const Interpolation rule : table.interpolation())
+    interpolation += fmt::format("{}{}", interpolation.empty() ? "" : " ", to_string(rule));
+  node.attribute("interpolation", interpolation);
+  if (!entry.bench.empty()) node.attribute("bench", entry.bench);
+  if (!entry.comment.empty()) node.attribute("comment", entry.comment);
+  node.attribute("holdout_points", static_cast<std::int64_t>(entry.accuracy.points));
+  for (const AccuracyField& field : kAccuracyFields) {
+    if (entry.accuracy.points > 0) node.attribute(field.name, entry.accuracy.*field.accuracy);
+    if (entry.limit.*field.limit) node.attribute(field.limit_name, *(entry.limit.*field.limit));
+  }
+}
+
+void write_hold_out(store::Group& root, const TableEntry& entry) {
+  if (entry.hold_out.measured.empty()) return;
+  const Table& table = entry.table;
+  store::Group group = root.group("holdout/" + table.name());
+  group.dimension("point", entry.hold_out.measured.size());
+  for (std::size_t a = 0; a < table.dimensions(); ++a)
+    describe(group.dataset(table.axis(a).name(), {"point"}, entry.hold_out.coordinates[a]),
+             {"", table.axis(a).unit(), table.axis(a).long_name()});
+  describe(group.dataset("measured", {"point"}, entry.hold_out.measured),
+           {"", table.quantity().unit, "simulated, seen by no table"});
+  describe(group.dataset("predicted", {"point"}, entry.hold_out.predicted),
+           {"", table.quantity().unit, "from the table"});
+}
+
+TableEntry read_table(const store::ReadGroup& root, const std::string& name) {
+  const store::ReadDataset dataset = root.dataset(name);
+  std::vector<Axis> axes;
+  for (const std::string& path : dataset.dimension_paths()) {
+    if (path.empty())
+      throw Error(
+          {.place = root.file(), .key = "/" + name, .rule = "has a dimension without a scale"});
+    const store::ReadDataset scale = root.dataset(path.substr(1));
+    axes.emplace_back(scale.text_attribute("axis", base_name(path)), scale.text_attribute("units"),
+                      scale.read_vector<double>(), scale.text_attribute("long_name", ""));
+  }
+  std::vector<Interpolation> interpolation;
+  const std::string words = dataset.text_attribute("interpolation") + " ";
+  for (std::size_t begin = 0, end; (end = words.find(' ', begin)) != std::string::npos;
+       begin = end + 1)
+    interpolation.push_back(
+        parse_interpolation(words.substr(begin, end - begin), root.file() + ": /" + name));
+
+  TableEntry entry{Table(quantity_of(dataset, name), std::move(axes), dataset.read<double>().values,
+                         std::move(interpolation)),
+                   dataset.text_attribute("bench", ""), dataset.text_attribute("comment", "")};
+  entry.accuracy.points = static_cast<std::size_t>(dataset.number_attribute("holdout_points", 0));
+  for (const AccuracyField& field : kAccuracyFields) {
+    entry.accuracy.*field.accuracy = dataset.number_attribute(field.name, 0);
+    if (dataset.has_attribute(field.limit_name))
+      entry.limit.*field.limit = dataset.number_attribute(field.limit_name);
+  }
+
+  const std::string holdout = "holdout/" + name;
+  if (root.has(holdout)) {
+    const store::ReadGroup group = root.group(holdout);
+    for (const Axis& axis : entry.table.axes())
+      entry.hold_out.coordinates.push_back(group.dataset(axis.name()).read_vector<double>());
+    entry.hold_out.measured = group.dataset("measured").read_vector<double>();
+    entry.hold_out.predicted = group.dataset("predicted").read_vector<double>();
+  }
+  return entry;
+}
+
+template <typename Entries, typename Name>
+auto find_by(const Entries& entries, const std::string& wanted, Name name) {
+  const auto found = std::find_if(entries.begin(), entries.end(),
+                                  [&](const auto& e) { return name(e) == wanted; });
+  return found == entries.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+DeviceFile DeviceFile::read(const std::filesystem::path& path) {
+  const store::ReadGroup root = store::Reader(path).root();
+  store::require_format(root, "device", kDeviceFormatVersion, "gaincell compile");
+  DeviceFile device;
+  device.place_ = path.string();
+  for (const std::string& name : root.dataset_names()) {
+    const store::ReadDataset dataset = root.dataset(name);
+    if (dataset.is_dimension()) continue;
+    if (dataset.shape().empty()) {
+      device.add(Constant{quantity_of(dataset, name), dataset.read_scalar<double>(),
+                          dataset.text_attribute("bench", "")});
+    } else {
+      try {
+        device.add(read_table(root, name));
+      } catch (const Error& error) {
+        if (error.complaint().place.starts_with(path.string())) throw;
+        throw Error(
+            {.place = path.string(), .rule = error.what()});  // a Table or Axis knows no file
+      }
+    }
+  }
+  if (root.has("provenance")) {
+    const store::ReadGroup all = root.group("provenance");
+    for (const std::string& bench : all.group_names()) {
+      const store::ReadGroup group = all.group(bench);
+      Provenance provenance{bench, {}};
+      for (const std::string& name : group.attribute_names()) {
+        if (group.attribute_kind(name) == store::Kind::kText) {
+          provenance.attributes.emplace(name, group.text_attribute(name));
+        } else {
+          provenance.attributes.emplace(name, group.number_attribute(name));
+        }
+      }
+      device.add(std::move(provenance));
+    }
+  }
+  return device;
+}
+
+void DeviceFile::write(const std::filesystem::path& path) const {
+  store::Writer writer(path);
+  store::Group root = writer.root();
+  root.attribute("gaincell_format", "device")
+      .attribute("format_version", kDeviceFormatVersion)
+      .attribute("program_version", kVersion)
+      .attribute("Conventions", "netCDF-4; axes are dimension scales; SI units");
+  std::map<std::string, Axis> axes;
+  for (const TableEntry& entry : tables_) write_table(root, entry, axes);
+  for (const Constant& constant : constants_) {
+    store::Node node = root.scalar(constant.quantity.name, constant.value);
+    describe(node, constant.quantity);
+    if (!constant.bench.empty()) node.attribute("bench", constant.bench);
+  }
+  for (const TableEntry& entry : tables_) write_hold_out(root, entry);
+  for (const Provenance& provenance : provenance_) {
+    store::Group group = root.group("provenance/" + provenance.bench);
+    for (const auto& [name, value] : provenance.attributes)
+      std::visit([&group, &key = name](const auto& v) { group.attribute(key, v); }, value);
+  }
+  writer.commit();
+}
+
+void DeviceFile::add(TableEntry entry) {
+  const std::string& name = entry.table.name();
+  if (find_table(name) != nullptr || find_constant(name) != nullptr)
+    throw Error({.place = place_, .key = name, .rule = "the device has this name twice"});
+  tables_.push_back(std::move(entry));
+}
+
+void DeviceFile::add(Constant constant) {
+  const std::string& name = constant.quantity.name;
+  if (find_table(name) != nullptr || find_constant(name) != nullptr)
+    throw Error({.place = place_, .key = name, .rule = "the device has this name twice"});
+  constants_.push_back(std::move(constant));
+}
+
+const TableEntry* DeviceFile::find_table(const std::string& name) const {
+  return find_by(tables_, name,
+                 [](const TableEntry& e) -> const std::string& { return e.table.name(); });
+}
+
+const Constant* DeviceFile::find_constant(const std::string& name) const {
+  return find_by(constants_, name,
+                 [](const Constant& c) -> const std::string& { return c.quantity.name; });
+}
+
+const Table& DeviceFile::table(const std::string& name) const {
+  if (const TableEntry* entry = find_table(name)) return entry->table;
+  std::vector<std::string> names;
+  for (const TableEntry& entry : tables_) names.push_back(entry.table.name());
+  throw Error({.place = place_,
+               .key = name,
+               .rule = "no such table",
+               .remedy = suggest_remedy(name, names)});
+}
+
+double DeviceFile::constant(const std::string& name) const {
+  if (const Constant* constant = find_constant(name)) return constant->value;
+  std::vector<std::string> names;
+  for (const Constant& constant : constants_) names.push_back(constant.quantity.name);
+  throw Error({.place = place_,
+               .key = name,
+               .rule = "no such constant",
+               .remedy = suggest_remedy(name, names)});
+}
+
+}  // namespace gaincell::lut

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "lut/table.h"
+
+namespace gaincell::lut {
+
+inline constexpr int kDeviceFormatVersion = 1;
+
+// Difference between a table and simulations that it has not seen.
+struct Accuracy {
+  std::size_t points = 0;           // 0: not measured, the rest is then meaningless
+  double max_abs = 0, rms_abs = 0;  // in the table's unit
+  double max_percent = 0,
+         rms_percent = 0;  // of the table's full scale, its maximum minus its minimum
+};
+
+// What a bench demands of Accuracy.
+struct Limit {
+  std::optional<double> max_abs, rms_abs, max_percent, rms_percent;
+  bool any() const { return max_abs || rms_abs || max_percent || rms_percent; }
+};
+
+// The points behind Accuracy; coordinates[axis][point].
+struct HoldOut {
+  std::vector<std::vector<double>> coordinates;
+  std::vector<double> measured, predicted;
+};
+
+struct TableEntry {
+  Table table;
+  std::string bench{};    // what made it: a bench, or several with " + " between
+  std::string comment{};  // how, where it is not plain samples
+  Accuracy accuracy{};
+  Limit limit{};
+  HoldOut hold_out{};
+};
+
+struct Constant {
+  Quantity quantity;
+  double value = 0;
+  std::string bench{};
+};
+
+// Everything that made the tables of one bench: texts and numbers by name, as the samples file has
+// them.
+struct Provenance {
+  std::string bench;
+  std::map<std::string, std::variant<std::string, double>> attributes;
+};
+
+// A device: tables and constants by name, with where they come from. On disk lut/FORMAT.md; in
+// memory a value that anyone may fill, also from closed forms.
+class DeviceFile {
+ public:
+  // Throws Error for a file that is no device file of this format version, or damaged.
+  static DeviceFile read(const std::filesystem::path& path);
+  // Equal content gives equal bytes. The file appears whole or not at all.
+  void write(const std::filesystem::path& path) const;
+
+  // For messages: the file, or "the device" where it has none.
+  const std::string& place() const { return place_; }
+
+  // Throws Error where the name is taken.
+  void add(TableEntry entry);
+  void add(Constant constant);
+  void add(Provenance provenance) { provenance_.push_back(std::move(provenance)); }
+
+  const std::vector<TableEntry>& tables() const { return tables_; }
+  const std::vector<Constant>& constants() const { return constants_; }
+  const std::vector<Provenance>& provenance() const { return provenance_; }
+
+  // nullptr where there is none.
+  const TableEntry* find_table(const std::string& name) const;
+  const Constant* find_constant(const std::string& name) const;
+  // Throws Error with the nearest name.
+  const Table& table(const std::string& name) const;
+  double constant(const std::string& name) const;
+
+ private:
+  std::string place_ = "the device";
+  std::vector<TableEntry> tables_;
+  std::vector<Constant> constants_;
+  std::vector<Provenance> provenance_;
+};
+
+}  // namespace gaincell::lut

@@ -1,0 +1,160 @@
+#include "lut/gain_cell_device.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+
+namespace gaincell::lut {
+namespace {
+
+struct Required {
+  const char* name;
+  const char* unit;
+  const char* bench;                                      // bench of gaincell that provides it
+  std::vector<std::pair<const char*, const char*>> axes;  // name, unit
+};
+
+const std::pair<const char*, const char*> kStore{"v_store", "V"}, kWidth{"pulse_width", "s"},
+    kBitline{"v_bitline", "V"}, kTarget{"v_target", "V"}, kInitial{"v_initial", "V"},
+    kAge{"age", "s"}, kCharge{"charge", "C"};
+
+const std::vector<Required>& required_tables() {
+  static const std::vector<Required> tables{
+      {"cell_read_charge", "C", "read_charge", {kStore, kWidth, kBitline}},
+      {"cell_read_energy", "J", "read_charge", {kStore, kWidth, kBitline}},
+      {"cell_word_line_energy", "J", "read_charge", {kStore, kWidth, kBitline}},
+      {"cell_static_current", "A", "read_current", {kStore, kBitline}},
+      {"cell_written_voltage", "V", "write", {kTarget}},
+      {"cell_write_energy", "J", "write", {kTarget}},
+      {"cell_retention", "V", "leakage` and `storage_capacitance", {kInitial, kAge}},
+      {"relu_pulse_width", "s", "relu_conversion", {kCharge}},
+      {"relu_energy", "J", "relu_conversion", {kCharge}},
+      {"relu_bitline_voltage", "V", "relu_conversion", {kCharge}},
+      {"signed_pulse_width", "s", "signed_conversion", {kCharge}},
+      {"signed_energy", "J", "signed_conversion", {kCharge}},
+      {"signed_bitline_voltage", "V", "signed_conversion", {kCharge}},
+  };
+  return tables;
+}
+
+struct RequiredConstant {
+  const char* name;
+  const char* unit;
+  const char* bench;
+};
+constexpr RequiredConstant kConstants[] = {
+    {"t_max", "s", "read_charge"},
+    {"v_dd", "V", "read_charge"},
+    {"v_zero", "V", "read_charge"},
+    {"q_levels", "1", "read_charge"},
+    {"kv_levels", "1", "read_charge"},
+    {"output_levels", "1", "read_charge"},
+    {"tile", "1", "read_charge"},
+    {"signed_full_scale", "s", "signed_conversion"},
+    {"latency_first_stage", "s", "relu_conversion"},
+    {"latency_second_stage", "s", "signed_conversion"},
+};
+
+Table checked(const DeviceFile& file, const std::string& name) {
+  for (const Required& required : required_tables()) {
+    if (name != required.name) continue;
+    const TableEntry* entry = file.find_table(name);
+    if (entry == nullptr)
+      throw Error({.place = file.place(),
+                   .key = name,
+                   .rule = "the device lacks this table, which attention on gain cells needs",
+                   .remedy = fmt::format("characterize bench `{}` as well and compile again",
+                                         required.bench)});
+    const Table& table = entry->table;
+    if (table.quantity().unit != required.unit)
+      throw Error({.place = file.place(),
+                   .key = name + "@units",
+                   .value = table.quantity().unit,
+                   .rule = fmt::format("must be {}", required.unit)});
+    std::string found, wanted;
+    for (const Axis& axis : table.axes())
+      found += fmt::format("{}{} [{}]", found.empty() ? "" : ", ", axis.name(), axis.unit());
+    for (const auto& [axis, unit] : required.axes)
+      wanted += fmt::format("{}{} [{}]", wanted.empty() ? "" : ", ", axis, unit);
+    if (found != wanted)
+      throw Error({.place = file.place(),
+                   .key = name,
+                   .value = found,
+                   .rule = "its axes must be " + wanted,
+                   .remedy = fmt::format("correct `over` in bench `{}`", required.bench)});
+    return table;
+  }
+  throw std::logic_error("not a table of a gain-cell device: " + name);
+}
+
+double constant(const DeviceFile& file, const std::string& name) {
+  for (const RequiredConstant& required : kConstants) {
+    if (name != required.name) continue;
+    const Constant* found = file.find_constant(name);
+    if (found == nullptr)
+      throw Error(
+          {.place = file.place(),
+           .key = name,
+           .rule = "the device lacks this constant, which attention on gain cells needs",
+           .remedy = fmt::format("state it under `constants` of bench `{}` and compile again",
+                                 required.bench)});
+    if (found->quantity.unit != required.unit)
+      throw Error({.place = file.place(),
+                   .key = name + "@units",
+                   .value = found->quantity.unit,
+                   .rule = fmt::format("must be {}", required.unit)});
+    if (!(found->value > 0) || !std::isfinite(found->value))
+      throw Error({.place = file.place(),
+                   .key = name,
+                   .value = fmt::format("{}", found->value),
+                   .rule = "must be positive"});
+    return found->value;
+  }
+  throw std::logic_error("not a constant of a gain-cell device: " + name);
+}
+
+int whole(const DeviceFile& file, const std::string& name, int least) {
+  const double value = constant(file, name);
+  if (value != std::floor(value) || value < least || value > 65536)
+    throw Error({.place = file.place(),
+                 .key = name,
+                 .value = fmt::format("{}", value),
+                 .rule = fmt::format("must be a whole number from {} to 65536", least)});
+  return static_cast<int>(value);
+}
+
+ConverterTables converter(const DeviceFile& file, const std::string& name) {
+  return {checked(file, name + "_pulse_width"), checked(file, name + "_energy"),
+          checked(file, name + "_bitline_voltage")};
+}
+
+}  // namespace
+
+GainCellDevice::GainCellDevice(DeviceFile file)
+    : read_charge(checked(file, "cell_read_charge")),
+      read_energy(checked(file, "cell_read_energy")),
+      static_current(checked(file, "cell_static_current")),
+      written_voltage(checked(file, "cell_written_voltage")),
+      write_energy(checked(file, "cell_write_energy")),
+      retention(checked(file, "cell_retention")),
+      relu(converter(file, "relu")),
+      differential(converter(file, "signed")),
+      t_max_s(constant(file, "t_max")),
+      v_dd(constant(file, "v_dd")),
+      v_zero(constant(file, "v_zero")),
+      q_levels(whole(file, "q_levels", 2)),
+      kv_levels(whole(file, "kv_levels", 2)),
+      output_levels(whole(file, "output_levels", 2)),
+      tile(whole(file, "tile", 1)),
+      signed_full_scale_s(constant(file, "signed_full_scale")),
+      latency_first_stage_s(constant(file, "latency_first_stage")),
+      latency_second_stage_s(constant(file, "latency_second_stage")),
+      file_(std::move(file)) {
+  if (file_.find_table("cell_word_line_energy") != nullptr)
+    word_line_energy = checked(file_, "cell_word_line_energy");
+}
+
+}  // namespace gaincell::lut

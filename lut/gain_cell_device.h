@@ -1,0 +1,64 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "lut/device_file.h"
+
+namespace gaincell::lut {
+
+// Transfer of a charge-to-pulse converter with the column's idle cells attached, by the charge
+// taken out of the bitline during integration (C).
+struct ConverterTables {
+  Table pulse_width;      // s; signed converter: positive minus negative output
+  Table energy;           // J, one conversion
+  Table bitline_voltage;  // V at the end of integration; at charge 0 the start voltage
+};
+
+// The tables and constants that attention on a gain-cell device needs, all present and in the units
+// and over the axes written here. Construction throws Error naming what is missing and the bench
+// that provides it. SI units throughout.
+class GainCellDevice {
+ public:
+  explicit GainCellDevice(DeviceFile file);
+  static GainCellDevice read(const std::filesystem::path& path) {
+    return GainCellDevice(DeviceFile::read(path));
+  }
+
+  // Everything else that the file holds.
+  const DeviceFile& file() const { return file_; }
+
+  // C over (v_store V, pulse_width s, v_bitline V): taken out of the bitline by one whole pulse.
+  Table read_charge;
+  // J over the same: from the cell's supply; and, where the bench tells it apart, from the
+  // word-line drivers.
+  Table read_energy;
+  std::optional<Table> word_line_energy;
+  // A over (v_store, v_bitline): out of the bitline.
+  Table static_current;
+  // V over (v_target): stored after a write and its pedestal. J over the same, DAC excluded.
+  Table written_voltage, write_energy;
+  // V over (v_initial, age s).
+  Table retention;
+
+  ConverterTables relu;          // first stage
+  ConverterTables differential;  // second stage, signed
+
+  double t_max_s;       // longest input pulse
+  double v_dd, v_zero;  // supply; stored voltage that means zero
+  int q_levels, kv_levels, output_levels;
+  int tile;                    // rows and columns of a sub-tile
+  double signed_full_scale_s;  // pulse of the signed converter that means 1
+  double latency_first_stage_s, latency_second_stage_s;
+
+  // J of one read pulse in one cell, word line included.
+  double read_energy_j(double v_store, double pulse_width_s, double v_bitline) const {
+    const double cell = read_energy.at(v_store, pulse_width_s, v_bitline);
+    return word_line_energy ? cell + word_line_energy->at(v_store, pulse_width_s, v_bitline) : cell;
+  }
+
+ private:
+  DeviceFile file_;
+};
+
+}  // namespace gaincell::lut

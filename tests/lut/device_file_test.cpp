@@ -1,0 +1,137 @@
+#include "lut/device_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "example_device.h"
+#include "grids.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+namespace gaincell::lut {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class DeviceFileTest : public TemporaryFolder {
+ protected:
+  std::string read_message(const std::filesystem::path& path) {
+    try {
+      DeviceFile::read(path);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+};
+
+TEST_F(DeviceFileTest, ReadsBackWhatWasWritten) {
+  const DeviceFile device = example_device();
+  device.write(file_);
+  const DeviceFile read = DeviceFile::read(file_);
+  ASSERT_EQ(read.tables().size(), device.tables().size());
+  for (const TableEntry& entry : device.tables()) {
+    const TableEntry* same = read.find_table(entry.table.name());
+    ASSERT_NE(same, nullptr);
+    EXPECT_EQ(same->table.quantity().unit, entry.table.quantity().unit);
+    EXPECT_EQ(same->table.quantity().long_name, entry.table.quantity().long_name);
+    EXPECT_TRUE(std::ranges::equal(same->table.axes(), entry.table.axes()));
+    EXPECT_TRUE(std::ranges::equal(same->table.values(), entry.table.values()));
+    EXPECT_TRUE(std::ranges::equal(same->table.interpolation(), entry.table.interpolation()));
+    EXPECT_EQ(same->bench, entry.bench);
+    EXPECT_EQ(same->accuracy.points, entry.accuracy.points);
+    EXPECT_EQ(same->accuracy.max_percent, entry.accuracy.max_percent);
+    EXPECT_EQ(same->limit.rms_abs, entry.limit.rms_abs);
+    EXPECT_EQ(same->hold_out.coordinates, entry.hold_out.coordinates);
+    EXPECT_EQ(same->hold_out.measured, entry.hold_out.measured);
+  }
+  EXPECT_EQ(read.constant("t_max"), 15e-9);
+  EXPECT_EQ(read.find_constant("t_max")->quantity.unit, "s");
+  ASSERT_EQ(read.provenance().size(), 1u);
+  EXPECT_EQ(read.provenance()[0].attributes, device.provenance()[0].attributes);
+}
+
+TEST_F(DeviceFileTest, EqualContentGivesEqualBytes) {
+  example_device().write(file_);
+  example_device().write(folder_ / "other.h5");
+  EXPECT_TRUE(read_file(file_) == read_file(folder_ / "other.h5"));
+  // and reading loses nothing
+  DeviceFile::read(file_).write(folder_ / "again.h5");
+  EXPECT_TRUE(read_file(file_) == read_file(folder_ / "again.h5"));
+}
+
+TEST_F(DeviceFileTest, SharesAxesAndRenamesThoseThatDiffer) {
+  example_device().write(file_);
+  const store::ReadGroup root = store::Reader(file_).root();
+  EXPECT_THAT(root.dataset("relu_pulse_width").dimension_paths(), ElementsAre("/charge"));
+  EXPECT_THAT(root.dataset("relu_energy").dimension_paths(), ElementsAre("/charge"));
+  EXPECT_THAT(root.dataset("signed_pulse_width").dimension_paths(),
+              ElementsAre("/signed_pulse_width_charge"));
+  EXPECT_THAT(root.dataset("signed_energy").dimension_paths(),
+              ElementsAre("/signed_pulse_width_charge"));
+  EXPECT_EQ(root.dataset("signed_pulse_width_charge").text_attribute("axis"), "charge");
+}
+
+TEST_F(DeviceFileTest, RefusesAnotherVersionAndAnotherKindOfFile) {
+  {
+    store::Writer writer(file_);
+    writer.root()
+        .attribute("gaincell_format", "device")
+        .attribute("format_version", 2)
+        .attribute("program_version", "7.0");
+    writer.commit();
+  }
+  EXPECT_THAT(read_message(file_), HasSubstr("a.h5: format_version = 2: this program reads version "
+                                             "1; write the file anew with `gaincell compile`"));
+  {
+    store::Writer writer(file_);
+    writer.root().attribute("gaincell_format", "samples").attribute("format_version", 1);
+    writer.commit();
+  }
+  EXPECT_THAT(read_message(file_), HasSubstr("gaincell_format = samples: must be \"device\" here"));
+  write_file(file_, "not HDF5");
+  EXPECT_THAT(read_message(file_), HasSubstr("is not an HDF5 file"));
+  example_device().write(file_);
+  const std::string bytes = read_file(file_);
+  write_file(file_, bytes.substr(0, bytes.size() / 2));
+  EXPECT_THAT(read_message(file_), HasSubstr("the file is truncated"));
+}
+
+TEST_F(DeviceFileTest, NamesFileAndTableOfADamagedOne) {
+  {
+    store::Writer writer(file_);
+    store::Group root = writer.root();
+    root.attribute("gaincell_format", "device").attribute("format_version", 1);
+    root.axis("x", std::vector<double>{0, 1, 1}).attribute("units", "V");
+    root.dataset<double>("t", {"x"}, {1, 2, 3})
+        .attribute("units", "A")
+        .attribute("interpolation", "cubic");
+    writer.commit();
+  }
+  EXPECT_THAT(read_message(file_),
+              HasSubstr("a.h5: axis x: [2] = 1: the points of an axis must be finite and rise"));
+}
+
+TEST(DeviceFile, SuggestsTheNearestTable) {
+  const DeviceFile device = example_device();
+  try {
+    device.table("cell_read_chrage");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr("cell_read_chrage: no such table; did you mean `cell_read_charge`?"));
+  }
+  EXPECT_THROW(device.constant("tmax"), Error);
+}
+
+TEST(DeviceFile, HoldsANameOnce) {
+  DeviceFile device = example_device();
+  EXPECT_THROW(device.add(Constant{{"t_max", "s"}, 1e-9}), Error);
+  EXPECT_THROW(device.add(device.tables()[0]), Error);
+}
+
+}  // namespace
+}  // namespace gaincell::lut
