@@ -166,6 +166,9 @@ struct AnalogOptions {
   // Time from one token to the next, which ages the ring: layers x latency of both stages.
   double token_period_s = 0.0;
   EffectSet effects = EffectSet::all();
+  // What the fast level may be off the column level at the end of a column, rms, as a share of the
+  // converter's full scale. Rank, degree and segments of its approximation follow from it.
+  double error_limit = 1e-3;
 };
 
 // The circuits, from a device's tables. The device must outlive the attention.

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attention/attention.h"
+#include "attention/circuit.h"
+
+namespace gaincell::attention {
+
+// One token and head from the inside, for audits and for other tools. Slots and sub-tiles that hold
+// no token yet are NaN.
+struct StepTrace {
+  std::int64_t token = 0;  // since reset
+  int head = 0;
+  std::vector<double> q_width_s;        // [dim] pulse of each row of the first array
+  std::vector<double> key_v, value_v;   // [slot][dim] what the cells hold now
+  std::vector<double> first_charge_c;   // [slot] on the bitline at the end of integration
+  std::vector<double> phi_s;            // [slot] pulse out of the ReLU converter
+  std::vector<double> second_charge_c;  // [sub-tile][dim]
+  std::vector<double> second_pulse_s;   // [sub-tile][dim] signed, before the counter
+};
+
+// What the fast level made of the error limit.
+struct FastReport {
+  int segments = 0;  // equal intervals of the longest pulse over which currents are held together
+  struct Stage {
+    int rank = 0;      // products in the separable form of the read charge
+    int degree = 0;    // of the polynomials in the bitline's charge
+    double error = 0;  // rms at the end of a column of random cells, share of full scale
+  } first, second;
+  int age_block = 0;     // neighbouring tokens that share one table
+  double age_error = 0;  // worst relative error of a cell's current from that
+  std::string instruction_set;
+};
+
+class Analog : public Attention {
+ public:
+  using Attention::Attention;
+
+  // `sink` gets every step for which `wanted(token, head)` holds. Costs nothing otherwise.
+  void observe(std::function<bool(std::int64_t token, int head)> wanted,
+               std::function<void(const StepTrace&)> sink) {
+    wanted_ = std::move(wanted);
+    sink_ = std::move(sink);
+  }
+
+  virtual const FastReport* fast_report() const { return nullptr; }  // the fast level only
+
+ protected:
+  bool observed(std::int64_t token, int head) const { return wanted_ && wanted_(token, head); }
+  void show(const StepTrace& trace) const { sink_(trace); }
+
+ private:
+  std::function<bool(std::int64_t, int)> wanted_;
+  std::function<void(const StepTrace&)> sink_;
+};
+
+// The analog engine on any circuit. Throws Error where the fast level cannot hold the error limit
+// or is asked for unquantised storage, which only the column level has.
+std::unique_ptr<Analog> make_analog(Shape shape, const Circuit& circuit, Scalers scalers,
+                                    AnalogOptions options);
+
+}  // namespace gaincell::attention

@@ -1,0 +1,167 @@
+#include "attention/circuit.h"
+
+#include <algorithm>
+#include <boost/numeric/odeint.hpp>
+#include <cassert>
+#include <cmath>
+#include <map>
+
+namespace gaincell::attention {
+namespace {
+
+// Charge at which a rising function of charge reaches `pulse`.
+double charge_at(const Circuit::Converter& converter, double pulse) {
+  double low = converter.charge_low_c, high = converter.charge_high_c;
+  for (int i = 0; i < 200; ++i) {
+    const double middle = 0.5 * (low + high);
+    (converter.pulse_s(middle) < pulse ? low : high) = middle;
+  }
+  return 0.5 * (low + high);
+}
+
+ConverterLine line_between(const Circuit::Converter& converter, double low_share,
+                           double high_share) {
+  const double low = charge_at(converter, low_share * converter.full_scale_s);
+  const double high = charge_at(converter, high_share * converter.full_scale_s);
+  ConverterLine line;
+  line.slope_s_per_c = (high_share - low_share) * converter.full_scale_s / (high - low);
+  line.zero_charge_c = low - low_share * converter.full_scale_s / line.slope_s_per_c;
+  return line;
+}
+
+void change_transfer(Circuit::Converter& converter, const ConverterLine& line, EffectSet effects,
+                     double lowest_pulse_s) {
+  const double zero = line.zero_charge_c, slope = line.slope_s_per_c;
+  const bool offset = effects.has(Effect::kConverterOffset);
+  if (!effects.has(Effect::kConverterCurve)) {
+    const double top = converter.full_scale_s;
+    converter.pulse_s = [=, from = offset ? zero : 0.0](double charge) {
+      return std::clamp(slope * (charge - from), lowest_pulse_s, top);
+    };
+  } else if (!offset) {
+    converter.pulse_s = [zero, with = converter.pulse_s](double charge) {
+      return with(charge + zero);
+    };
+  }
+}
+
+}  // namespace
+
+ConverterLine relu_line(const Circuit& circuit) { return line_between(circuit.relu, 0.2, 0.8); }
+ConverterLine differential_line(const Circuit& circuit) {
+  return line_between(circuit.differential, -0.6, 0.6);
+}
+
+Circuit with_effects(Circuit circuit, EffectSet effects) {
+  if (!effects.has(Effect::kWrite)) circuit.written_v = [](double target) { return target; };
+  if (!effects.has(Effect::kRetention))
+    circuit.retained_v = [](double initial, double) { return initial; };
+  if (!effects.has(Effect::kPulseEdges)) {
+    // The current, from the part of the pulse axis that the edges have left behind.
+    const auto& nodes = circuit.pulse_nodes_s;
+    std::size_t from = 0;
+    while (from + 2 < nodes.size() && nodes[from] < 0.05 * circuit.t_max_s) ++from;
+    circuit.read_charge_c = [nodes, from, with = circuit.read_charge_c](
+                                double v_store, std::size_t node, double v_bitline) {
+      const std::size_t last = nodes.size() - 1;
+      const double current = (with(v_store, last, v_bitline) - with(v_store, from, v_bitline)) /
+                             (nodes[last] - nodes[from]);
+      return current * nodes[node];
+    };
+  }
+  change_transfer(circuit.relu, relu_line(circuit), effects, 0.0);
+  change_transfer(circuit.differential, differential_line(circuit), effects,
+                  -circuit.differential.full_scale_s);
+  if (!effects.has(Effect::kBitline))
+    for (Circuit::Converter* converter : {&circuit.relu, &circuit.differential})
+      converter->bitline_v = [start = converter->bitline_v(0.0)](double) { return start; };
+  return circuit;
+}
+
+Circuit published_circuit(const PublishedHardware& hw, double token_period_s) {
+  Circuit circuit;
+  circuit.q_levels = hw.q_levels;
+  circuit.kv_levels = hw.kv_levels;
+  circuit.output_levels = hw.output_levels;
+  circuit.v_max = hw.v_max;
+  circuit.tile = hw.tile;
+  const double t_max = circuit.t_max_s;
+  circuit.pulse_nodes_s = {0.0, t_max};
+  circuit.read_charge_c = [p = hw.current_a, zero = hw.v_zero, t_max](double v_store,
+                                                                      std::size_t node, double) {
+    const double z = v_store - zero;
+    return node == 0 ? 0.0 : t_max * (p[0] + z * (p[1] + z * (p[2] + z * p[3])));
+  };
+  circuit.written_v = [](double target) { return target; };
+  const double rate = token_period_s > 0 ? hw.decay_per_token / token_period_s : 0.0;
+  circuit.retained_v = [rate, zero = hw.v_zero](double initial, double age) {
+    return zero + (initial - zero) * std::exp(-rate * age);
+  };
+  const auto ideal = [t_max, zero = hw.v_zero](double s_sat, double lowest) {
+    const double full = s_sat * t_max;
+    Circuit::Converter converter;
+    converter.pulse_s = [=](double charge) {
+      return std::clamp(charge / full, lowest, 1.0) * t_max;
+    };
+    converter.bitline_v = [zero](double) { return zero; };
+    converter.full_scale_s = t_max;
+    converter.charge_low_c = (lowest - 0.5) * full;
+    converter.charge_high_c = 1.5 * full;
+    return converter;
+  };
+  circuit.relu = ideal(hw.s_sat_first_a, 0.0);
+  circuit.differential = ideal(hw.s_sat_second_a, -1.0);
+  return circuit;
+}
+
+double column_charge_c(const Circuit& circuit, const Circuit::Converter& converter,
+                       const std::vector<double>& v_store, const std::vector<double>& width_s) {
+  assert(v_store.size() == width_s.size());
+  // Cells of one voltage and one width are one cell of that multiplicity; pulse ends and nodes of
+  // the pulse axis cut time into intervals with constant right-hand sides but for the bitline.
+  std::map<double, std::map<double, double>> multiplicity;  // voltage -> width -> cells
+  std::vector<double> ends;
+  for (std::size_t i = 0; i < v_store.size(); ++i)
+    if (width_s[i] > 0) {
+      multiplicity[v_store[i]][std::min(width_s[i], circuit.t_max_s)] += 1;
+      ends.push_back(std::min(width_s[i], circuit.t_max_s));
+    }
+  if (ends.empty()) return 0.0;
+  const double last_end = *std::max_element(ends.begin(), ends.end());
+  for (const double node : circuit.pulse_nodes_s)
+    if (node < last_end) ends.push_back(node);
+  std::sort(ends.begin(), ends.end());
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+
+  namespace odeint = boost::numeric::odeint;
+  const double scale = converter.charge_high_c - converter.charge_low_c;
+  auto stepper = odeint::make_controlled(
+      1e-7 * scale, 1e-9,
+      odeint::runge_kutta_dopri5<double, double, double, double, odeint::vector_space_algebra>());
+  double charge = 0.0;
+  std::vector<std::pair<double, double>> active;  // voltage, cells
+  for (std::size_t e = 0; e + 1 < ends.size(); ++e) {
+    const double begin = ends[e], end = ends[e + 1];
+    active.clear();
+    for (const auto& [voltage, widths] : multiplicity) {
+      double cells = 0;
+      for (auto it = widths.upper_bound(begin); it != widths.end(); ++it) cells += it->second;
+      if (cells > 0) active.emplace_back(voltage, cells);
+    }
+    const auto& nodes = circuit.pulse_nodes_s;
+    const std::size_t node =
+        static_cast<std::size_t>(std::upper_bound(nodes.begin(), nodes.end(), begin) -
+                                 nodes.begin()) -
+        1;
+    const auto current = [&](const double& q, double& dq_dt, double) {
+      const double bitline = converter.bitline_v(q);
+      dq_dt = 0;
+      for (const auto& [voltage, cells] : active)
+        dq_dt += cells * circuit.pulse_slope_between(node, voltage, bitline);
+    };
+    odeint::integrate_adaptive(stepper, current, charge, begin, end, end - begin);
+  }
+  return charge;
+}
+
+}  // namespace gaincell::attention

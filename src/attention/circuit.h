@@ -1,0 +1,71 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "attention/attention.h"
+
+namespace gaincell::attention {
+
+// A device as the engine sees it: what the cells and converters do, as functions in SI units. Made
+// from a device file (circuit_of), from the published equations (published_circuit), or from any
+// closed form.
+struct Circuit {
+  // Charge that a cell takes out of the bitline in one whole read pulse (both edges), at a bitline
+  // held at v_bitline: read_charge_c(v_store, i, v_bitline) for a pulse of pulse_nodes_s[i], linear
+  // between the nodes. pulse_nodes_s[0] is 0 (no pulse, charge 0); the last is the longest pulse.
+  std::vector<double> pulse_nodes_s;
+  std::function<double(double v_store, std::size_t node, double v_bitline)> read_charge_c;
+
+  std::function<double(double v_target)> written_v;
+  std::function<double(double v_initial, double age_s)> retained_v;
+
+  struct Converter {
+    // Pulse (signed converter: positive minus negative output) and bitline voltage at the end of
+    // integration, by the charge taken out of the bitline. bitline_v(0) is the start voltage.
+    std::function<double(double charge_c)> pulse_s;
+    std::function<double(double charge_c)> bitline_v;
+    double full_scale_s = 0;                     // pulse that means 1
+    double charge_low_c = 0, charge_high_c = 0;  // where the functions are known; held outside
+  };
+  Converter relu, differential;  // first and second stage; the second one is signed
+
+  double t_max_s = 15e-9;
+  double v_max = 0.9;
+  int q_levels = 16, kv_levels = 8, output_levels = 32;
+  int tile = 64;
+
+  double pulse_slope_between(std::size_t node, double v_store, double v_bitline) const {
+    return (read_charge_c(v_store, node + 1, v_bitline) - read_charge_c(v_store, node, v_bitline)) /
+           (pulse_nodes_s[node + 1] - pulse_nodes_s[node]);
+  }
+};
+
+// The straight line through a converter's transfer at +-60 % of full scale (signed) or at 20 and 80
+// % (ReLU): what is left of it without offset, dead zone and curvature.
+struct ConverterLine {
+  double slope_s_per_c = 0;
+  double zero_charge_c = 0;  // where the line crosses pulse 0
+  double full_scale_c(double full_scale_s) const { return full_scale_s / slope_s_per_c; }
+};
+ConverterLine relu_line(const Circuit& circuit);
+ConverterLine differential_line(const Circuit& circuit);
+
+// The circuit with some effects taken out (see Effect). The quantisers and the counter are the
+// engine's and not touched here.
+Circuit with_effects(Circuit circuit, EffectSet effects);
+
+// The published equations as a circuit: read charge = I(z) x width, z = v_store - v_zero, no
+// bitline effect, exact writes, z decaying by exp(-decay_per_token) every token_period_s, ideal
+// clamps.
+Circuit published_circuit(const PublishedHardware& hardware, double token_period_s);
+
+// Charge on a column's bitline after all its pulses, which start together and end at their own
+// widths: dQ/dt = sum over cells with width > t of dQ_cell/dt(v_store, t, bitline(Q)), Q(0) = 0,
+// integrated with Boost.Odeint between all pulse ends and pulse nodes to 1e-7 of the converter's
+// range. v_store and width_s have one entry per cell; width 0 is no pulse.
+double column_charge_c(const Circuit& circuit, const Circuit::Converter& converter,
+                       const std::vector<double>& v_store, const std::vector<double>& width_s);
+
+}  // namespace gaincell::attention
