@@ -51,6 +51,13 @@ class GainCellDevice {
   double signed_full_scale_s;  // pulse of the signed converter that means 1
   double latency_first_stage_s, latency_second_stage_s;
 
+  // What the write DAC adds to a level to make up for the mean pedestal; 0 where the bench states
+  // no `write_offset`.
+  double write_offset_v() const {
+    const Constant* offset = file_.find_constant("write_offset");
+    return offset != nullptr ? offset->value : 0.0;
+  }
+
   // J of one read pulse in one cell, word line included.
   double read_energy_j(double v_store, double pulse_width_s, double v_bitline) const {
     const double cell = read_energy.at(v_store, pulse_width_s, v_bitline);

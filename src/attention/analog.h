@@ -64,4 +64,10 @@ class Analog : public Attention {
 std::unique_ptr<Analog> make_analog(Shape shape, const Circuit& circuit, Scalers scalers,
                                     AnalogOptions options);
 
+// What the arrays do for one token and head on uniform levels: `columns` tokens in the window, q, k
+// and v uniform over their levels (the published energy figures are on such inputs), mean of 32
+// tokens with a full window. token_period_s as in AnalogOptions.
+energy::Activity uniform_activity(const Circuit& circuit, int columns, int dim,
+                                  double token_period_s, std::uint64_t seed);
+
 }  // namespace gaincell::attention

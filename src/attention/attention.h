@@ -171,7 +171,7 @@ struct AnalogOptions {
   double error_limit = 1e-3;
 };
 
-// The circuits, from a device's tables. The device must outlive the attention.
+// The circuits, from a device's tables. More of the engine stands in analog.h.
 std::unique_ptr<Attention> make_analog(Shape shape, const lut::GainCellDevice& device,
                                        Scalers scalers, AnalogOptions options);
 

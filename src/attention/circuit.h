@@ -6,6 +6,10 @@
 
 #include "attention/attention.h"
 
+namespace gaincell::lut {
+class GainCellDevice;
+}
+
 namespace gaincell::attention {
 
 // A device as the engine sees it: what the cells and converters do, as functions in SI units. Made
@@ -55,6 +59,9 @@ ConverterLine differential_line(const Circuit& circuit);
 // The circuit with some effects taken out (see Effect). The quantisers and the counter are the
 // engine's and not touched here.
 Circuit with_effects(Circuit circuit, EffectSet effects);
+
+// The circuit that a device's tables describe. Shares the tables' data, so the device may go.
+Circuit circuit_of(const lut::GainCellDevice& device);
 
 // The published equations as a circuit: read charge = I(z) x width, z = v_store - v_zero, no
 // bitline effect, exact writes, z decaying by exp(-decay_per_token) every token_period_s, ideal

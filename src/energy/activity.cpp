@@ -54,4 +54,16 @@ Activity& Activity::operator+=(const Activity& other) {
   return *this;
 }
 
+Activity Activity::since(const Activity& earlier) const {
+  Activity minus = earlier;
+  for (double* scalar :
+       {&minus.tokens, &minus.token_heads, &minus.sub_tile_steps, &minus.dac_values})
+    *scalar = -*scalar;
+  for (auto* counts : {&minus.writes, &minus.first_reads.count, &minus.second_reads.count,
+                       &minus.first_conversions.count, &minus.second_conversions.count})
+    for (double& count : *counts) count = -count;
+  minus += *this;
+  return minus;
+}
+
 }  // namespace gaincell::energy

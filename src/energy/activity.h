@@ -48,6 +48,8 @@ struct Activity {
   // Adds another layer's or another run's counts; an empty Activity takes the other's nodes. The
   // nodes must be equal otherwise (assert).
   Activity& operator+=(const Activity& other);
+  // What happened since `earlier`, a copy of this activity's own past.
+  Activity since(const Activity& earlier) const;
 };
 
 }  // namespace gaincell::energy

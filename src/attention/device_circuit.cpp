@@ -1,0 +1,50 @@
+#include "attention/circuit.h"
+#include "lut/gain_cell_device.h"
+
+namespace gaincell::attention {
+namespace {
+
+Circuit::Converter converter_of(const lut::ConverterTables& tables, double full_scale_s) {
+  Circuit::Converter converter;
+  converter.pulse_s = [table = tables.pulse_width](double charge) { return table.at(charge); };
+  converter.bitline_v = [table = tables.bitline_voltage](double charge) {
+    return table.at(charge);
+  };
+  converter.full_scale_s = full_scale_s;
+  converter.charge_low_c = tables.pulse_width.axis(0).front();
+  converter.charge_high_c = tables.pulse_width.axis(0).back();
+  return converter;
+}
+
+}  // namespace
+
+Circuit circuit_of(const lut::GainCellDevice& device) {
+  Circuit circuit;
+  const auto nodes = device.read_charge.axis(1).nodes();
+  circuit.pulse_nodes_s.assign(nodes.begin(), nodes.end());
+  // A table that starts at some shortest pulse says nothing below; no pulse is no charge.
+  if (circuit.pulse_nodes_s.front() > 0)
+    circuit.pulse_nodes_s.insert(circuit.pulse_nodes_s.begin(), 0.0);
+  circuit.read_charge_c = [table = device.read_charge, widths = circuit.pulse_nodes_s](
+                              double v_store, std::size_t node, double v_bitline) {
+    return node == 0 ? 0.0 : table.at(v_store, widths[node], v_bitline);
+  };
+  const double offset = device.write_offset_v();
+  circuit.written_v = [table = device.written_voltage, offset](double target) {
+    return table.at(target + offset);
+  };
+  circuit.retained_v = [table = device.retention](double initial, double age) {
+    return table.at(initial, age);
+  };
+  circuit.relu = converter_of(device.relu, device.t_max_s);
+  circuit.differential = converter_of(device.differential, device.signed_full_scale_s);
+  circuit.t_max_s = device.t_max_s;
+  circuit.v_max = 2 * device.v_zero;
+  circuit.q_levels = device.q_levels;
+  circuit.kv_levels = device.kv_levels;
+  circuit.output_levels = device.output_levels;
+  circuit.tile = device.tile;
+  return circuit;
+}
+
+}  // namespace gaincell::attention

@@ -1,0 +1,112 @@
+#include "energy/energy_model.h"
+
+#include <algorithm>
+
+namespace gaincell::energy {
+
+double Energy::Part::energy_j() const {
+  double sum = 0;
+  for (const Item& item : items) sum += item.energy_j;
+  return sum;
+}
+
+double Energy::total_j() const {
+  double sum = 0;
+  for (const Part& part : parts) sum += part.energy_j();
+  return sum;
+}
+
+double Energy::part_j(const std::string& name) const {
+  for (const Part& part : parts)
+    if (part.name == name) return part.energy_j();
+  return 0.0;
+}
+
+Energy Energy::per(double n) const {
+  Energy each = *this;
+  for (Part& part : each.parts)
+    for (Item& item : part.items) item.energy_j /= n;
+  return each;
+}
+
+EnergyModel::EnergyModel(lut::GainCellDevice device, Constants constants)
+    : device_(std::move(device)), constants_(std::move(constants)) {}
+
+double EnergyModel::layer_latency_s() const {
+  return device_.latency_first_stage_s + device_.latency_second_stage_s;
+}
+
+double EnergyModel::level_v(int level, int levels) const {
+  return 2 * device_.v_zero * level / (levels - 1) + device_.write_offset_v();
+}
+
+double EnergyModel::reads_j(const CellReads& reads, const lut::Table& table,
+                            double v_bitline) const {
+  double sum = 0;
+  for (std::size_t age = 0; age < reads.age_s.size(); ++age)
+    for (int level = 0; level < reads.levels; ++level) {
+      const double v_store = device_.retention.at(
+          device_.written_voltage.at(level_v(level, reads.levels)), reads.age_s[age]);
+      const auto energy = [&](std::size_t pulse) {
+        return table.at(v_store, reads.pulse_s[pulse], v_bitline);
+      };
+      // Node 0, no pulse, costs nothing. Node 1, a vanishing pulse, still has both edges: the line
+      // through the next two nodes says what they cost.
+      for (std::size_t pulse = 1; pulse < reads.pulse_s.size(); ++pulse) {
+        const double count = reads.at(age, pulse)[level];
+        if (count == 0) continue;
+        const double joules = pulse > 1                  ? energy(pulse)
+                              : reads.pulse_s.size() > 3 ? 2 * energy(2) - energy(3)
+                                                         : 0.0;
+        sum += count * joules;
+      }
+    }
+  return sum;
+}
+
+double EnergyModel::conversions_j(const Conversions& conversions, const lut::Table& table) const {
+  double sum = 0;
+  for (std::size_t i = 0; i < conversions.count.size(); ++i)
+    sum += conversions.count[i] * table.at(conversions.charge_c[i]);
+  return sum;
+}
+
+Energy EnergyModel::of(const Activity& activity) const {
+  const double start_v = device_.relu.bitline_voltage.at(0.0);
+  const double second_start_v = device_.differential.bitline_voltage.at(0.0);
+  Energy energy;
+  Energy::Part first{"first_array", {}};
+  first.items.push_back({"cells", reads_j(activity.first_reads, device_.read_energy, start_v),
+                         "SPICE: cell_read_energy"});
+  if (device_.word_line_energy)
+    first.items.push_back({"word_lines",
+                           reads_j(activity.first_reads, *device_.word_line_energy, start_v),
+                           "SPICE: cell_word_line_energy"});
+  first.items.push_back({"converters",
+                         conversions_j(activity.first_conversions, device_.relu.energy),
+                         "SPICE: relu_energy"});
+  Energy::Part second{"second_array", {}};
+  second.items.push_back({"cells",
+                          reads_j(activity.second_reads, device_.read_energy, second_start_v),
+                          "SPICE: cell_read_energy"});
+  second.items.push_back({"converters",
+                          conversions_j(activity.second_conversions, device_.differential.energy),
+                          "SPICE: signed_energy"});
+  double writes = 0;
+  const int levels = static_cast<int>(activity.writes.size());
+  for (int level = 0; level < levels; ++level)
+    writes += activity.writes[level] * device_.write_energy.at(level_v(level, levels));
+  energy.parts = {
+      std::move(first),
+      std::move(second),
+      {"digital_control",
+       {{"digital_control", activity.sub_tile_steps * constants_.control_j_per_sub_tile.value,
+         constants_.control_j_per_sub_tile.source}}},
+      {"write_dac",
+       {{"write_dac", activity.dac_values * constants_.dac_j_per_value.value,
+         constants_.dac_j_per_value.source}}},
+      {"write_cells", {{"write_cells", writes, "SPICE: cell_write_energy"}}}};
+  return energy;
+}
+
+}  // namespace gaincell::energy

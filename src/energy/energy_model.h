@@ -1,0 +1,76 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "energy/activity.h"
+#include "lut/gain_cell_device.h"
+
+namespace gaincell::energy {
+
+// A figure that no simulation of ours gives, and where it is from.
+struct StatedConstant {
+  double value = 0;
+  std::string source;
+};
+
+struct Constants {
+  // Published: 4,000 pJ of digital control and routing per token and head at 16 sub-tiles; scaled
+  // by sub-tile.
+  StatedConstant control_j_per_sub_tile{
+      4000e-12 / 16,
+      "published: 4,000 pJ per token and head at 1,024 tokens (16 sub-tiles), "
+      "scaled by sub-tiles; Leroux et al., Nature Computational Science 5 (2025)"};
+  // Published: 330 pJ for the DACs that write one token's key and value of 64 dimensions.
+  StatedConstant dac_j_per_value{
+      330e-12 / 128,
+      "published: 330 pJ per token and head of 64 dimensions, scaled by values; "
+      "Leroux et al., Nature Computational Science 5 (2025)"};
+};
+
+struct Item {
+  std::string name;
+  double energy_j = 0;
+  std::string source;  // "SPICE: <table>" or a constant's source
+};
+
+// Joules by part. A part is the sum of its items in order, total() the sum of the parts in order.
+struct Energy {
+  struct Part {
+    std::string name;
+    std::vector<Item> items;
+    double energy_j() const;
+  };
+  std::vector<Part> parts;
+  double total_j() const;
+  double part_j(const std::string& name) const;  // 0 where there is no such part
+  // Every item divided by n, e.g. by tokens.
+  Energy per(double n) const;
+};
+
+// Joules from counts: E(action) by the device's tables, where a joule counts when a supply delivers
+// it. Parts, in this order: first_array (cells, word lines, converters), second_array (cells,
+// converters; its word lines are the ReLU converters' outputs and in their energy),
+// digital_control, write_dac, write_cells. Cells are read at the bitline's start voltage: that is
+// within 0.5 % on uniform levels. Not counted: bias generators, pulse generators, clock tree.
+class EnergyModel {
+ public:
+  explicit EnergyModel(lut::GainCellDevice device, Constants constants = {});
+
+  Energy of(const Activity& activity) const;
+  const Constants& constants() const { return constants_; }
+
+  // Both stages of one layer, one after the other, from the device's constants.
+  double layer_latency_s() const;
+  double token_latency_s(int layers) const { return layers * layer_latency_s(); }
+
+ private:
+  double reads_j(const CellReads& reads, const lut::Table& table, double v_bitline) const;
+  double conversions_j(const Conversions& conversions, const lut::Table& table) const;
+  double level_v(int level, int levels) const;
+
+  lut::GainCellDevice device_;
+  Constants constants_;
+};
+
+}  // namespace gaincell::energy

@@ -1,0 +1,137 @@
+// Energy of what the engine counts, on a device whose joules can be worked out by hand.
+#include <gtest/gtest.h>
+
+#include "attention/analog.h"
+#include "energy/energy_model.h"
+#include "inputs.h"
+#include "linear_device.h"
+
+namespace gaincell::attention {
+namespace {
+
+Scalers unit_scalers(int heads) {
+  Scalers s = Scalers::identity(heads);
+  s.b_k = s.b_v = std::vector<float>(heads, 0.0f);
+  return s;
+}
+
+void expect_relative(double value, double expected, double tolerance, const char* what) {
+  EXPECT_NEAR(value, expected, tolerance * std::abs(expected)) << what;
+}
+
+TEST(Energy, OfTwoTokensInTwoDimensionsIsTheSumByHand) {
+  const auto device = linear_device();
+  AnalogOptions options;
+  options.level = Level::kColumn;
+  options.token_period_s = 1e-7;
+  auto column = make_analog(Shape{1, 2, 2}, circuit_of(device), unit_scalers(1), options);
+  StepTrace last;
+  column->observe([](std::int64_t token, int) { return token == 1; },
+                  [&](const StepTrace& trace) { last = trace; });
+  const float q[] = {1, 1 / 3.0f, 2 / 3.0f, 0}, k[] = {0.9f, 0.6f, 0.6f, 0.9f},
+              v[] = {0.9f, 0.3f, 0.6f, 0.9f};
+  float out[4];
+  column->run(2, q, k, v, out);
+
+  // First token: 20 uA/V (0.45 V 15 ns + 0.15 V 5 ns) = 0.15 pC, half of full scale, 7.5 ns; then
+  // 20 uA/V 7.5 ns {0.45, -0.15} V = {67.5, -22.5} fC. Second token, after q = {10, 0} ns: 90 and
+  // 30 fC, 4.5 and 1.5 ns; then 20 uA/V (0.45 V 4.5 ns + 0.15 V 1.5 ns) = 45 fC and
+  // 20 uA/V (-0.15 V 4.5 ns + 0.45 V 1.5 ns) = 0.
+  expect_relative(last.first_charge_c[0], 90e-15, 1e-12, "column 0");
+  expect_relative(last.phi_s[1], 1.5e-9, 1e-12, "phi 1");
+  expect_relative(last.second_charge_c[0], 45e-15, 1e-12, "output 0");
+  EXPECT_NEAR(last.second_charge_c[1], 0.0, 1e-26);
+
+  const energy::EnergyModel model(device);
+  const energy::Energy energy = model.of(column->activity());
+  const auto item = [&](std::size_t part, std::size_t i) {
+    return energy.parts[part].items[i].energy_j;
+  };
+  // Cells, in uW ns = fJ: 1.9 x 15 + 1.6 x 5, then 1.9 x 10, then 1.6 x 10.
+  expect_relative(item(0, 0), 71.5e-15, 1e-12, "first cells");
+  expect_relative(item(0, 1), 3 * 200e-15 + 0.1 * 270e-15, 1e-12, "ReLU");
+  // (1.9 + 1.3) x 7.5, then (1.9 + 1.3) x 4.5 + (1.6 + 1.9) x 1.5.
+  expect_relative(item(1, 0), 43.65e-15, 1e-12, "second cells");
+  expect_relative(item(1, 1), 4 * 100e-15 + 0.05 * (67.5 - 22.5 + 45 + 0) * 1e-15, 1e-12, "signed");
+  expect_relative(energy.part_j("digital_control"), 2 * 250e-12, 1e-12, "control");
+  expect_relative(energy.part_j("write_dac"), 8 * 330e-12 / 128, 1e-12, "DAC");
+  expect_relative(energy.part_j("write_cells"), (8 + 5.7) * 1e-15, 1e-6, "writes");
+  double sum = 0;
+  for (const auto& part : energy.parts) sum += part.energy_j();
+  EXPECT_EQ(energy.total_j(), sum);
+}
+
+TEST(Energy, OfTheFastLevelIsThatOfTheColumnLevel) {
+  const auto device = linear_device();
+  const energy::EnergyModel model(device);
+  const Shape shape{2, 32, 40};
+  const Inputs in(shape, 60, 5);
+  AnalogOptions options;
+  options.token_period_s = 1e-7;
+  std::vector<energy::Energy> energies;
+  for (const Level level : {Level::kColumn, Level::kFast}) {
+    options.level = level;
+    auto engine = make_analog(shape, circuit_of(device), scalers_near_training(2, 1), options);
+    run(*engine, in);
+    energies.push_back(model.of(engine->activity()));
+  }
+  for (std::size_t part = 0; part < energies[0].parts.size(); ++part)
+    for (std::size_t i = 0; i < energies[0].parts[part].items.size(); ++i)
+      expect_relative(energies[1].parts[part].items[i].energy_j,
+                      energies[0].parts[part].items[i].energy_j, 1e-5,
+                      energies[0].parts[part].items[i].name.c_str());
+}
+
+TEST(Energy, OfAllZeroInputIsTheIdleEnergy) {
+  const auto device = linear_device();
+  const energy::EnergyModel model(device);
+  const Shape shape{2, 16, 24};
+  Inputs in(shape, 30, 1, 0.0);
+  for (const Level level : {Level::kColumn, Level::kFast}) {
+    AnalogOptions options;
+    options.level = level;
+    auto engine = make_analog(shape, circuit_of(device), unit_scalers(2), options);
+    run(*engine, in);
+    const energy::Activity before = engine->activity();
+    run(*engine, in);
+    const energy::Energy step = model.of(engine->activity().since(before)).per(30);
+    // No cell is read; every converter runs once without charge; writes go on.
+    EXPECT_NEAR(step.parts[0].items[0].energy_j, 0.0, 1e-24);
+    expect_relative(step.part_j("first_array"), 2 * 24 * 200e-15, 1e-6, "first");
+    expect_relative(step.part_j("second_array"), 2 * 16 * 100e-15, 1e-6, "second");
+    expect_relative(step.part_j("digital_control"), 2 * 250e-12, 1e-9, "control");
+    expect_relative(step.part_j("write_cells"), 2 * 32 * 1e-15, 1e-9, "writes");
+  }
+}
+
+TEST(Energy, AddsUpOverLayersAndSubtractsItsPast) {
+  const auto device = linear_device();
+  const Shape shape{1, 16, 8};
+  auto engine = make_analog(shape, circuit_of(device), unit_scalers(1), {});
+  const Inputs in(shape, 10, 3);
+  run(*engine, in);
+  const energy::Activity one = engine->activity();
+  energy::Activity two;
+  two += one;
+  two += one;
+  EXPECT_EQ(two.tokens, 20);
+  const energy::Activity rest = two.since(one);
+  const energy::EnergyModel model(device);
+  expect_relative(model.of(rest).total_j(), model.of(one).total_j(), 1e-12, "half");
+}
+
+TEST(Energy, LatencyIsBothStagesOfEveryLayer) {
+  EXPECT_DOUBLE_EQ(energy::EnergyModel(linear_device()).token_latency_s(4), 4 * 54e-9);
+}
+
+TEST(UniformLevels, ReadEveryCellAndConvertEveryColumn) {
+  const auto activity = uniform_activity(circuit_of(linear_device()), 128, 32, 1e-7, 1);
+  EXPECT_EQ(activity.token_heads, 32);
+  EXPECT_EQ(activity.sub_tile_steps, 64);
+  EXPECT_NEAR(activity.first_reads.total() / 32, 128 * 32, 1e-6);
+  EXPECT_NEAR(activity.first_conversions.total() / 32, 128, 1e-6);
+  EXPECT_NEAR(activity.second_conversions.total() / 32, 2 * 32, 1e-6);
+}
+
+}  // namespace
+}  // namespace gaincell::attention
