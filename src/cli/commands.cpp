@@ -7,6 +7,9 @@ namespace gaincell::cli {
 std::span<const Command> commands() {
   static const std::vector<Command> table{
       // {name, one line of help, function}
+      {"adapt", "moves a model onto a device: forward passes only", cmd_adapt},
+      {"infer", "perplexity of a text, energy and latency per token", cmd_infer},
+      {"generate", "continues a prompt", cmd_generate},
   };
   return table;
 }

@@ -42,7 +42,7 @@ EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
     reach = static_cast<std::size_t>(config.n_positions);
     report.stride = options.stride > 0 ? options.stride : std::max(1, config.n_positions / 2);
     if (report.stride > config.n_positions) {
-      throw Error({.place = "--stride",
+      throw Error({.key = "--stride",
                    .value = std::to_string(report.stride),
                    .rule = fmt::format("at most the model's {} positions", config.n_positions),
                    .remedy = "choose a smaller stride"});

@@ -1,5 +1,7 @@
 #include "model/generate.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -41,8 +43,8 @@ std::vector<int> generate(Transformer& transformer, std::span<const int> prompt,
                  .remedy = "give a prompt"});
   }
   if (!(options.temperature > 0)) {
-    throw Error({.place = "--temperature",
-                 .value = std::to_string(options.temperature),
+    throw Error({.key = "--temperature",
+                 .value = fmt::format("{}", options.temperature),
                  .rule = "must be greater than 0",
                  .remedy = "use --greedy for the likeliest token"});
   }

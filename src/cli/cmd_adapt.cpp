@@ -1,0 +1,156 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/sha256.h"
+#include "base/version.h"
+#include "cli/commands.h"
+#include "cli/model_run.h"
+#include "cli/progress_bar.h"
+#include "model/adapt.h"
+#include "model/model_folder.h"
+
+namespace gaincell::cli {
+namespace {
+
+struct Options {
+  std::string model, device, text, out;
+  std::string level = "fast";
+  std::vector<std::string> without;
+  std::optional<int> window;
+  int batch = 16, length = 256;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  bool json = false;
+  model::AdaptOptions adapt;
+};
+
+void require_positive(const char* option, int value) {
+  if (value < 1)
+    throw Error({.key = option, .value = std::to_string(value), .rule = "must be at least 1"});
+}
+
+int adapt(Options o) {
+  for (const auto& [option, value] :
+       {std::pair("--steps", o.adapt.steps), {"--batch", o.batch}, {"--length", o.length}})
+    require_positive(option, value);
+  model::require_replaceable(o.out, o.model);
+
+  const model::Model model = model::read_model(o.model);
+  const model::Weights& weights = *model.weights;
+  if (!weights.has_scalers) {
+    throw Error(
+        {.place = o.model,
+         .rule = "has no hardware scalers, so there is no linear hardware model to take as target",
+         .remedy = "adapt a model of `gaincell train` with linear attention"});
+  }
+  DeviceFacts facts = read_device(o.device);
+  const int window = o.window.value_or(weights.config.attention.window);
+  const auto analog =
+      analog_options(o.level, o.without, facts.latency_s_per_token(weights.config.n_layer));
+  const std::string text = read_file(o.text);
+  const auto batch =
+      model::draw_batch(model.tokenizer->encode(text, o.text), o.batch, o.length, o.seed);
+  const int threads = thread_count(o.threads);
+
+  const auto start = std::chrono::steady_clock::now();
+  model::Transformer target(
+      model.weights, make_attention(weights, {model::AttentionKind::kLinear, window, nullptr, {}}),
+      threads);
+  model::Transformer device(
+      model.weights,
+      make_attention(weights, {model::AttentionKind::kAnalog, window, facts.device.get(), analog}),
+      threads);
+  model::AdaptReport report;
+  {
+    ProgressBar bar("adapt");
+    o.adapt.progress = [&](const model::AdaptStep& step) {
+      bar.show(static_cast<double>(step.step) / o.adapt.steps);
+    };
+    report = model::adapt(target, device, batch, o.adapt);
+  }
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  const model::AdaptStep& last = report.steps.back();
+  nlohmann::ordered_json record = {
+      {"program_version", kVersion},
+      {"method", "statistics matching, Leroux et al. 2025"},
+      {"model_sha256", model.weights_sha256},
+      {"device", std::filesystem::path(o.device).filename().string()},
+      {"device_sha256", facts.sha256},
+      {"text", std::filesystem::path(o.text).filename().string()},
+      {"text_sha256", sha256(text)},
+      {"sequences", o.batch},
+      {"sequence_tokens", o.length},
+      {"seed", o.seed},
+      {"window", window},
+      {"level", o.level},
+      {"effects", effect_names(analog.effects)},
+      {"token_period_s", analog.token_period_s},
+      {"start",
+       o.adapt.start_from_identity ? "a = 1, b = 0 (0.45 for k and v)" : "the model's scalers"},
+      {"alpha", {o.adapt.alpha_first, o.adapt.alpha_last}},
+      {"ramp_steps", o.adapt.ramp_steps},
+      {"tolerance", o.adapt.tolerance},
+      {"steps", last.step},
+      {"converged", report.converged},
+      {"nats_per_token_linear", report.nats_target},
+      {"nats_per_token_before", report.nats_before},
+      {"nats_per_token_after", report.nats_after},
+      {"rms_error_before", report.steps.front().rms_error},
+      {"rms_error_after", last.rms_error},
+      {"worst_mean_error_after", last.worst_mean_error},
+      {"worst_deviation_error_after", last.worst_deviation_error}};
+  model::write_adapted(o.out, model, report.scalers, record);
+
+  if (o.json) {
+    record["seconds"] = seconds;
+    fmt::print("{}\n", record.dump(2));
+    return 0;
+  }
+  fmt::print(
+      "nats per token on {} x {} tokens of {}\n"
+      "  linear hardware       {:.4f}\n"
+      "  device, as it came    {:.4f}\n"
+      "  device, adapted       {:.4f}\n"
+      "after {} steps{}; rms error of means and deviations {:.2g} -> {:.2g}; {:.1f} s\n"
+      "wrote {}\n",
+      o.batch, o.length, o.text, report.nats_target, report.nats_before, report.nats_after,
+      last.step, report.converged ? " (all within the tolerance)" : "",
+      report.steps.front().rms_error, last.rms_error, seconds, o.out);
+  return 0;
+}
+
+}  // namespace
+
+Run cmd_adapt(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  app.add_option("--model", o->model, "model folder with linear hardware attention")->required();
+  app.add_option("--device", o->device, "device tables (`gaincell compile`)")->required();
+  app.add_option("--text", o->text, "calibration text: a part of what the model was trained on")
+      ->required();
+  app.add_option("--out", o->out, "model folder to write; replaced only where adapt wrote it")
+      ->required();
+  app.add_option("--steps", o->adapt.steps, "at most so many");
+  app.add_option("--batch", o->batch, "calibration sequences");
+  app.add_option("--length", o->length, "tokens of each");
+  app.add_option("--seed", o->seed, "draws the sequences from the text");
+  app.add_flag("--from-identity", o->adapt.start_from_identity,
+               "start from a = 1, b = 0, not from the model's scalers");
+  app.add_option("--window", o->window, "tokens attended to (default: the model's own)");
+  app.add_option("--level", o->level, "analog engine: fast, or column (reference, slow)");
+  app.add_option("--without", o->without, "switch effects of the circuits off, by name")
+      ->delimiter(',');
+  app.add_option("--threads", o->threads, "0 = one per core; results do not depend on it");
+  app.add_flag("--json", o->json, "report as JSON");
+  return [o] { return adapt(*o); };
+}
+
+}  // namespace gaincell::cli

@@ -1,0 +1,63 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/model_run.h"
+#include "model/generate.h"
+
+namespace gaincell::cli {
+namespace {
+
+struct Options {
+  ModelRunOptions run;
+  std::string prompt;
+  int tokens = 200;
+  std::uint64_t seed = 1;
+  model::SamplingOptions sampling;
+};
+
+int generate(const Options& o) {
+  if (o.tokens < 1) {
+    throw Error(
+        {.key = "--tokens", .value = std::to_string(o.tokens), .rule = "must be at least 1"});
+  }
+  ModelRun run(o.run);
+  const auto prompt = run.model.tokenizer->encode(o.prompt, "--prompt");
+  Random random(o.seed);
+  // Nothing is printed before the first token, so that wrong input leaves no half output.
+  bool started = false;
+  model::generate(*run.transformer, prompt, o.tokens, o.sampling, random, [&](int token) {
+    if (!started) {
+      if (!o.sampling.greedy) {
+        fmt::print(stderr, "seed {}, temperature {}{}\n", o.seed, o.sampling.temperature,
+                   o.sampling.top_k > 0 ? fmt::format(", top {}", o.sampling.top_k) : "");
+      }
+      fmt::print("{}", o.prompt);
+      started = true;
+    }
+    fmt::print("{}", run.model.tokenizer->decode(std::vector<int>{token}));
+    std::fflush(stdout);
+  });
+  fmt::print("\n");
+  return 0;
+}
+
+}  // namespace
+
+Run cmd_generate(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  declare(app, options->run);
+  app.add_option("--prompt", options->prompt, "text to continue")->required();
+  app.add_option("--tokens", options->tokens, "length of the continuation");
+  app.add_flag("--greedy", options->sampling.greedy, "always the likeliest token");
+  app.add_option("--temperature", options->sampling.temperature, "below 1: closer to greedy");
+  app.add_option("--top-k", options->sampling.top_k,
+                 "draw from the k likeliest tokens only; 0 = all");
+  app.add_option("--seed", options->seed, "of the draws");
+  return [options] { return generate(*options); };
+}
+
+}  // namespace gaincell::cli

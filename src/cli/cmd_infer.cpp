@@ -1,0 +1,165 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/sha256.h"
+#include "base/units.h"
+#include "cli/commands.h"
+#include "cli/model_run.h"
+#include "cli/progress_bar.h"
+#include "energy/energy_model.h"
+#include "model/evaluate.h"
+
+namespace gaincell::cli {
+namespace {
+
+struct Options {
+  ModelRunOptions run;
+  std::string text;
+  std::string text_format = "plain";
+  std::optional<int> tokens;
+  std::optional<int> stride;
+  bool json = false;
+};
+
+struct Report {
+  model::EvaluationReport evaluation;
+  std::optional<double> latency_s_per_token;
+  nlohmann::ordered_json energy_j_per_token;
+  nlohmann::ordered_json settings;
+
+  // A figure that the run does not have is null.
+  nlohmann::ordered_json to_json() const {
+    nlohmann::ordered_json latency;
+    if (latency_s_per_token) latency = *latency_s_per_token;
+    return {{"tokens", evaluation.tokens},
+            {"nats_per_token", evaluation.nats_per_token},
+            {"perplexity", evaluation.perplexity()},
+            {"energy_j_per_token", energy_j_per_token},
+            {"latency_s_per_token", latency},
+            {"tokens_per_second", evaluation.tokens_per_second()},
+            {"settings", settings}};
+  }
+
+  std::string brief() const {
+    std::string lines;
+    const auto line = [&](const std::string& name, const std::string& value) {
+      lines += fmt::format("{:<20} {}\n", name, value);
+    };
+    const auto text = [&](const char* key) { return settings.at(key).get<std::string>(); };
+    line("model", text("model"));
+    if (settings.contains("device")) line("device", text("device"));
+    line("attention",
+         fmt::format("{}, window {}{}", text("attention"), settings.at("window").get<int>(),
+                     settings.contains("level") ? ", level " + text("level") : ""));
+    line("positions", evaluation.stride > 0
+                          ? fmt::format("{}, stride {}", text("positions"), evaluation.stride)
+                          : fmt::format("{}, one sliding pass", text("positions")));
+    line("text", fmt::format("{}, {} tokens scored", text("text"), evaluation.tokens));
+    lines += "\n";
+    line("nats per token", fmt::format("{:.4f}", evaluation.nats_per_token));
+    line("perplexity", fmt::format("{:.4f}", evaluation.perplexity()));
+    for (const auto& [part, joules] : energy_j_per_token.items()) {
+      line(part == "total" ? "energy per token" : "  " + part,
+           joules.is_null() ? "none (no circuits)" : format_si(joules.get<double>(), "J"));
+    }
+    line("latency per token",
+         latency_s_per_token ? format_si(*latency_s_per_token, "s") : "none (no circuits)");
+    line("simulated", fmt::format("{:.0f} tokens per second", evaluation.tokens_per_second()));
+    return lines;
+  }
+};
+
+std::vector<int> read_tokens(const Options& o, ModelRun& run) {
+  const std::string bytes = read_file(o.text);
+  run.settings["text"] = o.text;
+  run.settings["text_sha256"] = sha256(bytes);
+  run.settings["text_format"] = o.text_format;
+  std::string text = bytes;
+  if (o.text_format == "wikitext") {
+    text = model::join_wikitext(bytes);
+  } else if (o.text_format != "plain") {
+    throw Error(
+        {.key = "--text-format", .value = o.text_format, .rule = "must be plain or wikitext"});
+  }
+  std::vector<int> tokens = run.model.tokenizer->encode(text, o.text);
+  run.settings["text_tokens"] = tokens.size();
+  if (o.tokens && static_cast<std::size_t>(*o.tokens) < tokens.size()) tokens.resize(*o.tokens);
+  return tokens;
+}
+
+// Over all layers and heads, per token run. Digital attention has no circuits: its total is null,
+// not a guess.
+void add_energy(const ModelRun& run, Report& report) {
+  report.energy_j_per_token = {{"total", nullptr}};
+  if (!run.device) return;
+  energy::Activity activity;
+  for (const auto& layer : report.evaluation.activity) activity += layer;
+  const energy::Energy energy = energy::EnergyModel(*run.device)
+                                    .of(activity)
+                                    .per(static_cast<double>(report.evaluation.tokens_run));
+  report.energy_j_per_token["total"] = energy.total_j();
+  auto& items = report.settings["energy_items"] = nlohmann::ordered_json::array();
+  for (const auto& part : energy.parts) {
+    report.energy_j_per_token[part.name] = part.energy_j();
+    for (const auto& item : part.items) {
+      items.push_back({{"part", part.name},
+                       {"item", item.name},
+                       {"energy_j_per_token", item.energy_j},
+                       {"source", item.source}});
+    }
+  }
+}
+
+int infer(const Options& o) {
+  if (o.tokens && *o.tokens < 2) {
+    throw Error({.key = "--tokens",
+                 .value = std::to_string(*o.tokens),
+                 .rule = "an evaluation needs at least 2 tokens",
+                 .remedy = "leave it out for the whole text"});
+  }
+  if (o.stride && *o.stride < 1) {
+    throw Error(
+        {.key = "--stride", .value = std::to_string(*o.stride), .rule = "must be at least 1"});
+  }
+  ModelRun run(o.run);
+  const std::vector<int> tokens = read_tokens(o, run);
+  Report report;
+  {
+    ProgressBar bar("infer");
+    report.evaluation = model::evaluate(
+        *run.transformer, tokens,
+        {.stride = o.stride.value_or(0), .progress = [&](double share) { bar.show(share); }});
+  }
+  report.latency_s_per_token = run.latency_s_per_token;
+  report.settings = run.settings;
+  add_energy(run, report);
+  // 0 = one sliding pass. Energy is per token run: overlapping windows run some tokens twice.
+  report.settings["stride"] = report.evaluation.stride;
+  report.settings["tokens_run"] = report.evaluation.tokens_run;
+  if (o.json) {
+    fmt::print("{}\n", report.to_json().dump(2));
+  } else {
+    fmt::print("{}", report.brief());
+  }
+  return 0;
+}
+
+}  // namespace
+
+Run cmd_infer(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  declare(app, o->run);
+  app.add_option("--text", o->text, "UTF-8 text to predict")->required();
+  app.add_option("--tokens", o->tokens, "only the first so many tokens of the text");
+  app.add_option("--stride", o->stride,
+                 "learned positions: step of the window (default: half the positions)");
+  app.add_option("--text-format", o->text_format,
+                 "plain, or wikitext: lines joined as is customary for WikiText");
+  app.add_flag("--json", o->json, "as JSON");
+  return [o] { return infer(*o); };
+}
+
+}  // namespace gaincell::cli

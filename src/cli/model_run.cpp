@@ -1,0 +1,129 @@
+#include "cli/model_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/sha256.h"
+#include "base/version.h"
+
+namespace gaincell::cli {
+
+void declare(CLI::App& app, ModelRunOptions& o) {
+  app.add_option("--model", o.model, "model folder: config.json, model.safetensors, vocab.json")
+      ->required();
+  app.add_option("--attention", o.attention,
+                 "softmax, linear or analog (default: the model's own)");
+  app.add_option("--device", o.device, "device tables (`gaincell compile`), for analog attention");
+  app.add_option("--window", o.window, "tokens attended to (default: the model's own)");
+  app.add_option("--level", o.level, "analog engine: fast, or column (reference, slow)");
+  app.add_option("--without", o.without, "switch effects of the circuits off, by name")
+      ->delimiter(',');
+  app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
+}
+
+double DeviceFacts::latency_s_per_token(int layers) const {
+  return layers * (device->latency_first_stage_s + device->latency_second_stage_s);
+}
+
+DeviceFacts read_device(const std::string& path) {
+  if (path.empty()) {
+    throw Error({.place = "--device",
+                 .rule = "analog attention needs the tables of a device",
+                 .remedy = "give --device device.h5, as `gaincell compile` writes it"});
+  }
+  DeviceFacts facts;
+  facts.device = std::make_unique<lut::GainCellDevice>(lut::GainCellDevice::read(path));
+  facts.sha256 = sha256(read_file(path));
+  return facts;
+}
+
+attention::AnalogOptions analog_options(const std::string& level,
+                                        const std::vector<std::string>& without,
+                                        double token_period_s) {
+  attention::AnalogOptions options{.token_period_s = token_period_s};
+  if (level == "fast") {
+    options.level = attention::Level::kFast;
+  } else if (level == "column") {
+    options.level = attention::Level::kColumn;
+  } else {
+    throw Error({.key = "--level", .value = level, .rule = "must be fast or column"});
+  }
+  for (const std::string& text : without) {
+    const auto effect = attention::effect_named(text);
+    if (!effect) {
+      throw Error(
+          {.key = "--without",
+           .value = text,
+           .rule = "is no effect",
+           .remedy = fmt::format(
+               "there are {}",
+               fmt::join(effect_names(attention::EffectSet::all()).get<std::vector<std::string>>(),
+                         ", "))});
+    }
+    options.effects = options.effects.without(*effect);
+  }
+  return options;
+}
+
+nlohmann::ordered_json effect_names(attention::EffectSet effects) {
+  auto names = nlohmann::ordered_json::array();
+  for (int i = 0; i < attention::kEffects; ++i) {
+    const auto effect = static_cast<attention::Effect>(i);
+    if (effects.has(effect)) names.push_back(std::string(attention::name(effect)));
+  }
+  return names;
+}
+
+int thread_count(int asked) {
+  if (asked < 0) {
+    throw Error({.key = "--threads", .value = std::to_string(asked), .rule = "must be 0 or more"});
+  }
+  return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model)) {
+  const model::Config& config = model.weights->config;
+  choice.kind = o.attention.empty() ? config.attention.kind
+                                    : model::parse_attention_kind(o.attention, "", "--attention");
+  choice.window = o.window.value_or(config.attention.window);
+  const bool analog = choice.kind == model::AttentionKind::kAnalog;
+  settings = {{"program_version", kVersion},
+              {"model", o.model},
+              {"model_sha256", model.weights_sha256},
+              {"config_sha256", model.config_sha256},
+              {"attention", to_string(choice.kind)},
+              {"window", choice.window},
+              {"positions", to_string(config.positions)},
+              {"layers", config.n_layer},
+              {"heads", config.n_head},
+              {"head_dim", config.head_dim()}};
+  if (choice.kind != model::AttentionKind::kSoftmax)
+    settings["scalers"] =
+        model.weights->has_scalers ? "checkpoint" : "none: a = 1, b = 0 (0.45 for k and v)";
+  if (analog) {
+    DeviceFacts facts = read_device(o.device);
+    latency_s_per_token = facts.latency_s_per_token(config.n_layer);
+    choice.analog = analog_options(o.level, o.without, *latency_s_per_token);
+    settings["device"] = o.device;
+    settings["device_sha256"] = facts.sha256;
+    settings["level"] = o.level;
+    settings["effects"] = effect_names(choice.analog.effects);
+    settings["token_period_s"] = choice.analog.token_period_s;
+    device = std::move(facts.device);
+    choice.device = device.get();
+  } else if (!o.device.empty() || !o.without.empty()) {
+    throw Error({.place = o.device.empty() ? "--without" : "--device",
+                 .rule = fmt::format("{} attention has no circuits", to_string(choice.kind)),
+                 .remedy = "drop it, or give --attention analog"});
+  }
+  const int threads = thread_count(o.threads);
+  settings["threads"] = threads;
+  transformer = std::make_unique<model::Transformer>(
+      model.weights, make_attention(*model.weights, choice), threads);
+}
+
+}  // namespace gaincell::cli

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lut/gain_cell_device.h"
+#include "model/attention_choice.h"
+#include "model/model.h"
+
+namespace gaincell::cli {
+
+// What `infer` and `generate` have in common: a model, an attention, and what it takes to run them.
+struct ModelRunOptions {
+  std::string model;
+  std::string attention;  // empty = the model's own
+  std::string device;
+  std::string level = "fast";
+  std::vector<std::string> without;  // effects switched off
+  std::optional<int> window;         // none = the model's own
+  int threads = 0;                   // 0 = one per core
+};
+void declare(CLI::App& app, ModelRunOptions& options);
+
+// A model that is ready to run. Not movable once made: the attention refers to the device.
+struct ModelRun {
+  explicit ModelRun(const ModelRunOptions& options);
+  ModelRun(const ModelRun&) = delete;
+  ModelRun& operator=(const ModelRun&) = delete;
+
+  model::Model model;
+  std::unique_ptr<const lut::GainCellDevice> device;
+  model::AttentionChoice choice;
+  std::unique_ptr<model::Transformer> transformer;
+  // From one token's q, k and v to its output, through all layers one after the other; none where
+  // the attention has no circuits.
+  std::optional<double> latency_s_per_token;
+  // All that it takes to do the run again, file hashes included.
+  nlohmann::ordered_json settings;
+};
+
+// The device, checked, with latency and hash; shared with `adapt`.
+struct DeviceFacts {
+  std::unique_ptr<const lut::GainCellDevice> device;
+  std::string sha256;
+  double latency_s_per_token(int layers) const;
+};
+DeviceFacts read_device(const std::string& path);
+
+// Engine options from the command line. Error where a name is unknown.
+attention::AnalogOptions analog_options(const std::string& level,
+                                        const std::vector<std::string>& without,
+                                        double token_period_s);
+nlohmann::ordered_json effect_names(attention::EffectSet effects);
+
+// Number of threads for `asked`: itself, or one per core for 0. Error where it is negative.
+int thread_count(int asked);
+
+}  // namespace gaincell::cli

@@ -1,0 +1,164 @@
+#include "model/adapt.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace gaincell::model {
+namespace {
+
+using attention::Moments;
+using attention::Statistics;
+
+std::array<std::vector<Moments>*, 4> parts(Statistics& s) { return {&s.q, &s.k, &s.v, &s.output}; }
+std::array<const std::vector<Moments>*, 4> parts(const Statistics& s) {
+  return {&s.q, &s.k, &s.v, &s.output};
+}
+
+void add(Statistics& to, const Statistics& other) {
+  const auto mine = parts(to);
+  const auto others = parts(other);
+  for (std::size_t p = 0; p < mine.size(); ++p) {
+    mine[p]->resize(others[p]->size());
+    for (std::size_t h = 0; h < mine[p]->size(); ++h) {
+      Moments& m = (*mine[p])[h];
+      const Moments& o = (*others[p])[h];
+      m.count += o.count;
+      m.sum += o.sum;
+      m.sum_of_squares += o.sum_of_squares;
+    }
+  }
+}
+
+struct Pass {
+  std::vector<Statistics> layers;
+  double nats_per_token = 0;
+};
+
+Pass run_batch(Transformer& transformer, const std::vector<std::vector<int>>& batch) {
+  const int n_layer = transformer.weights().config.n_layer;
+  Pass pass;
+  pass.layers.resize(n_layer);
+  double sum = 0, tokens = 0;
+  std::vector<double> nats;
+  for (const auto& sequence : batch) {
+    transformer.reset();
+    nats.resize(sequence.size() - 1);
+    transformer.score(std::span(sequence).first(nats.size()), std::span(sequence).subspan(1), nats);
+    for (const double n : nats) sum += n;
+    tokens += static_cast<double>(nats.size());
+    for (int l = 0; l < n_layer; ++l) add(pass.layers[l], transformer.attention(l).statistics());
+  }
+  pass.nats_per_token = sum / tokens;
+  return pass;
+}
+
+// Statistics are gathered while this lives.
+class Collecting {
+ public:
+  explicit Collecting(Transformer& transformer) : transformer_(transformer) { set(true); }
+  ~Collecting() { set(false); }
+  Collecting(const Collecting&) = delete;
+  Collecting& operator=(const Collecting&) = delete;
+
+ private:
+  void set(bool on) {
+    for (int l = 0; l < transformer_.weights().config.n_layer; ++l)
+      transformer_.attention(l).collect_statistics(on);
+  }
+  Transformer& transformer_;
+};
+
+struct Coefficients {
+  std::vector<float>&a, &b;
+};
+std::array<Coefficients, 4> coefficients(attention::Scalers& s) {
+  return {{{s.a_q, s.b_q}, {s.a_k, s.b_k}, {s.a_v, s.b_v}, {s.a_o, s.b_o}}};
+}
+
+}  // namespace
+
+AdaptReport adapt(Transformer& target, Transformer& device,
+                  const std::vector<std::vector<int>>& batch, const AdaptOptions& options) {
+  const Config& config = device.weights().config;
+  const Collecting collect_target(target), collect_device(device);
+  AdaptReport report;
+  const Pass wanted = run_batch(target, batch);
+  report.nats_target = wanted.nats_per_token;
+
+  if (options.start_from_identity) {
+    report.nats_before = run_batch(device, batch).nats_per_token;
+    for (int l = 0; l < config.n_layer; ++l)
+      device.attention(l).set_scalers(attention::Scalers::identity(config.n_head));
+  }
+  for (int step = 0;; ++step) {
+    const Pass found = run_batch(device, batch);
+    const double ramp = std::min(1.0, static_cast<double>(step) / options.ramp_steps);
+    const double alpha = options.alpha_first + (options.alpha_last - options.alpha_first) * ramp;
+    AdaptStep now{.step = step, .alpha = alpha, .nats_per_token = found.nats_per_token};
+    double squares = 0, count = 0;
+    std::vector<attention::Scalers> next;
+    for (int l = 0; l < config.n_layer; ++l) {
+      attention::Scalers scalers = device.attention(l).scalers();
+      const auto list = coefficients(scalers);
+      for (std::size_t p = 0; p < list.size(); ++p) {
+        for (int h = 0; h < config.n_head; ++h) {
+          const Moments& goal = (*parts(wanted.layers[l])[p])[h];
+          const Moments& have = (*parts(found.layers[l])[p])[h];
+          const double mean_error = goal.mean() - have.mean();
+          const double deviation_error = goal.standard_deviation() - have.standard_deviation();
+          now.worst_mean_error = std::max(now.worst_mean_error, std::abs(mean_error));
+          now.worst_deviation_error =
+              std::max(now.worst_deviation_error, std::abs(deviation_error));
+          squares += mean_error * mean_error + deviation_error * deviation_error;
+          count += 2;
+          // A scaler whose signal does not vary has no gain to be found.
+          if (std::abs(deviation_error) > options.tolerance && have.standard_deviation() > 0) {
+            const double ratio = goal.standard_deviation() / have.standard_deviation();
+            list[p].a[h] = static_cast<float>(list[p].a[h] * (alpha * ratio + 1 - alpha));
+          }
+          if (std::abs(mean_error) > options.tolerance)
+            list[p].b[h] = static_cast<float>(list[p].b[h] + alpha * mean_error);
+        }
+      }
+      next.push_back(std::move(scalers));
+    }
+    now.rms_error = std::sqrt(squares / count);
+    report.steps.push_back(now);
+    report.nats_after = now.nats_per_token;
+    if (step == 0 && !options.start_from_identity) report.nats_before = now.nats_per_token;
+    if (options.progress) options.progress(now);
+    report.converged =
+        std::max(now.worst_mean_error, now.worst_deviation_error) <= options.tolerance;
+    if (report.converged || step == options.steps) break;
+    for (int l = 0; l < config.n_layer; ++l) device.attention(l).set_scalers(std::move(next[l]));
+  }
+  for (int l = 0; l < config.n_layer; ++l) report.scalers.push_back(device.attention(l).scalers());
+  return report;
+}
+
+std::vector<std::vector<int>> draw_batch(std::span<const int> tokens, int count, int length,
+                                         std::uint64_t seed) {
+  const std::size_t needed = static_cast<std::size_t>(length) + 1;
+  if (tokens.size() < needed) {
+    throw Error({.key = "--text",
+                 .value = fmt::format("{} tokens", tokens.size()),
+                 .rule = fmt::format("a calibration sequence has {} tokens and its target", length),
+                 .remedy = "give a longer text or a smaller --length"});
+  }
+  Random random(seed, "calibration batch");
+  std::vector<std::vector<int>> batch;
+  for (int i = 0; i < count; ++i) {
+    const auto part = tokens.subspan(random.below(tokens.size() - needed + 1), needed);
+    batch.emplace_back(part.begin(), part.end());
+  }
+  return batch;
+}
+
+}  // namespace gaincell::model

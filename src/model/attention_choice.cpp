@@ -1,0 +1,60 @@
+#include "model/attention_choice.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace gaincell::model {
+
+std::vector<std::unique_ptr<attention::Attention>> make_attention(const Weights& weights,
+                                                                  const AttentionChoice& choice) {
+  const Config& config = weights.config;
+  if (choice.window < 1) {
+    throw Error({.key = "--window",
+                 .value = std::to_string(choice.window),
+                 .rule = "a token attends to at least itself: 1 or more",
+                 .remedy = fmt::format("the model's own window is {}", config.attention.window)});
+  }
+  if (config.positions == Positions::kLearned && choice.window > config.n_positions) {
+    throw Error({.key = "--window",
+                 .value = std::to_string(choice.window),
+                 .rule = fmt::format("the model has {} learned positions", config.n_positions),
+                 .remedy = "choose a window within them"});
+  }
+  if (choice.kind == AttentionKind::kAnalog && choice.device == nullptr) {
+    throw Error({.place = "--device",
+                 .rule = "analog attention needs the tables of a device",
+                 .remedy = "give --device device.h5, as `gaincell compile` writes it"});
+  }
+  const attention::Shape shape{config.n_head, config.head_dim(), choice.window};
+  const AttentionConfig& a = config.attention;
+  std::vector<std::unique_ptr<attention::Attention>> layers;
+  for (const Layer& layer : weights.layers) {
+    switch (choice.kind) {
+      case AttentionKind::kSoftmax:
+        layers.push_back(attention::make_softmax(shape));
+        break;
+      case AttentionKind::kLinear:
+        layers.push_back(attention::make_linear(shape,
+                                                {.q_levels = a.q_levels,
+                                                 .kv_levels = a.kv_levels,
+                                                 .output_levels = a.output_levels,
+                                                 .tile = a.tile,
+                                                 .v_max = a.v_max,
+                                                 .v_zero = a.v_zero,
+                                                 .slope_a_per_v = a.slope_a_per_v,
+                                                 .s_sat_first_a = a.s_sat_first_a,
+                                                 .s_sat_second_a = a.s_sat_second_a,
+                                                 .decay_per_token = a.decay_per_token},
+                                                layer.scalers));
+        break;
+      case AttentionKind::kAnalog:
+        layers.push_back(
+            attention::make_analog(shape, *choice.device, layer.scalers, choice.analog));
+        break;
+    }
+  }
+  return layers;
+}
+
+}  // namespace gaincell::model

@@ -1,0 +1,109 @@
+#include "model/model_folder.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace gaincell::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool written_by_adapt(const fs::path& folder) {
+  const auto path = folder / "config.json";
+  if (!fs::exists(path)) return false;
+  const auto object = nlohmann::json::parse(read_file(path), nullptr, false);
+  return object.is_object() && object.contains("/gaincell/record/adaptation"_json_pointer);
+}
+
+// "adapted/" names the same folder as "adapted", but has no name of its own to put a suffix on.
+fs::path without_slash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
+// Removes the folder unless it was kept.
+struct Scaffold {
+  fs::path path;
+  ~Scaffold() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+};
+
+}  // namespace
+
+void require_replaceable(const fs::path& out, const fs::path& source) {
+  const fs::path target = without_slash(out);
+  std::error_code ignored;
+  const fs::path parent = target.has_parent_path() ? target.parent_path() : fs::path(".");
+  if (!fs::is_directory(parent, ignored) || ::access(parent.c_str(), W_OK) != 0) {
+    throw Error(
+        {.place = out.string(),
+         .rule = fmt::format("the folder {} does not exist or is not writable", parent.string()),
+         .remedy = "create it or choose another output"});
+  }
+  if (!fs::exists(fs::symlink_status(target, ignored))) return;
+  if (fs::equivalent(target, source, ignored)) {
+    throw Error({.place = out.string(),
+                 .rule = "is the model that is read",
+                 .remedy = "choose another output"});
+  }
+  if (!written_by_adapt(target)) {
+    throw Error({.place = out.string(),
+                 .rule = "exists, and was not written by `gaincell adapt`",
+                 .remedy = "remove it or choose another output"});
+  }
+}
+
+void write_adapted(const fs::path& out, const Model& model,
+                   const std::vector<attention::Scalers>& scalers, const nlohmann::json& record) {
+  require_replaceable(out, model.folder);
+  const fs::path target = without_slash(out);
+  Scaffold scaffold{target};
+  scaffold.path += fmt::format(".tmp{}", ::getpid());
+  fs::remove_all(scaffold.path);
+  fs::create_directory(scaffold.path);
+
+  const SafetensorsReader file(model.folder / "model.safetensors");
+  std::map<std::string, Tensor> tensors;
+  for (const auto& [name, entry] : file.entries()) tensors[name] = file.read(name);
+  const std::string prefix = file.has("transformer.wte.weight") ? "transformer." : "";
+  for (std::size_t layer = 0; layer < scalers.size(); ++layer) {
+    attention::Scalers parts = scalers[layer];
+    for (const auto& [name, values] : scaler_parts(parts)) {
+      const std::string tensor =
+          prefix + scaler_name(static_cast<int>(layer), name.first, name.second);
+      tensors[tensor] = {{static_cast<std::int64_t>(values->size())}, *values, Dtype::kF32};
+    }
+  }
+  write_safetensors(scaffold.path / "model.safetensors", tensors, file.metadata());
+
+  Config config = model.weights->config;
+  config.attention.kind = AttentionKind::kAnalog;
+  if (!config.record.is_object()) config.record = nlohmann::json::object();
+  config.record["adaptation"] = record;
+  write_config(scaffold.path / "config.json", config);
+  for (const char* name : {"vocab.json", "encoder.json", "merges.txt", "vocab.bpe"}) {
+    if (fs::exists(model.folder / name))
+      write_file(scaffold.path / name, read_file(model.folder / name));
+  }
+
+  // Two renames, since a folder with content cannot be renamed over; in between the old one still
+  // exists under its other name.
+  std::error_code error;
+  Scaffold old{target};
+  old.path += fmt::format(".old{}", ::getpid());
+  if (fs::exists(target)) fs::rename(target, old.path, error);
+  if (!error) fs::rename(scaffold.path, target, error);
+  if (error) {
+    std::error_code ignored;
+    if (fs::exists(old.path)) fs::rename(old.path, target, ignored);
+    throw Error({.place = out.string(),
+                 .rule = "could not be written (" + error.message() + ")",
+                 .remedy = "choose another output"});
+  }
+}
+
+}  // namespace gaincell::model

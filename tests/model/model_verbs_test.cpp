@@ -1,0 +1,230 @@
+// `gaincell infer`, `generate` and `adapt` as a user runs them: exit code, messages, files.
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "base/random.h"
+#include "temporary_folder.h"
+#include "tests/lut/example_device.h"
+#include "tiny_model.h"
+
+namespace gaincell::model {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+struct Verbs : ::testing::Test {
+  gaincell::TemporaryFolder folder;
+  std::filesystem::path model = folder.path() / "model", text = folder.path() / "text.txt",
+                        device = folder.path() / "device.h5", out = folder.path() / "adapted";
+  Config config = tiny_config();
+
+  void SetUp() override {
+    config.positions = Positions::kRotary;
+    config.rotary_dims = 8;
+    config.rotary_base = 64;
+    config.attention.kind = AttentionKind::kLinear;
+    config.attention.window = 16;
+    write_tiny_model(model, config, tiny_tensors(config));
+    Random random(4);
+    std::string letters;
+    for (int i = 0; i < 600; ++i) letters += "abcdef\n"[random.below(7)];
+    write_file(text, letters);
+    lut::example_device().write(device);
+  }
+
+  Outcome run(const std::string& arguments) {
+    const auto err = folder.path() / "stderr";
+    const std::string command =
+        std::string(GAINCELL_BINARY_DIR "/bin/gaincell ") + arguments + " 2>" + err.string();
+    std::FILE* pipe = ::popen(command.c_str(), "r");
+    std::string result;
+    char buffer[4096];
+    for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+      result.append(buffer, n);
+    const int status = ::pclose(pipe);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, result, read_file(err)};
+  }
+  std::string infer(int threads = 1) const {
+    return "infer --threads " + std::to_string(threads) + " --model " + model.string() +
+           " --text " + text.string() + " ";
+  }
+  std::string adapt(const std::string& size = "--length 100 --steps 4") const {
+    return "adapt --threads 1 --model " + model.string() + " --text " + text.string() +
+           " --device " + device.string() + " --out " + out.string() + " --batch 2 " + size + " ";
+  }
+  // Wrong input: exit code 2, one line, nothing on standard output, no file left behind.
+  std::string refused(const std::string& arguments) {
+    std::size_t before = entries();
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments;
+    EXPECT_EQ(outcome.out, "") << arguments;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_TRUE(outcome.err.starts_with("gaincell: error: ")) << outcome.err;
+    EXPECT_EQ(entries(), std::max<std::size_t>(before, 4)) << "files were left behind";
+    return outcome.err;
+  }
+  std::size_t entries() {
+    std::ofstream(folder.path() / "stderr", std::ios::app);
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(folder.path()), {}));
+  }
+};
+
+TEST_F(Verbs, InferReportsTheKeysThatScriptsReadOn) {
+  const Outcome outcome =
+      run(infer() + "--attention analog --device " + device.string() + " --tokens 200 --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.err, "");  // no progress bar where there is no terminal
+  const json report = json::parse(outcome.out);
+  EXPECT_EQ(report.at("tokens"), 199);
+  EXPECT_NEAR(report.at("perplexity").get<double>(),
+              std::exp(report.at("nats_per_token").get<double>()), 1e-9);
+  const json& energy = report.at("energy_j_per_token");
+  double sum = 0;
+  for (const auto& [part, joules] : energy.items())
+    if (part != "total") sum += joules.get<double>();
+  EXPECT_GT(sum, 0);
+  EXPECT_DOUBLE_EQ(energy.at("total").get<double>(), sum);
+  // Two layers, one after the other, 22 ns and 32 ns each.
+  EXPECT_NEAR(report.at("latency_s_per_token").get<double>(), 108e-9, 1e-15);
+  EXPECT_GT(report.at("tokens_per_second").get<double>(), 0);
+  const json& settings = report.at("settings");
+  for (const char* key : {"program_version", "model_sha256", "device_sha256", "text_sha256",
+                          "window", "attention", "level", "positions", "stride", "threads"})
+    EXPECT_TRUE(settings.contains(key)) << key;
+  EXPECT_EQ(settings.at("attention"), "analog");
+  EXPECT_EQ(settings.at("window"), 16);
+}
+
+TEST_F(Verbs, InferTakesTheModelsOwnAttentionAndHasNoEnergyForIt) {
+  const json report = json::parse(run(infer() + "--json").out);
+  EXPECT_EQ(report.at("settings").at("attention"), "linear");
+  EXPECT_TRUE(report.at("energy_j_per_token").at("total").is_null());
+  EXPECT_TRUE(report.at("latency_s_per_token").is_null());
+  EXPECT_EQ(report.at("tokens"), 599);
+  EXPECT_THAT(run(infer()).out, HasSubstr("perplexity"));
+}
+
+TEST_F(Verbs, InferGivesTheSameResultWithAnyNumberOfThreads) {
+  const std::string analog = "--json --attention analog --tokens 300 --device " + device.string();
+  json one = json::parse(run(infer() + analog).out), two = json::parse(run(infer(2) + analog).out);
+  EXPECT_EQ(one.at("nats_per_token"), two.at("nats_per_token"));
+  EXPECT_EQ(one.at("energy_j_per_token"), two.at("energy_j_per_token"));
+}
+
+TEST_F(Verbs, GenerateContinuesThePrompt) {
+  const Outcome outcome = run(
+      "generate --greedy --tokens 70 --prompt abc --attention softmax --model " + model.string());
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.out.size(), 3u + 70u + 1u);
+  EXPECT_TRUE(outcome.out.starts_with("abc"));
+  const std::string draw = "generate --seed 7 --tokens 40 --prompt abc --model " + model.string();
+  EXPECT_EQ(run(draw).out, run(draw).out);
+  EXPECT_NE(run(draw).out, run(draw + " --temperature 3").out);
+  EXPECT_THAT(run(draw).err, HasSubstr("seed 7"));
+}
+
+TEST_F(Verbs, AdaptWritesAModelForTheDevice) {
+  const Outcome outcome = run(adapt() + "--json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const json config_json = json::parse(read_file(out / "config.json"));
+  EXPECT_EQ(config_json.at("gaincell").at("attention").at("kind"), "analog");
+  const json& record = config_json.at("gaincell").at("record").at("adaptation");
+  EXPECT_EQ(record.at("seed"), 1);
+  EXPECT_EQ(record.at("device_sha256").get<std::string>().size(), 64u);
+  EXPECT_GT(record.at("nats_per_token_before").get<double>(), 0);
+  // Runs as it is; the model it was made from keeps its tensors.
+  const std::string run_adapted =
+      "infer --json --model " + out.string() + " --text " + text.string();
+  EXPECT_EQ(json::parse(run(run_adapted + " --device " + device.string()).out)
+                .at("settings")
+                .at("attention"),
+            "analog");
+  EXPECT_THAT(run(run_adapted).err, HasSubstr("--device"));
+  const SafetensorsReader before(model / "model.safetensors"), after(out / "model.safetensors");
+  EXPECT_EQ(before.entries().size(), after.entries().size());
+  EXPECT_EQ(before.read("transformer.wte.weight").values,
+            after.read("transformer.wte.weight").values);
+  EXPECT_NE(before.read("transformer.h.0.attn.scaler.o.a").values,
+            after.read("transformer.h.0.attn.scaler.o.a").values);
+  // Again over its own output: the same bytes.
+  const std::string weights = read_file(out / "model.safetensors");
+  EXPECT_EQ(run(adapt()).code, 0);
+  EXPECT_EQ(read_file(out / "model.safetensors"), weights);
+}
+
+TEST_F(Verbs, RefuseWrongOptionsInOneLine) {
+  EXPECT_THAT(refused(infer() + "--window 0"),
+              AllOf(HasSubstr("--window = 0"), HasSubstr("own window is 16")));
+  EXPECT_THAT(refused(infer() + "--window -4"), HasSubstr("--window = -4"));
+  EXPECT_THAT(refused(infer() + "--attention analog"),
+              AllOf(HasSubstr("--device"), HasSubstr("gaincell compile")));
+  EXPECT_THAT(refused(infer() + "--attention analog --device nowhere.h5"), HasSubstr("nowhere.h5"));
+  EXPECT_THAT(refused(infer() + "--attention quantum"), HasSubstr("--attention = quantum"));
+  EXPECT_THAT(refused(infer() + "--attention analog --level spice --device " + device.string()),
+              HasSubstr("--level = spice"));
+  EXPECT_THAT(refused(infer() + "--attention analog --without gravity --device " + device.string()),
+              AllOf(HasSubstr("--without = gravity"), HasSubstr("retention")));
+  EXPECT_THAT(refused(infer() + "--device " + device.string()), HasSubstr("no circuits"));
+  EXPECT_THAT(refused(infer() + "--tokens 1"), HasSubstr("--tokens = 1"));
+  EXPECT_THAT(refused("infer --model nowhere --text " + text.string()), HasSubstr("nowhere"));
+  EXPECT_THAT(refused("infer --text nowhere.txt --model " + model.string()),
+              HasSubstr("nowhere.txt"));
+  EXPECT_THAT(refused("generate --prompt '' --model " + model.string()), HasSubstr("--prompt"));
+  EXPECT_THAT(refused("generate --prompt a --temperature 0 --model " + model.string()),
+              HasSubstr("--temperature"));
+  EXPECT_THAT(refused(adapt("--steps 0")), HasSubstr("--steps = 0"));
+  EXPECT_THAT(refused(adapt("--length 600")), HasSubstr("600 tokens and its target"));
+}
+
+TEST_F(Verbs, RefuseForeignCharactersWithTheirPlace) {
+  write_file(text, "abc\nabXc");
+  EXPECT_THAT(refused(infer()),
+              AllOf(HasSubstr("text.txt:2:3"), HasSubstr("'X' (U+0058)"), HasSubstr("vocab.json")));
+}
+
+TEST_F(Verbs, RefuseADamagedCheckpoint) {
+  const auto path = model / "model.safetensors";
+  const std::string whole = read_file(path);
+  write_file(path, whole.substr(0, whole.size() / 2));
+  EXPECT_THAT(refused(infer()), HasSubstr("cut off"));
+  auto tensors = tiny_tensors(config);
+  tensors.erase("transformer.h.1.ln_2.bias");
+  write_safetensors(path, tensors);
+  EXPECT_THAT(refused(infer()), HasSubstr("transformer.h.1.ln_2.bias: the tensor is missing"));
+  tensors = tiny_tensors(config);
+  tensors["transformer.ln_f.weight"] = {{31}, std::vector<float>(31), Dtype::kF32};
+  write_safetensors(path, tensors);
+  EXPECT_THAT(refused(infer()), HasSubstr("transformer.ln_f.weight = [31]"));
+}
+
+TEST_F(Verbs, AdaptDoesNotWriteOverWhatItDidNotMake) {
+  std::filesystem::create_directory(out);
+  EXPECT_THAT(refused(adapt()), HasSubstr("was not written by `gaincell adapt`"));
+  write_tiny_model(out, config, tiny_tensors(config));
+  EXPECT_THAT(refused(adapt()), HasSubstr("was not written by `gaincell adapt`"));
+  std::filesystem::remove_all(out);
+  EXPECT_THAT(
+      refused("adapt --model " + model.string() + " --text " + text.string() + " --device " +
+              device.string() + " --out " + folder.path().string() + "/no/such/folder"),
+      HasSubstr("does not exist"));
+  config.attention.kind = AttentionKind::kSoftmax;
+  write_tiny_model(model, config, tiny_tensors(config));
+  EXPECT_THAT(refused(adapt()), HasSubstr("no hardware scalers"));
+}
+
+}  // namespace
+}  // namespace gaincell::model
