@@ -7,6 +7,7 @@ namespace gaincell::cli {
 std::span<const Command> commands() {
   static const std::vector<Command> table{
       // {name, one line of help, function}
+      {"characterize", "runs benches in ngspice and writes their samples", cmd_characterize},
       {"adapt", "moves a model onto a device: forward passes only", cmd_adapt},
       {"infer", "perplexity of a text, energy and latency per token", cmd_infer},
       {"generate", "continues a prompt", cmd_generate},

@@ -31,6 +31,7 @@ struct Command {
 std::span<const Command> commands();
 
 // Declarations of the verbs, one a file.
+Run cmd_characterize(CLI::App& app);
 Run cmd_adapt(CLI::App& app);
 Run cmd_infer(CLI::App& app);
 Run cmd_generate(CLI::App& app);

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "characterize/schema.h"
+
+// Analyses: one file each in this folder and one row in registry.cpp.
+namespace gaincell::characterize {
+
+// What shows that the simulator did all of its work: its return codes show nothing.
+struct Proof {
+  std::string plot;  // the new plot's name begins with it: "tran", "dc", "op"
+  double end = 0;    // last value of the scale, where `has_end`
+  bool has_end = false;
+  std::uint64_t count = 0;  // length of the scale; 0 = any
+  bool operator==(const Proof&) const = default;
+};
+
+// A source that a dc run sweeps, as the deck has it.
+struct SweepCard {
+  std::string element;
+  double start;
+  double stop;
+  double step;
+  std::size_t points;
+};
+
+struct AnalysisArguments {
+  std::map<std::string, double> numbers;
+  bool use_initial_conditions = false;
+  std::vector<SweepCard> sweeps;  // innermost first
+};
+
+struct AnalysisKind {
+  std::string name;  // `type` in a bench
+  std::string text;
+  std::vector<Key> keys;  // beside `type` and `options`
+  bool has_time = false;  // results lie along time
+  // The card and its proof. Throws std::invalid_argument with the rule that is broken.
+  std::string (*card)(const AnalysisArguments&) = nullptr;
+  Proof (*proof)(const AnalysisArguments&) = nullptr;
+};
+
+std::span<const AnalysisKind> analysis_kinds();
+const AnalysisKind& analysis_kind(std::string_view name);
+
+AnalysisKind analysis_op();
+AnalysisKind analysis_dc();
+AnalysisKind analysis_tran();
+
+// Simulator options that a bench may set; others, ngspice accepts in silence.
+std::span<const std::string> simulator_options();
+
+}  // namespace gaincell::characterize

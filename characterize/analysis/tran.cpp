@@ -1,0 +1,52 @@
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "base/units.h"
+#include "characterize/analysis/analysis.h"
+
+namespace gaincell::characterize {
+
+static double number(const AnalysisArguments& arguments, const std::string& name,
+                     double otherwise) {
+  const auto at = arguments.numbers.find(name);
+  return at == arguments.numbers.end() ? otherwise : at->second;
+}
+
+static std::string card(const AnalysisArguments& arguments) {
+  const double step = number(arguments, "step", 0);
+  const double stop = number(arguments, "stop", 0);
+  const double start = number(arguments, "start", 0);
+  const double max_step = number(arguments, "max_step", step);
+  if (!(step > 0)) throw std::invalid_argument("`step` must be greater than 0");
+  if (!(max_step > 0)) throw std::invalid_argument("`max_step` must be greater than 0");
+  if (!(start >= 0 && stop > start))
+    throw std::invalid_argument("`stop` must lie after `start`, and that not before 0");
+  if (stop / max_step > 1e8) throw std::invalid_argument("takes more than 1e8 steps");
+  return fmt::format(".tran {} {} {} {}{}", format_exact(step), format_exact(stop),
+                     format_exact(start), format_exact(max_step),
+                     arguments.use_initial_conditions ? " uic" : "");
+}
+
+static Proof proof(const AnalysisArguments& arguments) {
+  return {.plot = "tran", .end = number(arguments, "stop", 0), .has_end = true};
+}
+
+AnalysisKind analysis_tran() {
+  return {"tran",
+          "time; results at the simulator's own steps, which are never longer than `max_step`",
+          {{"step", form::quantity("s"), Key::Presence::kRequired,
+            "first step's scale, and the default of `max_step`"},
+           {"stop", form::quantity("s"), Key::Presence::kRequired, "end of the run"},
+           {"start", form::quantity("s"), Key::Presence::kOptional,
+            "results are kept from here on; default 0"},
+           {"max_step", form::quantity("s"), Key::Presence::kOptional, "longest step"},
+           {"use_initial_conditions", form::boolean(), Key::Presence::kOptional,
+            "start from `initial_conditions` as they are (nets without one at 0) and not from an "
+            "operating point"}},
+          true,
+          card,
+          proof};
+}
+
+}  // namespace gaincell::characterize

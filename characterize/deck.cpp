@@ -1,0 +1,283 @@
+#include "characterize/deck.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <stdexcept>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "base/units.h"
+
+namespace gaincell::characterize {
+namespace {
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+[[noreturn]] void refuse(const Where& where, double value, std::string rule,
+                         std::string remedy = {}) {
+  throw Error({.place = where.place,
+               .key = where.key,
+               .value = format_exact(value),
+               .rule = std::move(rule),
+               .remedy = std::move(remedy)});
+}
+
+std::string pwl_text(const std::vector<std::pair<double, double>>& points) {
+  std::string text = "pwl(";
+  for (const auto& [time, value] : points)
+    text +=
+        fmt::format("{}{} {}", text.size() > 4 ? " " : "", format_exact(time), format_exact(value));
+  return text + ")";
+}
+
+// A pulse as the points of a trapezoid; see the pulses block of the schema for the meaning of
+// width.
+std::string pulse_text(const Pulse& pulse, const Where& where) {
+  const double initial = pulse.initial.value();
+  const double pulsed = pulse.pulsed.value();
+  const double delay = pulse.delay.value();
+  const double rise = pulse.rise.value();
+  const double fall = pulse.fall.value();
+  const double width = pulse.width.value();
+  const auto key = [&where](const char* name) {
+    return Where{where.place, where.key + ".pulse." + name};
+  };
+  if (!(rise > 0)) refuse(key("rise"), rise, "must be greater than 0");
+  if (!(fall > 0)) refuse(key("fall"), fall, "must be greater than 0");
+  if (!(delay >= 0)) refuse(key("delay"), delay, "must not be negative");
+  const double edges = 0.5 * (rise + fall);
+  const double flat = width - edges;
+  if (pulse.period) {
+    if (!(flat > 0))
+      refuse(key("width"), width, "must exceed half the edges of a repeated pulse",
+             fmt::format("more than {}", format_exact(edges)));
+    const double period = pulse.period->value();
+    if (!(period > rise + flat + fall))
+      refuse(key("period"), period, "must be longer than the pulse with its edges");
+    return fmt::format("pulse({} {} {} {} {} {} {})", format_exact(initial), format_exact(pulsed),
+                       format_exact(delay), format_exact(rise), format_exact(fall),
+                       format_exact(flat), format_exact(period));
+  }
+  if (!(width > 0)) return pwl_text({{0, initial}});
+  // Part of the full height that a narrow pulse reaches.
+  const double part = std::min(1.0, width / edges);
+  const double top = initial + part * (pulsed - initial);
+  std::vector<std::pair<double, double>> points{{0, initial}};
+  const auto go = [&points](double time, double value) {
+    if (time > points.back().first) points.emplace_back(time, value);
+  };
+  go(delay, initial);
+  go(delay + part * rise, top);
+  if (flat > 0) go(delay + rise + flat, top);
+  go(delay + part * rise + std::max(flat, 0.0) + part * fall, initial);
+  return pwl_text(points);
+}
+
+std::string waveform(const Source& source) {
+  if (source.pulse) return pulse_text(*source.pulse, source.where);
+  std::vector<std::pair<double, double>> points;
+  for (const auto& [time, value] : source.pwl) {
+    const double t = time.value();
+    const Where where{source.where.place, source.where.key + ".pwl"};
+    if (t < 0) refuse(where, t, "a time must not be negative");
+    if (points.empty() && t > 0) points.emplace_back(0, value.value());
+    if (!points.empty() && t <= points.back().first && !(points.size() == 1 && t == 0))
+      refuse(where, t,
+             fmt::format("times must rise, but {} stands before it",
+                         format_exact(points.back().first)));
+    points.emplace_back(t, value.value());
+  }
+  return points.empty() ? std::string() : pwl_text(points);
+}
+
+// One source. The level at time 0 of a waveform is also its value in an operating point.
+std::string source_line(const Source& source, const std::string& name) {
+  const std::string net = lower(source.net.text());
+  std::string nodes = source.current ? fmt::format("i{} {} {}", name, source.reference, net)
+                                     : fmt::format("v{} {} {}", name, net, source.reference);
+  if (source.dc) nodes += " dc " + format_exact(source.dc->value());
+  const std::string wave = waveform(source);
+  return wave.empty() ? nodes : nodes + " " + wave;
+}
+
+// ngspice counts a sweep up in steps and ends it within an absolute 2e-13: fine steps go by table.
+bool evenly_spaced(const Condition& condition) {
+  if (condition.logarithmic || condition.values.size() < 2) return false;
+  const double first = condition.values.front();
+  const double step =
+      (condition.values.back() - first) / static_cast<double>(condition.values.size() - 1);
+  for (std::size_t k = 0; k < condition.values.size(); ++k) {
+    if (std::abs(condition.values[k] - first - step * static_cast<double>(k)) >
+        1e-12 * std::abs(step))
+      return false;
+  }
+  return step > 1e-9;
+}
+
+// A swept source: evenly spaced values are swept themselves; for a list a counter is swept, and a
+// table makes the value of it.
+std::string swept_source(const Source& source, const Condition& condition,
+                         std::vector<SweepCard>& sweeps) {
+  const std::string net = lower(source.net.text());
+  const std::size_t points = condition.values.size();
+  if (evenly_spaced(condition)) {
+    const double step =
+        (condition.values.back() - condition.values.front()) / static_cast<double>(points - 1);
+    sweeps.push_back({(source.current ? "i" : "v") + source.name, condition.values.front(),
+                      condition.values.back(), step, points});
+    const std::string start = format_exact(condition.values.front());
+    if (source.current)
+      return fmt::format("i{} {} {} dc {}\n", source.name, source.reference, net, start);
+    return fmt::format("v{} {} {} dc {}\n", source.name, net, source.reference, start);
+  }
+  std::string table = fmt::format("pwl(v({}_count)", source.name);
+  for (std::size_t k = 0; k < points; ++k)
+    table += fmt::format(",{},{}", k, format_exact(condition.values[k]));
+  table += ")";
+  sweeps.push_back(
+      {fmt::format("v{}_count", source.name), 0, static_cast<double>(points - 1), 1, points});
+  std::string text = fmt::format("v{0}_count {0}_count 0 dc 0\n", source.name);
+  if (source.current)
+    return text + fmt::format("b{} {} {} i={}\n", source.name, source.reference, net, table);
+  return text + fmt::format("b{0} {0}_drive {1} v={2}\nv{0} {3} {0}_drive dc 0\n", source.name,
+                            source.reference, table, net);
+}
+
+std::string elements_text(Bench& bench) {
+  std::string text;
+  std::vector<CircuitLine> lines;
+  for (const ElementLine& element : bench.elements) {
+    for (std::size_t k = 0; k < element.count; ++k) {
+      bench.scope.set("i", static_cast<double>(k));
+      lines.push_back({element.line.text(), element.where.place});
+    }
+  }
+  bench.scope.set("i", 0.0);
+  bench.library->check_elements(lines);
+  for (const CircuitLine& line : lines) text += line.text + "\n";
+  return text;
+}
+
+std::string instance_text(const Bench& bench) {
+  if (bench.subcircuit.empty()) return {};
+  std::string text = "xdut";
+  for (const std::string& port : bench.library->subcircuit(bench.subcircuit)->ports) {
+    const auto net = bench.ports.find(port);
+    text += " " + (net == bench.ports.end() ? port : net->second);
+  }
+  text += " " + bench.subcircuit;
+  for (const auto& [name, value] : bench.subcircuit_parameters)
+    text += fmt::format(" {}={}", name, format_exact(value.value()));
+  return text + "\n";
+}
+
+std::string initial_text(Bench& bench) {
+  std::string text;
+  for (const InitialCondition& one : bench.initial_conditions) {
+    for (std::size_t k = 0; k < one.count; ++k) {
+      bench.scope.set("i", static_cast<double>(k));
+      text += fmt::format(".ic v({})={}\n", lower(one.net.text()), format_exact(one.value.value()));
+    }
+  }
+  bench.scope.set("i", 0.0);
+  return text;
+}
+
+std::string save_text(const Bench& bench) {
+  std::set<std::string> vectors;
+  for (const Measurement& m : bench.measurements) {
+    for (const std::string& signal : m.signals) {
+      for (const std::string& vector : parse_signal(signal).vectors) vectors.insert(vector);
+    }
+  }
+  std::string text;
+  for (const std::string& vector : vectors) {
+    if (vector.ends_with("#branch")) {
+      text += fmt::format(" i({})", vector.substr(0, vector.size() - 7));
+    } else if (vector.starts_with("@")) {
+      text += " " + vector;
+    } else {
+      text += fmt::format(" v({})", vector);
+    }
+  }
+  return text.empty() ? text : ".save" + text + "\n";
+}
+
+}  // namespace
+
+std::string option_line(const Options& options) {
+  if (options.empty()) return {};
+  std::string text = ".option";
+  for (const auto& [name, value] : options) text += fmt::format(" {}={}", name, value);
+  return text + "\n";
+}
+
+DeckHead deck_head(const Bench& bench) {
+  DeckHead head{bench.library->text(), {}};
+  head.sha256 = sha256(head.text);
+  return head;
+}
+
+DeckBody deck_body(Bench& bench, bool nested) {
+  AnalysisArguments arguments;
+  arguments.use_initial_conditions = bench.analysis.use_initial_conditions;
+  std::string text = instance_text(bench);
+  for (const Source& source : bench.sources) {
+    const auto sweep = std::find_if(bench.analysis.sweeps.begin(), bench.analysis.sweeps.end(),
+                                    [&](const Sweep& one) { return one.source == source.name; });
+    if (sweep != bench.analysis.sweeps.end()) {
+      const Condition& condition = bench.conditions[sweep->condition];
+      if (nested) {
+        text += swept_source(source, condition, arguments.sweeps);
+        continue;
+      }
+      const double value = *bench.scope.number(condition.name);
+      const std::string net = lower(source.net.text());
+      text += source.current ? fmt::format("i{} {} {}", source.name, source.reference, net)
+                             : fmt::format("v{} {} {}", source.name, net, source.reference);
+      text += fmt::format(" dc {}\n", format_exact(value));
+      continue;
+    }
+    if (source.count == 0) {
+      text += source_line(source, source.name) + "\n";
+      continue;
+    }
+    for (std::size_t k = 0; k < source.count; ++k) {
+      bench.scope.set("i", static_cast<double>(k));
+      text += source_line(source, fmt::format("{}{}", source.name, k)) + "\n";
+    }
+    bench.scope.set("i", 0.0);
+  }
+  // The sweeps stand in the order of the sources; the card wants the innermost first.
+  std::vector<SweepCard> ordered;
+  for (const Sweep& sweep : bench.analysis.sweeps) {
+    for (const SweepCard& card : arguments.sweeps) {
+      if (card.element.substr(1) == sweep.source ||
+          card.element.substr(1) == sweep.source + "_count")
+        ordered.push_back(card);
+    }
+  }
+  arguments.sweeps = std::move(ordered);
+  text += elements_text(bench);
+  text += initial_text(bench);
+  if (const double* temperature = bench.scope.number("temperature"))
+    text += fmt::format(".temp {}\n", format_exact(*temperature));
+  text += option_line(bench.options);
+  text += save_text(bench);
+  for (const auto& [name, value] : bench.analysis.numbers) arguments.numbers[name] = value.value();
+  try {
+    text += bench.analysis.kind->card(arguments) + "\n";
+  } catch (const std::invalid_argument& error) {
+    throw Error({.place = bench.analysis.where.place, .key = "analysis", .rule = error.what()});
+  }
+  return {std::move(text), bench.analysis.kind->proof(arguments)};
+}
+
+}  // namespace gaincell::characterize

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "characterize/analysis/analysis.h"
+#include "characterize/measure/measure.h"
+
+namespace gaincell::characterize {
+
+// Text that many decks begin with: models and netlist. Sent to a worker once.
+struct DeckHead {
+  std::string text;
+  std::string sha256;
+};
+
+// One simulation: one deck, run once, and what is read off its waveforms.
+struct Job {
+  std::uint64_t id = 0;
+  std::shared_ptr<const DeckHead> head;
+  std::string title;                        // first line of the deck
+  std::string body;                         // after the head, without `.end`
+  std::shared_ptr<const std::string> aids;  // lines added to the body when it is run again
+  Proof proof;
+  std::vector<MeasureCall> calls;
+  double timeout_s = 60;
+
+  // The whole deck as a file for plain `ngspice -b`.
+  std::string deck(bool aided) const;
+  // What the result follows from, apart from the simulator's version: equal keys, equal results.
+  std::string key() const;
+};
+
+struct JobFailure {
+  enum class Why { kNotRun, kNoConvergence, kRefused, kTimeout, kCrash, kBadReply };
+  Why why = Why::kNotRun;
+  std::string reason;    // one line
+  std::string log_tail;  // last lines that the simulator printed
+};
+
+struct JobResult {
+  std::uint64_t id = 0;
+  bool ok = false;
+  bool aided = false;  // needed the convergence aids
+  JobFailure failure;  // where not ok
+  // One a call; where not `measured`, `reasons` says why there is no number.
+  std::vector<double> values;
+  std::vector<std::string> reasons;  // "" = measured
+  double simulator_s = 0;            // the simulator's own time; not part of any result file
+  std::uint64_t steps = 0;           // points on the scale
+};
+
+const char* name_of(JobFailure::Why why);
+
+}  // namespace gaincell::characterize

@@ -1,0 +1,99 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/units.h"
+#include "characterize/measure/measure.h"
+
+namespace gaincell::characterize {
+
+std::span<const MeasureKind> measure_kinds() {
+  static const std::vector<MeasureKind> kinds{
+      measure_value(),         measure_integral(), measure_charge(),   measure_energy(),
+      measure_crossing(),      measure_delay(),    measure_width(),    measure_time_above(),
+      measure_minimum(),       measure_maximum(),  measure_average(),  measure_rms(),
+      measure_peak_to_peak(),  measure_slope(),    measure_settling(), measure_loss_time(),
+      measure_time_constant(), measure_formula(),
+  };
+  return kinds;
+}
+
+const MeasureKind& measure_kind(std::string_view name) {
+  for (const MeasureKind& kind : measure_kinds()) {
+    if (kind.name == name) return kind;
+  }
+  throw NoResult(fmt::format("there is no measurement `{}`", name));
+}
+
+double measure(Waves& waves, const MeasureCall& call) {
+  const MeasureKind& kind = measure_kind(call.kind);
+  if (kind.measure == nullptr || call.signals.empty())
+    throw NoResult(fmt::format("`{}` cannot be measured on a run", call.kind));
+  const double result = kind.measure(waves, call) * call.number("scale", 1);
+  if (!std::isfinite(result)) throw NoResult("the result is not finite");
+  return result;
+}
+
+double MeasureCall::number(const std::string& name, double otherwise) const {
+  const auto at = numbers.find(name);
+  return at == numbers.end() ? otherwise : at->second;
+}
+
+std::string MeasureCall::word(const std::string& name, const std::string& otherwise) const {
+  const auto at = words.find(name);
+  return at == words.end() ? otherwise : at->second;
+}
+
+namespace detail {
+
+Window window_of(const Waves& waves, const MeasureCall& call) {
+  const Window window{call.number("from", waves.begin()), call.number("to", waves.end())};
+  const double slack = 1e-9 * (waves.end() - waves.begin());
+  if (window.from < waves.begin() - slack || window.to > waves.end() + slack)
+    throw NoResult(fmt::format("from {} to {} lies outside the run ({} to {})", show(window.from),
+                               show(window.to), show(waves.begin()), show(waves.end())));
+  if (window.to < window.from)
+    throw NoResult(
+        fmt::format("`to` = {} lies before `from` = {}", show(window.to), show(window.from)));
+  return window;
+}
+
+Key key(std::string name, Form form, std::string text) {
+  return {std::move(name), std::move(form), Key::Presence::kOptional, std::move(text)};
+}
+
+Key required(std::string name, Form form, std::string text) {
+  return {std::move(name), std::move(form), Key::Presence::kRequired, std::move(text)};
+}
+
+std::vector<Key> window_keys() {
+  return {key("from", form::quantity("s"), "start of the stretch; default the start of the run"),
+          key("to", form::quantity("s"), "its end; default the end of the run")};
+}
+
+Key otherwise_key() {
+  return key("otherwise", form::quantity("*"),
+             "the result where the event does not happen; without it such a point is a failed one");
+}
+
+double otherwise(const MeasureCall& call, const std::string& reason) {
+  if (call.has("otherwise")) return call.number("otherwise", 0);
+  throw NoResult(reason);
+}
+
+std::string show(double value) { return format_exact(value); }
+
+const Crossing* pick(std::span<const Crossing> all, const std::string& edge, double number) {
+  std::vector<const Crossing*> fitting;
+  for (const Crossing& one : all) {
+    if (edge == "either" || (one.edge == Edge::kRise) == (edge == "rise")) fitting.push_back(&one);
+  }
+  const auto count = static_cast<double>(fitting.size());
+  const double index = number > 0 ? number - 1 : count + number;
+  if (number == 0 || index < 0 || index >= count) return nullptr;
+  return fitting[static_cast<std::size_t>(index)];
+}
+
+}  // namespace detail
+}  // namespace gaincell::characterize

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Circuit text: read, screened and checked before any simulator sees it. ngspice runs `.control`
+// blocks, `*#` lines and includes of any path with the user's rights, accepts a subcircuit
+// parameter that nobody declared, and says of a missing model only that a circuit was not parsed.
+namespace gaincell::characterize {
+
+// One logical line: continuations joined, comments gone.
+struct CircuitLine {
+  std::string text;
+  std::string place;  // file:line where it begins
+};
+
+// A file that went into a deck.
+struct SourceFile {
+  std::string path;  // as named in the bench or include
+  std::string sha256;
+};
+
+struct Subcircuit {
+  std::string name;
+  std::vector<std::string> ports;
+  std::vector<std::string> parameters;
+  std::string place;
+};
+
+// The text that goes ahead of every deck of a bench, and what it defines. Names are lower-case.
+class Library {
+ public:
+  // `root`: includes may lead to files below this folder and below the folders of the files added,
+  // nowhere else.
+  explicit Library(std::filesystem::path root) : roots_{std::move(root)} {}
+
+  // Adds a file and what it includes. With a section, only that `.lib section` of it. Throws Error
+  // for what is not circuit text: control blocks, analyses, elements outside a subcircuit, includes
+  // elsewhere.
+  void add(const std::filesystem::path& file, const std::string& section,
+           const std::string& named_at);
+
+  // Throws Error where an element names a model or subcircuit that is not defined, gives a
+  // subcircuit the wrong number of nets or a parameter that it does not declare.
+  void check() const;
+  // The same for element lines of a bench.
+  void check_elements(const std::vector<CircuitLine>& lines) const;
+
+  const Subcircuit* subcircuit(const std::string& name) const;
+  std::vector<std::string> subcircuit_names() const;
+  const std::vector<CircuitLine>& lines() const { return lines_; }
+  const std::vector<SourceFile>& files() const { return files_; }
+  std::string text() const;  // the lines, one each
+
+ private:
+  struct Scope {
+    std::map<std::string, Subcircuit> subcircuits;
+    std::map<std::string, std::string> models;  // name -> type
+    std::string name;
+    int parent = -1;
+  };
+  struct Element {
+    CircuitLine line;
+    int scope;
+  };
+  void read(const std::filesystem::path& file, const std::string& section,
+            const std::string& named_at, int depth);
+  void take(const CircuitLine& line, const std::filesystem::path& file, int depth);
+  void check_element(const CircuitLine& line, int scope) const;
+  const Subcircuit* find_subcircuit(const std::string& name, int scope) const;
+  bool has_model(const std::string& name, int scope) const;
+
+  std::vector<std::filesystem::path> roots_;
+  std::vector<CircuitLine> lines_;
+  std::vector<SourceFile> files_;
+  std::vector<Scope> scopes_{Scope{}};
+  std::vector<Element> elements_;
+  int open_scope_ = 0;
+};
+
+// Joins continuations, drops comments. Throws Error for characters that no netlist holds.
+std::vector<CircuitLine> logical_lines(std::string_view text, const std::string& file);
+
+// Words of an element or card, lower-case; "w = {2 * x}" becomes "w={2 * x}".
+std::vector<std::string> circuit_words(std::string_view line);
+
+}  // namespace gaincell::characterize

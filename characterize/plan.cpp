@@ -1,0 +1,306 @@
+#include "characterize/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "characterize/deck.h"
+#include "characterize/protocol.h"
+
+namespace gaincell::characterize {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+// The draw of one vector at one draw number does not depend on the other conditions.
+std::vector<double> drawn(const Bench& bench, const Condition& condition, std::size_t number) {
+  std::vector<double> values(condition.count);
+  Random random(bench.draw_seed, condition.name, number);
+  const auto& numbers = condition.draw.numbers;
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    switch (condition.draw.kind) {
+      case Draw::Kind::kEnumerate:
+        values[k] = numbers[random.below(numbers.size())];
+        break;
+      case Draw::Kind::kUniform:
+        values[k] = random.uniform(numbers[0], numbers[1]);
+        break;
+      case Draw::Kind::kNormal:
+        values[k] = numbers[0] + numbers[1] * random.normal();
+        break;
+      case Draw::Kind::kValues:
+        values[k] = numbers[k];
+        break;
+    }
+  }
+  return values;
+}
+
+Point holdout_point(const Bench& bench, std::size_t number) {
+  Point point;
+  point.holdout = true;
+  Random random(bench.holdout_seed, "holdout", number);
+  for (const Condition& c : bench.conditions) {
+    point.vectors.emplace_back();
+    if (c.count > 0) {
+      point.values.push_back(0);
+      point.vectors.back() = drawn(bench, c, 0);
+    } else if (!c.swept) {
+      point.values.push_back(c.values.front());
+    } else if (c.logarithmic) {
+      const double low = std::log(c.values.front());
+      point.values.push_back(std::exp(random.uniform(low, std::log(c.values.back()))));
+    } else {
+      point.values.push_back(random.uniform(c.values.front(), c.values.back()));
+    }
+  }
+  return point;
+}
+
+MeasureCall call_of(const Measurement& m) {
+  MeasureCall call{m.kind->signal_of ? "integral" : m.kind->name, m.signals, {}, m.words};
+  for (const auto& [name, value] : m.numbers) call.numbers[name] = value.value();
+  return call;
+}
+
+void hide_nested(Bench& bench) {
+  for (const Sweep& sweep : bench.analysis.sweeps)
+    bench.scope.set(bench.conditions[sweep.condition].name, kNaN);
+  for (const Parameter& p : bench.parameters) bench.scope.set(p.name, p.value.unchecked());
+}
+
+// Place of a point in the run that sweeps all nested conditions: the first sweep is the innermost.
+std::size_t nested_index(const Bench& bench, const Point& point) {
+  std::size_t index = 0;
+  std::size_t stride = 1;
+  for (const Sweep& sweep : bench.analysis.sweeps) {
+    const auto& values = bench.conditions[sweep.condition].values;
+    const auto at = std::find(values.begin(), values.end(), point.values[sweep.condition]);
+    index += stride * static_cast<std::size_t>(at - values.begin());
+    stride *= values.size();
+  }
+  return index;
+}
+
+bool on_grid(const Bench& bench, const Point& point) {
+  return std::all_of(
+      bench.analysis.sweeps.begin(), bench.analysis.sweeps.end(), [&](const Sweep& sweep) {
+        const auto& values = bench.conditions[sweep.condition].values;
+        return std::find(values.begin(), values.end(), point.values[sweep.condition]) !=
+               values.end();
+      });
+}
+
+std::string describe(const Bench& bench, const Point& point) {
+  std::string text;
+  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
+    const Condition& c = bench.conditions[k];
+    if (c.swept)
+      text +=
+          fmt::format("{}{} = {} {}", text.empty() ? "" : ", ", c.name, point.values[k], c.unit);
+  }
+  return text;
+}
+
+class Planner {
+ public:
+  Planner(Bench& bench, Plan& plan)
+      : bench_(bench),
+        plan_(plan),
+        head_(std::make_shared<DeckHead>(deck_head(bench))),
+        aids_(std::make_shared<std::string>(option_line(bench.retry))),
+        title_(fmt::format("* {}", bench.name)) {}
+
+  void add(const Point& point) {
+    const bool nested = !bench_.analysis.sweeps.empty() && !point.holdout && on_grid(bench_, point);
+    const std::uint32_t job = nested ? nested_job(point) : single_job(point);
+    set_point(bench_, point);
+    PointSource source{job, {}};
+    for (const Measurement& m : bench_.measurements) {
+      if (m.formula) {
+        source.calls.push_back(kNoCall);
+        continue;
+      }
+      MeasureCall call = call_of(m);
+      if (!bench_.analysis.kind->has_time)
+        call.numbers["index"] = nested ? static_cast<double>(nested_index(bench_, point)) : 0;
+      source.calls.push_back(call_number(job, std::move(call)));
+    }
+    plan_.sources.push_back(std::move(source));
+  }
+
+ private:
+  // Deck texts of one nested run are equal, so the last one mostly serves.
+  std::uint32_t nested_job(const Point& point) {
+    Point outer = point;
+    for (const Sweep& sweep : bench_.analysis.sweeps) outer.values[sweep.condition] = 0;
+    if (has_last_ && outer.values == last_.values && outer.vectors == last_.vectors)
+      return last_job_;
+    set_point(bench_, point);
+    hide_nested(bench_);
+    last_job_ = job_of(deck_body(bench_, true));
+    last_ = std::move(outer);
+    has_last_ = true;
+    return last_job_;
+  }
+
+  std::uint32_t single_job(const Point& point) {
+    set_point(bench_, point);
+    return job_of(deck_body(bench_, false));
+  }
+
+  std::uint32_t job_of(DeckBody body) {
+    const auto [at, fresh] =
+        jobs_.try_emplace(body.text, static_cast<std::uint32_t>(plan_.jobs.size()));
+    if (fresh) {
+      Job job;
+      job.id = plan_.jobs.size();
+      job.head = head_;
+      job.title = title_;
+      job.body = std::move(body.text);
+      job.aids = aids_;
+      job.proof = body.proof;
+      job.timeout_s = bench_.timeout_s;
+      plan_.jobs.push_back(std::move(job));
+    }
+    return at->second;
+  }
+
+  std::uint32_t call_number(std::uint32_t job, MeasureCall call) {
+    std::string key = encode(Proof{}, {call});
+    key += fmt::format("#{}", job);
+    auto& calls = plan_.jobs[job].calls;
+    const auto [at, fresh] =
+        calls_.try_emplace(std::move(key), static_cast<std::uint32_t>(calls.size()));
+    if (fresh) calls.push_back(std::move(call));
+    return at->second;
+  }
+
+  Bench& bench_;
+  Plan& plan_;
+  std::shared_ptr<const DeckHead> head_;
+  std::shared_ptr<const std::string> aids_;
+  std::string title_;
+  std::unordered_map<std::string, std::uint32_t> jobs_;
+  std::unordered_map<std::string, std::uint32_t> calls_;
+  Point last_;
+  bool has_last_ = false;
+  std::uint32_t last_job_ = 0;
+};
+
+}  // namespace
+
+std::vector<Point> bench_points(const Bench& bench) {
+  std::vector<Point> points;
+  std::vector<std::size_t> at(bench.conditions.size(), 0);
+  const std::size_t draws = std::max<std::size_t>(bench.draw_points, 1);
+  for (bool more = true; more;) {
+    for (std::size_t draw = 0; draw < draws; ++draw) {
+      Point point;
+      for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
+        const Condition& c = bench.conditions[k];
+        point.values.push_back(c.count > 0 ? 0 : c.values[at[k]]);
+        point.vectors.push_back(c.count > 0 ? drawn(bench, c, draw) : std::vector<double>{});
+      }
+      points.push_back(std::move(point));
+    }
+    more = false;
+    for (std::size_t k = bench.conditions.size(); k-- > 0;) {
+      if (++at[k] < std::max<std::size_t>(bench.conditions[k].values.size(), 1)) {
+        more = true;
+        break;
+      }
+      at[k] = 0;
+    }
+  }
+  std::size_t holdout = bench.holdout_points;
+  if (bench.holdout_share > 0)
+    holdout = static_cast<std::size_t>(
+        std::ceil(bench.holdout_share * static_cast<double>(points.size())));
+  for (std::size_t k = 0; k < holdout; ++k) points.push_back(holdout_point(bench, k));
+  return points;
+}
+
+void set_point(Bench& bench, const Point& point) {
+  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
+    const Condition& c = bench.conditions[k];
+    if (c.count > 0) {
+      bench.scope.set(c.name, point.vectors[k]);
+    } else {
+      bench.scope.set(c.name, point.values[k]);
+    }
+  }
+  for (const Parameter& p : bench.parameters) bench.scope.set(p.name, p.value.unchecked());
+}
+
+Plan make_plan(Bench& bench, std::vector<Point> points) {
+  Plan plan;
+  Planner planner(bench, plan);
+  for (const Point& point : points) {
+    if (point.values.size() != bench.conditions.size() ||
+        point.vectors.size() != bench.conditions.size())
+      throw Error({.place = bench.path, .rule = "a point must give every condition of the bench"});
+    try {
+      planner.add(point);
+    } catch (const Error& error) {
+      Complaint complaint = error.complaint();
+      const std::string where = describe(bench, point);
+      if (!where.empty()) complaint.rule += fmt::format(" (at {})", where);
+      throw Error(complaint);
+    }
+  }
+  plan.points = std::move(points);
+  return plan;
+}
+
+std::vector<PointResult> collect(Bench& bench, const Plan& plan,
+                                 std::span<const JobResult> results) {
+  std::vector<PointResult> all;
+  all.reserve(plan.points.size());
+  for (std::size_t p = 0; p < plan.points.size(); ++p) {
+    const PointSource& source = plan.sources[p];
+    const JobResult& job = results[source.job];
+    PointResult result;
+    result.aided = job.ok && job.aided;
+    result.values.assign(bench.measurements.size(), kNaN);
+    if (!job.ok) {
+      result.reason = fmt::format("{}: {}", name_of(job.failure.why), job.failure.reason);
+      result.log_tail = job.failure.log_tail;
+      all.push_back(std::move(result));
+      continue;
+    }
+    result.ok = true;
+    set_point(bench, plan.points[p]);
+    for (const Measurement& m : bench.measurements) bench.scope.set(m.name, kNaN);
+    for (std::size_t k = 0; k < bench.measurements.size(); ++k) {
+      const Measurement& m = bench.measurements[k];
+      std::string reason;
+      if (m.formula) {
+        result.values[k] = m.formula->unchecked();
+        if (!std::isfinite(result.values[k])) reason = "the formula has no finite result";
+      } else {
+        const std::uint32_t call = source.calls[k];
+        if (job.reasons[call].empty()) {
+          result.values[k] = job.values[call];
+        } else {
+          reason = job.reasons[call];
+        }
+      }
+      if (!reason.empty()) {
+        result.values[k] = kNaN;
+        result.ok = false;
+        result.reason += fmt::format("{}{}: {}", result.reason.empty() ? "" : "; ", m.name, reason);
+      }
+      bench.scope.set(m.name, result.values[k]);
+    }
+    all.push_back(std::move(result));
+  }
+  return all;
+}
+
+}  // namespace gaincell::characterize

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "characterize/bench.h"
+#include "characterize/job.h"
+
+namespace gaincell::characterize {
+
+// What one point is: a value for every condition of the bench.
+struct Point {
+  std::vector<double> values;  // scalar conditions, in the bench's order; 0 for a vector
+  std::vector<std::vector<double>> vectors;  // in the bench's order; empty for a scalar
+  bool holdout = false;
+};
+
+// All points of a bench: the grid of the swept conditions (first one slowest) times the draws, then
+// the hold-out points.
+std::vector<Point> bench_points(const Bench& bench);
+
+// Where a point's measurements come from.
+struct PointSource {
+  std::uint32_t job = 0;
+  std::vector<std::uint32_t> calls;  // one a measurement; kNoCall for a formula
+};
+inline constexpr std::uint32_t kNoCall = 0xffffffff;
+
+// The simulations of a bench. Points with the same simulation share one job.
+struct Plan {
+  std::vector<Point> points;
+  std::vector<PointSource> sources;  // one a point
+  std::vector<Job> jobs;             // ids 0, 1, ...
+};
+
+// Throws Error where a point has no valid deck (a pulse with rise 0, an expression that is not
+// finite). `points` may come from anywhere; each gives every condition of the bench.
+Plan make_plan(Bench& bench, std::vector<Point> points);
+
+// The results of a bench's points, formulas included.
+struct PointResult {
+  bool ok = false;
+  bool aided = false;
+  std::vector<double> values;  // one a measurement; NaN where there is none
+  std::string reason;          // where not ok
+  std::string log_tail;
+};
+std::vector<PointResult> collect(Bench& bench, const Plan& plan,
+                                 std::span<const JobResult> results);
+
+// Sets the names that expressions see to this point.
+void set_point(Bench& bench, const Point& point);
+
+}  // namespace gaincell::characterize

@@ -1,0 +1,361 @@
+#include "characterize/pool.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/version.h"
+#include "characterize/child.h"
+#include "characterize/protocol.h"
+#include "characterize/wire.h"
+
+namespace gaincell::characterize {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::size_t kLogTail = 8192;
+constexpr std::size_t kStartAttempts = 5;
+constexpr char kLogMark = '\x1e';  // a dying worker prints it ahead of its current job's log
+
+Clock::time_point after(double seconds) {
+  return Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                            std::chrono::duration<double>(std::min(seconds, 1e8)));
+}
+
+struct Task {
+  const Job* job;
+  std::size_t lost = 0;  // workers that died of it
+  bool aided = false;
+  JobFailure first;  // why it is run again with aids
+};
+
+struct Worker {
+  Worker(Child process, std::filesystem::path where)
+      : child(std::move(process)), folder(std::move(where)) {}
+  Child child;
+  std::filesystem::path folder;
+  bool ready = false;  // said hello
+  Clock::time_point deadline;
+  std::deque<Task> tasks;  // the first is running, the second waits in the worker's pipe
+  std::string out;         // bytes not yet written
+  FrameBuffer in;
+  std::string log;
+  std::size_t log_bytes = 0;  // since the last reply
+  std::vector<const DeckHead*> heads;
+  bool reply_open = true;
+  bool log_open = true;
+  bool dead = false;
+};
+
+class Run {
+ public:
+  Run(const PoolOptions& options, std::span<const Job* const> jobs,
+      const std::function<void(const Job&, JobResult)>& done, const std::function<bool()>& tick)
+      : options_(options), done_(done), tick_(tick), open_(jobs.size()) {
+    for (const Job* job : jobs) waiting_.push_back({job, 0, false, {}});
+  }
+
+  PoolReport run() {
+    const auto begin = Clock::now();
+    while (open_ > 0) {
+      while (workers_.size() < std::min(options_.workers, open_)) start_worker();
+      for (auto& worker : workers_) feed(*worker);
+      wait();
+      for (auto& worker : workers_) serve(*worker);
+      std::erase_if(workers_, [](const auto& worker) { return worker->dead; });
+      if (!tick_()) break;
+    }
+    workers_.clear();
+    report_.wall_s = std::chrono::duration<double>(Clock::now() - begin).count();
+    return report_;
+  }
+
+ private:
+  void start_worker() {
+    const auto folder = scratch_.path() / fmt::format("worker{}", report_.workers_started);
+    std::filesystem::create_directory(folder);
+    auto worker = std::make_unique<Worker>(Child(options_.worker, folder), folder);
+    ++report_.workers_started;
+    worker->deadline = after(options_.start_timeout_s);
+    workers_.push_back(std::move(worker));
+  }
+
+  // A second job is sent ahead, so that a worker does not wait for us; near the end this would only
+  // make others wait.
+  void feed(Worker& worker) {
+    if (!worker.ready) return;
+    const std::size_t depth = waiting_.size() > 2 * workers_.size() ? 2 : 1;
+    while (worker.tasks.size() < depth && !waiting_.empty()) {
+      Task task = std::move(waiting_.front());
+      waiting_.pop_front();
+      const DeckHead* head = task.job->head.get();
+      auto known = std::find_if(worker.heads.begin(), worker.heads.end(),
+                                [&](const DeckHead* one) { return one == head; });
+      if (known == worker.heads.end()) {
+        const HeadMessage message{static_cast<std::uint32_t>(worker.heads.size()), head->text};
+        worker.out += encode_frame(FrameType::kHead, encode(message));
+        worker.heads.push_back(head);
+        known = worker.heads.end() - 1;
+      }
+      worker.out += encode_frame(
+          FrameType::kRun,
+          encode_run(*task.job, static_cast<std::uint32_t>(known - worker.heads.begin()),
+                     task.aided));
+      if (worker.tasks.empty()) worker.deadline = after(task.job->timeout_s);
+      worker.tasks.push_back(std::move(task));
+    }
+    write(worker);
+  }
+
+  static void write(Worker& worker) {
+    while (!worker.out.empty()) {
+      const ssize_t written =
+          ::write(worker.child.command_fd(), worker.out.data(), worker.out.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return;  // full; or broken, which its end of the replies shows
+      worker.out.erase(0, static_cast<std::size_t>(written));
+    }
+  }
+
+  void wait() {
+    std::vector<pollfd> fds;
+    auto until = after(0.25);
+    for (const auto& worker : workers_) {
+      if (worker->reply_open) fds.push_back({worker->child.reply_fd(), POLLIN, 0});
+      if (worker->log_open) fds.push_back({worker->child.log_fd(), POLLIN, 0});
+      if (!worker->out.empty()) fds.push_back({worker->child.command_fd(), POLLOUT, 0});
+      if (!worker->ready || !worker->tasks.empty()) until = std::min(until, worker->deadline);
+    }
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
+    ::poll(fds.data(), fds.size(), static_cast<int>(std::max<std::int64_t>(left + 1, 0)));
+  }
+
+  void serve(Worker& worker) {
+    read_log(worker);
+    if (worker.log_bytes > options_.log_limit)
+      return lose(worker, JobFailure::Why::kBadReply, "the worker flooded its log");
+    const std::string bytes = read_available(worker.child.reply_fd(), worker.reply_open);
+    try {
+      worker.in.add(bytes);
+      while (const auto frame = worker.in.next()) {
+        if (!take(worker, *frame)) return;
+      }
+    } catch (const BadBytes& error) {
+      return lose(worker, JobFailure::Why::kBadReply,
+                  fmt::format("what the worker sent {}", error.what()));
+    }
+    if (!worker.reply_open) {
+      const std::string how = worker.child.stop(options_.stop_grace_s);
+      return lose(worker, JobFailure::Why::kCrash, fmt::format("the worker died ({})", how));
+    }
+    const bool waits = !worker.ready || !worker.tasks.empty();
+    if (waits && Clock::now() >= worker.deadline) {
+      if (!worker.ready)
+        return lose(worker, JobFailure::Why::kTimeout, "the worker did not say hello");
+      return time_out(worker);
+    }
+    write(worker);
+  }
+
+  void read_log(Worker& worker) {
+    if (!worker.log_open) return;
+    const std::string bytes = read_available(worker.child.log_fd(), worker.log_open);
+    worker.log_bytes += bytes.size();
+    worker.log += bytes;
+    if (worker.log.size() > 2 * kLogTail) worker.log.erase(0, worker.log.size() - kLogTail);
+  }
+
+  // False where the worker is gone.
+  bool take(Worker& worker, const Frame& frame) {
+    if (!worker.ready) {
+      if (frame.type != FrameType::kHello) throw BadBytes("is no hello");
+      const Hello hello = decode_hello(frame.payload);
+      if (hello.protocol != kProtocolVersion || hello.program_version != kVersion) {
+        lose(worker, JobFailure::Why::kBadReply,
+             fmt::format("the worker is of another version (program {}, protocol {}; ours {}, {})",
+                         hello.program_version, hello.protocol, kVersion, kProtocolVersion));
+        return false;
+      }
+      if (!report_.ngspice_version.empty() && report_.ngspice_version != hello.ngspice_version)
+        throw BadBytes("names another simulator version than its siblings");
+      report_.ngspice_version = hello.ngspice_version;
+      worker.ready = true;
+      failed_starts_ = 0;
+      return true;
+    }
+    if (frame.type != FrameType::kReply) throw BadBytes("is no reply");
+    bool last = false;
+    JobResult result = decode_result(frame.payload, last);
+    if (worker.tasks.empty() || worker.tasks.front().job->id != result.id)
+      throw BadBytes("replies to a job that it was not given");
+    if (result.ok && result.values.size() != worker.tasks.front().job->calls.size())
+      throw BadBytes("holds another number of results than asked for");
+    Task task = std::move(worker.tasks.front());
+    worker.tasks.pop_front();
+    worker.log_bytes = 0;
+    if (!worker.tasks.empty()) worker.deadline = after(worker.tasks.front().job->timeout_s);
+    report_.simulator_s += result.simulator_s;
+    finish(std::move(task), std::move(result));
+    if (!last) return true;
+    give_back(worker);
+    worker.child.stop(options_.stop_grace_s);
+    worker.dead = true;
+    return false;
+  }
+
+  void finish(Task task, JobResult result) {
+    result.aided = task.aided;
+    if (!result.ok && !task.aided && result.failure.why != JobFailure::Why::kRefused)
+      return again_with_aids(std::move(task), std::move(result.failure));
+    if (!result.ok && task.aided) {
+      // The first failure is the telling one; the aids have often changed the circuit's stiffness.
+      const std::string second = result.failure.reason;
+      result.failure = std::move(task.first);
+      result.failure.reason += fmt::format(" (with convergence aids: {})", second);
+    }
+    --open_;
+    done_(*task.job, std::move(result));
+  }
+
+  void again_with_aids(Task task, JobFailure failure) {
+    ++report_.jobs_aided;
+    task.aided = true;
+    task.first = std::move(failure);
+    waiting_.push_front(std::move(task));
+  }
+
+  void time_out(Worker& worker) {
+    Task task = std::move(worker.tasks.front());
+    worker.tasks.pop_front();
+    const std::string reason = fmt::format("took longer than {} s", task.job->timeout_s);
+    note_loss(reason);
+    worker.child.stop(options_.stop_grace_s);
+    JobResult result;
+    result.id = task.job->id;
+    result.failure = {JobFailure::Why::kTimeout, reason, log_tail(worker)};
+    give_back(worker);
+    worker.dead = true;
+    finish(std::move(task), std::move(result));
+  }
+
+  void lose(Worker& worker, JobFailure::Why why, const std::string& reason) {
+    note_loss(reason);
+    worker.child.stop(options_.stop_grace_s);
+    worker.dead = true;
+    if (!worker.ready) {
+      if (++failed_starts_ >= kStartAttempts)
+        throw Error(
+            {.place = options_.worker.string(),
+             .rule = fmt::format("{}, {} times", reason, failed_starts_),
+             .remedy = "it must be the gaincell-worker built with this program" +
+                       (worker.log.empty() ? std::string() : "; it said: " + log_tail(worker))});
+      return;
+    }
+    if (!worker.tasks.empty()) {
+      Task task = std::move(worker.tasks.front());
+      worker.tasks.pop_front();
+      if (++task.lost < options_.attempts) {
+        ++report_.jobs_repeated;
+        give_back(worker);
+        waiting_.push_front(std::move(task));
+        return;
+      }
+      give_back(worker);
+      JobResult result;
+      result.id = task.job->id;
+      result.aided = task.aided;
+      result.failure = {why, fmt::format("{}, {} times", reason, task.lost), log_tail(worker)};
+      --open_;
+      done_(*task.job, std::move(result));
+      return;
+    }
+  }
+
+  void give_back(Worker& worker) {
+    while (!worker.tasks.empty()) {
+      waiting_.push_front(std::move(worker.tasks.back()));
+      worker.tasks.pop_back();
+    }
+  }
+
+  void note_loss(const std::string& reason) {
+    ++report_.workers_lost;
+    ++report_.losses[reason];
+  }
+
+  std::string log_tail(Worker& worker) {
+    read_log(worker);
+    const std::size_t mark = worker.log.rfind(kLogMark);
+    std::string tail = mark == std::string::npos ? worker.log : worker.log.substr(mark + 1);
+    if (tail.size() > kLogTail) tail.erase(0, tail.size() - kLogTail);
+    return tail;
+  }
+
+  const PoolOptions& options_;
+  const std::function<void(const Job&, JobResult)>& done_;
+  const std::function<bool()>& tick_;
+  ScratchFolder scratch_;
+  std::deque<Task> waiting_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::size_t open_;  // jobs without result
+  std::size_t failed_starts_ = 0;
+  PoolReport report_;
+};
+
+}  // namespace
+
+Pool::Pool(PoolOptions options) : options_(std::move(options)) {
+  ::signal(SIGPIPE, SIG_IGN);  // a worker's end shows as the end of its replies
+  if (options_.workers == 0) options_.workers = 1;
+}
+
+PoolReport Pool::run(std::span<const Job* const> jobs,
+                     const std::function<void(const Job&, JobResult)>& done,
+                     const std::function<bool()>& tick) {
+  return Run(options_, jobs, done, tick).run();
+}
+
+std::string Pool::ngspice_version() {
+  ScratchFolder scratch;
+  for (std::size_t attempt = 0; attempt < kStartAttempts; ++attempt) {
+    Child child(options_.worker, scratch.path());
+    FrameBuffer frames;
+    const auto until = after(options_.start_timeout_s);
+    bool open = true;
+    while (open && Clock::now() < until) {
+      pollfd fd{child.reply_fd(), POLLIN, 0};
+      ::poll(&fd, 1, 250);
+      try {
+        frames.add(read_available(child.reply_fd(), open));
+        if (const auto frame = frames.next(); frame && frame->type == FrameType::kHello) {
+          const Hello hello = decode_hello(frame->payload);
+          child.stop(options_.stop_grace_s);
+          return hello.ngspice_version;
+        }
+      } catch (const BadBytes&) {
+        break;
+      }
+    }
+  }
+  throw Error({.place = options_.worker.string(),
+               .rule = "did not say hello",
+               .remedy = "it must be the gaincell-worker built with this program"});
+}
+
+std::filesystem::path worker_program() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (error ? std::filesystem::path("gaincell") : self).parent_path() / "gaincell-worker";
+}
+
+}  // namespace gaincell::characterize

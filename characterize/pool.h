@@ -1,0 +1,60 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "characterize/job.h"
+
+namespace gaincell::characterize {
+
+struct PoolOptions {
+  std::filesystem::path worker;       // program; see worker_program()
+  std::size_t workers = 1;            // processes, one simulator each
+  double start_timeout_s = 30;        // from the start of a worker to its hello
+  double stop_grace_s = 0.5;          // from SIGTERM to SIGKILL
+  std::size_t attempts = 3;           // a job whose worker dies is run so often
+  std::size_t log_limit = 64u << 20;  // bytes of log that one job may print
+};
+
+struct PoolReport {
+  std::size_t workers_started = 0;
+  std::size_t workers_lost = 0;   // died, hung, or sent what is no reply
+  std::size_t jobs_repeated = 0;  // because their worker was lost
+  std::size_t jobs_aided = 0;     // run again with convergence aids
+  double simulator_s = 0;         // sum of the simulators' own times
+  double wall_s = 0;
+  std::string ngspice_version;
+  std::map<std::string, std::size_t> losses;  // reason -> workers
+};
+
+// Runs jobs in worker processes. Whatever a worker does (crash, hang, flood, garbage), it costs
+// that worker and at most its job: the job is run again, and recorded as failed only when it has
+// lost `attempts` workers. A simulation that fails or takes too long is run once more with its
+// convergence aids. One thread; results come in any order.
+class Pool {
+ public:
+  explicit Pool(PoolOptions options);
+
+  // Calls `done` once for every job. `tick` is called at least twice a second; where it returns
+  // false the pool stops and the remaining jobs stay without result. Throws Error where no worker
+  // can be started, or it is of another version.
+  PoolReport run(std::span<const Job* const> jobs,
+                 const std::function<void(const Job&, JobResult)>& done,
+                 const std::function<bool()>& tick);
+
+  // Starts a worker and asks for its simulator's version.
+  std::string ngspice_version();
+
+ private:
+  PoolOptions options_;
+};
+
+// `gaincell-worker` beside the running program.
+std::filesystem::path worker_program();
+
+}  // namespace gaincell::characterize

@@ -1,0 +1,177 @@
+#include "characterize/samples.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/sha256.h"
+#include "base/version.h"
+#include "characterize/deck.h"
+#include "store/writer.h"
+
+namespace gaincell::characterize {
+namespace {
+
+std::string joined(const Options& options) {
+  std::string text;
+  for (const auto& [name, value] : options)
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, value);
+  return text;
+}
+
+store::Storage storage(std::size_t size) {
+  return size > 20'000 ? store::Storage::kCompressed : store::Storage::kPlain;
+}
+
+void write_attributes(store::Group& group, const Bench& bench) {
+  std::vector<std::string> names;
+  std::vector<std::string> hashes;
+  for (const SourceFile& file : bench.library->files()) {
+    names.push_back(std::filesystem::path(file.path).filename().string());
+    hashes.push_back(file.sha256);
+  }
+  const std::string netlist = bench.library->text();
+  group.attribute("description", bench.description)
+      .attribute("bench_text", bench.text)
+      .attribute("bench_sha256", sha256(bench.text))
+      .attribute("netlist_text", netlist)
+      .attribute("netlist_sha256", sha256(netlist))
+      .attribute("options", joined(bench.options))
+      .attribute("retry_options", joined(bench.retry));
+  if (!names.empty()) group.attribute("model_files", names).attribute("model_sha256", hashes);
+  if (bench.draw_points > 0) group.attribute("seed", bench.draw_seed);
+  if (bench.holdout_share > 0 || bench.holdout_points > 0)
+    group.attribute("holdout_seed", bench.holdout_seed);
+}
+
+void write_conditions(store::Group& group, const Bench& bench, const Plan& plan) {
+  store::Group conditions = group.group("conditions");
+  store::Group axes = group.group("axes");
+  const std::size_t points = plan.points.size();
+  std::string order;
+  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
+    const Condition& c = bench.conditions[k];
+    const std::string long_name = c.description.empty() ? c.name : c.description;
+    std::vector<double> values;
+    std::vector<std::string> dimensions{"point"};
+    for (const Point& point : plan.points) {
+      if (c.count > 0) {
+        values.insert(values.end(), point.vectors[k].begin(), point.vectors[k].end());
+      } else {
+        values.push_back(point.values[k]);
+      }
+    }
+    if (c.count > 0) {
+      conditions.dimension(c.name + "_element", c.count);
+      dimensions.push_back(c.name + "_element");
+    }
+    conditions
+        .dataset(c.name, dimensions, values, storage(points * std::max<std::size_t>(c.count, 1)))
+        .attribute("units", c.unit)
+        .attribute("long_name", long_name);
+    if (!c.swept) continue;
+    axes.axis(c.name, c.values)
+        .attribute("units", c.unit)
+        .attribute("long_name", long_name)
+        .attribute("spacing", c.logarithmic ? "logarithmic" : "linear");
+    order += (order.empty() ? "" : " ") + c.name;
+  }
+  axes.attribute("order", order);
+}
+
+void write_results(store::Group& group, const BenchSamples& samples) {
+  const Bench& bench = *samples.bench;
+  const std::size_t points = samples.points.size();
+  std::vector<std::uint8_t> status;
+  std::vector<std::uint8_t> aided;
+  std::vector<std::uint8_t> holdout;
+  std::vector<std::uint32_t> job;
+  for (std::size_t p = 0; p < points; ++p) {
+    status.push_back(samples.points[p].ok ? 0 : 1);
+    aided.push_back(samples.points[p].aided ? 1 : 0);
+    holdout.push_back(samples.plan->points[p].holdout ? 1 : 0);
+    job.push_back(samples.plan->sources[p].job);
+  }
+  group.dataset("status", {"point"}, status, storage(points))
+      .attribute("long_name", "0 = measured, 1 = failed");
+  group.dataset("aided", {"point"}, aided, storage(points))
+      .attribute("long_name", "1 = simulated with the retry options");
+  group.dataset("holdout", {"point"}, holdout, storage(points))
+      .attribute("long_name", "1 = kept from the tables");
+  group.dataset("job", {"point"}, job, storage(points))
+      .attribute("long_name", "simulation of this point");
+  store::Group measurements = group.group("measurements");
+  for (std::size_t k = 0; k < bench.measurements.size(); ++k) {
+    const Measurement& m = bench.measurements[k];
+    std::vector<double> values;
+    for (const PointResult& point : samples.points) values.push_back(point.values[k]);
+    measurements.dataset(m.name, {"point"}, values, storage(points))
+        .attribute("units", m.unit)
+        .attribute("long_name", m.description.empty() ? m.name : m.description);
+  }
+}
+
+void write_requests(store::Group& group, const Bench& bench) {
+  store::Group tables = group.group("tables");
+  for (const TableRequest& table : bench.tables) {
+    store::Group one = tables.group(table.name);
+    one.attribute("of", table.of)
+        .attribute("over", fmt::format("{}", fmt::join(table.over, " ")))
+        .attribute("long_name", table.long_name.empty() ? table.name : table.long_name);
+    if (!table.interpolation.empty())
+      one.attribute("interpolation", fmt::format("{}", fmt::join(table.interpolation, " ")));
+    for (const auto& [name, limit] : table.limits) one.attribute("limit_" + name, limit);
+  }
+  store::Group constants = group.group("constants");
+  for (const ConstantRequest& constant : bench.constants)
+    constants.scalar(constant.name, constant.value)
+        .attribute("units", constant.unit)
+        .attribute("long_name", constant.long_name.empty() ? constant.name : constant.long_name);
+}
+
+// One row a failed simulation, or a failed measurement of a good one.
+void write_failures(store::Group& group, const BenchSamples& samples) {
+  std::vector<std::uint32_t> job;
+  std::vector<std::uint32_t> point;
+  std::vector<std::string> reason;
+  std::vector<std::string> log_tail;
+  for (std::size_t p = 0; p < samples.points.size(); ++p) {
+    const PointResult& result = samples.points[p];
+    if (result.ok) continue;
+    job.push_back(samples.plan->sources[p].job);
+    point.push_back(static_cast<std::uint32_t>(p));
+    reason.push_back(result.reason);
+    log_tail.push_back(result.log_tail);
+  }
+  store::Group failures = group.group("failures");
+  failures.dimension("failure", job.size());
+  failures.dataset("job", {"failure"}, job);
+  failures.dataset("point", {"failure"}, point);
+  failures.dataset("reason", {"failure"}, reason);
+  failures.dataset("log_tail", {"failure"}, log_tail);
+}
+
+}  // namespace
+
+void write_samples(const std::filesystem::path& path, std::span<const BenchSamples> benches,
+                   const std::string& ngspice_version) {
+  store::Writer writer(path);
+  store::Group root = writer.root();
+  root.attribute("gaincell_format", "samples")
+      .attribute("format_version", 1)
+      .attribute("program_version", kVersion)
+      .attribute("ngspice_version", ngspice_version);
+  store::Group all = root.group("benches");
+  for (const BenchSamples& samples : benches) {
+    store::Group group = all.group(samples.bench->name);
+    write_attributes(group, *samples.bench);
+    group.dimension("point", samples.points.size());
+    write_conditions(group, *samples.bench, *samples.plan);
+    write_results(group, samples);
+    write_requests(group, *samples.bench);
+    write_failures(group, samples);
+  }
+  writer.commit();
+}
+
+}  // namespace gaincell::characterize

@@ -1,0 +1,225 @@
+#include "characterize/schema.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "characterize/analysis/analysis.h"
+#include "characterize/measure/measure.h"
+
+namespace gaincell::characterize {
+namespace {
+
+using form::block;
+using form::boolean;
+using form::constant;
+using form::either;
+using form::integer;
+using form::list;
+using form::map;
+using form::name;
+using form::nets;
+using form::quantity;
+using form::text;
+using form::word;
+constexpr auto kRequired = Key::Presence::kRequired;
+constexpr auto kOptional = Key::Presence::kOptional;
+
+Block analysis_block() {
+  std::vector<std::string> types;
+  Block result{"Analysis", "", {}, {}, false};
+  for (const AnalysisKind& kind : analysis_kinds()) types.push_back(kind.name);
+  result.keys.push_back({"type", word(types), kRequired, "which analysis"});
+  result.keys.push_back({"options", nets(text()), kOptional, "simulator options by name: " + [] {
+                           std::string all;
+                           for (const std::string& option : simulator_options())
+                             all += " `" + option + "`";
+                           return all.substr(1);
+                         }()});
+  for (const AnalysisKind& kind : analysis_kinds()) {
+    for (Key key : kind.keys) {
+      key.presence = kOptional;  // required where the type is this one; checked with the type known
+      key.text = fmt::format("{}: {}", kind.name, key.text);
+      result.keys.push_back(key);
+    }
+  }
+  return result;
+}
+
+Block measurement_block() {
+  Block result{"Measurements", "", {}, {}, true};
+  result.keys = {{"unit", text(), kRequired, "unit of the result"},
+                 {"description", text(), kOptional, "what it is; goes into the samples file"},
+                 {"scale", constant(""), kOptional, "the result is multiplied by it"}};
+  std::set<std::string> known;
+  for (const MeasureKind& kind : measure_kinds()) {
+    const Form form =
+        kind.takes == MeasureKind::Takes::kSources ? either({name(), list(name())}) : text();
+    result.keys.push_back({kind.name, form, kOptional, kind.text});
+    result.choice.push_back(kind.name);
+    for (const Key& key : kind.keys) {
+      if (!known.insert(key.name).second) continue;
+      result.keys.push_back({key.name, key.form, kOptional, key.text});
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+const Block& bench_block() {
+  static const Block section{"Library sections",
+                             "A file with `.lib name` ... `.endl` sections, of which one is taken.",
+                             {{"file", text(), kRequired, "path, relative to the bench"},
+                              {"section", text(), kRequired, "its name"}}};
+  static const Block circuit{
+      "Circuit",
+      "",
+      {{"netlist", either({text(), list(text())}), kOptional,
+        "files with `.subckt`, `.model`, `.param`, `.func`; relative to the bench"},
+       {"subcircuit", text(), kOptional,
+        "stands in the deck as instance `xdut`, so its inner nets are `xdut.name`; without it "
+        "`elements` are the circuit"},
+       {"parameters", map(quantity("*")), kOptional, "of the subcircuit"},
+       {"ports", nets(text()), kOptional,
+        "port: net; a port that is not named here is on the net of its own name"}}};
+  static const Block parameter{"Parameters",
+                               "",
+                               {{"value", quantity("*"), kRequired, "number or expression"},
+                                {"unit", text(), kOptional, "its unit"},
+                                {"description", text(), kOptional, "what it is"}}};
+  static const Block draw{
+      "Draws of a vector",
+      "Random numbers for the elements of a vector condition.",
+      {{"enumerate", list(constant("*")), kOptional, "one of these, equally likely"},
+       {"uniform", list(constant("*")), kOptional, "`[least, greatest]`"},
+       {"normal", list(constant("*")), kOptional, "`[mean, sigma]`"},
+       {"values", list(constant("*")), kOptional, "no draw: these, in order"}},
+      {"enumerate", "uniform", "normal", "values"},
+      true};
+  static const Block condition{
+      "Conditions",
+      "What a point is made of. Swept: `minimum`, `maximum`, `step` and `points`, or `enumerate`. "
+      "Fixed: "
+      "`typical` alone. `minimum`, `typical` and `maximum` without `step` are swept over just "
+      "these values. "
+      "The name `temperature` sets the temperature of the simulation. The first swept condition is "
+      "the slowest.",
+      {{"unit", text(), kRequired, "`V`, `s`, `A`, `F`, `degC` ... or empty"},
+       {"description", text(), kOptional, "long name of the axis"},
+       {"minimum", constant("*"), kOptional, "least value"},
+       {"typical", constant("*"), kOptional, "usual value"},
+       {"maximum", constant("*"), kOptional, "greatest value"},
+       {"step", word({"linear", "logarithmic"}), kOptional, "spacing between minimum and maximum"},
+       {"points", integer(2), kOptional, "how many, ends included"},
+       {"enumerate", list(constant("*")), kOptional, "these values, rising"},
+       {"count", integer(1), kOptional, "makes it a vector of so many elements"},
+       {"draw", block(draw), kOptional, "what the elements are"}}};
+  static const Block draws{
+      "Number of draws",
+      "",
+      {{"points", integer(1), kRequired,
+        "so many points, each with its own draw of all vectors, for each point "
+        "of the swept conditions"},
+       {"seed", integer(0), kRequired, "of the draws"}}};
+  static const Block pulse{
+      "Pulses",
+      "`width` is taken at half height: 0 or less is no pulse at all, and a width below half the "
+      "edges gives "
+      "a smaller triangle with the same slopes.",
+      {{"initial", quantity("*"), kRequired, "value before and after"},
+       {"pulsed", quantity("*"), kRequired, "value at the top"},
+       {"delay", quantity("s"), kRequired, "begin of the first edge"},
+       {"rise", quantity("s"), kRequired, "duration of the first edge"},
+       {"fall", quantity("s"), kRequired, "duration of the second edge"},
+       {"width", quantity("s"), kRequired, "at half height"},
+       {"period", quantity("s"), kOptional, "repeats; the width must then exceed half the edges"}}};
+  static const Block source{
+      "Sources",
+      "From a net to ground or `reference`; element `v<name>`, its current is `i(<name>)`. With "
+      "`kind: "
+      "current` the value flows **into the net**.",
+      {{"net", text(), kRequired, "its net; with `count` a `{...}` in it makes each its own"},
+       {"reference", text(), kOptional, "the other net; default ground"},
+       {"kind", word({"voltage", "current"}), kOptional, "default `voltage`"},
+       {"count", integer(1), kOptional, "so many sources `<name>0` ...; `i` counts them from 0"},
+       {"dc", quantity("*"), kOptional,
+        "constant value; beside a waveform that of operating points"},
+       {"pulse", block(pulse), kOptional, "a pulse"},
+       {"pwl", list(list(quantity("*"))), kOptional,
+        "list of `[time, value]`, times rising; constant before and after"}}};
+  static const Block element{
+      "Elements",
+      "Lines of circuit text: loads, or the whole circuit.",
+      {{"line", text(), kRequired, "the line, with `{expressions}`"},
+       {"count", integer(1), kOptional, "so many of them; `i` counts them from 0"}}};
+  static const Block initial{"Initial conditions",
+                             "",
+                             {{"net", text(), kRequired, "the net, with `{i}`"},
+                              {"value", quantity("V"), kRequired, "its voltage"},
+                              {"count", integer(1), kRequired, "so many"}}};
+  static const Block analysis = analysis_block();
+  static const Block measurement = measurement_block();
+  static const Block limit{"Limits of a table",
+                           "What the compiled table may be off on the hold-out points; full scale "
+                           "is its greatest minus its least value.",
+                           {{"max_percent", constant(""), kOptional, "of full scale"},
+                            {"rms_percent", constant(""), kOptional, "of full scale"},
+                            {"max", constant("*"), kOptional, "in the table's unit"},
+                            {"rms", constant("*"), kOptional, "in the table's unit"}}};
+  static const Block table{
+      "Tables",
+      "What `gaincell compile` makes of the points.",
+      {{"of", name(), kRequired, "a measurement"},
+       {"over", list(name()), kRequired, "swept conditions, in the order of the table's axes"},
+       {"long_name", text(), kOptional, "for people"},
+       {"interpolation", either({word({"linear", "cubic"}), list(word({"linear", "cubic"}))}),
+        kOptional, "one word for all axes, or one for each"},
+       {"limit", block(limit), kOptional, "error that is accepted"}}};
+  static const Block constant_block{"Constants",
+                                    "",
+                                    {{"value", quantity("*"), kRequired,
+                                      "number or expression over parameters and fixed conditions"},
+                                     {"unit", text(), kOptional, "its unit"},
+                                     {"long_name", text(), kOptional, "for people"}}};
+  static const Block holdout{"Hold-out points",
+                             "Extra points that no table sees, drawn inside the axes' ranges.",
+                             {{"share", constant(""), kOptional, "of the number of swept points"},
+                              {"points", integer(1), kOptional, "how many"},
+                              {"seed", integer(0), kRequired, "of the draw"}},
+                             {"share", "points"},
+                             true};
+  static const Block retry{
+      "Retry",
+      "A simulation that fails is run once more with these options; the point is then marked "
+      "as `aided`. Default: `method: gear, itl1: 1000, itl2: 500, itl4: 200`.",
+      {{"options", nets(text()), kRequired, "simulator options"}}};
+  static const Block bench{
+      "The bench file",
+      "",
+      {{"gaincell_bench", integer(1), kRequired, "version of this format: 1"},
+       {"name", name(), kRequired, "the bench's group in the samples file"},
+       {"description", text(), kOptional, "one sentence"},
+       {"circuit", block(circuit), kOptional,
+        "what is exercised; may be left out where `elements` are all"},
+       {"models", list(either({text(), block(section)})), kOptional,
+        "device cards, put ahead of the netlist; relative to the bench"},
+       {"parameters", map(either({quantity(""), block(parameter)})), kOptional,
+        "numbers and expressions; later ones may use earlier ones and conditions"},
+       {"conditions", map(block(condition)), kOptional, "what a point is made of"},
+       {"draws", block(draws), kOptional, "how often vectors are drawn"},
+       {"sources", map(block(source)), kOptional, "what drives the circuit"},
+       {"elements", list(either({text(), block(element)})), kOptional, "further circuit lines"},
+       {"initial_conditions", nets(either({quantity("V"), block(initial)})), kOptional,
+        "net: voltage; with `count` under a name of its own"},
+       {"analysis", block(analysis), kRequired, "what the simulator does"},
+       {"measurements", map(block(measurement)), kRequired, "what is read off"},
+       {"tables", map(block(table)), kOptional, "what is made of the points"},
+       {"constants", map(block(constant_block)), kOptional, "numbers that go into the device file"},
+       {"holdout", block(holdout), kOptional, "points for the measured error"},
+       {"timeout", constant("s"), kOptional, "wall-clock limit of one simulation; default 60"},
+       {"retry", block(retry), kOptional, "what is tried when a simulation fails"}}};
+  return bench;
+}
+
+}  // namespace gaincell::characterize

@@ -1,0 +1,221 @@
+#include "characterize/worker/session.h"
+
+#include <fmt/format.h>
+#include <ngspice/sharedspice.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <span>
+
+#include "base/units.h"
+#include "characterize/waves.h"
+#include "characterize/worker/crash_log.h"
+
+namespace gaincell::characterize {
+namespace {
+
+constexpr std::size_t kLogLines = 40;
+
+std::vector<std::string> split_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+bool contains(const std::string& text, const char* part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+Session::Session() {
+  ngSpice_Init(on_text, on_status, on_exit, nullptr, nullptr, nullptr, this);
+  // Device evaluation would use two threads, and two such processes on two cores take tens of times
+  // longer than one.
+  command("set num_threads=1");
+  command("unset interactive");
+  log_.clear();
+  error_.clear();
+  crash_log::install();  // after the library, which brings handlers of its own
+}
+
+std::string Session::ngspice_version() { return NGSPICE_PACKAGE_VERSION; }
+
+// Lines come as "stdout text" or "stderr text"; progress pieces come without an end of line.
+int Session::on_text(char* text, int, void* self) {
+  static_cast<Session*>(self)->take_line(text);
+  return 0;
+}
+
+int Session::on_exit(int status, bool, bool, int, void* self) {
+  auto* session = static_cast<Session*>(self);
+  session->usable_ = false;
+  if (session->error_.empty())
+    session->error_ = fmt::format("the simulator gave up (status {})", status);
+  return 0;
+}
+
+void Session::take_line(const std::string& line) {
+  const bool to_stderr = line.starts_with("stderr ");
+  const std::string text = to_stderr || line.starts_with("stdout ") ? line.substr(7) : line;
+  crash_log::add(text);
+  log_.push_back(text);
+  if (log_.size() > kLogLines) log_.pop_front();
+  if (!error_.empty()) {
+    // The line after "Error on line ..." shows the circuit line, the one after it the reason.
+    return;
+  }
+  const bool error = to_stderr && (text.starts_with("Error") || contains(text, "doAnalyses:") ||
+                                   contains(text, "Undefined parameter") ||
+                                   contains(text, "Too few parameters for subcircuit") ||
+                                   contains(text, "Too many parameters for subcircuit"));
+  // Accepted in silence otherwise: a misspelt model parameter keeps its default.
+  const bool ignored =
+      contains(text, "unrecognized parameter") || contains(text, "Model issue on line");
+  if (error || ignored) {
+    error_ = text;
+    refused_ = ignored || !contains(text, "doAnalyses:");
+  }
+}
+
+bool Session::command(const std::string& text) {
+  std::string copy = text;
+  ngSpice_Command(copy.data());
+  return usable_;
+}
+
+bool Session::load(const RunMessage& job) {
+  const auto head = heads_.find(job.head);
+  if (head == heads_.end()) {
+    error_ = "the head of the deck was not sent";
+    return false;
+  }
+  std::vector<std::string> own = split_lines(job.body);
+  std::string title = job.title;
+  std::string end = ".end";
+  std::vector<char*> lines{title.data()};
+  lines.reserve(head->second.size() + own.size() + 3);
+  for (std::string& line : head->second) lines.push_back(line.data());
+  for (std::string& line : own) lines.push_back(line.data());
+  lines.push_back(end.data());
+  lines.push_back(nullptr);
+  ngSpice_Circ(lines.data());
+  return usable_ && error_.empty();
+}
+
+bool Session::simulate() { return command("run") && error_.empty(); }
+
+void Session::read(const RunMessage& job, JobResult& result) {
+  const std::string plot = ngSpice_CurPlot();
+  if (!plot.starts_with(job.proof.plot)) {
+    result.failure.reason =
+        fmt::format("no {} results came (current plot: {})", job.proof.plot, plot);
+    return;
+  }
+  std::map<std::string, vector_info*> vectors;
+  std::string scale_name;
+  for (char** name = ngSpice_AllVecs(const_cast<char*>(plot.c_str()));
+       name != nullptr && *name != nullptr; ++name) {
+    std::string full = fmt::format("{}.{}", plot, *name);
+    vector_info* info = ngGet_Vec_Info(full.data());
+    if (info == nullptr || info->v_realdata == nullptr || info->v_length <= 0) continue;
+    std::string key = *name;
+    std::transform(key.begin(), key.end(), key.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (key == "time" || key.ends_with("-sweep")) scale_name = key;
+    // Nets that are plain numbers carry their v(...).
+    if (key.starts_with("v(") && key.ends_with(")")) key = key.substr(2, key.size() - 3);
+    // The info is one object that the next call overwrites: copy what matters.
+    vectors.emplace(key, new vector_info(*info));
+  }
+  const struct Owner {
+    std::map<std::string, vector_info*>& all;
+    ~Owner() {
+      for (auto& [name, info] : all) delete info;
+    }
+  } owner{vectors};
+  std::vector<double> scale{0};
+  if (!scale_name.empty()) {
+    const vector_info& info = *vectors.at(scale_name);
+    scale.assign(info.v_realdata, info.v_realdata + info.v_length);
+  }
+  result.steps = scale.size();
+  if (job.proof.count > 0 && scale.size() != job.proof.count) {
+    result.failure.reason = fmt::format("{} of {} points came", scale.size(), job.proof.count);
+    return;
+  }
+  if (job.proof.has_end &&
+      std::abs(scale.back() - job.proof.end) > 1e-9 * std::abs(job.proof.end)) {
+    result.failure.reason = fmt::format("the run ended at {} s of {} s", format_exact(scale.back()),
+                                        format_exact(job.proof.end));
+    return;
+  }
+  Waves waves(std::move(scale),
+              [&](const std::string& name) -> std::optional<std::span<const double>> {
+                const auto at = vectors.find(name);
+                if (at == vectors.end()) return std::nullopt;
+                return std::span<const double>(at->second->v_realdata,
+                                               static_cast<std::size_t>(at->second->v_length));
+              });
+  for (const MeasureCall& call : job.calls) {
+    double value = 0;
+    std::string reason;
+    try {
+      value = measure(waves, call);
+    } catch (const NoResult& none) {
+      reason = none.what();
+    }
+    result.values.push_back(value);
+    result.reasons.push_back(reason);
+  }
+  result.ok = true;
+}
+
+void Session::set_head(HeadMessage head) { heads_[head.number] = split_lines(head.text); }
+
+JobResult Session::run(const RunMessage& job) {
+  JobResult result;
+  result.id = job.id;
+  log_.clear();
+  crash_log::reset();
+  error_.clear();
+  refused_ = false;
+  const auto begin = std::chrono::steady_clock::now();
+  const bool loaded = load(job);
+  const bool ran = loaded && simulate();
+  if (ran) read(job, result);
+  if (!result.ok) {
+    if (!error_.empty()) result.failure.reason = error_;
+    if (result.failure.reason.empty()) result.failure.reason = "the simulator said nothing";
+    result.failure.why =
+        !loaded || refused_ ? JobFailure::Why::kRefused : JobFailure::Why::kNoConvergence;
+    result.failure.log_tail = log_tail();
+  }
+  if (usable_) clean_up();
+  result.simulator_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return result;
+}
+
+// Without remcirc each circuit stays, 174 kB of it; the library keeps a log of commands, which the
+// null command frees.
+void Session::clean_up() {
+  command("destroy all");
+  command("remcirc");
+  ngSpice_Command(nullptr);
+}
+
+std::string Session::log_tail() const {
+  std::string text;
+  for (const std::string& line : log_) text += line + "\n";
+  return text;
+}
+
+}  // namespace gaincell::characterize

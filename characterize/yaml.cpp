@@ -1,0 +1,354 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <set>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/suggest.h"
+#include "characterize/schema.h"
+
+namespace gaincell::characterize {
+namespace {
+
+bool is_name(const std::string& text) {
+  if (text.empty() || std::isdigit(static_cast<unsigned char>(text[0]))) return false;
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return c < 128 && (std::isalnum(c) || c == '_'); });
+}
+
+std::string child_key(const std::string& parent, const std::string& name) {
+  return parent.empty() ? name : parent + "." + name;
+}
+
+std::string kind_of(const YAML::Node& node) {
+  if (node.IsMap()) return "a mapping";
+  if (node.IsSequence()) return "a list";
+  if (node.IsScalar()) return "a single value";
+  return "nothing";
+}
+
+Form::Is shape(Form::Is is) {
+  switch (is) {
+    case Form::Is::kList:
+      return Form::Is::kList;
+    case Form::Is::kMap:
+    case Form::Is::kNets:
+    case Form::Is::kBlock:
+      return Form::Is::kMap;
+    default:
+      return Form::Is::kText;
+  }
+}
+
+bool has_shape(const YAML::Node& node, Form::Is is) {
+  switch (shape(is)) {
+    case Form::Is::kList:
+      return node.IsSequence();
+    case Form::Is::kMap:
+      return node.IsMap();
+    default:
+      return node.IsScalar();
+  }
+}
+
+// The YAML library recurses; depth and size are bounded before it sees the text. Flow brackets and
+// the columns of block indentation bound the depth from above.
+void bound_depth(const std::string& text, const std::string& path) {
+  constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
+  constexpr int kMaxDepth = 64;
+  if (text.size() > kMaxBytes)
+    throw Error(
+        {.place = path, .rule = "is larger than 4 MB", .remedy = "a bench is a short text"});
+  int flow = 0;
+  int line = 1;
+  bool at_start = true;
+  int indent = 0;
+  int dashes = 0;
+  std::vector<int> levels;
+  for (const char c : text) {
+    const auto too_deep = [&] {
+      throw Error({.place = fmt::format("{}:{}", path, line),
+                   .rule = fmt::format("nests more than {} levels", kMaxDepth)});
+    };
+    if (c == '\0')
+      throw Error({.place = fmt::format("{}:{}", path, line), .rule = "is not a text file"});
+    if (c == '[' || c == '{') ++flow;
+    if ((c == ']' || c == '}') && flow > 0) --flow;
+    if (flow > kMaxDepth) too_deep();
+    if (c == '\n') {
+      ++line;
+      at_start = true;
+      indent = 0;
+      dashes = 0;
+      continue;
+    }
+    if (!at_start) continue;
+    if (c == ' ') {
+      ++indent;
+    } else if (c == '-' || c == '?' || c == ':') {
+      ++indent;
+      if (++dashes > kMaxDepth) too_deep();
+    } else {
+      at_start = false;
+      while (!levels.empty() && levels.back() >= indent) levels.pop_back();
+      levels.push_back(indent);
+      if (levels.size() > kMaxDepth) too_deep();
+    }
+  }
+}
+
+void check_keys(const YAML::Node& node, const std::string& path, const std::string& key,
+                std::size_t& budget) {
+  if (budget-- == 0)
+    throw Error({.place = path, .rule = "has more than 200,000 values", .remedy = "split it"});
+  const Item at(node, path, key);
+  if (node.IsSequence()) {
+    for (std::size_t k = 0; k < node.size(); ++k)
+      check_keys(node[k], path, fmt::format("{}[{}]", key, k), budget);
+  } else if (node.IsMap()) {
+    std::set<std::string> seen;
+    for (const auto& entry : node) {
+      if (!entry.first.IsScalar()) at.refuse("a key must be a plain word");
+      const std::string name = entry.first.Scalar();
+      if (!seen.insert(name).second)
+        Item(entry.second, path, child_key(key, name)).refuse("stands here twice");
+      check_keys(entry.second, path, child_key(key, name), budget);
+    }
+  }
+}
+
+void validate_block(const Item& item, const Block& block) {
+  std::vector<std::string> known;
+  for (const Key& key : block.keys) known.push_back(key.name);
+  std::vector<std::string> chosen;
+  for (const auto& [name, value] : item.map()) {
+    const auto key = std::find_if(block.keys.begin(), block.keys.end(),
+                                  [&name = name](const Key& k) { return k.name == name; });
+    if (key == block.keys.end()) {
+      const Where where = value.where();
+      throw Error({.place = where.place,
+                   .key = where.key,
+                   .rule = "unknown key",
+                   .remedy = suggest_remedy(name, known)});
+    }
+    validate(value, key->form);
+    if (std::find(block.choice.begin(), block.choice.end(), name) != block.choice.end())
+      chosen.push_back(name);
+  }
+  for (const Key& key : block.keys) {
+    if (key.presence == Key::Presence::kRequired && !item.has(key.name))
+      item.refuse(fmt::format("the key `{}` is missing", key.name), key.text);
+  }
+  if (chosen.size() > 1)
+    item.refuse(fmt::format("`{}` and `{}` exclude each other", chosen[0], chosen[1]));
+  if (chosen.empty() && block.choice_required)
+    item.refuse(fmt::format("one of {} is missing", fmt::join(block.choice, ", ")));
+}
+
+}  // namespace
+
+namespace form {
+Form text() { return {.is = Form::Is::kText}; }
+Form name() { return {.is = Form::Is::kName}; }
+Form integer(long least) { return {.is = Form::Is::kInteger, .least = least}; }
+Form quantity(std::string unit) { return {.is = Form::Is::kQuantity, .unit = std::move(unit)}; }
+Form constant(std::string unit) { return {.is = Form::Is::kConstant, .unit = std::move(unit)}; }
+Form boolean() { return {.is = Form::Is::kBoolean}; }
+Form word(std::vector<std::string> words) {
+  return {.is = Form::Is::kWord, .words = std::move(words)};
+}
+Form list(Form of) { return {.is = Form::Is::kList, .of = {std::move(of)}}; }
+Form map(Form of) { return {.is = Form::Is::kMap, .of = {std::move(of)}}; }
+Form nets(Form of) { return {.is = Form::Is::kNets, .of = {std::move(of)}}; }
+Form block(const Block& block) { return {.is = Form::Is::kBlock, .block = &block}; }
+Form either(std::vector<Form> of) { return {.is = Form::Is::kEither, .of = std::move(of)}; }
+}  // namespace form
+
+std::string Form::describe() const {
+  switch (is) {
+    case Is::kText:
+      return "text";
+    case Is::kName:
+      return "name";
+    case Is::kInteger:
+      return least > 0 ? fmt::format("whole number, at least {}", least) : "whole number";
+    case Is::kQuantity:
+    case Is::kConstant: {
+      std::string what = "number";
+      if (unit == "*") what = "number in its own unit";
+      if (!unit.empty() && unit != "*") what = "number in " + unit;
+      return is == Is::kQuantity ? what + " or `{expression}`" : what;
+    }
+    case Is::kBoolean:
+      return "true or false";
+    case Is::kWord:
+      return fmt::format("`{}`", fmt::join(words, "`, `"));
+    case Is::kList:
+      return "list of " + of[0].describe();
+    case Is::kMap:
+      return "mapping of names to " + of[0].describe();
+    case Is::kNets:
+      return "mapping of nets to " + of[0].describe();
+    case Is::kBlock:
+      return fmt::format("[{}](#{})", block->title, [](std::string anchor) {
+        std::string out;
+        for (const char c : anchor) {
+          if (std::isalnum(static_cast<unsigned char>(c)))
+            out += static_cast<char>(std::tolower(c));
+          else if (c == ' ')
+            out += '-';
+        }
+        return out;
+      }(block->title));
+    case Is::kEither: {
+      std::vector<std::string> all;
+      for (const Form& form : of) all.push_back(form.describe());
+      return fmt::format("{}", fmt::join(all, ", or "));
+    }
+  }
+  return {};
+}
+
+Where Item::where() const {
+  const YAML::Mark mark = node_.Mark();
+  return {mark.line < 0 ? file_ : fmt::format("{}:{}", file_, mark.line + 1), key_};
+}
+
+Item Item::operator[](const std::string& name) const {
+  return Item(node_[name], file_, child_key(key_, name));
+}
+
+std::vector<Item> Item::list() const {
+  if (!node_.IsSequence()) return {*this};
+  std::vector<Item> items;
+  for (std::size_t k = 0; k < node_.size(); ++k)
+    items.emplace_back(node_[k], file_, fmt::format("{}[{}]", key_, k));
+  return items;
+}
+
+std::vector<std::pair<std::string, Item>> Item::map() const {
+  std::vector<std::pair<std::string, Item>> items;
+  if (!node_.IsMap()) return items;
+  for (const auto& entry : node_)
+    items.emplace_back(entry.first.Scalar(),
+                       Item(entry.second, file_, child_key(key_, entry.first.Scalar())));
+  return items;
+}
+
+std::string Item::text() const { return node_.IsScalar() ? node_.Scalar() : std::string(); }
+
+std::string Item::text(const std::string& name, const std::string& otherwise) const {
+  return has(name) ? (*this)[name].text() : otherwise;
+}
+
+long Item::integer() const {
+  const std::string value = text();
+  long number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc{} || end != value.data() + value.size()) refuse("is not a whole number");
+  return number;
+}
+
+bool Item::boolean() const {
+  const std::string value = text();
+  if (value == "true" || value == "yes" || value == "on") return true;
+  if (value == "false" || value == "no" || value == "off") return false;
+  refuse("is neither true nor false");
+}
+
+double Item::constant(std::string_view unit) const {
+  return characterize::constant(text(), unit, where());
+}
+
+void Item::refuse(std::string rule, std::string remedy) const {
+  const Where at = where();
+  throw Error({.place = at.place,
+               .key = at.key,
+               .value = text(),
+               .rule = std::move(rule),
+               .remedy = std::move(remedy)});
+}
+
+Item read_yaml(const std::string& path) { return parse_yaml(read_file(path), path); }
+
+Item parse_yaml(const std::string& text, const std::string& path) {
+  bound_depth(text, path);
+  YAML::Node node;
+  try {
+    // An alias would let a short text unfold without bound.
+    node = YAML::Load(text);
+  } catch (const YAML::Exception& error) {
+    throw Error({.place = fmt::format("{}:{}", path, error.mark.line + 1),
+                 .rule = "is not YAML: " + error.msg,
+                 .remedy = "mind indentation, quotes around {...} and spaces after colons"});
+  }
+  std::size_t budget = 200'000;
+  check_keys(node, path, "", budget);
+  return Item(node, path, "");
+}
+
+void validate(const Item& item, const Form& form) {
+  if (form.is == Form::Is::kEither) {
+    for (const Form& one : form.of) {
+      if (has_shape(item.node(), one.is)) return validate(item, one);
+    }
+    item.refuse(fmt::format("is {}, not {}", kind_of(item.node()), form.describe()));
+  }
+  if (!has_shape(item.node(), form.is)) {
+    // A flow mapping is what `key: {expression}` without quotes reads as.
+    const bool quotes = item.is_map() && form.is == Form::Is::kQuantity;
+    item.refuse(fmt::format("is {}, not {}", kind_of(item.node()), form.describe()),
+                quotes ? "put quotes around it: \"{...}\"" : "");
+  }
+  switch (form.is) {
+    case Form::Is::kName:
+      if (!is_name(item.text()))
+        item.refuse("is not a name", "use letters, digits and _, not starting with a digit");
+      break;
+    case Form::Is::kInteger:
+      if (item.integer() < form.least) item.refuse(fmt::format("must be at least {}", form.least));
+      break;
+    case Form::Is::kQuantity:
+      if (item.text().find('{') == std::string::npos && form.unit != "*")
+        (void)item.constant(form.unit);
+      break;
+    case Form::Is::kConstant:
+      if (form.unit != "*") (void)item.constant(form.unit);
+      break;
+    case Form::Is::kBoolean:
+      (void)item.boolean();
+      break;
+    case Form::Is::kWord:
+      if (std::find(form.words.begin(), form.words.end(), item.text()) == form.words.end())
+        item.refuse("is not known here", suggest_remedy(item.text(), form.words));
+      break;
+    case Form::Is::kList:
+      for (const Item& one : item.list()) validate(one, form.of[0]);
+      break;
+    case Form::Is::kMap:
+      for (const auto& [name, one] : item.map()) {
+        if (!is_name(name))
+          one.refuse(fmt::format("`{}` is not a name", name),
+                     "use letters, digits and _, not starting with a digit");
+        validate(one, form.of[0]);
+      }
+      break;
+    case Form::Is::kNets:
+      for (const auto& [name, one] : item.map()) {
+        if (name.empty() || name.find_first_of(" \t\n\r(),={}'\"") != std::string::npos)
+          one.refuse(fmt::format("`{}` is not a net", name));
+        validate(one, form.of[0]);
+      }
+      break;
+    case Form::Is::kBlock:
+      validate_block(item, *form.block);
+      break;
+    default:
+      break;
+  }
+}
+
+}  // namespace gaincell::characterize
