@@ -6,8 +6,11 @@ namespace gaincell::cli {
 
 std::span<const Command> commands() {
   static const std::vector<Command> table{
-      // {name, one line of help, function}
+      // {name, one line of help, function}, in the order of the pipeline
       {"characterize", "runs benches in ngspice and writes their samples", cmd_characterize},
+      {"compile", "makes a device file of tables from samples, with their measured errors",
+       cmd_compile},
+      {"show", "prints what a device or samples file holds", cmd_show},
       {"adapt", "moves a model onto a device: forward passes only", cmd_adapt},
       {"infer", "perplexity of a text, energy and latency per token", cmd_infer},
       {"generate", "continues a prompt", cmd_generate},

@@ -30,10 +30,12 @@ struct Command {
 // All verbs, in the order of the pipeline. A new verb is cmd_<verb>.cpp, a declaration and a row.
 std::span<const Command> commands();
 
-// Declarations of the verbs, one a file.
-Run cmd_characterize(CLI::App& app);
+// One a file, cmd_<verb>.cpp.
 Run cmd_adapt(CLI::App& app);
-Run cmd_infer(CLI::App& app);
+Run cmd_characterize(CLI::App& app);
+Run cmd_compile(CLI::App& app);
 Run cmd_generate(CLI::App& app);
+Run cmd_infer(CLI::App& app);
+Run cmd_show(CLI::App& app);
 
 }  // namespace gaincell::cli

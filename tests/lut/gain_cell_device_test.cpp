@@ -56,7 +56,8 @@ TEST(GainCellDevice, NamesWhatIsMissingAndTheBenchThatProvidesIt) {
   const DeviceFile whole = example_device();
   for (const TableEntry& entry : whole.tables()) {
     const std::string& name = entry.table.name();
-    EXPECT_EQ(message(without(name)).find(name) == std::string::npos, name == "cell_word_line_energy");
+    EXPECT_EQ(message(without(name)).find(name) == std::string::npos,
+              name == "cell_word_line_energy");
   }
   for (const Constant& constant : whole.constants())
     EXPECT_THAT(message(without(constant.quantity.name)), HasSubstr(constant.quantity.name));

@@ -1,0 +1,180 @@
+#include "lut/samples_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include "base/error.h"
+#include "base/suggest.h"
+#include "store/reader.h"
+
+namespace gaincell::lut {
+namespace {
+
+std::vector<std::string> words(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> result;
+  for (std::string word; stream >> word;) result.push_back(word);
+  return result;
+}
+
+Quantity quantity_of(const store::ReadDataset& dataset, const std::string& name) {
+  return {name, dataset.text_attribute("units"), dataset.text_attribute("long_name", "")};
+}
+
+[[noreturn]] void refuse(const store::ReadNode& node, std::string value, std::string rule) {
+  throw Error({.place = node.file(),
+               .key = node.path(),
+               .value = std::move(value),
+               .rule = std::move(rule)});
+}
+
+std::vector<Axis> read_axes(const store::ReadGroup& bench) {
+  std::vector<Axis> axes;
+  if (!bench.has("axes")) return axes;
+  const store::ReadGroup group = bench.group("axes");
+  for (const std::string& name : words(group.text_attribute("order"))) {
+    const store::ReadDataset dataset = group.dataset(name);
+    std::vector<double> nodes = dataset.read_vector<double>();
+    // A list of conditions may be in any order; an axis rises.
+    std::sort(nodes.begin(), nodes.end());
+    if (nodes.size() > 1)
+      axes.emplace_back(name, dataset.text_attribute("units"), std::move(nodes),
+                        dataset.text_attribute("long_name", ""));
+  }
+  return axes;
+}
+
+std::map<std::string, Series> read_series(const store::ReadGroup& bench,
+                                          const std::string& group_name, std::size_t points) {
+  std::map<std::string, Series> result;
+  const store::ReadGroup group = bench.group(group_name);
+  for (const std::string& name : group.dataset_names()) {
+    const store::ReadDataset dataset = group.dataset(name);
+    if (dataset.is_dimension() || dataset.kind() != store::Kind::kNumber) continue;
+    const std::vector<std::size_t> shape = dataset.shape();
+    if (shape.size() != 1) continue;  // a vector condition: no coordinate of a table
+    if (shape[0] != points)
+      refuse(dataset, fmt::format("{} values", shape[0]),
+             fmt::format("the bench has {} points", points));
+    result.emplace(name, Series{quantity_of(dataset, name), dataset.read_vector<double>()});
+  }
+  return result;
+}
+
+std::optional<double> limit_of(const store::ReadGroup& request, const std::string& name) {
+  if (!request.has_attribute(name)) return std::nullopt;
+  return request.number_attribute(name);
+}
+
+TableRequest read_request(const store::ReadGroup& group, const std::string& name,
+                          const BenchSamples& bench) {
+  TableRequest request;
+  request.of = group.text_attribute("of");
+  request.over = words(group.text_attribute("over"));
+  request.quantity = {name, "", group.text_attribute("long_name", "")};
+  const auto require = [&](const std::string& wanted, const std::vector<std::string>& known,
+                           const char* rule) {
+    if (std::find(known.begin(), known.end(), wanted) == known.end())
+      throw Error({.place = group.file(),
+                   .key = group.path(),
+                   .value = wanted,
+                   .rule = rule,
+                   .remedy = suggest_remedy(wanted, known)});
+  };
+  std::vector<std::string> measurements, axes;
+  for (const auto& entry : bench.measurements) measurements.push_back(entry.first);
+  for (const Axis& axis : bench.axes) axes.push_back(axis.name());
+  require(request.of, measurements, "no such measurement");
+  for (const std::string& axis : request.over) require(axis, axes, "no such swept condition");
+  request.quantity.unit = bench.measurements.at(request.of).quantity.unit;
+
+  std::vector<std::string> rules = words(group.text_attribute("interpolation", "cubic"));
+  if (rules.size() == 1) rules.resize(request.over.size(), rules.front());
+  if (rules.size() != request.over.size())
+    refuse(group, fmt::format("{} interpolations", rules.size()),
+           fmt::format("the table has {} axes", request.over.size()));
+  for (const std::string& rule : rules)
+    request.interpolation.push_back(parse_interpolation(rule, group.file() + ": " + group.path()));
+
+  request.limit = {.max_abs = limit_of(group, "limit_max"),
+                   .rms_abs = limit_of(group, "limit_rms"),
+                   .max_percent = limit_of(group, "limit_max_percent"),
+                   .rms_percent = limit_of(group, "limit_rms_percent")};
+  return request;
+}
+
+BenchSamples read_bench(const store::ReadGroup& group, const std::string& name,
+                        const SamplesFile& file) {
+  BenchSamples bench;
+  bench.name = name;
+  bench.description = group.text_attribute("description", "");
+  bench.axes = read_axes(group);
+  bench.status = group.dataset("status").read_vector<std::uint8_t>();
+  bench.hold_out = group.dataset("holdout").read_vector<std::uint8_t>();
+  if (bench.hold_out.size() != bench.points())
+    refuse(group, fmt::format("{} values", bench.hold_out.size()),
+           fmt::format("the bench has {} points", bench.points()));
+  bench.conditions = read_series(group, "conditions", bench.points());
+  bench.measurements = read_series(group, "measurements", bench.points());
+  for (const Axis& axis : bench.axes)
+    if (!bench.conditions.contains(axis.name()))
+      refuse(group, axis.name(), "is an axis without its values under conditions");
+  if (group.has("failures/point")) {
+    const store::ReadGroup failures = group.group("failures");
+    const auto points = failures.dataset("point").read_vector<std::uint64_t>();
+    const auto reasons = failures.dataset("reason").read_vector<std::string>();
+    for (std::size_t i = 0; i < std::min(points.size(), reasons.size()); ++i)
+      bench.failures.emplace(static_cast<std::size_t>(points[i]), reasons[i]);
+  }
+  if (group.has("tables")) {
+    const store::ReadGroup tables = group.group("tables");
+    for (const std::string& table : tables.group_names())
+      bench.tables.push_back(read_request(tables.group(table), table, bench));
+  }
+  if (group.has("constants")) {
+    const store::ReadGroup constants = group.group("constants");
+    for (const std::string& constant : constants.dataset_names()) {
+      const store::ReadDataset dataset = constants.dataset(constant);
+      bench.constants.push_back(
+          {quantity_of(dataset, constant), dataset.read_scalar<double>(), name});
+    }
+  }
+  bench.provenance.bench = name;
+  for (const std::string& attribute : group.attribute_names()) {
+    if (group.attribute_kind(attribute) == store::Kind::kText) {
+      // A list of names, such as model_files, is kept as one text.
+      bench.provenance.attributes.emplace(
+          attribute, fmt::format("{}", fmt::join(group.texts_attribute(attribute), "\n")));
+    } else {
+      bench.provenance.attributes.emplace(attribute, group.number_attribute(attribute));
+    }
+  }
+  bench.provenance.attributes.emplace("ngspice_version", file.ngspice_version);
+  bench.provenance.attributes.emplace("characterized_by", "gaincell " + file.program_version);
+  return bench;
+}
+
+}  // namespace
+
+std::size_t BenchSamples::failed() const {
+  return static_cast<std::size_t>(
+      std::count_if(status.begin(), status.end(), [](std::uint8_t s) { return s != 0; }));
+}
+
+SamplesFile SamplesFile::read(const std::filesystem::path& path) {
+  const store::ReadGroup root = store::Reader(path).root();
+  store::require_format(root, "samples", kSamplesFormatVersion, "gaincell characterize");
+  SamplesFile file;
+  file.place = path.string();
+  file.program_version = root.text_attribute("program_version", "");
+  file.ngspice_version = root.text_attribute("ngspice_version", "");
+  const store::ReadGroup benches = root.group("benches");
+  for (const std::string& name : benches.group_names())
+    file.benches.push_back(read_bench(benches.group(name), name, file));
+  return file;
+}
+
+}  // namespace gaincell::lut

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lut/device_file.h"
+
+namespace gaincell::lut {
+
+inline constexpr int kSamplesFormatVersion = 1;
+
+// One number per point.
+struct Series {
+  Quantity quantity;
+  std::vector<double> values;
+};
+
+// A table that a bench asks for.
+struct TableRequest {
+  Quantity quantity;
+  std::string of;                 // measurement
+  std::vector<std::string> over;  // axes, in order
+  std::vector<Interpolation> interpolation;
+  Limit limit;
+};
+
+// What one bench has simulated.
+struct BenchSamples {
+  std::string name, description;
+  std::vector<Axis> axes;  // swept conditions of more than one value, in the order of the bench
+  std::vector<std::uint8_t> status;  // by point: 0 simulated, else failed
+  std::vector<std::uint8_t> hold_out;
+  std::map<std::string, Series> conditions;     // those with one number per point
+  std::map<std::string, Series> measurements;   // NaN where failed
+  std::map<std::size_t, std::string> failures;  // reason by point
+  std::vector<TableRequest> tables;
+  std::vector<Constant> constants;
+  Provenance provenance;
+
+  std::size_t points() const { return status.size(); }
+  std::size_t failed() const;
+};
+
+// What `gaincell characterize` writes. The file is the contract: lut never meets the harness.
+struct SamplesFile {
+  std::string place;
+  std::string program_version, ngspice_version;
+  std::vector<BenchSamples> benches;
+
+  // Throws Error for a file that is no samples file of this format version, or damaged.
+  static SamplesFile read(const std::filesystem::path& path);
+};
+
+}  // namespace gaincell::lut

@@ -1,0 +1,70 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "lut/compile.h"
+
+namespace gaincell::cli {
+namespace {
+
+struct Options {
+  std::vector<std::filesystem::path> samples;
+  std::filesystem::path output;
+  bool json = false;
+  lut::CompileOptions compile;
+};
+
+int compile(const Options& options) {
+  std::vector<lut::SamplesFile> files;
+  for (const std::filesystem::path& path : options.samples) {
+    std::error_code code;
+    if (std::filesystem::equivalent(path, options.output, code))
+      throw Error({.place = "gaincell compile",
+                   .key = "--output",
+                   .value = options.output.string(),
+                   .rule = "is one of the samples files, which it would replace"});
+    files.push_back(lut::SamplesFile::read(path));
+  }
+  const lut::Compiled compiled = lut::compile(files, options.compile);
+  if (compiled.report.tables.empty())
+    throw Error({.place = options.samples.front().string(),
+                 .rule = "no bench in it asks for a table",
+                 .remedy = "add `tables` to a bench"});
+  if (compiled.report.ok()) compiled.device.write(options.output);
+
+  if (options.json) {
+    nlohmann::json json = compiled.report.to_json();
+    json["output"] =
+        compiled.report.ok() ? nlohmann::json(options.output.string()) : nlohmann::json();
+    fmt::print("{}\n", json.dump(2));
+  } else {
+    fmt::print("{}", compiled.report.brief());
+    if (compiled.report.ok()) fmt::print("wrote {}\n", options.output.string());
+  }
+  if (compiled.report.ok()) return 0;
+  fmt::print(stderr, "gaincell: compile failed, {} not written: see the tables above that fail\n",
+             options.output.string());
+  return 1;
+}
+
+}  // namespace
+
+Run cmd_compile(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("samples", options->samples, "samples files of `gaincell characterize`")
+      ->required();
+  app.add_option("-o,--output", options->output, "device file to write")->required();
+  app.add_option("--list", options->compile.listed_points,
+                 "missing points to spell out for each table");
+  app.add_flag("--json", options->json, "the report as JSON");
+  app.footer("Exits with 1, and writes nothing, where a table misses its limit or lacks points.");
+  return [options] { return compile(*options); };
+}
+
+}  // namespace gaincell::cli

@@ -1,0 +1,284 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "cli/commands.h"
+#include "lut/device_file.h"
+#include "lut/samples_file.h"
+#include "report/text_table.h"
+#include "store/reader.h"
+
+namespace gaincell::cli {
+namespace {
+
+using nlohmann::json;
+using report::TextTable;
+constexpr auto kRight = TextTable::Align::kRight;
+
+struct Options {
+  std::filesystem::path file;
+  bool json = false;
+};
+
+std::string quantity_text(double value, const std::string& unit) {
+  return unit == "1" ? fmt::format("{}", value) : format_si(value, unit);
+}
+
+std::string limits_text(const lut::Limit& limit, const std::string& unit) {
+  std::string text;
+  const auto part = [&text](const char* name, const std::string& value) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
+  };
+  if (limit.max_abs) part("max", format_si(*limit.max_abs, unit, 3));
+  if (limit.rms_abs) part("rms", format_si(*limit.rms_abs, unit, 3));
+  if (limit.max_percent) part("max", fmt::format("{} %", *limit.max_percent));
+  if (limit.rms_percent) part("rms", fmt::format("{} %", *limit.rms_percent));
+  return text;
+}
+
+std::string axes_text(std::span<const lut::Axis> axes) {
+  std::string text;
+  for (const lut::Axis& axis : axes)
+    text += fmt::format("{}{} {}", text.empty() ? "" : " x ", axis.name(), axis.size());
+  return text;
+}
+
+// Rows of axes that several tables share are told once.
+TextTable axes_table(const std::vector<lut::Axis>& axes) {
+  TextTable table({{"axis"}, {"from", kRight}, {"to", kRight}, {"points", kRight}, {"what"}});
+  for (const lut::Axis& axis : axes)
+    table.row({axis.name(), quantity_text(axis.front(), axis.unit()),
+               quantity_text(axis.back(), axis.unit()), std::to_string(axis.size()),
+               axis.long_name()});
+  return table;
+}
+
+json axis_json(const lut::Axis& axis) {
+  return {{"name", axis.name()},   {"units", axis.unit()}, {"long_name", axis.long_name()},
+          {"points", axis.size()}, {"from", axis.front()}, {"to", axis.back()}};
+}
+
+json limit_json(const lut::Limit& limit) {
+  json out = json::object();
+  if (limit.max_abs) out["max_abs"] = *limit.max_abs;
+  if (limit.rms_abs) out["rms_abs"] = *limit.rms_abs;
+  if (limit.max_percent) out["max_percent"] = *limit.max_percent;
+  if (limit.rms_percent) out["rms_percent"] = *limit.rms_percent;
+  return out;
+}
+
+json provenance_json(const lut::Provenance& provenance) {
+  json out = json::object();
+  for (const auto& [name, value] : provenance.attributes)
+    std::visit([&out, &key = name](const auto& v) { out[key] = v; }, value);
+  return out;
+}
+
+// Short facts in one line; whole texts (bench, netlist) stay in the file.
+std::string provenance_text(const lut::Provenance& provenance) {
+  std::string text;
+  for (const auto& [name, value] : provenance.attributes) {
+    std::string shown = std::holds_alternative<double>(value)
+                            ? fmt::format("{}", std::get<double>(value))
+                            : std::get<std::string>(value);
+    if (name == "description") continue;
+    if (name.ends_with("_sha256")) shown.resize(std::min<std::size_t>(shown.size(), 12));
+    if (shown.empty() || shown.size() > 60 || shown.find('\n') != std::string::npos) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, shown);
+  }
+  return text;
+}
+
+void show_device(const std::filesystem::path& path, bool as_json) {
+  const lut::DeviceFile device = lut::DeviceFile::read(path);
+  if (as_json) {
+    json out{{"file", path.string()},
+             {"format", "device"},
+             {"format_version", lut::kDeviceFormatVersion},
+             {"tables", json::object()},
+             {"constants", json::object()},
+             {"provenance", json::object()}};
+    for (const lut::TableEntry& entry : device.tables()) {
+      const lut::Table& table = entry.table;
+      json& t = out["tables"][table.name()];
+      t = {{"units", table.quantity().unit},
+           {"long_name", table.quantity().long_name},
+           {"bench", entry.bench},
+           {"axes", json::array()},
+           {"interpolation", json::array()},
+           {"minimum", table.minimum()},
+           {"maximum", table.maximum()},
+           {"holdout_points", entry.accuracy.points},
+           {"limit", limit_json(entry.limit)}};
+      if (!entry.comment.empty()) t["comment"] = entry.comment;
+      for (const lut::Axis& axis : table.axes()) t["axes"].push_back(axis_json(axis));
+      for (const lut::Interpolation rule : table.interpolation())
+        t["interpolation"].push_back(lut::to_string(rule));
+      if (entry.accuracy.points == 0) continue;
+      t["error_max_abs"] = entry.accuracy.max_abs;
+      t["error_rms_abs"] = entry.accuracy.rms_abs;
+      t["error_max_percent"] = entry.accuracy.max_percent;
+      t["error_rms_percent"] = entry.accuracy.rms_percent;
+    }
+    for (const lut::Constant& constant : device.constants())
+      out["constants"][constant.quantity.name] = {{"value", constant.value},
+                                                  {"units", constant.quantity.unit},
+                                                  {"long_name", constant.quantity.long_name},
+                                                  {"bench", constant.bench}};
+    for (const lut::Provenance& provenance : device.provenance())
+      out["provenance"][provenance.bench] = provenance_json(provenance);
+    fmt::print("{}\n", out.dump(2));
+    return;
+  }
+
+  fmt::print("{}: device, format {}\n", path.string(), lut::kDeviceFormatVersion);
+  TextTable tables({{"table"},
+                    {"from", kRight},
+                    {"to", kRight},
+                    {"axes"},
+                    {"hold-out", kRight},
+                    {"max error", kRight},
+                    {"rms error", kRight},
+                    {"max %", kRight},
+                    {"rms %", kRight},
+                    {"limit"}});
+  std::vector<lut::Axis> axes;
+  for (const lut::TableEntry& entry : device.tables()) {
+    const lut::Table& table = entry.table;
+    const std::string& unit = table.quantity().unit;
+    std::vector<std::string> row{table.name(), format_si(table.minimum(), unit),
+                                 format_si(table.maximum(), unit), axes_text(table.axes()),
+                                 std::to_string(entry.accuracy.points)};
+    if (entry.accuracy.points > 0) {
+      row.push_back(format_si(entry.accuracy.max_abs, unit, 3));
+      row.push_back(format_si(entry.accuracy.rms_abs, unit, 3));
+      row.push_back(fmt::format("{:.4f}", entry.accuracy.max_percent));
+      row.push_back(fmt::format("{:.4f}", entry.accuracy.rms_percent));
+    } else {
+      row.insert(row.end(), 4, "-");
+    }
+    row.push_back(limits_text(entry.limit, unit));
+    tables.row(std::move(row));
+    for (const lut::Axis& axis : table.axes())
+      if (std::find(axes.begin(), axes.end(), axis) == axes.end()) axes.push_back(axis);
+  }
+  TextTable constants({{"constant"}, {"value", kRight}, {"what"}});
+  for (const lut::Constant& constant : device.constants())
+    constants.row({constant.quantity.name, quantity_text(constant.value, constant.quantity.unit),
+                   constant.quantity.long_name});
+  TextTable provenance({{"made by"}, {"from"}});
+  for (const lut::Provenance& entry : device.provenance())
+    provenance.row({entry.bench, provenance_text(entry)});
+  for (const TextTable& part : {tables, axes_table(axes), constants, provenance})
+    if (!part.empty()) fmt::print("\n{}", part.text());
+}
+
+void show_samples(const std::filesystem::path& path, bool as_json) {
+  const lut::SamplesFile samples = lut::SamplesFile::read(path);
+  if (as_json) {
+    json out{{"file", path.string()},
+             {"format", "samples"},
+             {"format_version", lut::kSamplesFormatVersion},
+             {"program_version", samples.program_version},
+             {"ngspice_version", samples.ngspice_version},
+             {"benches", json::object()}};
+    for (const lut::BenchSamples& bench : samples.benches) {
+      json& b = out["benches"][bench.name];
+      b = {{"description", bench.description},
+           {"points", bench.points()},
+           {"failed", bench.failed()},
+           {"holdout_points", std::count_if(bench.hold_out.begin(), bench.hold_out.end(),
+                                            [](auto h) { return h != 0; })},
+           {"axes", json::array()},
+           {"measurements", json::object()},
+           {"tables", json::object()},
+           {"constants", json::object()},
+           {"failures", json::array()},
+           {"provenance", provenance_json(bench.provenance)}};
+      for (const lut::Axis& axis : bench.axes) b["axes"].push_back(axis_json(axis));
+      for (const auto& [name, series] : bench.measurements)
+        b["measurements"][name] = {{"units", series.quantity.unit},
+                                   {"long_name", series.quantity.long_name}};
+      for (const lut::TableRequest& table : bench.tables)
+        b["tables"][table.quantity.name] = {
+            {"of", table.of}, {"over", table.over}, {"limit", limit_json(table.limit)}};
+      for (const lut::Constant& constant : bench.constants)
+        b["constants"][constant.quantity.name] = {{"value", constant.value},
+                                                  {"units", constant.quantity.unit}};
+      for (const auto& [point, reason] : bench.failures)
+        b["failures"].push_back({{"point", point}, {"reason", reason}});
+    }
+    fmt::print("{}\n", out.dump(2));
+    return;
+  }
+
+  fmt::print("{}: samples, format {}; gaincell {}, ngspice {}\n", path.string(),
+             lut::kSamplesFormatVersion, samples.program_version, samples.ngspice_version);
+  for (const lut::BenchSamples& bench : samples.benches) {
+    fmt::print("\n{}: {}\n  {} points, {} failed; {}\n", bench.name, bench.description,
+               bench.points(), bench.failed(), provenance_text(bench.provenance));
+    TextTable measurements({{"measurement"}, {"unit"}, {"from", kRight}, {"to", kRight}, {"what"}});
+    for (const auto& [name, series] : bench.measurements) {
+      double low = 0, high = 0;
+      bool any = false;
+      for (const double value : series.values) {
+        if (!std::isfinite(value)) continue;
+        low = any ? std::min(low, value) : value;
+        high = any ? std::max(high, value) : value;
+        any = true;
+      }
+      const std::string& unit = series.quantity.unit;
+      measurements.row({name, unit, any ? format_si(low, unit) : "-",
+                        any ? format_si(high, unit) : "-", series.quantity.long_name});
+    }
+    TextTable tables({{"table"}, {"of"}, {"over"}, {"limit"}});
+    for (const lut::TableRequest& table : bench.tables)
+      tables.row({table.quantity.name, table.of, fmt::format("{}", fmt::join(table.over, " ")),
+                  limits_text(table.limit, table.quantity.unit)});
+    TextTable failures({{"failed point", kRight}, {"reason"}});
+    std::size_t listed = 0;
+    for (const auto& [point, reason] : bench.failures)
+      if (++listed <= 10) failures.row({std::to_string(point), reason});
+    for (const TextTable& part : {axes_table(bench.axes), measurements, tables, failures})
+      if (!part.empty()) fmt::print("{}", part.text(2));
+    if (listed > 10) fmt::print("  and {} more\n", listed - 10);
+  }
+}
+
+int show(const Options& options) {
+  const store::ReadGroup root = store::Reader(options.file).root();
+  const std::string format = root.text_attribute("gaincell_format", "");
+  if (format == "samples") {
+    show_samples(options.file, options.json);
+  } else if (format == "device") {
+    show_device(options.file, options.json);
+  } else {
+    throw Error({.place = options.file.string(),
+                 .key = format.empty() ? "" : "gaincell_format",
+                 .value = format,
+                 .rule = format.empty()
+                             ? "is HDF5, but neither a device nor a samples file of gaincell"
+                             : "must be \"device\" or \"samples\"",
+                 .remedy = "`gaincell compile` and `gaincell characterize` write such files"});
+  }
+  return 0;
+}
+
+}  // namespace
+
+Run cmd_show(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("file", options->file, "device or samples file")->required();
+  app.add_flag("--json", options->json, "as JSON");
+  return [options] { return show(*options); };
+}
+
+}  // namespace gaincell::cli

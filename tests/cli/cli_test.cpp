@@ -1,0 +1,179 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/files.h"
+#include "store/writer.h"
+#include "tests/lut/example_device.h"
+#include "tests/lut/example_samples.h"
+
+namespace gaincell {
+namespace {
+
+using lut::ExampleBench;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+class Program : public lut::TemporaryFolder {
+ protected:
+  Outcome run(const std::string& arguments) {
+    const std::filesystem::path err = folder_ / "stderr";
+    const std::string command = fmt::format("cd {} && {}/bin/gaincell {} 2>{}", folder_.string(),
+                                            GAINCELL_BINARY_DIR, arguments, err.string());
+    std::FILE* pipe = popen(command.c_str(), "r");
+    std::string out;
+    for (int c; (c = std::fgetc(pipe)) != EOF;) out += static_cast<char>(c);
+    const int status = pclose(pipe);
+    Outcome outcome{WIFEXITED(status) ? WEXITSTATUS(status) : -1, out, read_file(err)};
+    std::filesystem::remove(err);
+    return outcome;
+  }
+
+  // Wrong input: exit code 2, one line in the one shape, nothing on standard output, no new file.
+  void expect_refused(const std::string& arguments, const std::string& part) {
+    const auto files = [this] {
+      return std::distance(std::filesystem::directory_iterator(folder_), {});
+    };
+    const auto before = files();
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments;
+    EXPECT_EQ(outcome.out, "") << arguments;
+    EXPECT_THAT(outcome.err, StartsWith("gaincell: error: "));
+    EXPECT_THAT(outcome.err, HasSubstr(part));
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_EQ(files(), before) << arguments;
+  }
+
+  static ExampleBench bench() {
+    return {.name = "square",
+            .axes = {{"v_store", "V", lut::linear_nodes(0, 1, 9)}},
+            .measurement = "current",
+            .unit = "A",
+            .f = [](const std::vector<double>& x) { return 1e-6 * x[0] * x[0]; },
+            .table = "current",
+            .limits = {{"limit_max_percent", 0.5}},
+            .constants = {{"t_max", 15e-9}}};
+  }
+};
+
+TEST_F(Program, TellsItsVerbsAndVersion) {
+  const Outcome help = run("--help");
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.out, HasSubstr("compile"));
+  EXPECT_THAT(run("--version").out, StartsWith("gaincell "));
+  EXPECT_EQ(run("").code, 2);
+  const Outcome verb = run("compile --help");
+  EXPECT_EQ(verb.code, 0);
+  EXPECT_THAT(verb.out, HasSubstr("--output"));
+}
+
+TEST_F(Program, RefusesMisspeltVerbsAndOptions) {
+  expect_refused("complie", "complie: unknown verb; did you mean `compile`?");
+  expect_refused("frobnicate", "frobnicate: unknown verb; `gaincell --help` lists the verbs");
+  expect_refused("--vresion", "unknown option");
+  expect_refused("show", "gaincell show: file is required; see `gaincell show --help`");
+  expect_refused("show a.h5 --jsno", "see `gaincell show --help`");
+}
+
+TEST_F(Program, CompilesSamplesToADevice) {
+  lut::write_samples(folder_ / "samples.h5", {bench()});
+  const Outcome compiled = run("compile samples.h5 -o device.h5");
+  EXPECT_EQ(compiled.code, 0) << compiled.err;
+  EXPECT_THAT(compiled.out, HasSubstr("current"));
+  EXPECT_THAT(compiled.out, EndsWith("wrote device.h5\n"));
+
+  const Outcome shown = run("show device.h5");
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr("v_store 9"));
+  EXPECT_THAT(shown.out, HasSubstr("15 ns"));
+  EXPECT_THAT(shown.out, HasSubstr("max 0.5 %"));
+
+  const auto json = nlohmann::json::parse(run("show device.h5 --json").out);
+  const auto& table = json["tables"]["current"];
+  EXPECT_EQ(table["units"], "A");
+  EXPECT_EQ(table["axes"][0]["name"], "v_store");
+  EXPECT_EQ(table["axes"][0]["to"], 1.0);
+  EXPECT_EQ(table["holdout_points"], 20);
+  EXPECT_LT(table["error_max_percent"].get<double>(), 0.5);
+  EXPECT_EQ(json["constants"]["t_max"]["value"], 15e-9);
+  EXPECT_EQ(json["provenance"]["square"]["bench_text"], "gaincell_bench: 1\n");
+
+  const std::string first = read_file(folder_ / "device.h5");
+  EXPECT_EQ(run("compile samples.h5 -o device.h5 --json").code, 0);
+  EXPECT_TRUE(read_file(folder_ / "device.h5") == first);
+}
+
+TEST_F(Program, ShowsSamples) {
+  ExampleBench failing = bench();
+  failing.failed = {3};
+  lut::write_samples(folder_ / "samples.h5", {failing});
+  const Outcome shown = run("show samples.h5");
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr("29 points, 1 failed"));
+  EXPECT_THAT(shown.out, HasSubstr("no convergence"));
+  const auto json = nlohmann::json::parse(run("show samples.h5 --json").out);
+  EXPECT_EQ(json["benches"]["square"]["points"], 29);
+  EXPECT_EQ(json["benches"]["square"]["failures"][0]["point"], 3);
+}
+
+TEST_F(Program, FailsACompileThatMissesALimitAndKeepsTheOldDevice) {
+  ExampleBench rough = bench();
+  rough.interpolation = "linear";
+  rough.limits = {{"limit_max_percent", 0.01}};
+  lut::write_samples(folder_ / "samples.h5", {rough});
+  write_file(folder_ / "device.h5", "old");
+  const Outcome outcome = run("compile samples.h5 -o device.h5");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out,
+              HasSubstr("exceeds the limit of 0.01 % of full scale; largest at v_store = "));
+  EXPECT_THAT(outcome.err, HasSubstr("device.h5 not written"));
+  EXPECT_EQ(read_file(folder_ / "device.h5"), "old");
+}
+
+TEST_F(Program, RefusesFilesThatAreNotWhatTheyShouldBe) {
+  lut::write_samples(folder_ / "samples.h5", {bench()});
+  const std::string bytes = read_file(folder_ / "samples.h5");
+  write_file(folder_ / "cut.h5", bytes.substr(0, bytes.size() / 2));
+  write_file(folder_ / "text.h5", "v_store,charge\n");
+  write_file(folder_ / "empty.h5", "");
+  {
+    store::Writer writer(folder_ / "future.h5");
+    writer.root()
+        .attribute("gaincell_format", "device")
+        .attribute("format_version", 99)
+        .attribute("program_version", "9.0");
+    writer.commit();
+  }
+  {
+    store::Writer writer(folder_ / "foreign.h5");
+    writer.root().scalar("x", 1.0);
+    writer.commit();
+  }
+  expect_refused("compile cut.h5 -o device.h5", "cut.h5");
+  expect_refused("compile cut.h5 -o device.h5", "the file is truncated");
+  expect_refused("compile text.h5 -o device.h5", "text.h5: is not an HDF5 file");
+  expect_refused("compile empty.h5 -o device.h5", "empty.h5: is empty");
+  expect_refused("compile missing.h5 -o device.h5", "missing.h5: no such file");
+  expect_refused("compile future.h5 -o device.h5",
+                 "gaincell_format = device: must be \"samples\" here");
+  expect_refused("compile samples.h5 -o samples.h5", "is one of the samples files");
+  expect_refused("compile samples.h5 -o no/where/device.h5", "no/where");
+  expect_refused("show future.h5", "future.h5: format_version = 99: this program reads version 1");
+  expect_refused("show foreign.h5", "neither a device nor a samples file");
+  expect_refused("show cut.h5 --json", "the file is truncated");
+}
+
+}  // namespace
+}  // namespace gaincell
