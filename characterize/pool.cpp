@@ -24,6 +24,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kLogTail = 8192;
 constexpr std::size_t kStartAttempts = 5;
+constexpr std::string_view kKilled = "the worker died (signal 9)";
 constexpr char kLogMark = '\x1e';  // a dying worker prints it ahead of its current job's log
 
 Clock::time_point after(double seconds) {
@@ -32,8 +33,10 @@ Clock::time_point after(double seconds) {
 }
 
 struct Task {
+  explicit Task(const Job* what) : job(what) {}
   const Job* job;
-  std::size_t lost = 0;  // workers that died of it
+  std::size_t crashed = 0;  // workers that it took with it
+  std::size_t killed = 0;   // workers that were killed during it
   bool aided = false;
   JobFailure first;  // why it is run again with aids
 };
@@ -61,7 +64,7 @@ class Run {
   Run(const PoolOptions& options, std::span<const Job* const> jobs,
       const std::function<void(const Job&, JobResult)>& done, const std::function<bool()>& tick)
       : options_(options), done_(done), tick_(tick), open_(jobs.size()) {
-    for (const Job* job : jobs) waiting_.push_back({job, 0, false, {}});
+    for (const Job* job : jobs) waiting_.emplace_back(job);
   }
 
   PoolReport run() {
@@ -261,24 +264,24 @@ class Run {
                        (worker.log.empty() ? std::string() : "; it said: " + log_tail(worker))});
       return;
     }
-    if (!worker.tasks.empty()) {
-      Task task = std::move(worker.tasks.front());
-      worker.tasks.pop_front();
-      if (++task.lost < options_.attempts) {
-        ++report_.jobs_repeated;
-        give_back(worker);
-        waiting_.push_front(std::move(task));
-        return;
-      }
-      give_back(worker);
-      JobResult result;
-      result.id = task.job->id;
-      result.aided = task.aided;
-      result.failure = {why, fmt::format("{}, {} times", reason, task.lost), log_tail(worker)};
-      --open_;
-      done_(*task.job, std::move(result));
+    if (worker.tasks.empty()) return;
+    Task task = std::move(worker.tasks.front());
+    worker.tasks.pop_front();
+    give_back(worker);
+    // A kill from outside says nothing about the job, unless it comes again and again.
+    const bool killed = reason == kKilled;
+    const std::size_t times = killed ? ++task.killed : ++task.crashed;
+    if (times < (killed ? options_.kill_attempts : options_.attempts)) {
+      ++report_.jobs_repeated;
+      waiting_.push_front(std::move(task));
       return;
     }
+    JobResult result;
+    result.id = task.job->id;
+    result.aided = task.aided;
+    result.failure = {why, fmt::format("{}, {} times", reason, times), log_tail(worker)};
+    --open_;
+    done_(*task.job, std::move(result));
   }
 
   void give_back(Worker& worker) {

@@ -17,7 +17,8 @@ struct PoolOptions {
   std::size_t workers = 1;            // processes, one simulator each
   double start_timeout_s = 30;        // from the start of a worker to its hello
   double stop_grace_s = 0.5;          // from SIGTERM to SIGKILL
-  std::size_t attempts = 3;           // a job whose worker dies is run so often
+  std::size_t attempts = 3;           // a job whose worker crashes is run so often
+  std::size_t kill_attempts = 20;     // one whose worker is killed from outside (signal 9)
   std::size_t log_limit = 64u << 20;  // bytes of log that one job may print
 };
 

@@ -50,13 +50,18 @@ namespace detail {
 Window window_of(const Waves& waves, const MeasureCall& call) {
   const Window window{call.number("from", waves.begin()), call.number("to", waves.end())};
   const double slack = 1e-9 * (waves.end() - waves.begin());
-  if (window.from < waves.begin() - slack || window.to > waves.end() + slack)
-    throw NoResult(fmt::format("from {} to {} lies outside the run ({} to {})", show(window.from),
-                               show(window.to), show(waves.begin()), show(waves.end())));
-  if (window.to < window.from)
+  for (const double x : {window.from, window.to}) {
+    if (x < waves.begin() - slack || x > waves.end() + slack)
+      throw NoResult(fmt::format("from {} to {} lies outside the run ({} to {})",
+                                 show(window.from), show(window.to), show(waves.begin()),
+                                 show(waves.end())));
+  }
+  if (window.to < window.from - slack)
     throw NoResult(
         fmt::format("`to` = {} lies before `from` = {}", show(window.to), show(window.from)));
-  return window;
+  // A run from initial conditions begins a hair after 0.
+  return {std::clamp(window.from, waves.begin(), waves.end()),
+          std::clamp(window.to, waves.begin(), waves.end())};
 }
 
 Key key(std::string name, Form form, std::string text) {

@@ -1,0 +1,166 @@
+#include "characterize/plan.h"
+
+#include <cmath>
+
+#include "tests/characterize/support.h"
+
+namespace gaincell::characterize {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class PlanTest : public BenchTest {
+ protected:
+  Plan plan(const std::string& text) {
+    bench_ = bench(text);
+    return make_plan(*bench_, bench_points(*bench_));
+  }
+  std::unique_ptr<Bench> bench_;
+};
+
+std::string pulse_bench(const std::string& width, const std::string& more = "") {
+  return "gaincell_bench: 1\nname: p\nsources:\n"
+         "  s: {net: a, pulse: {initial: 0.1, pulsed: 1.1, delay: 1n, rise: 2n, fall: 4n, width: " +
+         width + more +
+         "}}\n"
+         "elements: [R1 a 0 1k]\n"
+         "analysis: {type: tran, step: 1n, stop: 20n}\nmeasurements: {m: {unit: V, value: v(a)}}\n";
+}
+
+TEST_F(PlanTest, GridIsRowMajorWithHoldOutPointsBehind) {
+  const Plan p = plan(
+      "gaincell_bench: 1\nname: x\nconditions:\n"
+      "  a: {unit: V, enumerate: [1, 2]}\n  b: {unit: V, enumerate: [10, 20, 30]}\n"
+      "sources: {s: {net: s, dc: \"{a+b}\"}}\nelements: [R1 s 0 1k]\n"
+      "analysis: {type: op}\nmeasurements: {m: {unit: V, value: v(s)}}\nholdout: {share: 0.5, "
+      "seed: 3}\n");
+  ASSERT_EQ(p.points.size(), 9u);
+  EXPECT_EQ(p.points[1].values, (std::vector<double>{1, 20}));
+  EXPECT_EQ(p.points[3].values, (std::vector<double>{2, 10}));
+  for (std::size_t k = 6; k < 9; ++k) {
+    EXPECT_TRUE(p.points[k].holdout);
+    EXPECT_GE(p.points[k].values[1], 10);
+    EXPECT_LE(p.points[k].values[1], 30);
+  }
+  EXPECT_EQ(p.jobs.size(), 9u);
+  EXPECT_THAT(p.jobs[0].body, HasSubstr("vs s 0 dc 11\n"));
+}
+
+TEST_F(PlanTest, HoldOutPointsFollowFromTheSeed) {
+  const std::string text = divider("holdout: {points: 3, seed: ");
+  const auto first = plan(text + "1}\n").points;
+  const auto again = plan(text + "1}\n").points;
+  const auto other = plan(text + "2}\n").points;
+  EXPECT_EQ(first[6].values, again[6].values);
+  EXPECT_NE(first[6].values, other[6].values);
+}
+
+TEST_F(PlanTest, PointsWithTheSameDeckShareOneSimulation) {
+  const Plan p = plan(
+      "gaincell_bench: 1\nname: x\nconditions:\n"
+      "  r: {unit: Ohm, enumerate: [1k, 2k]}\n  t: {unit: s, enumerate: [1n, 2n, 3n]}\n"
+      "sources: {s: {net: s, dc: 1}}\nelements: [\"R1 s 0 {r}\"]\n"
+      "analysis: {type: tran, step: 1n, stop: 5n}\n"
+      "measurements: {m: {unit: V, value: v(s), at: \"{t}\"}, n: {unit: V, value: v(s)}}\n");
+  EXPECT_EQ(p.points.size(), 6u);
+  ASSERT_EQ(p.jobs.size(), 2u);
+  EXPECT_EQ(p.jobs[0].calls.size(), 4u);  // m at three times, n once
+}
+
+TEST_F(PlanTest, SweepsOfDcNestInOneRun) {
+  const Plan p = plan(
+      "gaincell_bench: 1\nname: x\nconditions:\n"
+      "  a: {unit: V, minimum: 0, maximum: 1, step: linear, points: 5}\n"
+      "  b: {unit: V, enumerate: [0, 1, 5]}\n  r: {unit: Ohm, enumerate: [1k, 2k]}\n"
+      "sources: {x: {net: x, dc: 0}, y: {net: y, dc: 0}}\nelements: [\"R1 x y {r}\"]\n"
+      "analysis: {type: dc, sweeps: [{source: x, condition: a}, {source: y, condition: b}]}\n"
+      "measurements: {m: {unit: A, value: i(x)}}\nholdout: {points: 2, seed: 1}\n");
+  EXPECT_EQ(p.points.size(), 32u);
+  ASSERT_EQ(p.jobs.size(), 4u);
+  EXPECT_EQ(p.jobs[0].proof.count, 15u);
+  EXPECT_EQ(p.jobs[0].calls.size(), 15u);
+  EXPECT_THAT(p.jobs[0].body, HasSubstr(".dc vx 0 1 0.25 vy_count 0 2 1\n"));
+  EXPECT_THAT(p.jobs[0].body, HasSubstr("pwl(v(y_count),0,0,1,1,2,5)"));
+  EXPECT_THAT(p.jobs[2].body, HasSubstr(".op\n"));
+}
+
+TEST_F(PlanTest, ConditionSweptInsideTheSimulatorHasNoValueInTheDeck) {
+  EXPECT_THROW(plan("gaincell_bench: 1\nname: x\n"
+                    "conditions: {a: {unit: V, minimum: 0, maximum: 1, step: linear, points: 5}}\n"
+                    "sources: {x: {net: x, dc: 0}}\nelements: [\"R1 x 0 {1k+a}\"]\n"
+                    "analysis: {type: dc, sweeps: [{source: x, condition: a}]}\n"
+                    "measurements: {m: {unit: A, value: i(x)}}\n"),
+               Error);
+}
+
+TEST_F(PlanTest, VectorsAreDrawnAnewForEachPoint) {
+  const Plan p = plan(
+      "gaincell_bench: 1\nname: x\nconditions:\n"
+      "  w: {unit: s, count: 3, draw: {enumerate: [1n, 2n, 4n, 8n]}}\n"
+      "draws: {points: 4, seed: 7}\n"
+      "sources: {en: {count: 3, net: \"en{i}\", pulse: {initial: 0, pulsed: 1, delay: 0, rise: 1p, "
+      "fall: 1p, width: \"{w[i]}\"}}}\n"
+      "elements: [{count: 3, line: \"R{i} en{i} 0 1k\"}]\n"
+      "initial_conditions: {all: {count: 3, net: \"en{i}\", value: \"{i/10}\"}}\n"
+      "analysis: {type: tran, step: 1n, stop: 20n}\nmeasurements: {e: {unit: J, energy: [en]}}\n");
+  ASSERT_EQ(p.points.size(), 4u);
+  EXPECT_NE(p.points[0].vectors[0], p.points[1].vectors[0]);
+  EXPECT_THAT(p.jobs[0].body, HasSubstr("ven2 en2 0 pwl("));
+  EXPECT_THAT(p.jobs[0].body, HasSubstr("R2 en2 0 1k"));
+  EXPECT_THAT(p.jobs[0].body, HasSubstr(".ic v(en2)=0.2"));
+  EXPECT_THAT(p.jobs[0].calls[0].signals[0], HasSubstr("-(v(en2))*(i(ven2))"));
+}
+
+TEST_F(PlanTest, PulseWidthIsAtHalfHeight) {
+  EXPECT_THAT(plan(pulse_bench("5n")).jobs[0].body, HasSubstr("vs a 0 pwl(0 0.1 1e-09 0.1 "));
+  EXPECT_THAT(plan(pulse_bench("0")).jobs[0].body, HasSubstr("vs a 0 pwl(0 0.1)\n"));
+  // Half the edges' 3 ns: a triangle of half height.
+  EXPECT_THAT(plan(pulse_bench("1.5n")).jobs[0].body, HasSubstr(" 0.6 "));
+  EXPECT_THAT(plan(pulse_bench("1.5n")).jobs[0].body, Not(HasSubstr("1.1")));
+}
+
+TEST_F(PlanTest, RepeatedPulseMustExceedItsEdges) {
+  EXPECT_THAT(plan(pulse_bench("5n", ", period: 15n")).jobs[0].body,
+              HasSubstr("vs a 0 pulse(0.1 1.1 1e-09"));
+  EXPECT_THROW(plan(pulse_bench("3n", ", period: 15n")), Error);
+}
+
+TEST_F(PlanTest, PwlTimesMustRise) {
+  EXPECT_THROW(
+      plan("gaincell_bench: 1\nname: p\nsources: {s: {net: a, pwl: [[0, 0], [2n, 1], [1n, 0]]}}\n"
+           "elements: [R1 a 0 1k]\nanalysis: {type: tran, step: 1n, stop: 20n}\n"
+           "measurements: {m: {unit: V, value: v(a)}}\n"),
+      Error);
+}
+
+TEST_F(PlanTest, MissingModelOfAnElementIsRefused) {
+  EXPECT_THROW(
+      plan("gaincell_bench: 1\nname: p\nsources: {s: {net: a, dc: 1}}\nelements: [D1 a 0 dmod]\n"
+           "analysis: {type: op}\nmeasurements: {m: {unit: V, value: v(a)}}\n"),
+      Error);
+}
+
+TEST_F(PlanTest, FormulasUseOtherResultsAndFailWithThem) {
+  bench_ = bench(
+      "gaincell_bench: 1\nname: x\nconditions: {k: {unit: V, enumerate: [1, 2]}}\n"
+      "sources: {s: {net: s, dc: \"{k}\"}}\nelements: [R1 s 0 1]\nanalysis: {type: op}\n"
+      "measurements: {a: {unit: V, value: v(s)}, b: {unit: V, formula: \"10*a + k\"}}\n");
+  const Plan plan = make_plan(*bench_, bench_points(*bench_));
+  std::vector<JobResult> results(2);
+  results[0].ok = true;
+  results[0].values = {3};
+  results[0].reasons = {""};
+  results[1].ok = true;
+  results[1].values = {0};
+  results[1].reasons = {"no crossing"};
+  const auto points = collect(*bench_, plan, results);
+  EXPECT_EQ(points[0].values, (std::vector<double>{3, 31}));
+  EXPECT_TRUE(points[0].ok);
+  EXPECT_FALSE(points[1].ok);
+  EXPECT_TRUE(std::isnan(points[1].values[1]));
+  EXPECT_THAT(points[1].reason, HasSubstr("a: no crossing"));
+}
+
+}  // namespace
+}  // namespace gaincell::characterize

@@ -1,0 +1,160 @@
+#include "characterize/pool.h"
+
+#include <chrono>
+
+#include "tests/characterize/support.h"
+
+namespace gaincell::characterize {
+namespace {
+
+using ::testing::HasSubstr;
+
+class PoolTest : public BenchTest {
+ protected:
+  // Ten jobs in a worker that behaves as its name says.
+  std::vector<JobResult> run(const std::string& behaviour, std::size_t workers = 2) {
+    PoolOptions options;
+    options.worker = path(behaviour);
+    std::filesystem::create_symlink(
+        std::filesystem::path(GAINCELL_BINARY_DIR) / "tests" / "fake_worker", options.worker);
+    options.workers = workers;
+    options.start_timeout_s = 1;
+    options.stop_grace_s = 0.05;
+    options.log_limit = 8 << 20;
+    const auto head = std::make_shared<DeckHead>(DeckHead{"head\n", "hash"});
+    const auto aids = std::make_shared<std::string>(".option method=gear\n");
+    std::vector<Job> jobs(10);
+    std::vector<const Job*> order;
+    for (std::size_t k = 0; k < jobs.size(); ++k) {
+      jobs[k].id = k;
+      jobs[k].head = head;
+      jobs[k].aids = aids;
+      jobs[k].calls = {{"value", {"v(a)"}, {}, {}}};
+      jobs[k].timeout_s = 0.4;
+      order.push_back(&jobs[k]);
+    }
+    std::vector<JobResult> results(jobs.size());
+    std::vector<int> seen(jobs.size(), 0);
+    report_ = Pool(options).run(
+        order,
+        [&](const Job& job, JobResult result) {
+          results[job.id] = std::move(result);
+          ++seen[job.id];
+        },
+        [] { return true; });
+    for (const int count : seen) EXPECT_EQ(count, 1);
+    return results;
+  }
+  // All jobs but number 3 are fine.
+  static void expect_others_good(const std::vector<JobResult>& results) {
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      if (k == 3) continue;
+      EXPECT_TRUE(results[k].ok) << k << ": " << results[k].failure.reason;
+      if (results[k].ok) {
+        EXPECT_EQ(results[k].values, (std::vector<double>{static_cast<double>(k) * 10}));
+      }
+    }
+  }
+  PoolReport report_;
+};
+
+TEST_F(PoolTest, RunsAllJobs) {
+  const auto results = run("fine");
+  expect_others_good(results);
+  EXPECT_TRUE(results[3].ok);
+  EXPECT_EQ(report_.workers_started, 2u);
+  EXPECT_EQ(report_.ngspice_version, "fake");
+}
+
+TEST_F(PoolTest, MoreWorkersThanJobsAreNotStarted) {
+  run("fine", 50);
+  EXPECT_LE(report_.workers_started, 10u);
+}
+
+TEST_F(PoolTest, KillsHungWorkerAtDeadline) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto results = run("hang");
+  expect_others_good(results);
+  EXPECT_EQ(results[3].failure.why, JobFailure::Why::kTimeout);
+  EXPECT_THAT(results[3].failure.reason, HasSubstr("took longer than 0.4 s"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
+TEST_F(PoolTest, TriesAHungJobOnceMoreWithAids) {
+  const auto results = run("hang_unaided");
+  expect_others_good(results);
+  EXPECT_TRUE(results[3].ok);
+  EXPECT_TRUE(results[3].aided);
+}
+
+TEST_F(PoolTest, CrashCostsOneJob) {
+  const auto results = run("crash");
+  expect_others_good(results);
+  EXPECT_EQ(results[3].failure.why, JobFailure::Why::kCrash);
+  EXPECT_EQ(results[3].failure.reason, "the worker died (signal 6), 3 times");
+  EXPECT_EQ(results[3].failure.log_tail, "last words\n");
+}
+
+TEST_F(PoolTest, CrashThatDoesNotComeAgainCostsNothing) {
+  const auto results = run("crash_once");
+  expect_others_good(results);
+  EXPECT_TRUE(results[3].ok);
+  EXPECT_FALSE(results[3].aided);
+  EXPECT_EQ(report_.jobs_repeated, 1u);
+}
+
+TEST_F(PoolTest, GarbageCostsOneJob) {
+  for (const char* how : {"garbage", "wrong_checksum", "wrong_id"}) {
+    const auto results = run(how);
+    expect_others_good(results);
+    EXPECT_EQ(results[3].failure.why, JobFailure::Why::kBadReply) << how;
+  }
+}
+
+TEST_F(PoolTest, FloodOfLogCostsOneJob) {
+  const auto results = run("flood");
+  expect_others_good(results);
+  EXPECT_THAT(results[3].failure.reason, HasSubstr("flooded its log"));
+}
+
+TEST_F(PoolTest, FailedSimulationIsTriedOnceWithAids) {
+  const auto results = run("needs_aids");
+  expect_others_good(results);
+  EXPECT_TRUE(results[3].ok);
+  EXPECT_TRUE(results[3].aided);
+  EXPECT_EQ(report_.jobs_aided, 1u);
+}
+
+TEST_F(PoolTest, FailureWithAidsIsRecorded) {
+  const auto results = run("no_convergence");
+  expect_others_good(results);
+  EXPECT_EQ(results[3].failure.why, JobFailure::Why::kNoConvergence);
+  EXPECT_EQ(results[3].failure.reason,
+            "timestep too small (with convergence aids: timestep too small)");
+  EXPECT_EQ(results[3].failure.log_tail, "log");
+}
+
+TEST_F(PoolTest, WorkerOfAnotherVersionOnceIsReplaced) {
+  expect_others_good(run("wrong_version_once"));
+  EXPECT_EQ(report_.workers_lost, 1u);
+}
+
+TEST_F(PoolTest, WorkersOfAnotherVersionAreAnError) {
+  try {
+    run("wrong_version");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the worker is of another version"));
+  }
+}
+
+TEST_F(PoolTest, WorkersThatSayNothingAreAnError) { EXPECT_THROW(run("silent"), Error); }
+
+TEST_F(PoolTest, MissingWorkerProgramIsAnError) {
+  PoolOptions options;
+  options.worker = path("nowhere");
+  EXPECT_THROW(Pool(options).ngspice_version(), Error);
+}
+
+}  // namespace
+}  // namespace gaincell::characterize

@@ -1,0 +1,196 @@
+// Whole campaigns through real workers: what is written, and what survives.
+#include "characterize/campaign.h"
+
+#include <signal.h>
+
+#include <atomic>
+#include <cmath>
+#include <thread>
+
+#include "store/reader.h"
+#include "tests/characterize/support.h"
+
+namespace gaincell::characterize {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Enough work that it can be interrupted: 59 transients of some milliseconds.
+std::string campaign_bench() {
+  return "gaincell_bench: 1\nname: rc\nconditions:\n"
+         "  r: {unit: Ohm, minimum: 1k, maximum: 6k, step: linear, points: 15}\n"
+         "  v: {unit: V, enumerate: [0.3, 0.6, 0.9]}\n"
+         "sources: {in: {net: in, pulse: {initial: 0, pulsed: \"{v}\", delay: 0, rise: 1p, fall: "
+         "1p, width: 1}}}\n"
+         "elements: [\"R1 in out {r}\", C1 out 0 1p]\n"
+         "analysis: {type: tran, step: 10p, stop: 20n}\n"
+         "measurements: {q: {unit: C, charge: in}, t: {unit: s, crossing: v(out), level: 0.2, "
+         "edge: rise}}\n"
+         "tables: {charge: {of: q, over: [r, v], limit: {max_percent: 1}}}\n"
+         "constants: {t_max: {value: 20n, unit: s}}\n"
+         "holdout: {share: 0.3, seed: 4}\n";
+}
+
+std::vector<pid_t> workers_of_this_process() {
+  std::vector<pid_t> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream stat(entry.path() / "stat");
+    std::string pid, comm, state;
+    long parent = 0;
+    stat >> pid >> comm >> state >> parent;
+    if (parent == ::getpid() && comm == "(gaincell-worker)") found.push_back(std::stoi(name));
+  }
+  return found;
+}
+
+class Campaign : public BenchTest {
+ protected:
+  CampaignReport run(const std::string& output, std::size_t workers, const std::string& text) {
+    CampaignOptions options;
+    options.benches = {file("bench.yaml", text).string()};
+    options.output = path(output);
+    options.pool.worker = real_worker();
+    options.pool.workers = workers;
+    return characterize(options);
+  }
+  std::string complaint_of(const std::string& text) {
+    try {
+      run("out.h5", 1, text);
+    } catch (const Error& error) {
+      EXPECT_FALSE(std::filesystem::exists(path("out.h5")));
+      EXPECT_FALSE(std::filesystem::exists(path("out.h5.journal")));
+      return error.what();
+    }
+    return "";
+  }
+};
+
+TEST_F(Campaign, WorkersDoNotChangeTheBytes) {
+  EXPECT_TRUE(run("1.h5", 1, campaign_bench()).ok());
+  EXPECT_TRUE(run("2.h5", 2, campaign_bench()).ok());
+  EXPECT_TRUE(run("5.h5", 5, campaign_bench()).ok());
+  EXPECT_TRUE(read_file(path("1.h5")) == read_file(path("2.h5")));
+  EXPECT_TRUE(read_file(path("1.h5")) == read_file(path("5.h5")));
+}
+
+TEST_F(Campaign, KilledWorkersDoNotChangeTheBytes) {
+  run("whole.h5", 2, campaign_bench());
+  std::atomic<bool> done{false};
+  int kills = 0;
+  std::thread killer([&] {
+    while (!done && kills < 4) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      const auto workers = workers_of_this_process();
+      if (!workers.empty() && ::kill(workers[workers.size() / 2], SIGKILL) == 0) ++kills;
+    }
+  });
+  const CampaignReport report = run("killed.h5", 2, campaign_bench());
+  done = true;
+  killer.join();
+  EXPECT_TRUE(report.ok()) << report.brief();
+  EXPECT_GT(report.pool.workers_lost, 0u) << "no kill met its worker";
+  EXPECT_TRUE(read_file(path("whole.h5")) == read_file(path("killed.h5")));
+}
+
+TEST_F(Campaign, SamplesFileHoldsItsContract) {
+  const CampaignReport report = run("a.h5", 2, campaign_bench());
+  EXPECT_EQ(report.benches[0].points, 45u + 14);
+  EXPECT_EQ(report.benches[0].holdout, 14u);
+  const store::Reader reader(path("a.h5"));
+  store::require_format(reader.root(), "samples", 1, "characterize");
+  const auto bench = reader.root().group("benches/rc");
+  EXPECT_EQ(bench.group("axes").text_attribute("order"), "r v");
+  EXPECT_EQ(bench.dataset("axes/v").read_vector<double>(), (std::vector<double>{0.3, 0.6, 0.9}));
+  EXPECT_EQ(bench.dataset("conditions/v").text_attribute("units"), "V");
+  EXPECT_EQ(bench.dataset("measurements/q").read_vector<double>().size(), 59u);
+  EXPECT_EQ(bench.group("tables/charge").text_attribute("over"), "r v");
+  EXPECT_EQ(bench.group("tables/charge").number_attribute("limit_max_percent"), 1);
+  EXPECT_EQ(bench.dataset("constants/t_max").read_scalar<double>(), 20e-9);
+  EXPECT_EQ(bench.text_attribute("bench_text"), campaign_bench());
+  EXPECT_EQ(bench.dataset("failures/job").read_vector<double>().size(), 0u);
+}
+
+TEST_F(Campaign, FailedPointsAreNamedAndNeverNumbers) {
+  std::string text = campaign_bench();
+  text.replace(text.find("level: 0.2"), 10, "level: 0.5");  // 0.3 V never gets there
+  const CampaignReport report = run("a.h5", 2, text);
+  EXPECT_FALSE(report.ok());
+  EXPECT_GE(report.benches[0].failed_points, 15u);
+  const store::Reader reader(path("a.h5"));
+  const auto bench = reader.root().group("benches/rc");
+  const auto status = bench.dataset("status").read_vector<double>();
+  const auto t = bench.dataset("measurements/t").read_vector<double>();
+  for (std::size_t p = 0; p < t.size(); ++p) EXPECT_EQ(status[p] != 0, std::isnan(t[p])) << p;
+  EXPECT_THAT(bench.dataset("failures/reason").read_vector<std::string>()[0],
+              HasSubstr("no crossing"));
+}
+
+TEST_F(Campaign, MissingModelCardIsOneMessage) {
+  file("c.inc", ".subckt one a\nm1 a a 0 0 nch w=1u l=1u\n.ends\n");
+  EXPECT_THAT(
+      complaint_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
+                   "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+                   "measurements: {cur: {unit: A, value: i(a)}}\n"),
+      HasSubstr("there is no model `nch`; name the file with the model cards"));
+}
+
+TEST_F(Campaign, MisspeltModelParameterIsNoResult) {
+  file("c.inc",
+       ".model nch nmos level=14 version=4.8.2 vthoo=0.4\n.subckt one a\nm1 a a 0 0 nch w=1u "
+       "l=1u\n.ends\n");
+  EXPECT_THAT(
+      complaint_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
+                   "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+                   "measurements: {cur: {unit: A, value: i(a)}}\n"),
+      HasSubstr("vthoo"));
+}
+
+TEST_F(Campaign, UndefinedParameterIsNoResult) {
+  file("c.inc", ".subckt one a\nr1 a 0 {rr}\n.ends\n");
+  EXPECT_THAT(
+      complaint_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
+                   "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+                   "measurements: {cur: {unit: A, value: i(a)}}\n"),
+      HasSubstr("rr"));
+}
+
+TEST_F(Campaign, CircuitThatDoesNotConvergeIsOneMessage) {
+  const std::string message = complaint_of(
+      "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}, b: {net: a, dc: 2}}\n"
+      "elements: [R1 a 0 1k]\nanalysis: {type: tran, step: 1n, stop: 10n}\n"
+      "measurements: {v: {unit: V, value: v(a)}}\n");
+  EXPECT_THAT(message, HasSubstr("not one simulation gave a result"));
+}
+
+TEST_F(Campaign, MeasuredNetMustExist) {
+  EXPECT_THAT(
+      complaint_of(
+          "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}}\nelements: [R1 a 0 1k]\n"
+          "analysis: {type: op}\nmeasurements: {v: {unit: V, value: v(b)}, w: {unit: V, value: "
+          "v(a)}}\n"),
+      HasSubstr("the circuit has no `b`"));
+}
+
+TEST_F(Campaign, GoesOnFromItsJournal) {
+  run("whole.h5", 2, campaign_bench());
+  // Stop the campaign as Ctrl-C does, some way in.
+  std::thread stopper([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    ::raise(SIGTERM);
+  });
+  // raise() in a thread goes to that thread only if unblocked: the handler sets a flag either way.
+  const CampaignReport first = run("part.h5", 1, campaign_bench());
+  stopper.join();
+  if (!first.interrupted) GTEST_SKIP() << "the campaign was done before the signal came";
+  EXPECT_FALSE(std::filesystem::exists(path("part.h5")));
+  const CampaignReport second = run("part.h5", 2, campaign_bench());
+  EXPECT_GT(second.from_journal, 0u);
+  EXPECT_EQ(second.simulations, 59u);
+  EXPECT_TRUE(read_file(path("whole.h5")) == read_file(path("part.h5")));
+  EXPECT_FALSE(std::filesystem::exists(path("part.h5.journal")));
+}
+
+}  // namespace
+}  // namespace gaincell::characterize
