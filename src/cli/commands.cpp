@@ -11,9 +11,11 @@ std::span<const Command> commands() {
       {"compile", "makes a device file of tables from samples, with their measured errors",
        cmd_compile},
       {"show", "prints what a device or samples file holds", cmd_show},
+      {"columns", "compares columns of transistors with the engine", cmd_columns},
       {"adapt", "moves a model onto a device: forward passes only", cmd_adapt},
       {"infer", "perplexity of a text, energy and latency per token", cmd_infer},
       {"generate", "continues a prompt", cmd_generate},
+      {"report", "sets inference runs side by side with the published figures", cmd_report},
   };
   return table;
 }

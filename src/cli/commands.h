@@ -31,10 +31,12 @@ struct Command {
 std::span<const Command> commands();
 
 // One a file, cmd_<verb>.cpp.
+Run cmd_columns(CLI::App& app);
 Run cmd_adapt(CLI::App& app);
 Run cmd_characterize(CLI::App& app);
 Run cmd_compile(CLI::App& app);
 Run cmd_generate(CLI::App& app);
+Run cmd_report(CLI::App& app);
 Run cmd_infer(CLI::App& app);
 Run cmd_show(CLI::App& app);
 

@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/units.h"
+#include "cli/commands.h"
+#include "report/comparison.h"
+
+namespace gaincell::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> runs;
+  std::string device;
+  std::vector<std::string> seconds;
+  std::string output;
+};
+
+int report(const Options& o) {
+  report::Comparison comparison;
+  for (const std::string& path : o.runs) comparison.runs.push_back(report::read_run(path));
+  for (const std::string& text : o.seconds) {
+    const auto equals = text.rfind('=');
+    const auto value =
+        equals == std::string::npos ? std::nullopt : parse_quantity(text.substr(equals + 1), "s");
+    if (!value) {
+      throw Error({.place = "--seconds",
+                   .value = text,
+                   .rule = "must be STEP=SECONDS",
+                   .remedy = "for example --seconds compile=1.5"});
+    }
+    comparison.seconds.emplace_back(text.substr(0, equals), *value);
+  }
+  const std::string text = report::markdown(comparison, lut::GainCellDevice::read(o.device));
+  fmt::print("{}", text);
+  if (!o.output.empty()) write_file(o.output, text);
+  return 0;
+}
+
+}  // namespace
+
+Run cmd_report(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  app.add_option("runs", o->runs, "results of `gaincell infer --json`")->required();
+  app.add_option("--device", o->device, "device tables that the analog runs used")->required();
+  app.add_option("--seconds", o->seconds, "wall clock of a step, STEP=SECONDS; may be repeated");
+  app.add_option("-o,--output", o->output, "also write the Markdown to this file");
+  return [o] { return report(*o); };
+}
+
+}  // namespace gaincell::cli

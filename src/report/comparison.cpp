@@ -1,0 +1,174 @@
+#include "report/comparison.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include "attention/analog.h"
+#include "attention/circuit.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/units.h"
+#include "energy/energy_model.h"
+#include "report/markdown_table.h"
+
+namespace gaincell::report {
+namespace {
+
+using nlohmann::json;
+
+// Per token and head at a window of 1,024 with heads of 64; Leroux et al., Nature Computational
+// Science 5, 813 (2025).
+struct Published {
+  const char* part;
+  double energy_j;
+};
+constexpr std::array kPublished{
+    Published{"first_array", 1120e-12}, Published{"second_array", 700e-12},
+    Published{"digital_control", 4000e-12}, Published{"write_dac", 330e-12}};
+constexpr double kPublishedLatencyS = 65e-9;
+constexpr int kPublishedWindow = 1024, kPublishedDim = 64;
+
+std::string picojoules(double joules) { return fmt::format("{:.0f}", joules * 1e12); }
+
+bool has_circuits(const Run& run) { return run.inference.at("latency_s_per_token").is_number(); }
+
+std::string perplexities(const Comparison& comparison) {
+  MarkdownTable table(
+      {"run", "attention", "window", "tokens", "nats/token", "perplexity", "simulated tokens/s"});
+  for (const Run& run : comparison.runs) {
+    const json& j = run.inference;
+    table.row({run.label, j.at("settings").at("attention").get<std::string>(),
+               fmt::format("{}", j.at("settings").at("window").get<int>()),
+               fmt::format("{}", j.at("tokens").get<long>()),
+               fmt::format("{:.4f}", j.at("nats_per_token").get<double>()),
+               fmt::format("{:.4f}", j.at("perplexity").get<double>()),
+               fmt::format("{:.0f}", j.at("tokens_per_second").get<double>())});
+  }
+  return table.text();
+}
+
+double uniform_latency_s(const energy::EnergyModel& model) { return model.layer_latency_s(); }
+
+std::string energies(const Comparison& comparison, const lut::GainCellDevice& device) {
+  const energy::EnergyModel model(device);
+  const energy::Energy uniform =
+      model
+          .of(attention::uniform_activity(attention::circuit_of(device), kPublishedWindow,
+                                          kPublishedDim, uniform_latency_s(model), 1))
+          .per(32);
+  std::vector<std::string> head{"pJ per token and head", "published, window 1024",
+                                "uniform levels, window 1024"};
+  std::vector<const Run*> runs;
+  for (const Run& run : comparison.runs) {
+    if (!has_circuits(run)) continue;
+    runs.push_back(&run);
+    head.push_back(
+        fmt::format("{}, window {}", run.label, run.inference["settings"]["window"].get<int>()));
+  }
+  const auto of_run = [](const Run& run, const std::string& part) {
+    const json& settings = run.inference["settings"];
+    const double heads = settings.at("layers").get<double>() * settings.at("heads").get<double>();
+    return picojoules(run.inference["energy_j_per_token"].at(part).get<double>() / heads);
+  };
+
+  MarkdownTable table(head);
+  double published_total = 0;
+  for (const energy::Energy::Part& part : uniform.parts) {
+    std::string published = "-";
+    for (const Published& p : kPublished) {
+      if (part.name != p.part) continue;
+      published = picojoules(p.energy_j);
+      published_total += p.energy_j;
+    }
+    std::vector<std::string> row{part.name, published, picojoules(part.energy_j())};
+    for (const Run* run : runs) row.push_back(of_run(*run, part.name));
+    table.row(row);
+  }
+  std::vector<std::string> total{"total", picojoules(published_total),
+                                 picojoules(uniform.total_j())};
+  for (const Run* run : runs) total.push_back(of_run(*run, "total"));
+  table.row(total);
+
+  std::string text = table.text() + "\n";
+  for (const energy::Energy::Part& part : uniform.parts)
+    for (const energy::Item& item : part.items)
+      text += fmt::format("- {}, {}: {}\n", part.name, item.name, item.source);
+  return text;
+}
+
+std::string latencies(const Comparison& comparison, const lut::GainCellDevice& device) {
+  const energy::EnergyModel model(device);
+  MarkdownTable table({"latency", "ns"});
+  const auto row = [&](const std::string& name, double seconds) {
+    table.row({name, fmt::format("{:.1f}", seconds * 1e9)});
+  };
+  row("one token's attention, published", kPublishedLatencyS);
+  row("one token's attention, this device", model.layer_latency_s());
+  for (const Run& run : comparison.runs)
+    if (has_circuits(run))
+      row(fmt::format("a token through all layers, {}", run.label),
+          run.inference.at("latency_s_per_token").get<double>());
+  return table.text();
+}
+
+std::string table_errors(const lut::GainCellDevice& device) {
+  MarkdownTable table(
+      {"table", "hold-out simulations", "max error", "max %", "rms error", "rms %"});
+  for (const lut::TableEntry& entry : device.file().tables()) {
+    const lut::Accuracy& a = entry.accuracy;
+    if (a.points == 0) {
+      table.row({entry.table.name(), "none", "-", "-", "-", "-"});
+      continue;
+    }
+    const std::string& unit = entry.table.unit();
+    table.row({entry.table.name(), fmt::format("{}", a.points), format_si(a.max_abs, unit, 3),
+               fmt::format("{:.3f}", a.max_percent), format_si(a.rms_abs, unit, 3),
+               fmt::format("{:.3f}", a.rms_percent)});
+  }
+  return table.text();
+}
+
+std::string run_times(const Comparison& comparison) {
+  MarkdownTable table({"step", "seconds"});
+  for (const auto& [step, seconds] : comparison.seconds)
+    table.row({step, fmt::format("{:.1f}", seconds)});
+  return table.text();
+}
+
+}  // namespace
+
+Run read_run(const std::string& path) {
+  Run run{std::filesystem::path(path).stem().string(), {}};
+  try {
+    run.inference = json::parse(read_file(path));
+  } catch (const json::parse_error& error) {
+    throw Error({.place = path,
+                 .rule = std::string("is not JSON (") + error.what() + ")",
+                 .remedy = "give what `gaincell infer --json` printed"});
+  }
+  for (const char* key : {"tokens", "nats_per_token", "perplexity", "energy_j_per_token",
+                          "latency_s_per_token", "tokens_per_second", "settings"}) {
+    if (!run.inference.is_object() || !run.inference.contains(key)) {
+      throw Error({.place = path,
+                   .key = key,
+                   .rule = "is missing",
+                   .remedy = "give what `gaincell infer --json` printed"});
+    }
+  }
+  return run;
+}
+
+std::string markdown(const Comparison& comparison, const lut::GainCellDevice& device) {
+  std::string text = "## Perplexity\n\n" + perplexities(comparison);
+  text += "\n## Energy\n\n" + energies(comparison, device);
+  text += "\n## Latency\n\n" + latencies(comparison, device);
+  text += "\n## Error of the tables, in percent of full scale\n\n" + table_errors(device);
+  if (!comparison.seconds.empty()) text += "\n## Run times\n\n" + run_times(comparison);
+  return text;
+}
+
+}  // namespace gaincell::report
