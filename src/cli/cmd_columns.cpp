@@ -1,0 +1,56 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "report/column_audit.h"
+
+namespace gaincell::cli {
+namespace {
+
+struct Options {
+  std::string samples;
+  std::string device;
+  std::string bench = "column_relu";
+  std::string stage = "first";
+  std::string output;
+  bool json = false;
+};
+
+int columns(const Options& o) {
+  if (o.stage != "first" && o.stage != "second") {
+    throw Error({.place = "--stage", .value = o.stage, .rule = "must be first or second"});
+  }
+  const report::ColumnAudit audit =
+      report::audit_columns(o.samples, o.bench, lut::GainCellDevice::read(o.device),
+                            o.stage == "first" ? report::Stage::kFirst : report::Stage::kSecond);
+  if (!o.output.empty()) audit.write(o.output);
+  if (o.json) {
+    fmt::print("{}\n", audit.to_json().dump(2));
+  } else {
+    fmt::print(
+        "{}: {} columns of transistors, output pulse in percent of the longest\n"
+        "column level  {:.3f} rms, {:.3f} max\nstatic sum    {:.3f} rms\n",
+        audit.bench, audit.spice_pulse_s.size(), audit.rms_percent(), audit.max_percent(),
+        audit.static_rms_percent());
+    if (audit.failed_simulations > 0)
+      fmt::print("{} simulations had failed and are left out\n", audit.failed_simulations);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Run cmd_columns(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  app.add_option("samples", o->samples, "samples of a column bench (netlists/column)")->required();
+  app.add_option("--device", o->device, "device tables")->required();
+  app.add_option("--bench", o->bench, "name of the bench in the samples");
+  app.add_option("--stage", o->stage, "first: ReLU converter; second: signed converter");
+  app.add_option("-o,--output", o->output, "write every column's pulses to this HDF5 file");
+  app.add_flag("--json", o->json, "as JSON");
+  return [o] { return columns(*o); };
+}
+
+}  // namespace gaincell::cli

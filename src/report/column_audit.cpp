@@ -1,0 +1,123 @@
+#include "report/column_audit.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "attention/circuit.h"
+#include "base/error.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+namespace gaincell::report {
+namespace {
+
+struct Deviation {
+  double rms = 0, max = 0;
+};
+
+Deviation deviation(const std::vector<double>& a, const std::vector<double>& b) {
+  Deviation d;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double error = a[i] - b[i];
+    d.rms += error * error / static_cast<double>(a.size());
+    d.max = std::max(d.max, std::abs(error));
+  }
+  d.rms = std::sqrt(d.rms);
+  return d;
+}
+
+double static_charge_c(const lut::GainCellDevice& device, double start_v,
+                       const std::vector<double>& v_store, const std::vector<double>& width_s) {
+  double charge = 0;
+  for (std::size_t cell = 0; cell < v_store.size(); ++cell)
+    if (width_s[cell] > 0) charge += device.read_charge.at(v_store[cell], width_s[cell], start_v);
+  return charge;
+}
+
+}  // namespace
+
+double ColumnAudit::rms_percent() const {
+  return 100 * deviation(column_pulse_s, spice_pulse_s).rms / t_max_s;
+}
+double ColumnAudit::max_percent() const {
+  return 100 * deviation(column_pulse_s, spice_pulse_s).max / t_max_s;
+}
+double ColumnAudit::static_rms_percent() const {
+  return 100 * deviation(static_pulse_s, spice_pulse_s).rms / t_max_s;
+}
+
+nlohmann::ordered_json ColumnAudit::to_json() const {
+  return {{"bench", bench},
+          {"columns", spice_pulse_s.size()},
+          {"failed_simulations", failed_simulations},
+          {"column", {{"pulse_rms_percent", rms_percent()}, {"pulse_max_percent", max_percent()}}},
+          {"static_sum", {{"pulse_rms_percent", static_rms_percent()}}}};
+}
+
+void ColumnAudit::write(const std::filesystem::path& path) const {
+  store::Writer writer(path);
+  store::Group root = writer.root();
+  root.attribute("gaincell_format", "column_audit");
+  root.attribute("format_version", 1);
+  root.attribute("bench", bench);
+  root.attribute("t_max_s", t_max_s);
+  root.dimension("column", spice_pulse_s.size());
+  const auto add = [&](const char* name, const char* unit, const char* long_name,
+                       const std::vector<double>& values) {
+    root.dataset(name, {"column"}, values)
+        .attribute("units", unit)
+        .attribute("long_name", long_name);
+  };
+  add("spice_pulse", "s", "output pulse, transistor by transistor", spice_pulse_s);
+  add("column_pulse", "s", "output pulse, column level of the engine", column_pulse_s);
+  add("static_pulse", "s", "output pulse from a sum of charges at a fixed bitline", static_pulse_s);
+  add("column_charge", "C", "charge taken from the bitline, column level", column_charge_c);
+  writer.commit();
+}
+
+ColumnAudit audit_columns(const std::filesystem::path& samples, const std::string& bench,
+                          const lut::GainCellDevice& device, Stage stage) {
+  const store::Reader reader(samples);
+  const store::ReadGroup root = reader.root();
+  store::require_format(root, "samples", 1, "gaincell characterize");
+  const store::ReadGroup group = root.group("benches").group(bench);
+  const auto v_store = group.group("conditions").dataset("v_store").read<double>();
+  const auto width_s = group.group("conditions").dataset("pulse_width").read<double>();
+  const auto pulse_s = group.group("measurements").dataset("pulse_width_out").read_vector<double>();
+  const auto status = group.dataset("status").read_vector<std::uint8_t>();
+  if (v_store.shape.size() != 2 || v_store.shape != width_s.shape) {
+    throw Error({.place = samples.string(),
+                 .key = "benches/" + bench + "/conditions",
+                 .rule = "v_store and pulse_width must be vectors with one entry per cell",
+                 .remedy = "give the samples of a column bench (netlists/column)"});
+  }
+
+  const attention::Circuit circuit = attention::circuit_of(device);
+  const auto& converter = stage == Stage::kFirst ? circuit.relu : circuit.differential;
+  ColumnAudit audit;
+  audit.bench = bench;
+  audit.t_max_s = circuit.t_max_s;
+  const std::size_t cells = v_store.shape[1];
+  for (std::size_t point = 0; point < v_store.shape[0]; ++point) {
+    if (status[point] != 0) {
+      ++audit.failed_simulations;
+      continue;
+    }
+    const auto row = [&](const store::Array<double>& all) {
+      const auto first = all.values.begin() + static_cast<std::ptrdiff_t>(point * cells);
+      return std::vector<double>(first, first + static_cast<std::ptrdiff_t>(cells));
+    };
+    const std::vector<double> stored = row(v_store);
+    std::vector<double> widths = row(width_s);
+    for (double& width : widths) width = std::max(width, 0.0);  // negative is no pulse
+    const double charge = attention::column_charge_c(circuit, converter, stored, widths);
+    audit.spice_pulse_s.push_back(pulse_s[point]);
+    audit.column_charge_c.push_back(charge);
+    audit.column_pulse_s.push_back(converter.pulse_s(charge));
+    audit.static_pulse_s.push_back(
+        converter.pulse_s(static_charge_c(device, converter.bitline_v(0), stored, widths)));
+  }
+  return audit;
+}
+
+}  // namespace gaincell::report
