@@ -124,7 +124,7 @@ std::string table_errors(const lut::GainCellDevice& device) {
       table.row({entry.table.name(), "none", "-", "-", "-", "-"});
       continue;
     }
-    const std::string& unit = entry.table.unit();
+    const std::string& unit = entry.table.quantity().unit;
     table.row({entry.table.name(), fmt::format("{}", a.points), format_si(a.max_abs, unit, 3),
                fmt::format("{:.3f}", a.max_percent), format_si(a.rms_abs, unit, 3),
                fmt::format("{:.3f}", a.rms_percent)});
