@@ -59,14 +59,14 @@ struct Dropout : torch::autograd::Function<Dropout> {
   static Tensor forward(AutogradContext* context, const Tensor& x, double rate, std::int64_t key) {
     context->saved_data["rate"] = rate;
     context->saved_data["key"] = key;
-    return apply(x, rate, key);
+    return masked(x, rate, key);
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    return {apply(gradients[0].contiguous(), context->saved_data["rate"].toDouble(),
+    return {masked(gradients[0].contiguous(), context->saved_data["rate"].toDouble(),
                   context->saved_data["key"].toInt()),
             Tensor(), Tensor()};
   }
-  static Tensor apply(const Tensor& x, double rate, std::int64_t key) {
+  static Tensor masked(const Tensor& x, double rate, std::int64_t key) {
     Tensor y = torch::empty_like(x);
     train::dropout(x.data_ptr<float>(), y.data_ptr<float>(), x.numel(), static_cast<float>(rate),
                    static_cast<std::uint32_t>(key));
