@@ -12,6 +12,7 @@ std::span<const Command> commands() {
        cmd_compile},
       {"show", "prints what a device or samples file holds", cmd_show},
       {"columns", "compares columns of transistors with the engine", cmd_columns},
+      {"train", "trains a model whose loss knows the hardware (needs libtorch)", cmd_train},
       {"adapt", "moves a model onto a device: forward passes only", cmd_adapt},
       {"infer", "perplexity of a text, energy and latency per token", cmd_infer},
       {"generate", "continues a prompt", cmd_generate},

@@ -39,5 +39,6 @@ Run cmd_generate(CLI::App& app);
 Run cmd_report(CLI::App& app);
 Run cmd_infer(CLI::App& app);
 Run cmd_show(CLI::App& app);
+Run cmd_train(CLI::App& app);
 
 }  // namespace gaincell::cli

@@ -1,0 +1,42 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/commands.h"
+
+namespace gaincell::cli {
+namespace {
+
+// Training is a program of its own, since it alone links libtorch. It lies beside this one.
+int start_trainer(const std::vector<std::string>& arguments) {
+  std::error_code failed;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  const std::filesystem::path program = self.parent_path() / "gaincell-train";
+  std::vector<std::string> words{program.string()};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  ::execv(program.c_str(), pointers.data());
+  throw Error({.place = program.string(),
+               .rule = fmt::format("cannot be started: {}", std::strerror(errno)),
+               .remedy = "training is optional: install libtorch-dev and build with "
+                         "-DGAINCELL_TRAIN=ON"});
+}
+
+}  // namespace
+
+// Options are the trainer's own, --help included.
+Run cmd_train(CLI::App& app) {
+  app.set_help_flag();
+  app.allow_extras();
+  return [&app] { return start_trainer(app.remaining()); };
+}
+
+}  // namespace gaincell::cli
