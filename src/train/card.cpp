@@ -84,14 +84,15 @@ void write_card(const TrainOptions& o, const Corpus& corpus, const Network& netw
       "that slide without end.\n",
       c.n_layer, c.n_head, c.head_dim(), network.parameter_count(), c.vocab_size, a.window,
       c.rotary_dims, c.rotary_base);
-  card += hardware
-              ? fmt::format(
-                    "Trained with the linear hardware model of gain-cell attention (Leroux et al. "
-                    "2025, arXiv 2409.19315)\nin the loss: q in {} levels, k and v in {} levels of 0 "
-                    ".. {} V, output in {} levels, decay {} a token,\nhard-sigmoid weights in place of "
-                    "softmax, scalers per head trained with the rest.\n",
-                    a.q_levels, a.kv_levels, a.v_max, a.output_levels, a.decay_per_token)
-              : std::string("Trained with exact softmax attention over the window.\n");
+  card +=
+      hardware
+          ? fmt::format(
+                "Trained with the linear hardware model of gain-cell attention (Leroux et al. "
+                "2025, arXiv 2409.19315)\nin the loss: q in {} levels, k and v in {} levels of 0 "
+                ".. {} V, output in {} levels, decay {} a token,\nhard-sigmoid weights in place of "
+                "softmax, scalers per head trained with the rest.\n",
+                a.q_levels, a.kv_levels, a.v_max, a.output_levels, a.decay_per_token)
+          : std::string("Trained with exact softmax attention over the window.\n");
   card += fmt::format(
       "\n| | |\n|---|---|\n"
       "| loss on the held-out text | **{:.4f} nats per character** (perplexity {:.3f}) |\n"
@@ -107,8 +108,8 @@ void write_card(const TrainOptions& o, const Corpus& corpus, const Network& netw
       "| made by | gaincell {}, libtorch {} |\n\n",
       report.held_out, std::exp(report.held_out), report.held_out_f32, corpus.held_out.size(),
       corpus.training.size(), corpus.sha256, o.seed, o.steps, o.batch, o.context, report.best_step,
-      o.weight_decay, o.clip, o.dropout, o.precision == Precision::kBf16 ? "bfloat16" : "float", o.lr,
-      o.warmup,
+      o.weight_decay, o.clip, o.dropout, o.precision == Precision::kBf16 ? "bfloat16" : "float",
+      o.lr, o.warmup,
       o.cooldown > 0 ? fmt::format("held, then linear to 5 % over the last {} steps", o.cooldown)
                      : std::string("then cosine to 5 %"),
       report.wall_time_s / 60, o.threads, o.threads == 1 ? "" : "s", kVersion, TORCH_VERSION);

@@ -63,7 +63,7 @@ struct Dropout : torch::autograd::Function<Dropout> {
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     return {masked(gradients[0].contiguous(), context->saved_data["rate"].toDouble(),
-                  context->saved_data["key"].toInt()),
+                   context->saved_data["key"].toInt()),
             Tensor(), Tensor()};
   }
   static Tensor masked(const Tensor& x, double rate, std::int64_t key) {
@@ -167,8 +167,8 @@ struct ScaleAndQuantise : torch::autograd::Function<ScaleAndQuantise> {
                 static_cast<float>(context->saved_data["high"].toDouble()), 1.0f, dy.numel());
     const Tensor da = inside.mul(saved[0]).sum({0, 2, 3});
     const Tensor db = inside.sum({0, 2, 3});
-    return {inside.mul_(saved[1].view({1, -1, 1, 1})), da, db, Tensor(), Tensor(), Tensor(),
-            Tensor()};
+    return {
+        inside.mul_(saved[1].view({1, -1, 1, 1})), da, db, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -243,7 +243,8 @@ struct SoftmaxAttention : torch::autograd::Function<SoftmaxAttention> {
     const Tensor dots = g.mul(out).sum(-1);
     const float scale = 1.0f / std::sqrt(static_cast<float>(e.dim));
     const float *qp = q.data_ptr<float>(), *kp = k.data_ptr<float>(), *vp = v.data_ptr<float>(),
-                *pp = p.data_ptr<float>(), *gp = g.data_ptr<float>(), *dots_p = dots.data_ptr<float>();
+                *pp = p.data_ptr<float>(), *gp = g.data_ptr<float>(),
+                *dots_p = dots.data_ptr<float>();
     float *dqp = dq.data_ptr<float>(), *dkp = dk.data_ptr<float>(), *dvp = dv.data_ptr<float>();
     at::parallel_for(0, e.rows, 1, [&](std::int64_t begin, std::int64_t end) {
       std::vector<float> scratch(static_cast<std::size_t>(kChunk) * e.width);
@@ -348,7 +349,8 @@ struct LinearAttention : torch::autograd::Function<LinearAttention> {
     const int tiles = window / kChunk;
     Tensor dq = torch::empty_like(q), dk = torch::zeros_like(k), dv = torch::zeros_like(v);
     const float *qp = q.data_ptr<float>(), *kp = k.data_ptr<float>(), *vp = v.data_ptr<float>(),
-                *zp = z.data_ptr<float>(), *cp = charge.data_ptr<float>(), *gp = g.data_ptr<float>();
+                *zp = z.data_ptr<float>(), *cp = charge.data_ptr<float>(),
+                *gp = g.data_ptr<float>();
     float *dqp = dq.data_ptr<float>(), *dkp = dk.data_ptr<float>(), *dvp = dv.data_ptr<float>();
     at::parallel_for(0, e.rows, 1, [&](std::int64_t begin, std::int64_t end) {
       const int tile_size = kChunk * e.dim;
@@ -373,8 +375,8 @@ struct LinearAttention : torch::autograd::Function<LinearAttention> {
             const int column = (other - band.first_chunk) * kChunk;
             const std::int64_t value = (r * e.tokens + other * kChunk) * e.dim;
             const float* from = d_charge + other % tiles * tile_size;
-            product(true, false, kChunk, e.dim, kChunk, weights + column, e.width, from, e.dim, true,
-                    dvp + value, e.dim);
+            product(true, false, kChunk, e.dim, kChunk, weights + column, e.width, from, e.dim,
+                    true, dvp + value, e.dim);
             product(false, true, kChunk, kChunk, e.dim, from, e.dim, vp + value, e.dim, false,
                     d + column, e.width);
           }
@@ -407,13 +409,13 @@ Tensor dropout(const Tensor& x, double rate, std::uint32_t key) {
 Rotation make_rotation(const std::vector<std::int64_t>& first, int tokens, int dims, double base) {
   const int half = dims / 2;
   const auto sequences = static_cast<std::int64_t>(first.size());
-  Rotation rotation{torch::empty({sequences, tokens, half}), torch::empty({sequences, tokens, half})};
+  Rotation rotation{torch::empty({sequences, tokens, half}),
+                    torch::empty({sequences, tokens, half})};
   float *c = rotation.cosine.data_ptr<float>(), *s = rotation.sine.data_ptr<float>();
   for (const std::int64_t start : first)
     for (int t = 0; t < tokens; ++t)
       for (int i = 0; i < half; ++i) {
-        const double angle =
-            static_cast<double>(start + t) * std::pow(base, -2.0 * i / dims);
+        const double angle = static_cast<double>(start + t) * std::pow(base, -2.0 * i / dims);
         *c++ = static_cast<float>(std::cos(angle));
         *s++ = static_cast<float>(std::sin(angle));
       }

@@ -47,15 +47,15 @@ std::vector<torch::Tensor> split_heads(const torch::Tensor& qkv, const Rotation&
 torch::Tensor scale_and_quantise(const torch::Tensor& x, const torch::Tensor& a,
                                  const torch::Tensor& b, const Levels& levels, double zero);
 
-// Causal attention over the `window` newest tokens; q, k, v and the result [sequences, heads, tokens,
-// dim]; tokens and window multiples of 64. Work and memory are tokens x window.
+// Causal attention over the `window` newest tokens; q, k, v and the result [sequences, heads,
+// tokens, dim]; tokens and window multiples of 64. Work and memory are tokens x window.
 torch::Tensor softmax_attention(const torch::Tensor& q, const torch::Tensor& k,
                                 const torch::Tensor& v, int window);
 
 // Linear hardware attention (Leroux et al. 2025, arXiv 2409.19315) on quantised q and zero-centred
 // k, v: phi = clamp(slope/S_sat1 (q.k) D, 0, 1), and for each ring sub-tile of 64 slots
-// quantise(clamp(slope/S_sat2 sum phi D v, -1, 1)), summed over sub-tiles. Token t of a sequence has
-// ring slot t mod window. Straight-through gradients.
+// quantise(clamp(slope/S_sat2 sum phi D v, -1, 1)), summed over sub-tiles. Token t of a sequence
+// has ring slot t mod window. Straight-through gradients.
 torch::Tensor linear_attention(const torch::Tensor& q, const torch::Tensor& k,
                                const torch::Tensor& v, const model::AttentionConfig& hardware);
 

@@ -1,6 +1,5 @@
 #include "train/kernels.h"
 
-
 #include <cmath>
 
 // Clones by feature: by `arch=` GCC 12 asks for that maker's very processor.
@@ -167,8 +166,7 @@ GAINCELL_CLONES
 void pass_inside(const float* __restrict x, const float* __restrict d_y, float* __restrict d_x,
                  float lo, float hi, float factor, std::int64_t n) {
 #pragma omp simd
-  for (std::int64_t i = 0; i < n; ++i)
-    d_x[i] = x[i] > lo && x[i] < hi ? d_y[i] * factor : 0.0f;
+  for (std::int64_t i = 0; i < n; ++i) d_x[i] = x[i] > lo && x[i] < hi ? d_y[i] * factor : 0.0f;
 }
 
 }  // namespace gaincell::train

@@ -2,12 +2,12 @@
 
 #include <cstdint>
 
-// The inner loops of training: plain loops over contiguous floats that the compiler vectorises, with
-// one clone for each instruction set, chosen when the program starts.
+// The inner loops of training: plain loops over contiguous floats that the compiler vectorises,
+// with one clone for each instruction set, chosen when the program starts.
 namespace gaincell::train {
 
-// GPT-2's gelu_new: y = x s, s = 1 / (1 + exp(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3), which equals
-// 0.5 x (1 + tanh u). Relative error of the exponential below 3e-7.
+// GPT-2's gelu_new: y = x s, s = 1 / (1 + exp(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3), which
+// equals 0.5 x (1 + tanh u). Relative error of the exponential below 3e-7.
 void gelu(const float* x, float* y, std::int64_t n);
 // dx = dy * gelu'(x).
 void gelu_gradient(const float* x, const float* dy, float* dx, std::int64_t n);

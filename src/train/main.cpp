@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <map>
+#include <string>
 
 #include "base/error.h"
 #include "train/trainer.h"
@@ -49,9 +49,8 @@ int run(int argc, char** argv) {
     fmt::print("{}", app.help());
     return 0;
   } catch (const CLI::ParseError& error) {
-    throw gaincell::Error({.place = "gaincell train",
-                           .rule = error.what(),
-                           .remedy = "see `gaincell train --help`"});
+    throw gaincell::Error(
+        {.place = "gaincell train", .rule = error.what(), .remedy = "see `gaincell train --help`"});
   }
   o.attention = gaincell::model::parse_attention_kind(attention, "gaincell train", "--attention");
   if (precision != "f32" && precision != "bf16") {
@@ -61,6 +60,10 @@ int run(int argc, char** argv) {
                            .rule = "must be f32 or bf16"});
   }
   o.precision = precision == "bf16" ? Precision::kBf16 : Precision::kF32;
+  o.progress = [](const std::string& line) {
+    fmt::print("{}\n", line);
+    std::fflush(stdout);
+  };
   gaincell::train::train(o);
   return 0;
 }

@@ -72,8 +72,8 @@ Tensor Network::logits(const Tensor& tokens, const std::vector<std::int64_t>& fi
   const model::AttentionConfig& hw = config_.attention;
   const bool hardware = hw.kind != model::AttentionKind::kSoftmax;
   const std::int64_t sequences = tokens.size(0), length = tokens.size(1), n = config_.n_embd;
-  const Rotation rotation = make_rotation(first, static_cast<int>(length), config_.rotary_dims,
-                                          config_.rotary_base);
+  const Rotation rotation =
+      make_rotation(first, static_cast<int>(length), config_.rotary_dims, config_.rotary_base);
   Random masks(pass.mask_seed, "dropout");
   const auto drop = [&](const Tensor& x) {
     return train::dropout(x, pass.dropout, static_cast<std::uint32_t>(masks.bits()));

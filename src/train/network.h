@@ -33,8 +33,8 @@ class Network {
     double dropout = 0;           // after the embedding and on both branches of every block
     std::uint32_t mask_seed = 0;  // of the dropout masks
   };
-  // tokens [sequences, length] int64, length a multiple of 64; first[b] = position of the first token
-  // of sequence b. Returns logits [sequences, length, vocabulary].
+  // tokens [sequences, length] int64, length a multiple of 64; first[b] = position of the first
+  // token of sequence b. Returns logits [sequences, length, vocabulary].
   torch::Tensor logits(const torch::Tensor& tokens, const std::vector<std::int64_t>& first,
                        const Pass& pass) const;
 
@@ -51,8 +51,8 @@ class Network {
   std::map<std::string, torch::Tensor> parameters_;
 };
 
-// Mean negative log likelihood in nats of tokens 1 .. n-1, each given all before it: one sliding pass
-// with the position counted from the start of the text. Computed in strips that overlap by the
+// Mean negative log likelihood in nats of tokens 1 .. n-1, each given all before it: one sliding
+// pass with the position counted from the start of the text. Computed in strips that overlap by the
 // network's receptive field, which is the same thing, at most `strip` new tokens at a time.
 double sliding_loss(const Network& network, const std::vector<std::int64_t>& tokens,
                     int strip = 1024);

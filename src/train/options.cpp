@@ -50,7 +50,8 @@ void check(const TrainOptions& o) {
   require(o.threads >= 1 && o.threads <= 1024, "--threads", o.threads, "must lie in 1 .. 1024");
   require(o.eval_every >= 1, "--eval-every", o.eval_every, "must be at least 1");
   require(o.checkpoint_every >= 1, "--checkpoint-every", o.checkpoint_every, "must be at least 1");
-  require(o.attention != model::AttentionKind::kAnalog, "--attention", model::to_string(o.attention),
+  require(o.attention != model::AttentionKind::kAnalog, "--attention",
+          model::to_string(o.attention),
           "must be softmax or linear: weights are moved onto circuits by `gaincell adapt`");
   require(!o.out.empty(), "--out", "", "must name a folder");
 }

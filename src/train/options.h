@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <string>
 
 #include "model/config.h"
 #include "train/functions.h"
@@ -21,9 +23,9 @@ struct TrainOptions {
   int rotary_dims = 32;
   double rotary_base = 64;
   int steps = 5000;
-  int batch = 8;          // sequences a step
-  double lr = 1.5e-3;     // at its peak
-  int warmup = 100;       // steps of linear rise
+  int batch = 8;       // sequences a step
+  double lr = 1.5e-3;  // at its peak
+  int warmup = 100;    // steps of linear rise
   // 0: cosine from the peak to 5 %. Else the rate is held and falls linearly to 5 % over this many
   // last steps; then `steps` may still be changed on resuming, before the fall has begun, and the
   // result is as if it had been so from the start.
@@ -37,6 +39,7 @@ struct TrainOptions {
   int eval_every = 500;        // steps between looks at the held-out text
   int checkpoint_every = 250;  // steps between states to resume from
   bool resume = false;
+  std::function<void(const std::string&)> progress = {};  // called with one line at a time
 };
 
 // Throws Error (place = "gaincell train") naming the option that is out of range.

@@ -8,7 +8,8 @@
 
 namespace gaincell::train {
 
-// A text as character ids. The vocabulary is its distinct characters (Unicode code points) in order.
+// A text as character ids. The vocabulary is its distinct characters (Unicode code points) in
+// order.
 struct Corpus {
   std::map<std::string, std::int64_t> vocabulary;
   std::vector<std::int64_t> training, held_out;

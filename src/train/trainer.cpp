@@ -3,16 +3,13 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/cross_entropy_loss.h>
-#include <dlfcn.h>
-#include <fmt/chrono.h>
+#include <cblas.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -40,11 +37,8 @@ double seconds_since(Clock::time_point start) {
 void use_threads(int threads) {
   at::set_num_threads(threads);
   at::globalContext().setFlushDenormal(true);
-  // Debian's OpenBLAS has its own threads, which libtorch does not govern; another BLAS may stand in
-  // its place and then lacks this function.
-  using SetThreads = void (*)(int);
-  if (auto* set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads")))
-    set(threads);
+  // OpenBLAS has threads of its own, which libtorch does not govern.
+  openblas_set_num_threads(threads);
 }
 
 model::Config make_config(const TrainOptions& o, std::size_t vocabulary) {
@@ -179,8 +173,7 @@ void write_state(const std::filesystem::path& path, const nlohmann::json& identi
                             {"best", {state.best.step, state.best.training, state.best.held_out}}};
   for (const LossAt& loss : state.losses)
     numbers["losses"].push_back({loss.step, loss.training, loss.held_out});
-  model::write_safetensors(path, all,
-                           {{"identity", identity.dump()}, {"numbers", numbers.dump()}});
+  model::write_safetensors(path, all, {{"identity", identity.dump()}, {"numbers", numbers.dump()}});
 }
 
 State read_state(const std::filesystem::path& path, const nlohmann::json& identity,
@@ -248,13 +241,17 @@ State read_state(const std::filesystem::path& path, const nlohmann::json& identi
 
 TrainReport train(const TrainOptions& o) {
   check(o);
+  const auto say = [&o]<class... Arguments>(fmt::format_string<Arguments...> format,
+                                            Arguments&&... arguments) {
+    if (o.progress) o.progress(fmt::format(format, std::forward<Arguments>(arguments)...));
+  };
   use_threads(o.threads);
   const Corpus corpus = read_corpus(o.text, o.held_out);
   const auto enough = static_cast<std::size_t>(o.context) + 1;
   if (corpus.training.size() < enough || corpus.held_out.size() < 2) {
     throw Error({.place = o.text.string(),
-                 .value = fmt::format("{} training characters, {} held out",
-                                      corpus.training.size(), corpus.held_out.size()),
+                 .value = fmt::format("{} training characters, {} held out", corpus.training.size(),
+                                      corpus.held_out.size()),
                  .rule = fmt::format("at least {} and 2 are needed", enough),
                  .remedy = "give a longer text or a shorter --context"});
   }
@@ -273,13 +270,12 @@ TrainReport train(const TrainOptions& o) {
   State state;
   if (o.resume && std::filesystem::exists(state_path)) {
     state = read_state(state_path, identity, o, network, optimiser);
-    fmt::print("resumed at step {} of {}\n", state.step, o.steps);
+    say("resumed at step {} of {}", state.step, o.steps);
   }
   if (o.cooldown > 0) identity["fall_from"] = o.steps - o.cooldown;
-  fmt::print("{} parameters, {} training and {} held-out characters, {} distinct\n",
-             network.parameter_count(), corpus.training.size(), corpus.held_out.size(),
-             corpus.vocabulary.size());
-  std::fflush(stdout);
+  say("{} parameters, {} training and {} held-out characters, {} distinct",
+      network.parameter_count(), corpus.training.size(), corpus.held_out.size(),
+      corpus.vocabulary.size());
 
   const auto start = Clock::now();
   const double earlier_s = state.wall_time_s;
@@ -294,8 +290,8 @@ TrainReport train(const TrainOptions& o) {
     Network::Pass pass;
     pass.precision = o.precision;
     pass.dropout = o.dropout;
-    pass.mask_seed =
-        static_cast<std::uint32_t>(Random(o.seed, "masks", static_cast<std::uint64_t>(state.step)).bits());
+    pass.mask_seed = static_cast<std::uint32_t>(
+        Random(o.seed, "masks", static_cast<std::uint64_t>(state.step)).bits());
     const Tensor logits = network.logits(batch.input, batch.first, pass);
     const Tensor loss =
         at::cross_entropy_loss(logits.view({-1, network.config().vocab_size}), batch.target);
@@ -312,13 +308,10 @@ TrainReport train(const TrainOptions& o) {
     if (state.step % kReportEvery == 0 || last) {
       const double elapsed = seconds_since(start);
       const double left = elapsed / (state.step - first_step) * (o.steps - state.step);
-      fmt::print("step {}/{}  loss {:.4f}  lr {:.2e}  {:.0f} tokens/s  {:.0f} min left\n",
-                 state.step, o.steps, interval_loss / interval_steps,
-                 learning_rate(o, state.step - 1),
-                 interval_steps * static_cast<double>(o.batch) * o.context /
-                     seconds_since(interval_start),
-                 left / 60);
-      std::fflush(stdout);
+      say("step {}/{}  loss {:.4f}  lr {:.2e}  {:.0f} tokens/s  {:.0f} min left", state.step,
+          o.steps, interval_loss / interval_steps, learning_rate(o, state.step - 1),
+          interval_steps * static_cast<double>(o.batch) * o.context / seconds_since(interval_start),
+          left / 60);
       interval_loss = 0;
       interval_steps = 0;
       interval_start = Clock::now();
@@ -333,9 +326,8 @@ TrainReport train(const TrainOptions& o) {
         state.best = at;
         state.best_weights = network.to_tensors(model::Dtype::kF32);
       }
-      fmt::print("step {}/{}  held out {:.4f}  (best {:.4f} at step {})\n", state.step, o.steps,
-                 at.held_out, state.best.held_out, state.best.step);
-      std::fflush(stdout);
+      say("step {}/{}  held out {:.4f}  (best {:.4f} at step {})", state.step, o.steps, at.held_out,
+          state.best.held_out, state.best.step);
     }
     if (state.step % o.checkpoint_every == 0 || last) {
       state.wall_time_s = earlier_s + seconds_since(start);
@@ -363,8 +355,8 @@ TrainReport train(const TrainOptions& o) {
   write_file(o.out / "vocab.json", nlohmann::json(corpus.vocabulary).dump(0) + "\n");
   write_card(o, corpus, network, report);
   std::filesystem::remove(state_path, failed);
-  fmt::print("held out {:.4f} nats per character, {:.4f} before rounding to F16; {}\n",
-             report.held_out, report.held_out_f32, o.out.string());
+  say("held out {:.4f} nats per character, {:.4f} before rounding to F16; {}", report.held_out,
+      report.held_out_f32, o.out.string());
   return report;
 }
 

@@ -24,8 +24,8 @@ struct TrainReport {
 
 // Trains and writes options.out: config.json, model.safetensors (F16, the weights with the lowest
 // held-out loss), vocab.json, training.json and a card README.md; and options.out with ".state"
-// appended, from which a killed run goes on with `resume`; removed at the end. The same options on the
-// same machine give the same model.safetensors, resumed or not. Prints progress to standard output.
+// appended, from which a killed run goes on with `resume`; removed at the end. The same options on
+// the same machine give the same model.safetensors, resumed or not.
 TrainReport train(const TrainOptions& options);
 
 }  // namespace gaincell::train

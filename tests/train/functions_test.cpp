@@ -21,7 +21,8 @@ double difference(const Tensor& a, const Tensor& b) {
 
 // Gradients of <f(inputs), weights> by f's own backward pass.
 template <class Function>
-std::vector<Tensor> gradients(const Function& f, std::vector<Tensor> inputs, const Tensor& weights) {
+std::vector<Tensor> gradients(const Function& f, std::vector<Tensor> inputs,
+                              const Tensor& weights) {
   for (Tensor& input : inputs) input = input.detach().clone().requires_grad_(true);
   f(inputs).mul(weights.to(inputs[0].scalar_type())).sum().backward();
   std::vector<Tensor> result;
@@ -42,7 +43,8 @@ Tensor causal_window(std::int64_t tokens, std::int64_t window) {
 TEST(SoftmaxAttention, EqualsTheWholeMaskedMatrixWithItsGradients) {
   for (const int window : {64, 128}) {
     const int tokens = 320, dim = 16;
-    const std::vector<Tensor> qkv{normal({2, 3, tokens, dim}, 1, 2), normal({2, 3, tokens, dim}, 2, 2),
+    const std::vector<Tensor> qkv{normal({2, 3, tokens, dim}, 1, 2),
+                                  normal({2, 3, tokens, dim}, 2, 2),
                                   normal({2, 3, tokens, dim}, 3)};
     const Tensor weights = normal({2, 3, tokens, dim}, 4);
     const auto fused = [&](const std::vector<Tensor>& x) {
@@ -67,9 +69,11 @@ Tensor linear_by_loops(const std::vector<Tensor>& x, const model::AttentionConfi
   const double step = 2.0 / (hw.output_levels - 1);
   for (std::int64_t b = 0; b < q.size(0); ++b)
     for (std::int64_t h = 0; h < heads; ++h) {
-      const auto Q = q[b][h].accessor<double, 2>(), K = k[b][h].accessor<double, 2>(),
-                 V = v[b][h].accessor<double, 2>();
-      auto O = out[b][h].accessor<double, 2>();
+      const Tensor qh = q[b][h], kh = k[b][h], vh = v[b][h];
+      Tensor oh = out[b][h];  // a view
+      const auto Q = qh.accessor<double, 2>(), K = kh.accessor<double, 2>(),
+                 V = vh.accessor<double, 2>();
+      auto O = oh.accessor<double, 2>();
       for (std::int64_t t = 0; t < tokens; ++t)
         for (int tile = 0; tile < hw.window / hw.tile; ++tile) {
           std::vector<double> charge(dim);
@@ -78,8 +82,7 @@ Tensor linear_by_loops(const std::vector<Tensor>& x, const model::AttentionConfi
             const double decay = std::exp(-hw.decay_per_token * static_cast<double>(t - s));
             double score = 0;
             for (std::int64_t d = 0; d < dim; ++d) score += Q[t][d] * K[s][d] * decay;
-            const double phi =
-                std::clamp(hw.slope_a_per_v * score / hw.s_sat_first_a, 0.0, 1.0);
+            const double phi = std::clamp(hw.slope_a_per_v * score / hw.s_sat_first_a, 0.0, 1.0);
             for (std::int64_t d = 0; d < dim; ++d)
               charge[d] += hw.slope_a_per_v * phi * V[s][d] * decay / hw.s_sat_second_a;
           }
@@ -96,8 +99,8 @@ Tensor linear_by_matrices(const std::vector<Tensor>& x, const model::AttentionCo
   const Tensor age = torch::arange(tokens, torch::kDouble).view({-1, 1}) -
                      torch::arange(tokens, torch::kDouble).view({1, -1});
   const Tensor decay = (age * -hw.decay_per_token).exp() * causal_window(tokens, hw.window);
-  const Tensor z = x[0].matmul(x[1].transpose(-1, -2)) * decay *
-                   (hw.slope_a_per_v / hw.s_sat_first_a);
+  const Tensor z =
+      x[0].matmul(x[1].transpose(-1, -2)) * decay * (hw.slope_a_per_v / hw.s_sat_first_a);
   const Tensor weight = z.clamp(0, 1) * decay * (hw.slope_a_per_v / hw.s_sat_second_a);
   const Tensor slot = torch::arange(tokens, torch::kDouble).remainder(hw.window);
   Tensor out;
@@ -138,10 +141,10 @@ TEST_P(LinearAttention, EqualsTheObviousLoop) {
 
 TEST_P(LinearAttention, GradientsPassStraightThroughTheRounding) {
   const Tensor weights = normal({2, 2, 320, 16}, 4);
-  const auto got = gradients(
-      [&](const auto& x) { return linear_attention(x[0], x[1], x[2], hw_); }, qkv_, weights);
-  const auto want = gradients([&](const auto& x) { return linear_by_matrices(x, hw_); },
-                              doubled(qkv_), weights);
+  const auto got = gradients([&](const auto& x) { return linear_attention(x[0], x[1], x[2], hw_); },
+                             qkv_, weights);
+  const auto want =
+      gradients([&](const auto& x) { return linear_by_matrices(x, hw_); }, doubled(qkv_), weights);
   for (int i = 0; i < 3; ++i) {
     EXPECT_LT(difference(got[i], want[i]), 1e-3 * want[i].abs().max().item<double>()) << i;
   }
@@ -181,8 +184,9 @@ TEST(SplitHeads, RotationKeepsInnerProductsAtEqualDistanceAtAnyPosition) {
     EXPECT_NEAR(scores[5 + shift][5].item<double>(), later[20 + shift][20].item<double>(), 1e-4);
   EXPECT_GT(std::fabs(scores[25][5].item<double>() - scores[5][5].item<double>()), 1e-3);
   // What is not rotated, and all of v, is as it was.
-  EXPECT_LT(difference(parts[0][1][0][30].narrow(0, dims, dim - dims), row[0][0].narrow(0, dims, 4)),
-            1e-7);
+  EXPECT_LT(
+      difference(parts[0][1][0][30].narrow(0, dims, dim - dims), row[0][0].narrow(0, dims, 4)),
+      1e-7);
   EXPECT_LT(difference(parts[2][1][0][30], row[0][0].narrow(0, 2 * dim, dim)), 1e-7);
 }
 
@@ -201,7 +205,8 @@ TEST(SplitHeads, BackwardIsTheTransposeOfForward) {
   const Tensor weights = normal({3, 2, 2, 64, 8}, 2);
   const auto f = [&](const auto& in) { return torch::stack(split_heads(in[0], rotation, 2)); };
   const Tensor back = gradients(f, {qkv}, weights)[0];
-  EXPECT_NEAR((back * qkv).sum().item<double>(), (f(std::vector<Tensor>{qkv}) * weights).sum().item<double>(), 1e-2);
+  EXPECT_NEAR((back * qkv).sum().item<double>(),
+              (f(std::vector<Tensor>{qkv}) * weights).sum().item<double>(), 1e-2);
 }
 
 TEST(Linear, AgreesWithTheStockOperatorInBothPrecisions) {
@@ -221,8 +226,8 @@ TEST(Linear, AgreesWithTheStockOperatorInBothPrecisions) {
 
 TEST(DropoutFunction, GradientUsesTheMaskOfTheForwardPass) {
   const Tensor x = torch::ones({100, 50});
-  const Tensor y = dropout(x, 0.5, 3);
-  const Tensor dx = gradients([](const auto& in) { return dropout(in[0], 0.5, 3); }, {x},
+  const Tensor y = train::dropout(x, 0.5, 3);
+  const Tensor dx = gradients([](const auto& in) { return train::dropout(in[0], 0.5, 3); }, {x},
                               torch::ones_like(x))[0];
   EXPECT_EQ(difference(dx, y), 0);
 }

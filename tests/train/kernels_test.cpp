@@ -65,8 +65,14 @@ TEST(Dropout, KeepsTheMeanAndItsMaskDependsOnTheKeyAlone) {
 }
 
 TEST(Adamw, FirstStepMovesEveryValueByTheRateAgainstItsGradientAndDecays) {
-  AdamwStep step{.lr = 0.01f, .beta1 = 0.9f, .beta2 = 0.99f, .epsilon = 1e-12f, .weight_decay = 0.5f,
-                 .scale = 0.25f, .correction1 = 0.1f, .correction2 = 0.01f};
+  AdamwStep step{.lr = 0.01f,
+                 .beta1 = 0.9f,
+                 .beta2 = 0.99f,
+                 .epsilon = 1e-12f,
+                 .weight_decay = 0.5f,
+                 .scale = 0.25f,
+                 .correction1 = 0.1f,
+                 .correction2 = 0.01f};
   for (const int n : kLengths) {
     const std::vector<float> gradient = normal(n, 1, 4);
     std::vector<float> value(n, 2.0f), mean(n), square(n);

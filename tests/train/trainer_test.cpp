@@ -106,7 +106,9 @@ class Repeated : public ::testing::Test {
     o.dropout = 0.1;
     return o;
   }
-  static std::string weights(const TrainOptions& o) { return read_file(o.out / "model.safetensors"); }
+  static std::string weights(const TrainOptions& o) {
+    return read_file(o.out / "model.safetensors");
+  }
   TemporaryFolder folder_;
 };
 
@@ -123,12 +125,38 @@ TEST_F(Repeated, TheSameSeedGivesTheSameBytesAndAnotherSeedDoesNot) {
 // Runs the program until its first state is on disk, kills it, and goes on.
 TEST_F(Repeated, AKilledRunResumesToTheBytesOfAnUninterruptedOne) {
   const auto command = [&](const std::filesystem::path& out) {
-    return std::vector<std::string>{
-        GAINCELL_BINARY_DIR "/bin/gaincell-train", "--text", (folder_.path() / "text.txt").string(),
-        "--attention", "linear", "--out", out.string(), "--layers", "1", "--heads", "2",
-        "--head-dim", "16", "--rotary-dims", "8", "--context", "64", "--batch", "4", "--warmup", "10",
-        "--lr", "0.01", "--dropout", "0.1", "--steps", "400", "--eval-every", "100",
-        "--checkpoint-every", "50", "--resume"};
+    return std::vector<std::string>{GAINCELL_BINARY_DIR "/bin/gaincell-train",
+                                    "--text",
+                                    (folder_.path() / "text.txt").string(),
+                                    "--attention",
+                                    "linear",
+                                    "--out",
+                                    out.string(),
+                                    "--layers",
+                                    "1",
+                                    "--heads",
+                                    "2",
+                                    "--head-dim",
+                                    "16",
+                                    "--rotary-dims",
+                                    "8",
+                                    "--context",
+                                    "64",
+                                    "--batch",
+                                    "4",
+                                    "--warmup",
+                                    "10",
+                                    "--lr",
+                                    "0.01",
+                                    "--dropout",
+                                    "0.1",
+                                    "--steps",
+                                    "400",
+                                    "--eval-every",
+                                    "100",
+                                    "--checkpoint-every",
+                                    "50",
+                                    "--resume"};
   };
   const auto start = [](std::vector<std::string> words) {
     const pid_t child = ::fork();
@@ -187,7 +215,10 @@ TEST(LearningRate, WithACooldownIsHeldAndDoesNotDependOnTheLengthBeforeItFalls) 
 
 TEST(Corpus, VocabularyIsTheDistinctCharactersInOrderAndTheLastTenthIsHeldOut) {
   TemporaryFolder folder;
-  write_file(folder.path() / "t", "b\xc3\xa9" "a\nab\xc3\xa9" "aab");  // 10 characters
+  write_file(folder.path() / "t",
+             "b\xc3\xa9"
+             "a\nab\xc3\xa9"
+             "aab");  // 10 characters
   const Corpus corpus = read_corpus(folder.path() / "t", "");
   EXPECT_EQ(corpus.vocabulary,
             (std::map<std::string, std::int64_t>{{"\n", 0}, {"a", 1}, {"b", 2}, {"\xc3\xa9", 3}}));
