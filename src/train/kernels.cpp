@@ -14,8 +14,9 @@
 namespace gaincell::train {
 namespace {
 
+// exp(x) = 2^n e^g with |g| <= ln(2)/2; the Taylor series of e^g to degree 6. Saturates beyond
+// +-87.
 // (__builtin_bit_cast: a call of std::bit_cast keeps GCC 12 from vectorising inside a clone.)
-// exp(x) = 2^n 2^f with |f| <= 1/2; the Taylor series of 2^f to degree 6. Saturates beyond +-87.
 inline __attribute__((always_inline)) float exponential(float x) {
   x = x < -87.0f ? -87.0f : x;
   x = x > 87.0f ? 87.0f : x;

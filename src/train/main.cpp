@@ -52,13 +52,18 @@ int run(int argc, char** argv) {
     throw gaincell::Error(
         {.place = "gaincell train", .rule = error.what(), .remedy = "see `gaincell train --help`"});
   }
-  o.attention = gaincell::model::parse_attention_kind(attention, "gaincell train", "--attention");
-  if (precision != "f32" && precision != "bf16") {
+  const auto one_of = [](const char* option, const std::string& value, const char* first,
+                         const char* second) {
+    if (value == first || value == second) return;
     throw gaincell::Error({.place = "gaincell train",
-                           .key = "--precision",
-                           .value = precision,
-                           .rule = "must be f32 or bf16"});
-  }
+                           .key = option,
+                           .value = value,
+                           .rule = fmt::format("must be {} or {}", first, second)});
+  };
+  one_of("--attention", attention, "softmax", "linear");
+  one_of("--precision", precision, "f32", "bf16");
+  o.attention = attention == "linear" ? gaincell::model::AttentionKind::kLinear
+                                      : gaincell::model::AttentionKind::kSoftmax;
   o.precision = precision == "bf16" ? Precision::kBf16 : Precision::kF32;
   o.progress = [](const std::string& line) {
     fmt::print("{}\n", line);
