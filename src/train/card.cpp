@@ -104,7 +104,7 @@ void write_card(const TrainOptions& o, const Corpus& corpus, const Network& netw
       "| optimiser | AdamW 0.9, 0.99, weight decay {} on matrices, clip {}, dropout {}, {} matrix "
       "products |\n"
       "| learning rate | peak {}, {} warm-up steps, {} |\n"
-      "| time | {:.0f} minutes, {} thread{} |\n"
+      "| time | {:.0f} minutes of wall time, {} thread{} |\n"
       "| made by | gaincell {}, libtorch {} |\n\n",
       report.held_out, std::exp(report.held_out), report.held_out_f32, corpus.held_out.size(),
       corpus.training.size(), corpus.sha256, o.seed, o.steps, o.batch, o.context, report.best_step,
