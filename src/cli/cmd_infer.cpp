@@ -129,9 +129,12 @@ int infer(const Options& o) {
   Report report;
   {
     ProgressBar bar("infer");
-    report.evaluation = model::evaluate(
-        *run.transformer, tokens,
-        {.stride = o.stride.value_or(0), .progress = [&](double share) { bar.show(share); }});
+    report.evaluation =
+        model::evaluate(*run.transformer, tokens,
+                        {.stride = o.stride.value_or(0),
+                         // The column level takes about a second a token.
+                         .block = run.choice.analog.level == attention::Level::kColumn ? 64 : 4096,
+                         .progress = [&](double share) { bar.show(share); }});
   }
   report.latency_s_per_token = run.latency_s_per_token;
   report.settings = run.settings;

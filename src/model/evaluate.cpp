@@ -9,12 +9,6 @@
 #include "base/error.h"
 
 namespace gaincell::model {
-namespace {
-
-// Tokens between two calls of progress.
-constexpr std::size_t kProgressTokens = 1024;
-
-}  // namespace
 
 double EvaluationReport::perplexity() const { return std::exp(nats_per_token); }
 double EvaluationReport::tokens_per_second() const {
@@ -59,7 +53,7 @@ EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
     transformer.reset();
     const std::size_t end = std::min(begin + reach, scored);
     for (std::size_t at = begin; at < end;) {
-      const std::size_t count = std::min(kProgressTokens, end - at);
+      const std::size_t count = std::min(static_cast<std::size_t>(options.block), end - at);
       nats.resize(count);
       transformer.score(inputs.subspan(at, count), targets.subspan(at, count), nats);
       for (std::size_t i = 0; i < count; ++i)

@@ -16,7 +16,10 @@ struct EvaluationOptions {
   // n_positions / 2. A smaller stride costs time and gives every token more context. Rotary models
   // slide in one pass.
   int stride = 0;
-  // Called now and then with the share done, 0 .. 1.
+  // Tokens between two calls of progress; also what the layers' pipeline is filled with at a time,
+  // so small blocks keep threads idle.
+  int block = 4096;
+  // Called with the share done, 0 .. 1.
   std::function<void(double)> progress = {};
 };
 
