@@ -76,7 +76,10 @@ struct Block {
 class Item {
  public:
   Item(YAML::Node node, std::string file, std::string key)
-      : node_(std::move(node)), file_(std::move(file)), key_(std::move(key)) {}
+      : node_(std::move(node)),
+        file_(std::move(file)),
+        key_(std::move(key)),
+        line_(line_of(node_)) {}
 
   Where where() const;
   const std::string& key() const { return key_; }
@@ -97,9 +100,14 @@ class Item {
   [[noreturn]] void refuse(std::string rule, std::string remedy = {}) const;
 
  private:
+  static int line_of(const YAML::Node& node) { return node.Mark().line; }
+  // The entry of a mapping stands where its key does: a value may begin lines below.
+  Item entry(const YAML::Node& name, const YAML::Node& value) const;
+
   YAML::Node node_;
   std::string file_;
   std::string key_;
+  int line_;  // from 0; below 0 where it is not known
 };
 
 // Reads a YAML file of at most 4 MB. Throws Error with file:line where it is not YAML, nests too

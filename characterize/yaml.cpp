@@ -213,11 +213,20 @@ std::string Form::describe() const {
 }
 
 Where Item::where() const {
-  const YAML::Mark mark = node_.Mark();
-  return {mark.line < 0 ? file_ : fmt::format("{}:{}", file_, mark.line + 1), key_};
+  return {line_ < 0 ? file_ : fmt::format("{}:{}", file_, line_ + 1), key_};
+}
+
+Item Item::entry(const YAML::Node& name, const YAML::Node& value) const {
+  Item item(value, file_, child_key(key_, name.Scalar()));
+  item.line_ = line_of(name);
+  return item;
 }
 
 Item Item::operator[](const std::string& name) const {
+  if (node_.IsMap()) {
+    for (const auto& one : node_)
+      if (one.first.Scalar() == name) return entry(one.first, one.second);
+  }
   return Item(node_[name], file_, child_key(key_, name));
 }
 
@@ -232,9 +241,8 @@ std::vector<Item> Item::list() const {
 std::vector<std::pair<std::string, Item>> Item::map() const {
   std::vector<std::pair<std::string, Item>> items;
   if (!node_.IsMap()) return items;
-  for (const auto& entry : node_)
-    items.emplace_back(entry.first.Scalar(),
-                       Item(entry.second, file_, child_key(key_, entry.first.Scalar())));
+  for (const auto& one : node_)
+    items.emplace_back(one.first.Scalar(), entry(one.first, one.second));
   return items;
 }
 

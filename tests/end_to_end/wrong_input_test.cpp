@@ -212,7 +212,7 @@ TEST_F(WrongInput, AnalogAttentionWithoutADeviceSaysWhatToGive) {
 
 TEST_F(WrongInput, MisspeltVerbAndOptionAreRefused) {
   expect_refused({"charcterize", "divider.yaml"}, {"charcterize", "characterize"});
-  expect_refused({"compile", "samples.h5", "--outptu", "x"}, {"--outptu"});
+  expect_refused({"compile", "samples.h5", "-o", "device.h5", "--outptu", "x"}, {"--outptu"});
 }
 
 }  // namespace
