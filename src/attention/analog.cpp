@@ -5,15 +5,22 @@
 
 namespace gaincell::attention {
 
+std::vector<std::unique_ptr<Analog>> make_analog_layers(Shape shape, const Circuit& circuit,
+                                                        std::vector<Scalers> scalers,
+                                                        AnalogOptions options) {
+  std::vector<std::unique_ptr<Analog>> layers;
+  std::shared_ptr<const FastModel> model;
+  if (options.level == Level::kFast)
+    model = std::make_shared<const FastModel>(shape, circuit, options);
+  for (Scalers& of_layer : scalers)
+    layers.push_back(model ? make_fast_level(shape, model, std::move(of_layer))
+                           : make_column_level(shape, circuit, std::move(of_layer), options));
+  return layers;
+}
+
 std::unique_ptr<Analog> make_analog(Shape shape, const Circuit& circuit, Scalers scalers,
                                     AnalogOptions options) {
-  switch (options.level) {
-    case Level::kColumn:
-      return make_column_level(shape, circuit, std::move(scalers), options);
-    case Level::kFast:
-      break;
-  }
-  return make_fast_level(shape, circuit, std::move(scalers), options);
+  return std::move(make_analog_layers(shape, circuit, {std::move(scalers)}, options).front());
 }
 
 std::unique_ptr<Attention> make_analog(Shape shape, const lut::GainCellDevice& device,

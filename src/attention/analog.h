@@ -26,8 +26,8 @@ struct StepTrace {
 
 // What the fast level made of the error limit.
 struct FastReport {
-  int segments = 0;  // equal intervals of the longest pulse over which currents are held together
   struct Stage {
+    int segments = 0;  // equal intervals of the longest pulse over which cells are added up first
     int rank = 0;      // products in the separable form of the read charge
     int degree = 0;    // of the polynomials in the bitline's charge
     double error = 0;  // rms at the end of a column of random cells, share of full scale
@@ -63,6 +63,12 @@ class Analog : public Attention {
 // or is asked for unquantised storage, which only the column level has.
 std::unique_ptr<Analog> make_analog(Shape shape, const Circuit& circuit, Scalers scalers,
                                     AnalogOptions options);
+
+// The same for many layers, which share what is derived from the circuit (that takes far longer
+// than the rest).
+std::vector<std::unique_ptr<Analog>> make_analog_layers(Shape shape, const Circuit& circuit,
+                                                        std::vector<Scalers> scalers,
+                                                        AnalogOptions options);
 
 // What the arrays do for one token and head on uniform levels: `columns` tokens in the window, q, k
 // and v uniform over their levels (the published energy figures are on such inputs), mean of 32

@@ -167,11 +167,13 @@ struct AnalogOptions {
   double token_period_s = 0.0;
   EffectSet effects = EffectSet::all();
   // What the fast level may be off the column level at the end of a column, rms, as a share of the
-  // converter's full scale. Rank, degree and segments of its approximation follow from it.
-  double error_limit = 1e-3;
+  // converter's full scale. Rank, degree and segments of its approximation follow from it; the
+  // cheapest that holds it, or the best there is (FastReport says how good).
+  double error_limit = 5e-4;
 };
 
-// The circuits, from a device's tables. More of the engine stands in analog.h.
+// The circuits, from a device's tables. More of the engine stands in analog.h; for several layers
+// make_analog_layers there is faster.
 std::unique_ptr<Attention> make_analog(Shape shape, const lut::GainCellDevice& device,
                                        Scalers scalers, AnalogOptions options);
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -15,7 +16,11 @@ namespace gaincell::attention {
 namespace {
 
 constexpr int kChargeNodes = 25, kVoltageNodes = 49;
+constexpr double kEdgeWeight = 20;          // beside some 400 smaller entries per cell
 constexpr int kTransferPerFullScale = 512;  // so that 0 and full scale are nodes
+
+// Columns start at 0 and pass the middle more often than the ends, so it weighs more in the fits.
+double weight(double x) { return 1.0 / (0.3 + std::abs(x)); }
 
 // Whole-pulse charge for any width, linear between the circuit's nodes.
 double charge_of_width(const Circuit& circuit, double v_store, double width, double bitline) {
@@ -27,22 +32,19 @@ double charge_of_width(const Circuit& circuit, double v_store, double width, dou
          (width - nodes[low]) * circuit.pulse_slope_between(low, v_store, bitline);
 }
 
-// A column whose charge may lie anywhere in the converter's range: levels are drawn with a tilt of
-// its own, pulses too.
+// A column whose charge may lie anywhere in the converter's range: each has its own tilt of the
+// levels, share of rows with a pulse, and longest pulse (phi are mostly short).
 void draw_column(Random& random, const FitOptions& options, double t_max,
                  std::vector<std::size_t>& cell, std::vector<double>& width) {
-  const double tilt = random.uniform(-1.0, 1.0), share = random.uniform(0.2, 1.0);
+  const double tilt = std::exp(random.uniform(-1.5, 1.5)), share = random.uniform(0.2, 1.0);
+  const double longest = options.is_signed ? std::exp(random.uniform(-2.5, 0.0)) : 1.0;
   const std::size_t levels = options.check_v.size();
   cell.resize(options.cells);
   width.resize(options.cells);
   for (int i = 0; i < options.cells; ++i) {
-    double u = random.uniform();
-    if (random.uniform() < std::abs(tilt)) {
-      const double other = random.uniform();
-      u = tilt > 0 ? std::max(u, other) : std::min(u, other);
-    }
+    const double u = std::pow(random.uniform(), tilt);
     cell[i] = std::min(levels - 1, static_cast<std::size_t>(u * static_cast<double>(levels)));
-    width[i] = random.uniform() < share ? random.uniform() : 0.0;
+    width[i] = random.uniform() < share ? longest * random.uniform() : 0.0;
     if (!options.is_signed)
       width[i] = std::floor(width[i] * options.q_levels) / (options.q_levels - 1);
     width[i] *= t_max;
@@ -56,8 +58,8 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
     : circuit_(circuit),
       converter_(converter),
       full_scale_c_(line.full_scale_c(converter.full_scale_s)) {
-  stage_.x_low = options.is_signed ? -1.2f : -0.6f;
-  stage_.x_high = 1.2f;
+  stage_.x_low = options.is_signed ? -1.0f : -0.3f;
+  stage_.x_high = 1.0f;
   for (int i = 0; i < kChargeNodes; ++i)  // Chebyshev
     x_nodes_.push_back(0.5 * (stage_.x_low + stage_.x_high) -
                        0.5 * (stage_.x_high - stage_.x_low) *
@@ -107,24 +109,21 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
              options.cells * (1 + rank) + segments * (rank * (degree + 2) + 2 * degree + 4)});
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const Candidate& a, const Candidate& b) { return a.cost < b.cost; });
-  double best = 1e9;
   struct Prepared {
     std::vector<std::vector<double>> basis, check_u;
-    double edge_s;
   };
   std::map<int, Prepared> prepared;  // by segments
-  for (const Candidate& candidate : candidates) {
+  const auto take = [&](const Candidate& candidate) {
     if (prepared.count(candidate.segments) == 0) {
       prepare(candidate.segments);
       stage_.rank = kernels::kMaxRank;
-      Prepared& made = prepared[candidate.segments] = {basis_, {}, edge_s_};
+      Prepared& made = prepared[candidate.segments] = {basis_, {}};
       for (const double v : options.check_v) made.check_u.push_back(this->cell(v));
     }
     const Prepared& now = prepared[candidate.segments];
     stage_.segments = candidate.segments;
     segment_s_ = circuit.t_max_s / candidate.segments;
     basis_ = now.basis;
-    edge_s_ = now.edge_s;
     choose(candidate.rank, candidate.degree);
     double squares = 0;
     for (int i = 0; i < kColumns; ++i) {
@@ -133,36 +132,58 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
       squares += error * error;
     }
     error_ = std::sqrt(squares / kColumns);
+  };
+  const Candidate* best = nullptr;
+  double least = 0;
+  for (const Candidate& candidate : candidates) {
+    take(candidate);
     if (error_ <= options.error_limit) return;
-    best = std::min(best, error_);
+    if (best == nullptr || error_ < least) best = &candidate, least = error_;
   }
-  throw Error({"attention", "error_limit", fmt::format("{}", options.error_limit),
-               fmt::format("the fast level reaches {:.2g} of full scale on this device", best),
-               "raise the limit or use level column"});
+  if (least > 10 * options.error_limit)
+    throw Error({"attention", "error_limit", fmt::format("{}", options.error_limit),
+                 fmt::format("the fast level reaches {:.2g} of full scale on this device", least),
+                 "raise the limit or use level column"});
+  take(*best);
+}
+
+double StageFit::edge_c(double v_store) const {
+  // What is left of a short pulse's charge when its current is taken off: nodes beyond the edges.
+  const auto& nodes = circuit_.pulse_nodes_s;
+  std::size_t node = 0;
+  while (node + 2 < nodes.size() && nodes[node] < 0.05 * circuit_.t_max_s) ++node;
+  const double bitline = converter_.bitline_v(0.0);
+  return circuit_.read_charge_c(v_store, node, bitline) -
+         nodes[node] * circuit_.pulse_slope_between(node, v_store, bitline);
+}
+
+// Share of full scale that a cell adds in each segment at each charge node, then its edges' share,
+// weighted as in the fits.
+std::vector<double> StageFit::contributions(double v_store) const {
+  std::vector<double> result(static_cast<std::size_t>(stage_.segments) * kChargeNodes + 1);
+  const double edge = edge_c(v_store);
+  for (int i = 0; i < kChargeNodes; ++i) {
+    const double bitline = converter_.bitline_v(x_nodes_[i] * full_scale_c_);
+    double before = edge;
+    for (int s = 0; s < stage_.segments; ++s) {
+      const double after = charge_of_width(circuit_, v_store, (s + 1) * segment_s_, bitline);
+      result[static_cast<std::size_t>(s) * kChargeNodes + i] =
+          (after - before) / full_scale_c_ * weight(x_nodes_[i]);
+      before = after;
+    }
+  }
+  result.back() = edge / full_scale_c_ * kEdgeWeight;
+  return result;
 }
 
 void StageFit::prepare(int segments) {
   stage_.segments = segments;
   segment_s_ = circuit_.t_max_s / segments;
-  Eigen::MatrixXd charge(kVoltageNodes, segments * kChargeNodes);
-  double excess = 0, squares = 0;
-  for (int i = 0; i < kChargeNodes; ++i) {
-    const double bitline = converter_.bitline_v(x_nodes_[i] * full_scale_c_);
-    for (int v = 0; v < kVoltageNodes; ++v) {
-      double before = 0;
-      for (int s = 0; s < segments; ++s) {
-        const double after = charge_of_width(circuit_, v_nodes_[v], (s + 1) * segment_s_, bitline);
-        charge(v, s * kChargeNodes + i) = (after - before) / full_scale_c_;
-        before = after;
-      }
-      if (segments < 2) continue;
-      // First segment = (segment + edge) x current of a later one, least squares over all cells.
-      const double later = charge(v, kChargeNodes + i);
-      excess += later * (charge(v, i) - later);
-      squares += later * later;
-    }
+  Eigen::MatrixXd charge(kVoltageNodes, segments * kChargeNodes + 1);
+  for (int v = 0; v < kVoltageNodes; ++v) {
+    const std::vector<double> row = contributions(v_nodes_[v]);
+    charge.row(v) = Eigen::Map<const Eigen::RowVectorXd>(row.data(), charge.cols());
   }
-  edge_s_ = squares > 0 ? std::max(0.0, excess / squares * segment_s_) : 0.0;
   const Eigen::JacobiSVD<Eigen::MatrixXd> svd(charge, Eigen::ComputeThinV);
   basis_.clear();
   for (int r = 0; r < kernels::kMaxRank; ++r) {
@@ -176,7 +197,7 @@ void StageFit::choose(int rank, int degree) {
   stage_.degree = degree;
   Eigen::MatrixXd powers(kChargeNodes, degree + 1);
   for (int i = 0; i < kChargeNodes; ++i)
-    for (int p = 0; p <= degree; ++p) powers(i, p) = std::pow(x_nodes_[i], p);
+    for (int p = 0; p <= degree; ++p) powers(i, p) = weight(x_nodes_[i]) * std::pow(x_nodes_[i], p);
   const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(powers);
   polynomial_.assign(static_cast<std::size_t>(stage_.segments) * rank * (degree + 1), 0.0f);
   for (int s = 0; s < stage_.segments; ++s)
@@ -188,20 +209,17 @@ void StageFit::choose(int rank, int degree) {
             static_cast<float>(fit(p));
     }
   stage_.polynomial = polynomial_.data();
+  edge_.clear();
+  for (int r = 0; r < rank; ++r)
+    edge_.push_back(static_cast<float>(basis_[r].back() / kEdgeWeight));
+  stage_.edge = edge_.data();
 }
 
 std::vector<double> StageFit::cell(double v_store) const {
-  std::vector<double> u(stage_.rank, 0.0);
-  for (int i = 0; i < kChargeNodes; ++i) {
-    const double bitline = converter_.bitline_v(x_nodes_[i] * full_scale_c_);
-    double before = 0;
-    for (int s = 0; s < stage_.segments; ++s) {
-      const double after = charge_of_width(circuit_, v_store, (s + 1) * segment_s_, bitline);
-      for (int r = 0; r < stage_.rank; ++r)
-        u[r] += (after - before) / full_scale_c_ * basis_[r][s * kChargeNodes + i];
-      before = after;
-    }
-  }
+  const std::vector<double> all = contributions(v_store);
+  std::vector<double> u;
+  for (int r = 0; r < stage_.rank; ++r)
+    u.push_back(std::inner_product(all.begin(), all.end(), basis_[r].begin(), 0.0));
   return u;
 }
 
@@ -210,10 +228,8 @@ StageFit::End StageFit::end_of(double width_s) const {
   // A width on a border up to rounding ends with the segment before it.
   const int segment =
       std::clamp(static_cast<int>(std::ceil(at - 1e-6)) - 1, 0, stage_.segments - 1);
-  double share = std::min(1.0, at - segment);
-  if (share > 1 - 1e-6) share = 1;
-  if (segment == 0) share = (share * segment_s_ + edge_s_) / (segment_s_ + edge_s_);
-  return {segment, static_cast<float>(share)};
+  const double share = at - segment;
+  return {segment, share > 1 - 1e-6 ? 1.0f : static_cast<float>(share)};
 }
 
 double StageFit::transfer(double x) const {
@@ -239,6 +255,8 @@ double StageFit::charge_share(const std::vector<std::vector<double>>& cell_u,
     }
   }
   double x = 0;
+  for (std::size_t i = 0; i < cell.size(); ++i)
+    for (int r = 0; r < rank && width_s[i] > 0; ++r) x += edge_[r] * cell_u[cell[i]][r];
   for (int s = 0; s < stage_.segments; ++s) {
     const auto increment = [&](double at) {
       at = std::clamp(at, static_cast<double>(stage_.x_low), static_cast<double>(stage_.x_high));

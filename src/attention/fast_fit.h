@@ -21,7 +21,7 @@ struct FitOptions {
 class StageFit {
  public:
   // Finds the cheapest rank, degree and number of segments whose error on random columns, against
-  // column_charge_c, is within the limit. Throws Error if none is.
+  // column_charge_c, is within the limit; else the best one. Throws Error if that is ten times off.
   StageFit(const Circuit& circuit, const Circuit::Converter& converter, const ConverterLine& line,
            const FitOptions& options);
 
@@ -29,8 +29,6 @@ class StageFit {
   int rank() const { return stage_.rank; }
   double error() const { return error_; }
   double full_scale_c() const { return full_scale_c_; }
-  // A word line's two edges count as this much more width.
-  double edge_s() const { return edge_s_; }
   double segment_s() const { return segment_s_; }
 
   // u_r of a cell that holds v_store, r = 0 .. rank-1.
@@ -47,6 +45,8 @@ class StageFit {
   StageFit& operator=(const StageFit&) = delete;
 
  private:
+  double edge_c(double v_store) const;
+  std::vector<double> contributions(double v_store) const;
   void prepare(int segments);         // separable form of the charge per segment
   void choose(int rank, int degree);  // polynomials
   double charge_share(const std::vector<std::vector<double>>& cell_u,
@@ -56,10 +56,10 @@ class StageFit {
 
   const Circuit& circuit_;  // must outlive the fit, which reads it in cell()
   const Circuit::Converter& converter_;
-  double full_scale_c_, edge_s_ = 0, segment_s_ = 0, error_ = 0;
+  double full_scale_c_, segment_s_ = 0, error_ = 0;
   std::vector<double> x_nodes_, v_nodes_;
-  std::vector<std::vector<double>> basis_;  // [r][segment * x node], orthonormal
-  std::vector<float> polynomial_, transfer_;
+  std::vector<std::vector<double>> basis_;  // [r][segment * x node, edge], orthonormal
+  std::vector<float> polynomial_, edge_, transfer_;
   kernels::Stage stage_{};
 };
 

@@ -42,18 +42,24 @@ HWY_INLINE hn::Vec<Ints> LoadLevels(const std::uint8_t* from) {
   return hn::PromoteTo(kI, hn::LoadU(Bytes{}, from));
 }
 
-// sums[vector][segment][rank][lane] -> x[vector][lane]; gain may be null.
+// sums[vector][0: all rows, 1 + segment][rank][lane] -> x[vector][lane]; gain may be null.
 template <int R, int P, int G>
 HWY_INLINE void IntegrateGroup(const Stage& stage, int used, const float* HWY_RESTRICT sums,
                                const float* HWY_RESTRICT gain, float* HWY_RESTRICT x_out) {
   const VF low = hn::Set(kF, stage.x_low), high = hn::Set(kF, stage.x_high);
   const VF half = hn::Set(kF, 0.5f);
-  const std::size_t vector_stride = static_cast<std::size_t>(stage.segments) * R * kN;
+  const std::size_t vector_stride = static_cast<std::size_t>(stage.segments + 1) * R * kN;
   VF x[G];
-  for (int g = 0; g < G; ++g) x[g] = hn::Zero(kF);
+  for (int g = 0; g < G; ++g) {
+    x[g] = hn::Zero(kF);
+    for (int r = 0; r < R; ++r)
+      x[g] = hn::MulAdd(hn::Load(kF, sums + g * vector_stride + r * kN), hn::Set(kF, stage.edge[r]),
+                        x[g]);
+    if (gain) x[g] = hn::Mul(x[g], hn::LoadU(kF, gain + g * kN));
+  }
   for (int segment = 0; segment < used; ++segment) {
     const float* HWY_RESTRICT w = stage.polynomial + segment * R * (P + 1);
-    const float* HWY_RESTRICT sum = sums + static_cast<std::size_t>(segment) * R * kN;
+    const float* HWY_RESTRICT sum = sums + static_cast<std::size_t>(segment + 1) * R * kN;
     VF a[G][P + 1];
     for (int g = 0; g < G; ++g)
       for (int r = 0; r < R; ++r) {
@@ -86,7 +92,7 @@ HWY_INLINE void IntegrateGroup(const Stage& stage, int used, const float* HWY_RE
 template <int R, int P>
 HWY_INLINE void Integrate(const Stage& stage, int used, int vectors, const float* sums,
                           const float* gain, float* x) {
-  const std::size_t stride = static_cast<std::size_t>(stage.segments) * R * kN;
+  const std::size_t stride = static_cast<std::size_t>(stage.segments + 1) * R * kN;
   int v = 0;
   for (; v + kVectors <= vectors; v += kVectors)
     IntegrateGroup<R, P, kVectors>(stage, used, sums + v * stride, gain ? gain + v * kN : nullptr,
@@ -154,8 +160,9 @@ HWY_INLINE void SumSlots(const Rows& rows, const std::uint8_t* HWY_RESTRICT leve
         all[r] = hn::Add(all[r], u);
       }
     }
-    for (int r = 0; r < R; ++r) store(segment, r, kWhole ? all[r] : sum[r]);
+    for (int r = 0; r < R; ++r) store(segment + 1, r, kWhole ? all[r] : sum[r]);
   }
+  for (int r = 0; r < R; ++r) store(0, r, all[r]);
 }
 
 constexpr int kMaxVectors = 8;  // of columns summed before they are integrated
@@ -165,8 +172,8 @@ void FirstArrayRank(const Stage& stage, const Rows& rows, const std::uint8_t* HW
                     std::size_t stride, int slots, int runs, const Run* run,
                     const float* HWY_RESTRICT tables, const float* HWY_RESTRICT gain,
                     float* HWY_RESTRICT x, float* HWY_RESTRICT pulse) {
-  HWY_ALIGN float sums[kMaxVectors * kMaxSegments * R * kN];
-  const std::size_t vector_stride = static_cast<std::size_t>(stage.segments) * R * kN;
+  HWY_ALIGN float sums[kMaxVectors * (kMaxSegments + 1) * R * kN];
+  const std::size_t vector_stride = static_cast<std::size_t>(stage.segments + 1) * R * kN;
   for (int begin = 0; begin < slots; begin += kMaxVectors * kN) {
     const int end = HWY_MIN(slots, begin + kMaxVectors * kN);
     for (int first = begin; first < end; first += kN) {
@@ -208,8 +215,8 @@ void SecondArrayRank(const Stage& stage, const Rows& rows, const std::uint8_t* H
                      int dim, const std::uint16_t* HWY_RESTRICT table_of,
                      const float* HWY_RESTRICT tables, const float* HWY_RESTRICT gain,
                      float* HWY_RESTRICT x, float* HWY_RESTRICT pulse) {
-  HWY_ALIGN float sums[kMaxVectors * kMaxSegments * R * kN];
-  const std::size_t vector_stride = static_cast<std::size_t>(stage.segments) * R * kN;
+  HWY_ALIGN float sums[kMaxVectors * (kMaxSegments + 1) * R * kN];
+  const std::size_t vector_stride = static_cast<std::size_t>(stage.segments + 1) * R * kN;
   for (int begin = 0; begin < dim; begin += kMaxVectors * kN) {
     const int end = HWY_MIN(dim, begin + kMaxVectors * kN);
     for (int first = begin; first < end; first += kN) {
@@ -231,8 +238,9 @@ void SecondArrayRank(const Stage& stage, const Rows& rows, const std::uint8_t* H
             all[r] = hn::MulAdd(u, g, all[r]);
           }
         }
-        for (int r = 0; r < R; ++r) hn::Store(sum[r], kF, to + (segment * R + r) * kN);
+        for (int r = 0; r < R; ++r) hn::Store(sum[r], kF, to + ((segment + 1) * R + r) * kN);
       }
+      for (int r = 0; r < R; ++r) hn::Store(all[r], kF, to + r * kN);
     }
     IntegrateAnyDegree<R>(stage, rows.used, (end - begin) / kN, sums, nullptr, x + begin);
   }
@@ -316,10 +324,17 @@ void HingeSums(std::size_t n, const float* HWY_RESTRICT x, int nodes,
 void CountOutput(std::size_t n, const float* HWY_RESTRICT pulse, float step,
                  float* HWY_RESTRICT total) {
   const VF one = hn::Set(kF, 1.0f), per_step = hn::Set(kF, step > 0 ? 1.0f / step : 0.0f);
-  for (std::size_t i = 0; i < n; i += kN) {
+  std::size_t i = 0;
+  for (; i + kN <= n; i += kN) {
     VF y = hn::Min(hn::Max(hn::LoadU(kF, pulse + i), hn::Neg(one)), one);
     if (step > 0) y = hn::Mul(hn::Round(hn::Mul(y, per_step)), hn::Set(kF, step));
     hn::StoreU(hn::Add(hn::LoadU(kF, total + i), y), kF, total + i);
+  }
+  const hn::CappedTag<float, 1> single;
+  for (; i < n; ++i) {
+    float y = HWY_MIN(HWY_MAX(pulse[i], -1.0f), 1.0f);
+    if (step > 0) y = hn::GetLane(hn::Round(hn::Set(single, y * (1.0f / step)))) * step;
+    total[i] += y;
   }
 }
 

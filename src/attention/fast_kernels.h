@@ -10,7 +10,8 @@
 // a state s adds sum_r u_r(s) w_r(g, x) to x while its pulse lasts through segment g of the longest
 // pulse; the u_r stand in small tables by level, the w_r are polynomials in x:
 //   x += sum_r (sum over cells of u_r x share of the segment the pulse lasts) w_r(g, x)
-// per segment, by the midpoint rule.
+// per segment, by the midpoint rule. Before that every cell with a pulse, however short, adds
+// sum_r u_r(s) edge_r.
 namespace gaincell::attention::kernels {
 
 constexpr int kMaxRank = 4, kMaxDegree = 6, kMaxSegments = 32;
@@ -21,6 +22,7 @@ constexpr int kLanes = 16;        // slots and dimensions come in multiples of t
 struct Stage {
   int rank, degree, segments;
   const float* polynomial;  // [segment][rank][degree + 1], rising powers of x
+  const float* edge;        // [rank]
   float x_low, x_high;      // where the polynomials hold; x is held there inside them
   // Transfer of the converter: pulse / full-scale pulse at transfer_low + i / transfer_per_x,
   // linear between, held outside.

@@ -1,114 +1,19 @@
 // The fast level: one byte per cell, level tables by age, vector kernels (fast_kernels.h).
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "attention/activity_counter.h"
-#include "attention/fast_fit.h"
 #include "attention/fast_kernels.h"
+#include "attention/fast_model.h"
 #include "attention/levels.h"
-#include "base/error.h"
 
 namespace gaincell::attention {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr int kAgeNodes = 65;
 
 int round_up(int n, int to) { return (n + to - 1) / to * to; }
-
-// u_r by level at any age inside the window, and how fast all of them fade together.
-class AgeTables {
- public:
-  AgeTables(const Circuit& circuit, const StageFit& fit, double oldest_age_s)
-      : rank_(fit.rank()), oldest_age_s_(oldest_age_s), nodes_(oldest_age_s > 0 ? kAgeNodes : 1) {
-    for (int i = 0; i < nodes_; ++i) {
-      const double age = nodes_ > 1 ? oldest_age_s * i / (nodes_ - 1) : 0.0;
-      std::vector<double> table(static_cast<std::size_t>(rank_) * kernels::kLevels, 0.0);
-      for (int level = 0; level < circuit.kv_levels; ++level) {
-        const double target = circuit.v_max * level / (circuit.kv_levels - 1);
-        const auto u = fit.cell(circuit.retained_v(circuit.written_v(target), age));
-        for (int r = 0; r < rank_; ++r) table[r * kernels::kLevels + level] = u[r];
-      }
-      table_.push_back(std::move(table));
-    }
-    // d ln(u) / d(age) common to all levels, least squares.
-    for (int i = 0; i + 1 < nodes_; ++i) {
-      double change = 0, squares = 0;
-      for (std::size_t j = 0; j < table_[i].size(); ++j) {
-        const double middle = 0.5 * (table_[i][j] + table_[i + 1][j]);
-        change += middle * (table_[i + 1][j] - table_[i][j]);
-        squares += middle * middle;
-      }
-      fading_per_s_.push_back(squares > 0 ? change / squares / age_step_s() : 0.0);
-    }
-    if (fading_per_s_.empty()) fading_per_s_.push_back(0.0);
-  }
-
-  // [rank][kTableStride]
-  void at(double age_s, float* table) const {
-    const auto [node, rest] = position(age_s);
-    const std::vector<double>& low = table_[node];
-    const std::vector<double>& high = table_[std::min(node + 1, nodes_ - 1)];
-    for (int r = 0; r < rank_; ++r) {
-      for (int level = 0; level < kernels::kLevels; ++level) {
-        const std::size_t i = static_cast<std::size_t>(r) * kernels::kLevels + level;
-        table[r * kernels::kTableStride + level] =
-            static_cast<float>(low[i] + rest * (high[i] - low[i]));
-      }
-      std::fill_n(table + r * kernels::kTableStride + kernels::kLevels,
-                  kernels::kTableStride - kernels::kLevels, 0.0f);
-    }
-  }
-
-  double fading_per_s(double age_s) const {
-    return fading_per_s_[std::min<std::size_t>(position(age_s).first, fading_per_s_.size() - 1)];
-  }
-
-  // Worst error of any cell, relative to the strongest one, when a table serves ages +-span.
-  double error(double span_s) const {
-    double strongest = 0, worst = 0;
-    const auto norm = [&](const std::vector<float>& table, int level) {
-      double sum = 0;
-      for (int r = 0; r < rank_; ++r) sum += std::pow(table[r * kernels::kTableStride + level], 2);
-      return std::sqrt(sum);
-    };
-    std::vector<float> here(rank_ * kernels::kTableStride), there(here.size());
-    at(0, here.data());
-    for (int level = 0; level < kernels::kLevels; ++level)
-      strongest = std::max(strongest, norm(here, level));
-    for (int i = 0; i < nodes_; ++i) {
-      const double age =
-          std::clamp(age_step_s() * i, span_s, std::max(span_s, oldest_age_s_ - span_s));
-      at(age, here.data());
-      for (const double sign : {-1.0, 1.0}) {
-        at(age + sign * span_s, there.data());
-        const auto gain = static_cast<float>(1 + sign * span_s * fading_per_s(age));
-        for (std::size_t j = 0; j < here.size(); ++j) there[j] -= gain * here[j];
-        for (int level = 0; level < kernels::kLevels; ++level)
-          worst = std::max(worst, norm(there, level));
-      }
-    }
-    return strongest > 0 ? worst / strongest : 0.0;
-  }
-
- private:
-  double age_step_s() const { return nodes_ > 1 ? oldest_age_s_ / (nodes_ - 1) : 0.0; }
-  std::pair<int, double> position(double age_s) const {
-    if (nodes_ == 1) return {0, 0.0};
-    const double at = std::clamp(age_s / age_step_s(), 0.0, static_cast<double>(nodes_ - 1));
-    const int node = std::min(static_cast<int>(at), nodes_ - 2);
-    return {node, at - node};
-  }
-
-  int rank_;
-  double oldest_age_s_;
-  int nodes_;
-  std::vector<std::vector<double>> table_;  // [age node][rank * kLevels]
-  std::vector<double> fading_per_s_;
-};
 
 // Rows sorted by the segment in which their pulse ends.
 class RowSorter {
@@ -192,40 +97,19 @@ class ConversionCounter {
 
 class FastLevel final : public Analog {
  public:
-  FastLevel(Shape shape, const Circuit& circuit, Scalers scalers, AnalogOptions options)
+  FastLevel(Shape shape, std::shared_ptr<const FastModel> model, Scalers scalers)
       : Analog(shape, std::move(scalers)),
-        circuit_(with_effects(circuit, options.effects)),
-        options_(options),
-        oldest_age_s_((shape.window - 1) * options.token_period_s),
+        model_(std::move(model)),
+        circuit_(model_->circuit),
+        options_(model_->options),
+        first_(model_->first),
+        second_(model_->second),
         tile_(std::min(circuit_.tile, shape.window)),
         tiles_((shape.window + tile_ - 1) / tile_),
         stride_(round_up(tile_, kernels::kLanes)),
-        first_(circuit_, circuit_.relu, relu_line(circuit_), fit_options(false)),
-        second_(circuit_, circuit_.differential, differential_line(circuit_), fit_options(true)),
-        first_ages_(circuit_, first_, oldest_age_s_),
-        second_ages_(circuit_, second_, oldest_age_s_),
-        counter_(circuit_, oldest_age_s_),
+        counter_(circuit_, model_->oldest_age_s),
         first_conversions_(counter_.activity().first_conversions, first_.full_scale_c()),
         second_conversions_(counter_.activity().second_conversions, second_.full_scale_c()) {
-    if (!options.effects.has(Effect::kStorageQuantiser))
-      throw Error({"attention", "effects", "storage_quantiser off",
-                   "the fast level keeps one of the device's levels per cell", "use level column"});
-    if (circuit_.kv_levels > kernels::kLevels)
-      throw Error({"attention", "kv_levels", std::to_string(circuit_.kv_levels),
-                   fmt::format("the fast level holds at most {}", kernels::kLevels),
-                   "use level column"});
-    if (shape.dim % kernels::kLanes != 0)
-      throw Error({"attention", "head dimension", std::to_string(shape.dim),
-                   fmt::format("a multiple of {}", kernels::kLanes), "use level column"});
-    age_block_ = kernels::kLanes;
-    while (age_block_ > 1 && age_error() > options.error_limit) age_block_ /= 2;
-    report_ = {first_.stage().segments,
-               {first_.rank(), first_.stage().degree, first_.error()},
-               {second_.rank(), second_.stage().degree, second_.error()},
-               age_block_,
-               age_error(),
-               kernels::instruction_set()};
-
     const std::size_t heads = shape.heads, dim = shape.dim;
     keys_.resize(heads * tiles_ * dim * stride_);
     values_.resize(heads * tiles_ * tile_ * dim);
@@ -242,40 +126,12 @@ class FastLevel final : public Analog {
     q_index_.resize(dim);
     written_.resize(dim);
     total_.resize(dim);
-    for (int level = 1; level < circuit_.q_levels; ++level)
-      q_ends_.push_back(first_.end_of(circuit_.t_max_s * level / (circuit_.q_levels - 1)));
   }
 
   const energy::Activity& activity() const override { return counter_.activity(); }
-  const FastReport* fast_report() const override { return &report_; }
+  const FastReport* fast_report() const override { return &model_->report; }
 
  private:
-  FitOptions fit_options(bool is_signed) const {
-    FitOptions fit;
-    fit.is_signed = is_signed;
-    fit.error_limit = options_.error_limit;
-    fit.q_levels = circuit_.q_levels;
-    fit.cells = is_signed ? tile_ : shape().dim;
-    const int ages = oldest_age_s_ > 0 ? 4 : 1;
-    for (int age = 0; age < ages; ++age)
-      for (int level = 0; level < circuit_.kv_levels; ++level)
-        fit.check_v.push_back(stored_v(level, oldest_age_s_ * age / std::max(1, ages - 1)));
-    std::sort(fit.check_v.begin(), fit.check_v.end());
-    fit.v_low = fit.check_v.front();
-    fit.v_high = fit.check_v.back();
-    return fit;
-  }
-
-  double age_error() const {
-    const double span = 0.5 * (age_block_ - 1) * options_.token_period_s;
-    return std::max(first_ages_.error(span), second_ages_.error(span));
-  }
-
-  double stored_v(int level, double age_s) const {
-    const double target = circuit_.v_max * level / (circuit_.kv_levels - 1);
-    return circuit_.retained_v(circuit_.written_v(target), age_s);
-  }
-
   void reset_ring() override {
     now_ = 0;
     counter_.clear();
@@ -314,7 +170,7 @@ class FastLevel final : public Analog {
       const int begin = tile * tile_, end = std::min(filled_, begin + tile_);
       for (int first = begin; first < end;) {
         // Blocks are aligned to the vectors of the tile; the ring's seam cuts one of them in two.
-        int last = std::min(end, begin + round_up(first - begin + 1, age_block_));
+        int last = std::min(end, begin + round_up(first - begin + 1, model_->age_block));
         if (first <= newest && newest + 1 < last) last = newest + 1;
         runs_.push_back({first - begin, last - begin});
         const double oldest = age_s(first), youngest = age_s(last - 1),
@@ -322,11 +178,11 @@ class FastLevel final : public Analog {
         const std::size_t run = runs_.size() - 1;
         tables_.resize(runs_.size() * first_.rank() * kernels::kTableStride);
         second_tables_.resize(runs_.size() * second_.rank() * kernels::kTableStride);
-        first_ages_.at(middle, tables_.data() + run * first_.rank() * kernels::kTableStride);
-        second_ages_.at(middle,
-                        second_tables_.data() + run * second_.rank() * kernels::kTableStride);
-        const double fading = first_ages_.fading_per_s(middle);
-        const double second_fading = second_ages_.fading_per_s(middle);
+        model_->first_ages.at(middle, tables_.data() + run * first_.rank() * kernels::kTableStride);
+        model_->second_ages.at(
+            middle, second_tables_.data() + run * second_.rank() * kernels::kTableStride);
+        const double fading = model_->first_ages.fading_per_s(middle);
+        const double second_fading = model_->second_ages.fading_per_s(middle);
         for (int slot = first; slot < last; ++slot) {
           const std::size_t at = static_cast<std::size_t>(tile) * stride_ + slot - begin;
           gain_[at] = static_cast<float>(1 + fading * (age_s(slot) - middle));
@@ -388,7 +244,7 @@ class FastLevel final : public Analog {
       reads_by_level_.assign(static_cast<std::size_t>(circuit_.q_levels) * kernels::kLevels, 0);
       for (int d = 0; d < dim; ++d) {
         const int level = q_index_[d];
-        if (level > 0) rows_.add(d, q_ends_[level - 1]);
+        if (level > 0) rows_.add(d, model_->q_ends[level - 1]);
         std::int32_t* to = reads_by_level_.data() + level * kernels::kLevels;
         for (int i = 0; i < kernels::kLevels; ++i) to[i] += counts[d * kernels::kLevels + i];
       }
@@ -424,7 +280,6 @@ class FastLevel final : public Analog {
                                  ? 2.0f / static_cast<float>(circuit_.output_levels - 1)
                                  : 0.0f;
     const float segments = static_cast<float>(second_.stage().segments);
-    const auto edge = static_cast<float>(second_.edge_s() / second_.segment_s());
 
     for (int tile = 0; tile < tiles; ++tile) {
       const int begin = tile * tile_, slots = std::min(tile_, filled_ - begin);
@@ -445,9 +300,8 @@ class FastLevel final : public Analog {
         if (phi <= 0) continue;
         const float in_segments = phi * segments;
         const int segment = std::min(static_cast<int>(in_segments), second_.stage().segments - 1);
-        float share = std::min(in_segments - static_cast<float>(segment), 1.0f);
-        if (segment == 0) share = (share + edge) / (1 + edge);
-        if (share > 0) pulses_.add(slot, {segment, share});
+        const float share = std::min(in_segments - static_cast<float>(segment), 1.0f);
+        pulses_.add(slot, {segment, share});
       }
       count_second_reads(head, begin, slots, phi_.data() + at);
       float* pulse = second_pulse_.data() + static_cast<std::size_t>(tile) * dim;
@@ -536,8 +390,9 @@ class FastLevel final : public Analog {
           values_.data() + (static_cast<std::size_t>(head) * tiles_ * tile_ + slot) * dim;
       for (int d = 0; d < dim; ++d) {
         trace.key_v[static_cast<std::size_t>(slot) * dim + d] =
-            stored_v(key[static_cast<std::size_t>(d) * stride_], age_s(slot));
-        trace.value_v[static_cast<std::size_t>(slot) * dim + d] = stored_v(value[d], age_s(slot));
+            model_->stored_v(key[static_cast<std::size_t>(d) * stride_], age_s(slot));
+        trace.value_v[static_cast<std::size_t>(slot) * dim + d] =
+            model_->stored_v(value[d], age_s(slot));
       }
     }
     const std::size_t used = static_cast<std::size_t>((filled_ + tile_ - 1) / tile_) * dim;
@@ -550,19 +405,15 @@ class FastLevel final : public Analog {
     show(trace);
   }
 
-  Circuit circuit_;
-  AnalogOptions options_;
-  double oldest_age_s_;
+  std::shared_ptr<const FastModel> model_;
+  const Circuit& circuit_;
+  const AnalogOptions& options_;
+  const StageFit &first_, &second_;
   int tile_, tiles_,
       stride_;  // slots of a sub-tile, sub-tiles of a head, padded slots of a sub-tile
-  StageFit first_, second_;
-  AgeTables first_ages_, second_ages_;
   ActivityCounter counter_;
   ConversionCounter first_conversions_, second_conversions_;
-  FastReport report_;
-  int age_block_ = kernels::kLanes;
   float phi_per_pulse_ = static_cast<float>(circuit_.relu.full_scale_s / circuit_.t_max_s);
-  std::vector<StageFit::End> q_ends_;  // by level - 1
 
   std::int64_t now_ = 0;                     // tokens since reset
   std::vector<std::uint8_t> keys_;           // [head][sub-tile][dim][stride_] levels
@@ -587,9 +438,9 @@ class FastLevel final : public Analog {
 
 }  // namespace
 
-std::unique_ptr<Analog> make_fast_level(Shape shape, const Circuit& circuit, Scalers scalers,
-                                        AnalogOptions options) {
-  return std::make_unique<FastLevel>(shape, circuit, std::move(scalers), options);
+std::unique_ptr<Analog> make_fast_level(Shape shape, std::shared_ptr<const FastModel> model,
+                                        Scalers scalers) {
+  return std::make_unique<FastLevel>(shape, std::move(model), std::move(scalers));
 }
 
 }  // namespace gaincell::attention

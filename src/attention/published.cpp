@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "attention/attention.h"
+#include "attention/fast_kernels.h"
 #include "attention/quantiser.h"
 #include "attention/sliding_buffer.h"
 #include "base/error.h"
@@ -35,9 +36,21 @@ class Published final : public Attention {
       keys_.emplace_back(row, shape.window - 1, kBlock);
       values_.emplace_back(row, shape.window - 1, kBlock);
     }
-    decay_.resize(shape.window);
-    for (int age = 0; age < shape.window; ++age)
-      decay_[age] = static_cast<float>(std::exp(-hw_.decay_per_token * age));
+    // Value of every level to every power, and p_i D^i by age for both stages, 0 outside the
+    // window.
+    for (const int power : powers_)
+      for (int level = 0; level < hw_.kv_levels; ++level)
+        level_power_.push_back(static_cast<float>(std::pow(kv_.value(level) - hw_.v_zero, power)));
+    for (const int power : powers_) {
+      std::vector<float> first(shape.window + 2 * kBlock, 0.0f), second(first);
+      for (int age = 0; age < shape.window; ++age) {
+        const double d = hw_.current_a[power] * std::exp(-hw_.decay_per_token * power * age);
+        first[shape.window - 1 + kBlock - age] = static_cast<float>(d / hw_.s_sat_first_a);
+        second[shape.window - 1 + kBlock - age] = static_cast<float>(d / hw_.s_sat_second_a);
+      }
+      first_fade_.push_back(std::move(first));
+      second_fade_.push_back(std::move(second));
+    }
   }
 
   const energy::Activity& activity() const override { return activity_; }
@@ -63,14 +76,23 @@ class Published final : public Attention {
 
   void write(SlidingBuffer& buffer, const float* rows, int block, double a, double b) {
     const int dim = shape().dim, width = shape().heads * dim;
+    const int powers = static_cast<int>(powers_.size());
     float* to = buffer.append(block);
-    for (int t = 0; t < block; ++t, rows += width)
-      for (int d = 0; d < dim; ++d) {
-        const double x = a * rows[d] + b;
-        const double z = (hw_.quantise ? kv_(x) : kv_.clamp(x)) - hw_.v_zero;
-        for (std::size_t p = 0; p < powers_.size(); ++p)
-          to[(t * powers_.size() + p) * dim + d] = static_cast<float>(std::pow(z, powers_[p]));
+    index_.resize(dim);
+    for (int t = 0; t < block; ++t, rows += width) {
+      if (hw_.quantise)
+        kernels::quantise(dim, rows, a, b, hw_.v_max, 1 / kv_.step(), index_.data());
+      for (int p = 0; p < powers; ++p, to += dim) {
+        const float* of_level = level_power_.data() + p * hw_.kv_levels;
+        if (hw_.quantise)
+          for (int d = 0; d < dim; ++d) to[d] = of_level[index_[d]];
+        else
+          for (int d = 0; d < dim; ++d)
+            to[d] =
+                static_cast<float>(std::pow(kv_.clamp(a * rows[d] + b) - hw_.v_zero, powers_[p]));
       }
+      if (powers == 0) to += dim;
+    }
   }
 
   void run_block(int head, int block, const float* q, const float* k, const float* v, float* out) {
@@ -79,12 +101,18 @@ class Published final : public Attention {
     write(keys_[head], k + head * dim, block, s.a_k[head], s.b_k[head]);
     write(values_[head], v + head * dim, block, s.a_v[head], s.b_v[head]);
     queries_.resize(block, dim);
-    for (int b = 0; b < block; ++b)
-      for (int d = 0; d < dim; ++d) {
-        const double x =
-            static_cast<double>(s.a_q[head]) * q[b * width + head * dim + d] + s.b_q[head];
-        queries_(b, d) = static_cast<float>(hw_.quantise ? q_(x) : q_.clamp(x));
+    index_.resize(dim);
+    for (int b = 0; b < block; ++b) {
+      const float* row = q + b * width + head * dim;
+      if (hw_.quantise) {
+        kernels::quantise(dim, row, s.a_q[head], s.b_q[head], 1.0, hw_.q_levels - 1, index_.data());
+        for (int d = 0; d < dim; ++d) queries_(b, d) = static_cast<float>(q_.value(index_[d]));
+      } else {
+        for (int d = 0; d < dim; ++d)
+          queries_(b, d) =
+              static_cast<float>(q_.clamp(static_cast<double>(s.a_q[head]) * row[d] + s.b_q[head]));
       }
+    }
 
     const std::int64_t end = keys_[head].end(), now = end - block;
     const std::int64_t from = std::max(keys_[head].first(), now - (window - 1));
@@ -95,30 +123,31 @@ class Published final : public Attention {
                                                                dim, Eigen::OuterStride<>(row));
     };
 
+    // Row b sees tokens now+b-window+1 .. now+b; outside these its phi is 0.
+    const auto constant = static_cast<float>(hw_.current_a[0] / hw_.s_sat_first_a);
     phi_.setZero(block, seen);
-    phi_.colwise() += queries_.rowwise().sum() * scale(0, hw_.s_sat_first_a);
+    if (constant != 0.0f)
+      for (int b = 0; b < block; ++b) {
+        const int last = static_cast<int>(now + b - from);
+        const int first = std::max(0, last - (window - 1));
+        phi_.row(b).segment(first, last - first + 1).setConstant(constant * queries_.row(b).sum());
+      }
     for (std::size_t p = 0; p < powers_.size(); ++p) {
       product_.noalias() = queries_ * power(keys_[head], p).transpose();
-      product_ *= scale(powers_[p], hw_.s_sat_first_a);
-      apply_decay(product_, powers_[p], now - from);
-      phi_ += product_;
+      for (int b = 0; b < block; ++b)
+        phi_.row(b).array() += product_.row(b).array() * fade(first_fade_[p], b, now - from, seen);
     }
-    for (int b = 0; b < block; ++b) {
-      const int last = static_cast<int>(now + b - from);
-      const int first = std::max(0, last - (window - 1));
-      auto phi = phi_.row(b).array();
-      phi.head(first).setZero();
-      phi.tail(seen - last - 1).setZero();
-      phi = phi.max(0.0f).min(1.0f);
-    }
+    phi_ = phi_.array().max(0.0f).min(1.0f);
 
     // Second stage, one sub-tile (slots first .. first+tile-1 of the ring) after the other: tokens
     // of one sub-tile are one or two runs of consecutive tokens.
     weighted_.resize(powers_.size());
     for (std::size_t p = 0; p < powers_.size(); ++p) {
-      weighted_[p] = phi_ * scale(powers_[p], hw_.s_sat_second_a);
-      apply_decay(weighted_[p], powers_[p], now - from);
+      weighted_[p].resize(block, seen);
+      for (int b = 0; b < block; ++b)
+        weighted_[p].row(b) = phi_.row(b).array() * fade(second_fade_[p], b, now - from, seen);
     }
+    const auto second_constant = static_cast<float>(hw_.current_a[0] / hw_.s_sat_second_a);
     Matrix sum = Matrix::Zero(block, dim);
     for (int first_slot = 0; first_slot < window; first_slot += hw_.tile) {
       const int slots = std::min(hw_.tile, window - first_slot);
@@ -129,41 +158,33 @@ class Published final : public Attention {
         const int n = static_cast<int>(run_end - run_begin),
                   at = static_cast<int>(run_begin - from);
         if (n <= 0) continue;
-        tile_.colwise() += phi_.middleCols(at, n).rowwise().sum() * scale(0, hw_.s_sat_second_a);
+        if (second_constant != 0.0f)
+          tile_.colwise() += phi_.middleCols(at, n).rowwise().sum() * second_constant;
         for (std::size_t p = 0; p < powers_.size(); ++p)
           tile_.noalias() +=
               weighted_[p].middleCols(at, n) * power(values_[head], p).middleRows(at, n);
       }
-      for (int b = 0; b < block; ++b)
-        for (int d = 0; d < dim; ++d)
-          sum(b, d) +=
-              static_cast<float>(hw_.quantise ? output_(tile_(b, d)) : output_.clamp(tile_(b, d)));
+      kernels::count_output(tile_.size(), tile_.data(),
+                            hw_.quantise ? static_cast<float>(output_.step()) : 0.0f, sum.data());
     }
     Strided(out + head * dim, block, dim, Eigen::OuterStride<>(width)).array() =
         sum.array() * s.a_o[head] + s.b_o[head];
   }
 
-  float scale(int power, double s_sat) const {
-    return static_cast<float>(hw_.current_a[power] / s_sat);
-  }
-
-  // Column c of row b is the token that is `newest + b - c` old; negative ages are masked
-  // elsewhere.
-  void apply_decay(Matrix& m, int power, std::int64_t newest) const {
-    for (int b = 0; b < m.rows(); ++b)
-      for (int c = 0; c < m.cols(); ++c) {
-        const std::int64_t age = newest + b - c;
-        if (age < 0 || age >= shape().window) continue;
-        const float d = decay_[age];
-        m(b, c) *= power == 1 ? d : power == 2 ? d * d : d * d * d;
-      }
+  // By column: column c of row b is the token that is `newest + b - c` old.
+  Eigen::Map<const Eigen::Array<float, 1, Eigen::Dynamic>> fade(const std::vector<float>& table,
+                                                                int b, std::int64_t newest,
+                                                                int columns) const {
+    return {table.data() + (shape().window - 1 + kBlock - newest - b), columns};
   }
 
   PublishedHardware hw_;
   Quantiser q_, kv_, output_;
   std::vector<int> powers_;
-  std::vector<SlidingBuffer> keys_, values_;  // one per head
-  std::vector<float> decay_;                  // by age in tokens
+  std::vector<SlidingBuffer> keys_, values_;                  // one per head
+  std::vector<float> level_power_;                            // [power][level]
+  std::vector<std::vector<float>> first_fade_, second_fade_;  // [power][window-1+kBlock-age]
+  std::vector<std::uint8_t> index_;
   Matrix queries_, phi_, product_, tile_;
   std::vector<Matrix> weighted_;
   energy::Activity activity_;
@@ -180,9 +201,9 @@ PublishedHardware PublishedHardware::cubic() {
 std::unique_ptr<Attention> make_published(Shape shape, PublishedHardware hardware,
                                           Scalers scalers) {
   if (hardware.q_levels < 2 || hardware.kv_levels < 2 || hardware.output_levels < 2 ||
-      hardware.tile < 1)
+      hardware.tile < 1 || hardware.q_levels > 256 || hardware.kv_levels > 256)
     throw Error({"attention", "levels and tile", "q_levels, kv_levels, output_levels or tile",
-                 "at least 2 levels and a tile of 1", ""});
+                 "2 to 256 levels and a tile of at least 1", ""});
   return std::make_unique<Published>(shape, hardware, std::move(scalers));
 }
 

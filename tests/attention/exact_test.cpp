@@ -48,7 +48,8 @@ double quantised(double x, double low, double high, int levels) {
 // close each output came to the border between two counts, in counts.
 std::vector<double> published_loop(const Shape& shape, const PublishedHardware& hw,
                                    const Scalers& s, const Inputs& in,
-                                   std::vector<double>* distance_to_tie = nullptr) {
+                                   std::vector<double>* distance_to_tie = nullptr,
+                                   int first_token = 0) {
   const auto input = [&](const std::vector<float>& x, float a, float b, double high, int levels,
                          int t, int at) {
     const double y = std::clamp(static_cast<double>(a) * x[t * in.width + at] + b, 0.0, high);
@@ -56,7 +57,7 @@ std::vector<double> published_loop(const Shape& shape, const PublishedHardware& 
   };
   std::vector<double> out(in.q.size(), 0.0);
   if (distance_to_tie) distance_to_tie->assign(out.size(), 0.5);
-  for (int t = 0; t < in.tokens; ++t)
+  for (int t = first_token; t < in.tokens; ++t)
     for (int h = 0; h < shape.heads; ++h) {
       const int first = std::max(0, t - shape.window + 1), at = h * shape.dim;
       const auto decay = [&](int u) { return std::exp(-hw.decay_per_token * (t - u)); };
@@ -151,8 +152,10 @@ TEST(PublishedEquations, EqualPlainDoubleLoops) {
         auto attention = make_published(shape, hw, scalers);
         const auto out = run(*attention, in, 37);
         std::vector<double> tie;
-        const auto expected = published_loop(shape, hw, scalers, in, &tie);
-        for (std::size_t i = 0; i < out.size(); ++i) {
+        const int first_token = window == 1024 ? 1060 : 0;  // the loop is slow
+        const auto expected = published_loop(shape, hw, scalers, in, &tie, first_token);
+        for (std::size_t i = static_cast<std::size_t>(first_token) * in.width; i < out.size();
+             ++i) {
           if (hw.quantise && tie[i] < 1e-4) continue;  // float rounding may fall on either side
           ASSERT_NEAR(out[i], expected[i], 1e-5 * std::max(1.0, std::abs(expected[i])))
               << "window " << window << ' ' << variant.name << " cubic " << cubic << " at " << i;
