@@ -32,7 +32,9 @@ constexpr std::array kPublished{
 constexpr double kPublishedLatencyS = 65e-9;
 constexpr int kPublishedWindow = 1024, kPublishedDim = 64;
 
-std::string picojoules(double joules) { return fmt::format("{:.0f}", joules * 1e12); }
+std::string picojoules(double joules) {
+  return fmt::format(joules < 10e-12 ? "{:.2f}" : "{:.0f}", joules * 1e12);
+}
 
 bool has_circuits(const Run& run) { return run.inference.at("latency_s_per_token").is_number(); }
 
@@ -51,14 +53,12 @@ std::string perplexities(const Comparison& comparison) {
   return table.text();
 }
 
-double uniform_latency_s(const energy::EnergyModel& model) { return model.layer_latency_s(); }
-
 std::string energies(const Comparison& comparison, const lut::GainCellDevice& device) {
   const energy::EnergyModel model(device);
   const energy::Energy uniform =
       model
           .of(attention::uniform_activity(attention::circuit_of(device), kPublishedWindow,
-                                          kPublishedDim, uniform_latency_s(model), 1))
+                                          kPublishedDim, model.layer_latency_s(), 1))
           .per(32);
   std::vector<std::string> head{"pJ per token and head", "published, window 1024",
                                 "uniform levels, window 1024"};
