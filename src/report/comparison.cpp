@@ -33,7 +33,8 @@ constexpr double kPublishedLatencyS = 65e-9;
 constexpr int kPublishedWindow = 1024, kPublishedDim = 64;
 
 std::string picojoules(double joules) {
-  return fmt::format(joules < 10e-12 ? "{:.2f}" : "{:.0f}", joules * 1e12);
+  const int decimals = joules < 10e-12 ? 2 : 0;
+  return fmt::format("{:.{}f}", joules * 1e12, decimals);
 }
 
 bool has_circuits(const Run& run) { return run.inference.at("latency_s_per_token").is_number(); }
