@@ -12,6 +12,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -180,6 +183,24 @@ std::string Child::stop(double grace_s) {
   }
   pid_ = -1;
   return ending(status);
+}
+
+Child::Usage Child::usage() const {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid_));
+  std::string text;
+  std::getline(file, text);
+  // After the name in brackets: state, then ten fields, then user and system ticks.
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return {};
+  std::istringstream fields(text.substr(name_end + 1));
+  std::string state;
+  fields >> state;
+  std::string skipped;
+  for (int k = 0; k < 10; ++k) fields >> skipped;
+  double user = 0;
+  double system = 0;
+  fields >> user >> system;
+  return {(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK)), state == "R"};
 }
 
 std::string read_available(int fd, bool& open) {

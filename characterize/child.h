@@ -31,6 +31,13 @@ class Child {
   std::string stop(double grace_s);
   bool running() const { return pid_ > 0; }
 
+  // What the kernel says of it: processor seconds so far, and whether it wants a processor now.
+  struct Usage {
+    double cpu_s = 0;
+    bool runnable = false;
+  };
+  Usage usage() const;
+
  private:
   void close_all();
   pid_t pid_ = -1;
