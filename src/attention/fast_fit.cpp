@@ -101,7 +101,7 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
   std::vector<Candidate> candidates;
   for (const int segments : {5, 8, 15, 30})
     for (int rank = 1; rank <= kernels::kMaxRank; ++rank)
-      for (int degree = 0; degree <= kernels::kMaxDegree; ++degree)
+      for (const int degree : kernels::kDegrees)
         // Vector instructions for a column: one look-up and add per rank and row, then the
         // integration.
         candidates.push_back(

@@ -90,8 +90,8 @@ HWY_INLINE void IntegrateGroup(const Stage& stage, int used, const float* HWY_RE
 }
 
 template <int R, int P>
-HWY_INLINE void Integrate(const Stage& stage, int used, int vectors, const float* sums,
-                          const float* gain, float* x) {
+HWY_NOINLINE void Integrate(const Stage& stage, int used, int vectors, const float* sums,
+                            const float* gain, float* x) {
   const std::size_t stride = static_cast<std::size_t>(stage.segments + 1) * R * kN;
   int v = 0;
   for (; v + kVectors <= vectors; v += kVectors)
@@ -105,22 +105,10 @@ HWY_INLINE void Integrate(const Stage& stage, int used, int vectors, const float
 template <int R>
 HWY_INLINE void IntegrateAnyDegree(const Stage& stage, int used, int vectors, const float* sums,
                                    const float* gain, float* x) {
-  switch (stage.degree) {
-    case 0:
-      return Integrate<R, 0>(stage, used, vectors, sums, gain, x);
-    case 1:
-      return Integrate<R, 1>(stage, used, vectors, sums, gain, x);
-    case 2:
-      return Integrate<R, 2>(stage, used, vectors, sums, gain, x);
-    case 3:
-      return Integrate<R, 3>(stage, used, vectors, sums, gain, x);
-    case 4:
-      return Integrate<R, 4>(stage, used, vectors, sums, gain, x);
-    case 5:
-      return Integrate<R, 5>(stage, used, vectors, sums, gain, x);
-    default:
-      return Integrate<R, 6>(stage, used, vectors, sums, gain, x);
-  }
+  if (stage.degree == 0) return Integrate<R, 0>(stage, used, vectors, sums, gain, x);
+  if (stage.degree == 3) return Integrate<R, 3>(stage, used, vectors, sums, gain, x);
+  HWY_DASSERT(stage.degree == 5);
+  return Integrate<R, 5>(stage, used, vectors, sums, gain, x);
 }
 
 void Transfer(const Stage& stage, int n, const float* HWY_RESTRICT x, float* HWY_RESTRICT pulse) {

@@ -14,10 +14,11 @@
 // sum_r u_r(s) edge_r.
 namespace gaincell::attention::kernels {
 
-constexpr int kMaxRank = 4, kMaxDegree = 6, kMaxSegments = 32;
-constexpr int kLevels = 8;        // entries of a level table
-constexpr int kTableStride = 16;  // floats from one table to the next; the upper half is 0
-constexpr int kLanes = 16;        // slots and dimensions come in multiples of this
+constexpr int kMaxRank = 4, kMaxSegments = 32;
+constexpr int kDegrees[] = {0, 3, 5};  // those that have a kernel
+constexpr int kLevels = 8;             // entries of a level table
+constexpr int kTableStride = 16;       // floats from one table to the next; the upper half is 0
+constexpr int kLanes = 16;             // slots and dimensions come in multiples of this
 
 struct Stage {
   int rank, degree, segments;
