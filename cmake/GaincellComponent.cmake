@@ -29,10 +29,10 @@ function(gaincell_component name)
     PRIVATE $<BUILD_INTERFACE:gaincell_warnings> ${ARG_PRIVATE_DEPENDS})
 endfunction()
 
-# gaincell_test(name SOURCES .. DEPENDS .. LABELS ..): one GoogleTest program; its cases are found at
-# test time, so every one has its own line in ctest.
+# gaincell_test(name SOURCES .. DEPENDS .. LABELS .. PROPERTIES ..): one GoogleTest program; its cases
+# are found at test time, so every one has its own line in ctest. PROPERTIES as for ctest.
 function(gaincell_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LABELS;PROPERTIES" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
@@ -43,5 +43,5 @@ function(gaincell_test name)
     GAINCELL_SOURCE_DIR="${PROJECT_SOURCE_DIR}" GAINCELL_BINARY_DIR="${PROJECT_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} ${ARG_PROPERTIES})
 endfunction()
