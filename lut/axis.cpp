@@ -28,6 +28,7 @@ Axis::Axis(std::string name, std::string unit, std::vector<double> nodes, std::s
                    .value = fmt::format("{}", nodes_[i]),
                    .rule = "the points of an axis must be finite and rise"});
   }
+  for (std::size_t i = 0; i + 1 < nodes_.size(); ++i) per_width_.push_back(1 / width(i));
   // Two buckets an interval: at most one step from a bucket's first node where nodes are about
   // equally far.
   const std::size_t buckets = 2 * (nodes_.size() - 1);
@@ -56,7 +57,7 @@ Position Axis::locate(double x) const {
   }
   // The bucket's edge is rounded, and may lie one node too far.
   while (low > 0 && nodes_[low] > x) --low;
-  return {low, (x - nodes_[low]) / (nodes_[low + 1] - nodes_[low]), false};
+  return {low, (x - nodes_[low]) * per_width_[low], false};
 }
 
 }  // namespace gaincell::lut

@@ -28,6 +28,9 @@ class Axis {
   double front() const { return nodes_.front(); }
   double back() const { return nodes_.back(); }
 
+  // Distance from node i to the next.
+  double width(std::size_t i) const { return nodes_[i + 1] - nodes_[i]; }
+
   // Clamped to the ends. A NaN gives fraction NaN.
   Position locate(double x) const;
 
@@ -38,6 +41,7 @@ class Axis {
  private:
   std::string name_, unit_, long_name_;
   std::vector<double> nodes_;
+  std::vector<double> per_width_;  // 1 / width(i)
   // Equal buckets over the range; bucket b's first node. Finds an interval without a search.
   std::vector<unsigned> first_in_bucket_;
   double buckets_per_unit_ = 0;

@@ -27,6 +27,10 @@ std::string coordinates(std::span<const Axis> axes, std::span<const double> x) {
   return text;
 }
 
+std::string format_percent(double percent) {
+  return percent > 0 && percent < 0.001 ? "<0.001" : fmt::format("{:.3f}", percent);
+}
+
 // Node of an axis at this value, or its size where there is none. Values come from the same bench
 // as the axis, so they agree but for rounding.
 std::size_t node_at(const Axis& axis, double x) {
@@ -279,10 +283,10 @@ std::string CompileReport::brief() const {
     text +=
         fmt::format("{:{}}  {:>6}  {:>8}", table.name, width, table.nodes, table.accuracy.points);
     if (table.accuracy.points > 0)
-      text += fmt::format("  {:>10}  {:>10}  {:>8.4f}  {:>8.4f}",
-                          format_si(table.accuracy.max_abs, table.unit, 3),
-                          format_si(table.accuracy.rms_abs, table.unit, 3),
-                          table.accuracy.max_percent, table.accuracy.rms_percent);
+      text += fmt::format(
+          "  {:>10}  {:>10}  {:>8}  {:>8}", format_si(table.accuracy.max_abs, table.unit, 3),
+          format_si(table.accuracy.rms_abs, table.unit, 3),
+          format_percent(table.accuracy.max_percent), format_percent(table.accuracy.rms_percent));
     text += table.problems.empty() ? "\n" : "  FAILS\n";
   }
   for (const TableReport& table : tables)

@@ -188,7 +188,7 @@ void DeviceFile::write(const std::filesystem::path& path) const {
   root.attribute("gaincell_format", "device")
       .attribute("format_version", kDeviceFormatVersion)
       .attribute("program_version", kVersion)
-      .attribute("Conventions", "netCDF-4; axes are dimension scales; SI units");
+      .attribute("comment", "netCDF-4 layout, SI units; see FORMAT.md of gaincell's lut component");
   std::map<std::string, Axis> axes;
   for (const TableEntry& entry : tables_) write_table(root, entry, axes);
   for (const Constant& constant : constants_) {

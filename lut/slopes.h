@@ -7,7 +7,7 @@ namespace gaincell::lut {
 
 // Slopes at the nodes of a piecewise cubic: derivative of the polynomial through the five nearest
 // nodes (all nodes where there are fewer), so the interpolation error is of fourth order where the
-// data are smooth. The nodes may be spaced unequally.
+// data are smooth. The nodes may be spaced unequally. Why five: docs/decisions/0007.
 class SlopeRule {
  public:
   explicit SlopeRule(std::span<const double> nodes);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
 #include <numeric>
@@ -109,7 +110,6 @@ std::shared_ptr<const Table::Data> Table::prepare(Quantity quantity, std::vector
   // joins.
   std::vector<std::vector<double>> grids{values};
   for (std::size_t a = 0; a < axes.size(); ++a) {
-    data->kept[a] = grids.size();
     if (interpolation[a] == Interpolation::kLinear) continue;
     const std::size_t before = grids.size();
     for (std::size_t g = 0; g < before; ++g)
@@ -124,6 +124,11 @@ std::shared_ptr<const Table::Data> Table::prepare(Quantity quantity, std::vector
     stride *= axes[a].size();
   }
 
+  unsigned cubic = 0;
+  for (std::size_t a = 0; a < axes.size(); ++a)
+    if (interpolation[a] == Interpolation::kCubic) cubic |= 1u << a;
+  data->sum = sum_for(axes.size(), cubic);
+
   data->quantity = std::move(quantity);
   data->axes = std::move(axes);
   data->values = std::move(values);
@@ -137,7 +142,7 @@ Table::Weights Table::weights_of(std::size_t axis, double x) const {
   const double t = position.fraction, s = 1 - t;
   if (data_->interpolation[axis] == Interpolation::kLinear)
     return {position.index, position.outside, s, 0, t, 0};
-  const double h = along.nodes()[position.index + 1] - along.nodes()[position.index];
+  const double h = along.width(position.index);
   // Cubic Hermite basis: (1+2t)(1-t)^2, t(1-t)^2 h, t^2(3-2t), -t^2(1-t) h.
   return {position.index, position.outside,    (1 + 2 * t) * s * s,
           t * s * s * h,  t * t * (3 - 2 * t), -t * t * s * h};
@@ -145,51 +150,66 @@ Table::Weights Table::weights_of(std::size_t axis, double x) const {
 
 namespace {
 
-// Numbers per node that are left after axis A and all later ones have been summed over.
-template <std::size_t N, std::size_t A, typename Weights, typename Layout>
-inline void reduce(const double* at, const Weights* weights, const Layout& layout, double* out) {
+// Sums over axis A and all later ones: `out` gets what a node then has left, the value and its
+// derivatives along the cubic axes before A. Bit a of Cubic: axis a is cubic. All sizes are
+// constants, so everything unrolls into vector instructions once it is inlined, which gcc does not
+// do by itself.
+template <std::size_t N, unsigned Cubic, std::size_t A, typename Weights>
+[[gnu::always_inline]] inline void sum_from(const double* at, const std::size_t* stride,
+                                            const Weights* weights, double* out) {
+  constexpr std::size_t kLeft = std::size_t{1} << std::popcount(Cubic & ((1u << A) - 1));
+  constexpr bool kIsCubic = (Cubic >> A & 1u) != 0;
   const Weights& w = weights[A];
-  const double* lower = at + w.index * layout.stride[A];
-  const double* upper = lower + layout.stride[A];
-  double lower_sum[std::size_t{1} << N], upper_sum[std::size_t{1} << N];
+  const double* lower = at + w.index * stride[A];
+  const double* upper = lower + stride[A];
+  double lower_sum[2 * kLeft], upper_sum[2 * kLeft];
   if constexpr (A + 1 < N) {
-    reduce<N, A + 1>(lower, weights, layout, lower_sum);
-    reduce<N, A + 1>(upper, weights, layout, upper_sum);
+    sum_from<N, Cubic, A + 1>(lower, stride, weights, lower_sum);
+    sum_from<N, Cubic, A + 1>(upper, stride, weights, upper_sum);
     lower = lower_sum;
     upper = upper_sum;
   }
-  const std::size_t kept = layout.kept[A];
-  if (layout.interpolation[A] == Interpolation::kLinear) {
-    for (std::size_t k = 0; k < kept; ++k) out[k] = w.lower * lower[k] + w.upper * upper[k];
-  } else {
-    for (std::size_t k = 0; k < kept; ++k)
-      out[k] = w.lower * lower[k] + w.upper * upper[k] + w.lower_slope * lower[kept + k] +
-               w.upper_slope * upper[kept + k];
+  for (std::size_t k = 0; k < kLeft; ++k) {
+    out[k] = w.lower * lower[k] + w.upper * upper[k];
+    if constexpr (kIsCubic)
+      out[k] += w.lower_slope * lower[kLeft + k] + w.upper_slope * upper[kLeft + k];
   }
+}
+
+template <std::size_t N, unsigned Cubic, typename Weights>
+double sum_all(const double* coefficients, const std::size_t* stride, const Weights* weights) {
+  double result;
+  sum_from<N, Cubic, 0>(coefficients, stride, weights, &result);
+  return result;
+}
+
+// sum_all for N axes by which of them are cubic.
+template <std::size_t N, typename Weights, unsigned... Cubic>
+auto choose_sum(unsigned cubic, std::integer_sequence<unsigned, Cubic...>) {
+  using Sum = double (*)(const double*, const std::size_t*, const Weights*);
+  constexpr Sum kSums[] = {sum_all<N, Cubic, Weights>...};
+  return kSums[cubic];
 }
 
 }  // namespace
 
-template <std::size_t N>
-double Table::contract(const Weights* weights) const {
-  double result[std::size_t{1} << N];
-  reduce<N, 0>(data_->coefficients.data(), weights, *data_, result);
-  return result[0];
+Table::Sum Table::sum_for(std::size_t dimensions, unsigned cubic) {
+  switch (dimensions) {
+    case 1:
+      return choose_sum<1, Weights>(cubic, std::make_integer_sequence<unsigned, 2>());
+    case 2:
+      return choose_sum<2, Weights>(cubic, std::make_integer_sequence<unsigned, 4>());
+    case 3:
+      return choose_sum<3, Weights>(cubic, std::make_integer_sequence<unsigned, 8>());
+    case 4:
+      return choose_sum<4, Weights>(cubic, std::make_integer_sequence<unsigned, 16>());
+    default:
+      return choose_sum<5, Weights>(cubic, std::make_integer_sequence<unsigned, 32>());
+  }
 }
 
 double Table::contract(const Weights* weights) const {
-  switch (dimensions()) {
-    case 1:
-      return contract<1>(weights);
-    case 2:
-      return contract<2>(weights);
-    case 3:
-      return contract<3>(weights);
-    case 4:
-      return contract<4>(weights);
-    default:
-      return contract<5>(weights);
-  }
+  return data_->sum(data_->coefficients.data(), data_->stride.data(), weights);
 }
 
 double Table::at(std::span<const double> x) const {

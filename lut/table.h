@@ -77,6 +77,9 @@ class Table {
   }
 
  private:
+  struct Weights;
+  // Contraction of the coefficients around a place, unrolled for the axes of this table.
+  using Sum = double (*)(const double* coefficients, const std::size_t* stride, const Weights*);
   struct Data {
     Quantity quantity;
     std::vector<Axis> axes;
@@ -86,16 +89,13 @@ class Table {
     // Per node the value and its derivatives along every subset of the cubic axes: 2^c numbers for
     // c cubic axes; the bit of the last cubic axis is the highest.
     std::vector<double> coefficients;
-    std::array<std::size_t, kMaxAxes>
-        stride{};  // in `coefficients`, between neighbours along an axis
-    std::array<std::size_t, kMaxAxes>
-        kept{};  // numbers per node once this axis and those after it are done
+    // Between neighbours along an axis, in numbers of `coefficients`.
+    std::array<std::size_t, kMaxAxes> stride{};
+    Sum sum = nullptr;
   };
-  struct Weights;
   static std::shared_ptr<const Data> prepare(Quantity, std::vector<Axis>, std::vector<double>,
                                              std::vector<Interpolation>);
-  template <std::size_t N>
-  double contract(const Weights* weights) const;
+  static Sum sum_for(std::size_t dimensions, unsigned cubic);
   double contract(const Weights* weights) const;
   Weights weights_of(std::size_t axis, double x) const;
 

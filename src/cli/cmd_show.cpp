@@ -32,6 +32,10 @@ std::string quantity_text(double value, const std::string& unit) {
   return unit == "1" ? fmt::format("{}", value) : format_si(value, unit);
 }
 
+std::string percent_text(double percent) {
+  return percent > 0 && percent < 0.001 ? "<0.001" : fmt::format("{:.3f}", percent);
+}
+
 std::string limits_text(const lut::Limit& limit, const std::string& unit) {
   std::string text;
   const auto part = [&text](const char* name, const std::string& value) {
@@ -89,7 +93,7 @@ std::string provenance_text(const lut::Provenance& provenance) {
     std::string shown = std::holds_alternative<double>(value)
                             ? fmt::format("{}", std::get<double>(value))
                             : std::get<std::string>(value);
-    if (name == "description") continue;
+    if (name == "description" || name == "retry_options") continue;
     if (name.ends_with("_sha256")) shown.resize(std::min<std::size_t>(shown.size(), 12));
     if (shown.empty() || shown.size() > 60 || shown.find('\n') != std::string::npos) continue;
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, shown);
@@ -160,8 +164,8 @@ void show_device(const std::filesystem::path& path, bool as_json) {
     if (entry.accuracy.points > 0) {
       row.push_back(format_si(entry.accuracy.max_abs, unit, 3));
       row.push_back(format_si(entry.accuracy.rms_abs, unit, 3));
-      row.push_back(fmt::format("{:.4f}", entry.accuracy.max_percent));
-      row.push_back(fmt::format("{:.4f}", entry.accuracy.rms_percent));
+      row.push_back(percent_text(entry.accuracy.max_percent));
+      row.push_back(percent_text(entry.accuracy.rms_percent));
     } else {
       row.insert(row.end(), 4, "-");
     }
@@ -237,7 +241,8 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
       }
       const std::string& unit = series.quantity.unit;
       measurements.row({name, unit, any ? format_si(low, unit) : "-",
-                        any ? format_si(high, unit) : "-", series.quantity.long_name});
+                        any ? format_si(high, unit) : "-",
+                        series.quantity.long_name == name ? "" : series.quantity.long_name});
     }
     TextTable tables({{"table"}, {"of"}, {"over"}, {"limit"}});
     for (const lut::TableRequest& table : bench.tables)

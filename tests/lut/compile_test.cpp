@@ -246,8 +246,7 @@ TEST(Retention, FollowsANonlinearCellToItsClosedForm) {
   EXPECT_FALSE(made.leaves_axis);
   for (const double start : {0.01, 0.3, 0.55, 0.99})
     for (const double age : {0.0, 1e-5, 1e-3, 0.03, 0.29})
-      EXPECT_NEAR(made.table.at(start, age), start / (1 + k * start * age),
-                  30e-6);
+      EXPECT_NEAR(made.table.at(start, age), start / (1 + k * start * age), 30e-6);
 }
 
 TEST(Retention, RefusesWhatHasNoMeaning) {

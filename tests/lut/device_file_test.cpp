@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -73,6 +76,16 @@ TEST_F(DeviceFileTest, SharesAxesAndRenamesThoseThatDiffer) {
   EXPECT_THAT(root.dataset("signed_energy").dimension_paths(),
               ElementsAre("/signed_pulse_width_charge"));
   EXPECT_EQ(root.dataset("signed_pulse_width_charge").text_attribute("axis"), "charge");
+}
+
+TEST_F(DeviceFileTest, OpensInXarrayWithAxesUnitsAndNames) {
+  example_device().write(file_);
+  const std::string command =
+      "/usr/bin/python3 " GAINCELL_SOURCE_DIR "/tests/lut/open_with_xarray.py " + file_.string();
+  const int status = std::system(command.c_str());
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+    GTEST_SKIP() << "needs python3-xarray, -h5netcdf, -h5py";
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(DeviceFileTest, RefusesAnotherVersionAndAnotherKindOfFile) {
