@@ -52,9 +52,8 @@ Window window_of(const Waves& waves, const MeasureCall& call) {
   const double slack = 1e-9 * (waves.end() - waves.begin());
   for (const double x : {window.from, window.to}) {
     if (x < waves.begin() - slack || x > waves.end() + slack)
-      throw NoResult(fmt::format("from {} to {} lies outside the run ({} to {})",
-                                 show(window.from), show(window.to), show(waves.begin()),
-                                 show(waves.end())));
+      throw NoResult(fmt::format("from {} to {} lies outside the run ({} to {})", show(window.from),
+                                 show(window.to), show(waves.begin()), show(waves.end())));
   }
   if (window.to < window.from - slack)
     throw NoResult(

@@ -41,14 +41,16 @@ double stored_v(const attention::Circuit& circuit, Random& random, double age_s)
                             age_s);
 }
 
-double random_age_s(Random& random) { return kTokenPeriod * static_cast<double>(random.below(kWindow)); }
+double random_age_s(Random& random) {
+  return kTokenPeriod * static_cast<double>(random.below(kWindow));
+}
 
 // Runs the columns in the simulator and holds the engine's pulses to theirs.
 Agreement compare(const std::string& bench_file, const attention::Circuit& circuit,
                   const attention::Circuit::Converter& converter,
                   const std::vector<Column>& columns) {
-  const auto bench = characterize::read_bench(std::string(GAINCELL_SOURCE_DIR) +
-                                              "/netlists/column/" + bench_file);
+  const auto bench =
+      characterize::read_bench(std::string(GAINCELL_SOURCE_DIR) + "/netlists/column/" + bench_file);
   std::vector<characterize::Point> points;
   for (const Column& column : columns) {
     characterize::Point point;
@@ -73,17 +75,19 @@ Agreement compare(const std::string& bench_file, const attention::Circuit& circu
     EXPECT_TRUE(results[i].ok) << "column " << i << ": " << results[i].reason;
     if (!results[i].ok) continue;
     const double spice_s = results[i].values[output];
-    const double charge_c = attention::column_charge_c(circuit, converter, columns[i].v_store,
-                                                       columns[i].width_s);
+    const double charge_c =
+        attention::column_charge_c(circuit, converter, columns[i].v_store, columns[i].width_s);
     const double error_s = converter.pulse_s(charge_c) - spice_s;
     agreement.rms_s += error_s * error_s;
     agreement.max_s = std::max(agreement.max_s, std::abs(error_s));
     if (spice_s != 0) ++agreement.with_pulse;
   }
   agreement.rms_s = std::sqrt(agreement.rms_s / static_cast<double>(columns.size()));
-  fmt::print("{}: {} columns, {} with a pulse: rms {:.2f} ps ({:.3f} % of the longest pulse), max {:.2f} ps\n",
-             bench_file, columns.size(), agreement.with_pulse, agreement.rms_s * 1e12,
-             100 * agreement.rms_s / circuit.t_max_s, agreement.max_s * 1e12);
+  fmt::print(
+      "{}: {} columns, {} with a pulse: rms {:.2f} ps ({:.3f} % of the longest pulse), max {:.2f} "
+      "ps\n",
+      bench_file, columns.size(), agreement.with_pulse, agreement.rms_s * 1e12,
+      100 * agreement.rms_s / circuit.t_max_s, agreement.max_s * 1e12);
   return agreement;
 }
 
@@ -104,7 +108,8 @@ TEST(ColumnLevel, FollowsTransistorsInTheFirstStage) {
       const double level = std::floor(half * random.uniform()) + (high ? half : 0);
       column.v_store.push_back(circuit.retained_v(
           circuit.written_v(circuit.v_max * level / (circuit.kv_levels - 1)), age_s));
-      column.width_s.push_back(circuit.t_max_s * static_cast<double>(random.below(circuit.q_levels)) /
+      column.width_s.push_back(circuit.t_max_s *
+                               static_cast<double>(random.below(circuit.q_levels)) /
                                (circuit.q_levels - 1));
     }
     columns.push_back(std::move(column));
@@ -126,8 +131,7 @@ TEST(ColumnLevel, FollowsTransistorsInTheSecondStage) {
     Column column;
     for (int row = 0; row < kRows; ++row) {
       column.v_store.push_back(stored_v(circuit, random, random_age_s(random)));
-      column.width_s.push_back(
-          std::clamp(scale * random.normal(), 0.0, 1.0) * circuit.t_max_s);
+      column.width_s.push_back(std::clamp(scale * random.normal(), 0.0, 1.0) * circuit.t_max_s);
     }
     columns.push_back(std::move(column));
   }

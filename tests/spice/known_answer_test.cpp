@@ -64,7 +64,8 @@ TEST_F(KnownAnswer, SweptCurrentsReachTheirPoints) {
 
 // i = is (exp(v/vt) - 1) + gmin v, vt = kT/q at 27 C.
 TEST_F(KnownAnswer, DiodeFollowsItsLaw) {
-  file("d.inc", ".model dd d is=1e-14 n=1 rs=0\n.subckt one a area=1\nd1 a 0 dd area={area}\n.ends\n");
+  file("d.inc",
+       ".model dd d is=1e-14 n=1 rs=0\n.subckt one a area=1\nd1 a 0 dd area={area}\n.ends\n");
   const auto rows =
       run("gaincell_bench: 1\nname: d\ncircuit: {netlist: d.inc, subcircuit: one, parameters: "
           "{area: 2}}\n"
