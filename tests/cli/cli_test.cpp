@@ -1,44 +1,34 @@
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
 #include "base/files.h"
 #include "store/writer.h"
 #include "tests/lut/example_device.h"
 #include "tests/lut/example_samples.h"
+#include "tests/support/program.h"
 
 namespace gaincell {
 namespace {
 
 using lut::ExampleBench;
-using testing::EndsWith;
-using testing::HasSubstr;
-using testing::StartsWith;
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class Program : public lut::TemporaryFolder {
  protected:
-  Outcome run(const std::string& arguments) {
-    const std::filesystem::path err = folder_ / "stderr";
-    const std::string command = fmt::format("cd {} && {}/bin/gaincell {} 2>{}", folder_.string(),
-                                            GAINCELL_BINARY_DIR, arguments, err.string());
-    std::FILE* pipe = popen(command.c_str(), "r");
-    std::string out;
-    for (int c; (c = std::fgetc(pipe)) != EOF;) out += static_cast<char>(c);
-    const int status = pclose(pipe);
-    Outcome outcome{WIFEXITED(status) ? WEXITSTATUS(status) : -1, out, read_file(err)};
-    std::filesystem::remove(err);
-    return outcome;
+  // Arguments by blanks; runs in the scratch folder.
+  gaincell::testing::Outcome run(const std::string& arguments) {
+    std::istringstream stream(arguments);
+    return gaincell::testing::run("gaincell", {std::istream_iterator<std::string>(stream), {}},
+                                  folder_);
   }
 
   // Wrong input: exit code 2, one line in the one shape, nothing on standard output, no new file.
@@ -47,8 +37,8 @@ class Program : public lut::TemporaryFolder {
       return std::distance(std::filesystem::directory_iterator(folder_), {});
     };
     const auto before = files();
-    const Outcome outcome = run(arguments);
-    EXPECT_EQ(outcome.code, 2) << arguments;
+    const auto outcome = run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << arguments;
     EXPECT_EQ(outcome.out, "") << arguments;
     EXPECT_THAT(outcome.err, StartsWith("gaincell: error: "));
     EXPECT_THAT(outcome.err, HasSubstr(part));
@@ -69,13 +59,13 @@ class Program : public lut::TemporaryFolder {
 };
 
 TEST_F(Program, TellsItsVerbsAndVersion) {
-  const Outcome help = run("--help");
-  EXPECT_EQ(help.code, 0);
+  const auto help = run("--help");
+  EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.out, HasSubstr("compile"));
   EXPECT_THAT(run("--version").out, StartsWith("gaincell "));
-  EXPECT_EQ(run("").code, 2);
-  const Outcome verb = run("compile --help");
-  EXPECT_EQ(verb.code, 0);
+  EXPECT_EQ(run("").exit_code, 2);
+  const auto verb = run("compile --help");
+  EXPECT_EQ(verb.exit_code, 0);
   EXPECT_THAT(verb.out, HasSubstr("--output"));
 }
 
@@ -89,13 +79,13 @@ TEST_F(Program, RefusesMisspeltVerbsAndOptions) {
 
 TEST_F(Program, CompilesSamplesToADevice) {
   lut::write_samples(folder_ / "samples.h5", {bench()});
-  const Outcome compiled = run("compile samples.h5 -o device.h5");
-  EXPECT_EQ(compiled.code, 0) << compiled.err;
+  const auto compiled = run("compile samples.h5 -o device.h5");
+  EXPECT_EQ(compiled.exit_code, 0) << compiled.err;
   EXPECT_THAT(compiled.out, HasSubstr("current"));
   EXPECT_THAT(compiled.out, EndsWith("wrote device.h5\n"));
 
-  const Outcome shown = run("show device.h5");
-  EXPECT_EQ(shown.code, 0) << shown.err;
+  const auto shown = run("show device.h5");
+  EXPECT_EQ(shown.exit_code, 0) << shown.err;
   EXPECT_THAT(shown.out, HasSubstr("v_store 9"));
   EXPECT_THAT(shown.out, HasSubstr("15 ns"));
   EXPECT_THAT(shown.out, HasSubstr("max 0.5 %"));
@@ -111,7 +101,7 @@ TEST_F(Program, CompilesSamplesToADevice) {
   EXPECT_EQ(json["provenance"]["square"]["bench_text"], "gaincell_bench: 1\n");
 
   const std::string first = read_file(folder_ / "device.h5");
-  EXPECT_EQ(run("compile samples.h5 -o device.h5 --json").code, 0);
+  EXPECT_EQ(run("compile samples.h5 -o device.h5 --json").exit_code, 0);
   EXPECT_TRUE(read_file(folder_ / "device.h5") == first);
 }
 
@@ -119,8 +109,8 @@ TEST_F(Program, ShowsSamples) {
   ExampleBench failing = bench();
   failing.failed = {3};
   lut::write_samples(folder_ / "samples.h5", {failing});
-  const Outcome shown = run("show samples.h5");
-  EXPECT_EQ(shown.code, 0) << shown.err;
+  const auto shown = run("show samples.h5");
+  EXPECT_EQ(shown.exit_code, 0) << shown.err;
   EXPECT_THAT(shown.out, HasSubstr("29 points, 1 failed"));
   EXPECT_THAT(shown.out, HasSubstr("no convergence"));
   const auto json = nlohmann::json::parse(run("show samples.h5 --json").out);
@@ -134,8 +124,8 @@ TEST_F(Program, FailsACompileThatMissesALimitAndKeepsTheOldDevice) {
   rough.limits = {{"limit_max_percent", 0.01}};
   lut::write_samples(folder_ / "samples.h5", {rough});
   write_file(folder_ / "device.h5", "old");
-  const Outcome outcome = run("compile samples.h5 -o device.h5");
-  EXPECT_EQ(outcome.code, 1);
+  const auto outcome = run("compile samples.h5 -o device.h5");
+  EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.out,
               HasSubstr("exceeds the limit of 0.01 % of full scale; largest at v_store = "));
   EXPECT_THAT(outcome.err, HasSubstr("device.h5 not written"));
