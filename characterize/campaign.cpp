@@ -164,27 +164,26 @@ CampaignReport characterize(const CampaignOptions& options) {
   auto last_sync = std::chrono::steady_clock::now();
   const auto jobs = ordered(units, done);
   std::optional<std::size_t> hopeless;
-  report.pool = pool.run(
-      jobs,
-      [&](const Job& job, JobResult result) {
-        const auto [u, k] = place[job.id];
-        journal.add(keys[job.id], result);
-        ++(result.ok ? good : bad)[u];
-        progress.job_done(result.ok);
-        units[u].results[k] = std::move(result);
-        // Eight jobs from all over a bench, and not one of them ran.
-        if (good[u] == 0 && bad[u] >= std::min<std::size_t>(8, units[u].plan.jobs.size()))
-          hopeless = u;
-      },
-      [&] {
-        progress.draw();
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_sync > std::chrono::seconds(2)) {
-          journal.sync();
-          last_sync = now;
-        }
-        return !stop_asked && !hopeless;
-      });
+  PoolListener listener;
+  listener.done = [&](const Job& job, JobResult result) {
+    const auto [u, k] = place[job.id];
+    journal.add(keys[job.id], result);
+    ++(result.ok ? good : bad)[u];
+    progress.job_done(result.ok);
+    units[u].results[k] = std::move(result);
+    // Eight jobs from all over a bench, and not one of them ran.
+    if (good[u] == 0 && bad[u] >= std::min<std::size_t>(8, units[u].plan.jobs.size())) hopeless = u;
+  };
+  listener.tick = [&] {
+    progress.draw();
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_sync > std::chrono::seconds(2)) {
+      journal.sync();
+      last_sync = now;
+    }
+    return !stop_asked && !hopeless;
+  };
+  report.pool = pool.run(jobs, listener);
   progress.finish();
   if (stop_asked) {
     journal.sync();
@@ -223,16 +222,16 @@ std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const PoolOpti
   std::vector<const Job*> jobs;
   for (const Job& job : plan.jobs) jobs.push_back(&job);
   Progress progress(out, jobs.size(), 0);
-  Pool(pool).run(
-      jobs,
-      [&](const Job& job, JobResult result) {
-        progress.job_done(result.ok);
-        results[job.id] = std::move(result);
-      },
-      [&] {
-        progress.draw();
-        return true;
-      });
+  PoolListener listener;
+  listener.done = [&](const Job& job, JobResult result) {
+    progress.job_done(result.ok);
+    results[job.id] = std::move(result);
+  };
+  listener.tick = [&] {
+    progress.draw();
+    return true;
+  };
+  Pool(pool).run(jobs, listener);
   return collect(bench, plan, results);
 }
 

@@ -17,6 +17,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "characterize/protocol.h"
@@ -189,18 +190,18 @@ Child::Usage Child::usage() const {
   std::ifstream file(fmt::format("/proc/{}/stat", pid_));
   std::string text;
   std::getline(file, text);
-  // After the name in brackets: state, then ten fields, then user and system ticks.
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return {};
-  std::istringstream fields(text.substr(name_end + 1));
-  std::string state;
-  fields >> state;
-  std::string skipped;
-  for (int k = 0; k < 10; ++k) fields >> skipped;
-  double user = 0;
-  double system = 0;
-  fields >> user >> system;
-  return {(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK)), state == "R"};
+  // Numbered as in proc(5): the state, after the name in brackets, is field 3.
+  constexpr std::size_t kState = 3, kUser = 14, kSystem = 15, kThreads = 20, kResident = 24;
+  std::istringstream rest(text.substr(name_end + 1));
+  std::vector<std::string> fields(kState);
+  for (std::string field; fields.size() <= kResident && rest >> field;) fields.push_back(field);
+  if (fields.size() <= kResident) return {};
+  const double ticks = std::stod(fields[kUser]) + std::stod(fields[kSystem]);
+  return {ticks / static_cast<double>(::sysconf(_SC_CLK_TCK)), fields[kState] == "R",
+          std::stoul(fields[kThreads]),
+          std::stoul(fields[kResident]) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))};
 }
 
 std::string read_available(int fd, bool& open) {

@@ -31,10 +31,12 @@ class Child {
   std::string stop(double grace_s);
   bool running() const { return pid_ > 0; }
 
-  // What the kernel says of it: processor seconds so far, and whether it wants a processor now.
+  // What the kernel says of it.
   struct Usage {
-    double cpu_s = 0;
-    bool runnable = false;
+    double cpu_s = 0;       // processor time so far
+    bool runnable = false;  // wants a processor now
+    std::size_t threads = 0;
+    std::size_t resident_bytes = 0;
   };
   Usage usage() const;
 

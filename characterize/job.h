@@ -26,6 +26,7 @@ struct Job {
   Proof proof;
   std::vector<MeasureCall> calls;
   double timeout_s = 60;
+  std::size_t memory_bytes = 0;  // of the worker that runs it; 0 = the pool's limit
 
   // The whole deck as a file for plain `ngspice -b`.
   std::string deck(bool aided) const;
@@ -34,7 +35,7 @@ struct Job {
 };
 
 struct JobFailure {
-  enum class Why { kNotRun, kNoConvergence, kRefused, kTimeout, kCrash, kBadReply };
+  enum class Why { kNotRun, kNoConvergence, kRefused, kTimeout, kMemory, kCrash, kBadReply };
   Why why = Why::kNotRun;
   std::string reason;    // one line
   std::string log_tail;  // last lines that the simulator printed
@@ -51,6 +52,9 @@ struct JobResult {
   double simulator_s = 0;            // the simulator's own time; not part of any result file
   std::uint64_t steps = 0;           // points on the scale
 };
+
+// "needed more than 512 MiB of memory".
+std::string memory_reason(std::size_t limit_bytes);
 
 const char* name_of(JobFailure::Why why);
 

@@ -24,7 +24,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kLogTail = 8192;
 constexpr std::size_t kStartAttempts = 5;
+constexpr std::size_t kSettlingJobs = 50;  // until a worker's memory has its size
 constexpr std::string_view kKilled = "the worker died (signal 9)";
+const std::string kOutOfTime = fmt::format("signal {}", SIGXCPU);
+constexpr double kMemoryCheck_s = 0.1;
 constexpr char kLogMark = '\x1e';  // a dying worker prints it ahead of its current job's log
 
 Clock::time_point after(double seconds) {
@@ -50,8 +53,13 @@ struct Worker {
   Clock::time_point deadline;
   Clock::time_point job_begin;
   double cpu_before_s = 0;  // of the process, when the running job began
-  std::deque<Task> tasks;   // the first is running, the second waits in the worker's pipe
-  std::string out;          // bytes not yet written
+  std::size_t jobs_begun = 0;
+  std::size_t settled_bytes = 0;  // resident after kSettlingJobs
+  std::size_t grown_bytes = 0;    // since then
+  bool retiring = false;          // gets no more jobs
+  Clock::time_point memory_check;
+  std::deque<Task> tasks;  // the first is running, the second waits in the worker's pipe
+  std::string out;         // bytes not yet written
   FrameBuffer in;
   std::string log;
   std::size_t log_bytes = 0;  // since the last reply
@@ -63,9 +71,8 @@ struct Worker {
 
 class Run {
  public:
-  Run(const PoolOptions& options, std::span<const Job* const> jobs,
-      const std::function<void(const Job&, JobResult)>& done, const std::function<bool()>& tick)
-      : options_(options), done_(done), tick_(tick), open_(jobs.size()) {
+  Run(const PoolOptions& options, std::span<const Job* const> jobs, const PoolListener& listener)
+      : options_(options), listener_(listener), open_(jobs.size()) {
     for (const Job* job : jobs) waiting_.emplace_back(job);
   }
 
@@ -77,7 +84,7 @@ class Run {
       wait();
       for (auto& worker : workers_) serve(*worker);
       std::erase_if(workers_, [](const auto& worker) { return worker->dead; });
-      if (!tick_()) break;
+      if (!listener_.tick()) break;
     }
     workers_.clear();
     report_.wall_s = std::chrono::duration<double>(Clock::now() - begin).count();
@@ -97,7 +104,7 @@ class Run {
   // A second job is sent ahead, so that a worker does not wait for us; near the end this would only
   // make others wait.
   void feed(Worker& worker) {
-    if (!worker.ready) return;
+    if (!worker.ready || worker.retiring) return;
     const std::size_t depth = waiting_.size() > 2 * workers_.size() ? 2 : 1;
     while (worker.tasks.size() < depth && !waiting_.empty()) {
       Task task = std::move(waiting_.front());
@@ -121,10 +128,29 @@ class Run {
     write(worker);
   }
 
-  static void begin_job(Worker& worker) {
+  void begin_job(Worker& worker) {
     worker.deadline = after(worker.tasks.front().job->timeout_s);
     worker.job_begin = Clock::now();
-    worker.cpu_before_s = worker.child.usage().cpu_s;
+    worker.memory_check = after(kMemoryCheck_s);
+    const Child::Usage usage = worker.child.usage();
+    worker.cpu_before_s = usage.cpu_s;
+    if (++worker.jobs_begun == kSettlingJobs) worker.settled_bytes = usage.resident_bytes;
+    if (worker.jobs_begun > kSettlingJobs && usage.resident_bytes > worker.settled_bytes)
+      worker.grown_bytes = usage.resident_bytes - worker.settled_bytes;
+    report_.worker_growth_bytes = std::max(report_.worker_growth_bytes, worker.grown_bytes);
+    worker.retiring = worker.jobs_begun >= options_.recycle_jobs ||
+                      worker.grown_bytes > options_.recycle_growth_bytes;
+  }
+
+  std::size_t memory_limit(const Job& job) const {
+    return job.memory_bytes > 0 ? job.memory_bytes : options_.memory_bytes;
+  }
+
+  // A retired worker ends when it has given all its replies.
+  void recycle(Worker& worker) {
+    ++report_.workers_recycled;
+    worker.child.stop(options_.stop_grace_s);
+    worker.dead = true;
   }
 
   // On a crowded machine a limit in wall-clock time would fail jobs that had no processor: one that
@@ -177,16 +203,32 @@ class Run {
     }
     if (!worker.reply_open) {
       const std::string how = worker.child.stop(options_.stop_grace_s);
+      // The kernel's limit stands behind ours.
+      if (how == kOutOfTime && !worker.tasks.empty())
+        return give_up(worker, JobFailure::Why::kTimeout,
+                       fmt::format("took longer than {} s", worker.tasks.front().job->timeout_s));
       return lose(worker, JobFailure::Why::kCrash, fmt::format("the worker died ({})", how));
     }
     const bool waits = !worker.ready || !worker.tasks.empty();
     if (waits && Clock::now() >= worker.deadline) {
       if (!worker.ready)
         return lose(worker, JobFailure::Why::kTimeout, "the worker did not say hello");
-      if (!starved(worker)) return time_out(worker);
+      if (!starved(worker))
+        return give_up(worker, JobFailure::Why::kTimeout,
+                       fmt::format("took longer than {} s", worker.tasks.front().job->timeout_s));
       worker.deadline = after(worker.tasks.front().job->timeout_s);
     }
+    if (too_big(worker))
+      return give_up(worker, JobFailure::Why::kMemory,
+                     memory_reason(memory_limit(*worker.tasks.front().job)));
+    if (worker.retiring && worker.tasks.empty()) return recycle(worker);
     write(worker);
+  }
+
+  bool too_big(Worker& worker) const {
+    if (worker.tasks.empty() || Clock::now() < worker.memory_check) return false;
+    worker.memory_check = after(kMemoryCheck_s);
+    return worker.child.usage().resident_bytes > memory_limit(*worker.tasks.front().job);
   }
 
   void read_log(Worker& worker) {
@@ -246,7 +288,7 @@ class Run {
       result.failure.reason += fmt::format(" (with convergence aids: {})", second);
     }
     --open_;
-    done_(*task.job, std::move(result));
+    listener_.done(*task.job, std::move(result));
   }
 
   void again_with_aids(Task task, JobFailure failure) {
@@ -256,15 +298,15 @@ class Run {
     waiting_.push_front(std::move(task));
   }
 
-  void time_out(Worker& worker) {
+  // The running job went beyond a limit; its worker goes with it.
+  void give_up(Worker& worker, JobFailure::Why why, const std::string& reason) {
     Task task = std::move(worker.tasks.front());
     worker.tasks.pop_front();
-    const std::string reason = fmt::format("took longer than {} s", task.job->timeout_s);
     note_loss(reason);
     worker.child.stop(options_.stop_grace_s);
     JobResult result;
     result.id = task.job->id;
-    result.failure = {JobFailure::Why::kTimeout, reason, log_tail(worker)};
+    result.failure = {why, reason, log_tail(worker)};
     give_back(worker);
     worker.dead = true;
     finish(std::move(task), std::move(result));
@@ -300,7 +342,7 @@ class Run {
     result.aided = task.aided;
     result.failure = {why, fmt::format("{}, {} times", reason, times), log_tail(worker)};
     --open_;
-    done_(*task.job, std::move(result));
+    listener_.done(*task.job, std::move(result));
   }
 
   void give_back(Worker& worker) {
@@ -313,6 +355,7 @@ class Run {
   void note_loss(const std::string& reason) {
     ++report_.workers_lost;
     ++report_.losses[reason];
+    if (listener_.lost) listener_.lost(reason);
   }
 
   std::string log_tail(Worker& worker) {
@@ -324,8 +367,7 @@ class Run {
   }
 
   const PoolOptions& options_;
-  const std::function<void(const Job&, JobResult)>& done_;
-  const std::function<bool()>& tick_;
+  const PoolListener& listener_;
   ScratchFolder scratch_;
   std::deque<Task> waiting_;
   std::vector<std::unique_ptr<Worker>> workers_;
@@ -341,10 +383,8 @@ Pool::Pool(PoolOptions options) : options_(std::move(options)) {
   if (options_.workers == 0) options_.workers = 1;
 }
 
-PoolReport Pool::run(std::span<const Job* const> jobs,
-                     const std::function<void(const Job&, JobResult)>& done,
-                     const std::function<bool()>& tick) {
-  return Run(options_, jobs, done, tick).run();
+PoolReport Pool::run(std::span<const Job* const> jobs, const PoolListener& listener) {
+  return Run(options_, jobs, listener).run();
 }
 
 std::string Pool::ngspice_version() {

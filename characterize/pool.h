@@ -20,17 +20,33 @@ struct PoolOptions {
   std::size_t attempts = 3;           // a job whose worker crashes is run so often
   std::size_t kill_attempts = 20;     // one whose worker is killed from outside (signal 9)
   std::size_t log_limit = 64u << 20;  // bytes of log that one job may print
+  // A job whose worker grows beyond this has failed, unless its bench states a limit of its own.
+  std::size_t memory_bytes = std::size_t{4} << 30;
+  // A worker is replaced after so many jobs, or when it has grown by so much since its first ones.
+  std::size_t recycle_jobs = 20'000;
+  std::size_t recycle_growth_bytes = std::size_t{128} << 20;
 };
 
 struct PoolReport {
   std::size_t workers_started = 0;
-  std::size_t workers_lost = 0;   // died, hung, or sent what is no reply
+  std::size_t workers_lost = 0;  // died, hung, or sent what is no reply
+  std::size_t workers_recycled = 0;
   std::size_t jobs_repeated = 0;  // because their worker was lost
   std::size_t jobs_aided = 0;     // run again with convergence aids
   double simulator_s = 0;         // sum of the simulators' own times
   double wall_s = 0;
   std::string ngspice_version;
   std::map<std::string, std::size_t> losses;  // reason -> workers
+  // The most that a worker's resident memory grew between its 50th job and its last.
+  std::size_t worker_growth_bytes = 0;
+};
+
+// What a caller hears while a pool runs. `done` comes once for every job; `tick` at least twice a
+// second, and stops the pool by returning false; `lost`, where given, names why a worker was lost.
+struct PoolListener {
+  std::function<void(const Job&, JobResult)> done;
+  std::function<bool()> tick;
+  std::function<void(const std::string& reason)> lost;
 };
 
 // Runs jobs in worker processes. Whatever a worker does (crash, hang, flood, garbage), it costs
@@ -41,12 +57,9 @@ class Pool {
  public:
   explicit Pool(PoolOptions options);
 
-  // Calls `done` once for every job. `tick` is called at least twice a second; where it returns
-  // false the pool stops and the remaining jobs stay without result. Throws Error where no worker
-  // can be started, or it is of another version.
-  PoolReport run(std::span<const Job* const> jobs,
-                 const std::function<void(const Job&, JobResult)>& done,
-                 const std::function<bool()>& tick);
+  // Jobs without result when `tick` stops it stay so. Throws Error where no worker can be started,
+  // or it is of another version.
+  PoolReport run(std::span<const Job* const> jobs, const PoolListener& listener);
 
   // Starts a worker and asks for its simulator's version.
   std::string ngspice_version();

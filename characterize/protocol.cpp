@@ -191,6 +191,10 @@ std::string Job::key() const {
   return sha256(out.bytes() + encode(proof, calls));
 }
 
+std::string memory_reason(std::size_t limit_bytes) {
+  return fmt::format("needed more than {} MiB of memory", limit_bytes >> 20);
+}
+
 const char* name_of(JobFailure::Why why) {
   switch (why) {
     case JobFailure::Why::kNotRun:
@@ -201,6 +205,8 @@ const char* name_of(JobFailure::Why why) {
       return "refused by the simulator";
     case JobFailure::Why::kTimeout:
       return "time limit";
+    case JobFailure::Why::kMemory:
+      return "memory limit";
     case JobFailure::Why::kCrash:
       return "crash";
     case JobFailure::Why::kBadReply:

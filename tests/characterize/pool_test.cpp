@@ -35,13 +35,13 @@ class PoolTest : public BenchTest {
     }
     std::vector<JobResult> results(jobs.size());
     std::vector<int> seen(jobs.size(), 0);
-    report_ = Pool(options).run(
-        order,
-        [&](const Job& job, JobResult result) {
-          results[job.id] = std::move(result);
-          ++seen[job.id];
-        },
-        [] { return true; });
+    PoolListener listener;
+    listener.done = [&](const Job& job, JobResult result) {
+      results[job.id] = std::move(result);
+      ++seen[job.id];
+    };
+    listener.tick = [] { return true; };
+    report_ = Pool(options).run(order, listener);
     for (const int count : seen) EXPECT_EQ(count, 1);
     return results;
   }
