@@ -11,7 +11,6 @@ namespace gaincell::characterize {
 namespace {
 
 using form::block;
-using form::boolean;
 using form::constant;
 using form::either;
 using form::integer;

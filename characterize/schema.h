@@ -75,11 +75,8 @@ struct Block {
 // A node of a bench with the path that leads to it.
 class Item {
  public:
-  Item(YAML::Node node, std::string file, std::string key)
-      : node_(std::move(node)),
-        file_(std::move(file)),
-        key_(std::move(key)),
-        line_(line_of(node_)) {}
+  Item(const YAML::Node& node, std::string file, std::string key)
+      : node_(node), file_(std::move(file)), key_(std::move(key)), line_(line_of(node_)) {}
 
   Where where() const;
   const std::string& key() const { return key_; }

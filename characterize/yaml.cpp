@@ -193,7 +193,7 @@ std::string Form::describe() const {
     case Is::kNets:
       return "mapping of nets to " + of[0].describe();
     case Is::kBlock:
-      return fmt::format("[{}](#{})", block->title, [](std::string anchor) {
+      return fmt::format("[{}](#{})", block->title, [](const std::string& anchor) {
         std::string out;
         for (const char c : anchor) {
           if (std::isalnum(static_cast<unsigned char>(c)))

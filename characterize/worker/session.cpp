@@ -178,7 +178,7 @@ void Session::read(const RunMessage& job, JobResult& result) {
   result.ok = true;
 }
 
-void Session::set_head(HeadMessage head) { heads_[head.number] = split_lines(head.text); }
+void Session::set_head(const HeadMessage& head) { heads_[head.number] = split_lines(head.text); }
 
 JobResult Session::run(const RunMessage& job) {
   JobResult result;

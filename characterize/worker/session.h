@@ -20,7 +20,7 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   static std::string ngspice_version();
-  void set_head(HeadMessage head);
+  void set_head(const HeadMessage& head);
   JobResult run(const RunMessage& job);
   // After an error that left by the library's exit, it must not be called again.
   bool usable() const { return usable_; }

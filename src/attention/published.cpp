@@ -42,7 +42,8 @@ class Published final : public Attention {
       for (int level = 0; level < hw_.kv_levels; ++level)
         level_power_.push_back(static_cast<float>(std::pow(kv_.value(level) - hw_.v_zero, power)));
     for (const int power : powers_) {
-      std::vector<float> first(shape.window + 2 * kBlock, 0.0f), second(first);
+      const std::size_t ages = shape.window + 2 * kBlock;
+      std::vector<float> first(ages, 0.0f), second(ages, 0.0f);
       for (int age = 0; age < shape.window; ++age) {
         const double d = hw_.current_a[power] * std::exp(-hw_.decay_per_token * power * age);
         first[shape.window - 1 + kBlock - age] = static_cast<float>(d / hw_.s_sat_first_a);

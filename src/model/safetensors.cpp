@@ -156,7 +156,9 @@ SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::mo
                  .remedy = "this is not a safetensors file, or it is damaged: export it again"});
   }
 
-  for (const auto& [name, item] : header.items()) {
+  for (const auto& element : header.items()) {
+    const std::string& name = element.key();
+    const nlohmann::json& item = element.value();
     if (name == "__metadata__") {
       if (item.is_object()) {
         for (const auto& [key, value] : item.items()) {

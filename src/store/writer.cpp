@@ -108,7 +108,7 @@ void make_scale(WriterState& state, hid_t dataset, const std::string& path, cons
 // The nearest dimension of this name in the group or above it.
 std::string find_scale(const WriterState& state, std::string group, const std::string& name) {
   for (;;) {
-    const std::string path = join_path(group, name);
+    std::string path = join_path(group, name);
     if (state.scales.contains(path)) return path;
     if (group == "/") return "";
     group.resize(std::max<std::size_t>(group.rfind('/'), 1));
