@@ -6,243 +6,242 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <optional>
-#include <set>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/sha256.h"
 #include "base/version.h"
+#include "characterize/cache.h"
+#include "characterize/campaign_plan.h"
+#include "characterize/conclude.h"
 #include "characterize/journal.h"
-#include "characterize/progress.h"
 
 namespace gaincell::characterize {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+constexpr std::size_t kProbes = 8;  // jobs of a bench that show whether it works at all
+
 std::atomic<bool> stop_asked{false};
 
-// Ctrl-C and SIGTERM end the pool between two jobs: the journal keeps what is done.
-class StopOnSignal {
+// Ctrl-C and SIGTERM end the pool between two jobs: the journal keeps what is done. A file that
+// meets its size limit is an error with a message, not the end of the process.
+class Signals {
  public:
-  StopOnSignal() {
+  Signals() {
     stop_asked = false;
-    struct sigaction action {};
-    action.sa_handler = [](int) { stop_asked = true; };
-    ::sigaction(SIGINT, &action, &old_int_);
-    ::sigaction(SIGTERM, &action, &old_term_);
+    struct sigaction stop {};
+    stop.sa_handler = [](int) { stop_asked = true; };
+    ::sigaction(SIGINT, &stop, &old_int_);
+    ::sigaction(SIGTERM, &stop, &old_term_);
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    ::sigaction(SIGXFSZ, &ignore, &old_size_);
   }
-  ~StopOnSignal() {
+  ~Signals() {
     ::sigaction(SIGINT, &old_int_, nullptr);
     ::sigaction(SIGTERM, &old_term_, nullptr);
+    ::sigaction(SIGXFSZ, &old_size_, nullptr);
   }
-  StopOnSignal(const StopOnSignal&) = delete;
-  StopOnSignal& operator=(const StopOnSignal&) = delete;
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
 
  private:
   struct sigaction old_int_ {};
   struct sigaction old_term_ {};
+  struct sigaction old_size_ {};
 };
 
-struct Unit {
-  std::unique_ptr<Bench> bench;
-  Plan plan;
-  std::vector<JobResult> results;
-};
+// The jobs of one shard that no journal or cache knows, through the pool.
+class Simulation {
+ public:
+  Simulation(const CampaignOptions& options, CampaignPlan& campaign, CampaignReport& report,
+             Journal& journal, ResultCache& cache)
+      : options_(options),
+        campaign_(campaign),
+        report_(report),
+        journal_(journal),
+        cache_(cache),
+        progress_(options.progress != nullptr ? *options.progress : silent_),
+        good_(campaign.units.size(), 0),
+        bad_(campaign.units.size(), 0) {}
 
-// A bench that fails everywhere should show it at once: some jobs spread over each bench come
-// first.
-std::vector<const Job*> ordered(std::vector<Unit>& units, const std::set<std::uint64_t>& done) {
-  constexpr std::size_t kProbes = 8;
-  std::vector<const Job*> probes;
-  std::vector<const Job*> rest;
-  for (Unit& unit : units) {
-    const std::size_t count = unit.plan.jobs.size();
-    const std::size_t stride = std::max<std::size_t>(count / kProbes, 1);
-    for (std::size_t k = 0; k < count; ++k) {
-      const Job* job = &unit.plan.jobs[k];
-      if (done.contains(job->id)) continue;
-      (k % stride == 0 ? probes : rest).push_back(job);
+  void run(Pool& pool) {
+    take_known();
+    report_.simulations = count_.total;
+    count_.known = count_.done;
+    progress_.begin(count_, report_.from_journal, report_.from_cache);
+    PoolListener listener;
+    listener.done = [this](const Job& job, JobResult result) { take(job, std::move(result)); };
+    listener.tick = [this] { return tick(); };
+    listener.lost = [this](const std::string& reason) { progress_.worker_lost(reason); };
+    report_.pool = pool.run(missing(), listener);
+    progress_.end();
+    report_.failed_simulations = count_.failed;
+  }
+
+ private:
+  void take_known() {
+    for (std::uint64_t id = 0; id < campaign_.places.size(); ++id) {
+      if (!options_.shard.has(id)) continue;
+      ++count_.total;
+      const std::string& key = campaign_.keys[id];
+      if (const JobResult* known = journal_.find(key)) {
+        ++report_.from_journal;
+        count(id, *known);
+      } else if (const auto cached = cache_.find(key)) {
+        journal_.add(key, *cached);
+        ++report_.from_cache;
+        count(id, *cached);
+      }
     }
   }
-  probes.insert(probes.end(), rest.begin(), rest.end());
-  return probes;
+
+  void count(std::uint64_t id, JobResult result) {
+    result.id = id;
+    ++count_.done;
+    if (!result.ok) ++count_.failed;
+    ++(result.ok ? good_ : bad_)[campaign_.places[id].unit];
+    campaign_.result(id) = std::move(result);
+  }
+
+  void take(const Job& job, JobResult result) {
+    journal_.add(campaign_.keys[job.id], result);
+    cache_.add(campaign_.keys[job.id], result);
+    const std::size_t unit = campaign_.places[job.id].unit;
+    if (!result.ok) progress_.failed(campaign_.units[unit].bench->name, result);
+    count(job.id, std::move(result));
+    // So many jobs from all over a bench, and not one of them ran.
+    if (good_[unit] == 0 && bad_[unit] >= std::min(kProbes, campaign_.units[unit].results.size()))
+      refuse_if_hopeless(campaign_.units[unit]);
+  }
+
+  bool tick() {
+    const auto now = Clock::now();
+    count_.seconds = std::chrono::duration<double>(now - begin_).count();
+    progress_.tick(count_);
+    if (now - last_sync_ > std::chrono::seconds(2)) {
+      journal_.sync();
+      last_sync_ = now;
+    }
+    return !stop_asked;
+  }
+
+  // A bench that fails everywhere should show it at once: some jobs spread over each bench come
+  // first.
+  std::vector<const Job*> missing() const {
+    std::vector<const Job*> probes;
+    std::vector<const Job*> rest;
+    for (const CampaignPlan::Unit& unit : campaign_.units) {
+      const std::size_t stride = std::max<std::size_t>(unit.plan.jobs.size() / kProbes, 1);
+      for (std::size_t k = 0; k < unit.plan.jobs.size(); ++k) {
+        const Job& job = unit.plan.jobs[k];
+        const JobResult& result = unit.results[k];
+        const bool known = result.ok || result.failure.why != JobFailure::Why::kNotRun;
+        if (known || !options_.shard.has(job.id)) continue;
+        (k % stride == 0 ? probes : rest).push_back(&job);
+      }
+    }
+    probes.insert(probes.end(), rest.begin(), rest.end());
+    return probes;
+  }
+
+  const CampaignOptions& options_;
+  CampaignPlan& campaign_;
+  CampaignReport& report_;
+  Journal& journal_;
+  ResultCache& cache_;
+  Progress silent_;
+  Progress& progress_;
+  ProgressCount count_;
+  std::vector<std::size_t> good_;  // jobs, by unit
+  std::vector<std::size_t> bad_;
+  Clock::time_point begin_ = Clock::now();
+  Clock::time_point last_sync_ = begin_;
+};
+
+// To the byte: a measurement that is computed otherwise is another program.
+std::string identity_of(const std::filesystem::path& worker, const std::string& ngspice_version) {
+  return fmt::format("gaincell {} ngspice {} worker {}", kVersion, ngspice_version,
+                     sha256(read_file(worker)));
 }
 
-[[noreturn]] void refuse_hopeless(const Bench& bench, const std::string& why,
-                                  const std::string& log) {
-  std::string tail;
-  // The last lines are enough for a message; the whole of it belongs to a file.
-  std::size_t lines = 0;
-  for (std::size_t k = log.size(); k > 0 && lines < 4; --k) {
-    if (log[k - 1] == '\n' && k != log.size()) ++lines;
-    if (lines < 4) tail.insert(tail.begin(), log[k - 1]);
-  }
-  while (!tail.empty() && (tail.back() == '\n' || tail.back() == ' ')) tail.pop_back();
-  for (char& c : tail) {
-    if (c == '\n') c = '|';
-  }
-  throw Error({.place = bench.path,
-               .key = bench.name,
-               .rule = fmt::format("not one simulation gave a result: {}", why),
-               .remedy = tail.empty() ? "check the circuit, its initial conditions and the options"
-                                      : fmt::format("the simulator's last words: {}", tail)});
-}
-
-BenchReport report_of(const Unit& unit, const std::vector<PointResult>& points) {
-  BenchReport report;
-  report.name = unit.bench->name;
-  report.points = points.size();
-  report.simulations = unit.plan.jobs.size();
-  for (std::size_t p = 0; p < points.size(); ++p) {
-    if (unit.plan.points[p].holdout) ++report.holdout;
-    if (points[p].aided) ++report.aided_points;
-    if (points[p].ok) continue;
-    ++report.failed_points;
-    ++report.reasons[points[p].reason];
-  }
-  return report;
+ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campaign,
+                      const std::string& ngspice_version, const std::string& identity) {
+  ShardHeader header{options.shard,          kVersion, ngspice_version, identity,
+                     campaign.fingerprint(), {}};
+  for (const std::string& bench : options.benches)
+    header.benches.push_back(std::filesystem::absolute(bench).lexically_normal().string());
+  return header;
 }
 
 }  // namespace
 
 CampaignReport characterize(const CampaignOptions& options) {
-  std::vector<Unit> units;
-  std::set<std::string> names;
-  for (const std::string& path : options.benches) {
-    Unit unit;
-    unit.bench = read_bench(path);
-    if (!names.insert(unit.bench->name).second)
-      throw Error({.place = path,
-                   .key = "name",
-                   .value = unit.bench->name,
-                   .rule = "two benches of one run have this name",
-                   .remedy = "rename one"});
-    unit.plan = make_plan(*unit.bench, bench_points(*unit.bench));
-    units.push_back(std::move(unit));
-  }
-  // Job numbers go on from bench to bench.
-  std::vector<std::pair<std::size_t, std::size_t>> place;  // id -> unit, index
-  for (std::size_t u = 0; u < units.size(); ++u) {
-    units[u].results.resize(units[u].plan.jobs.size());
-    for (std::size_t k = 0; k < units[u].plan.jobs.size(); ++k) {
-      units[u].plan.jobs[k].id = place.size();
-      place.emplace_back(u, k);
-    }
-  }
+  CampaignPlan campaign = plan_campaign(options.benches);
   { const PendingFile check(options.output); }  // refuses a bad folder before hours of work
   Pool pool(options.pool);
   CampaignReport report;
-  report.simulations = place.size();
+  report.shard = options.shard;
   const std::string ngspice = pool.ngspice_version();
+  const std::string identity = identity_of(options.pool.worker, ngspice);
   auto journal_path = options.output;
   journal_path += ".journal";
   if (!options.resume) {
     std::error_code ignored;
     std::filesystem::remove(journal_path, ignored);
   }
-  Journal journal(journal_path, fmt::format("gaincell {} ngspice {}", kVersion, ngspice));
-  std::set<std::uint64_t> done;
-  std::vector<std::string> keys(place.size());
-  for (std::size_t id = 0; id < place.size(); ++id) {
-    const auto [u, k] = place[id];
-    keys[id] = units[u].plan.jobs[k].key();
-    if (const JobResult* known = journal.find(keys[id])) {
-      units[u].results[k] = *known;
-      units[u].results[k].id = id;
-      done.insert(id);
-    }
-  }
-  report.from_journal = done.size();
-
-  Progress progress(options.progress, place.size(), done.size());
-  const StopOnSignal signals;
-  std::vector<std::size_t> good(units.size(), 0);
-  std::vector<std::size_t> bad(units.size(), 0);
-  for (const std::uint64_t id : done) {
-    const auto [u, k] = place[id];
-    ++(units[u].results[k].ok ? good : bad)[u];
-  }
-  auto last_sync = std::chrono::steady_clock::now();
-  const auto jobs = ordered(units, done);
-  std::optional<std::size_t> hopeless;
-  PoolListener listener;
-  listener.done = [&](const Job& job, JobResult result) {
-    const auto [u, k] = place[job.id];
-    journal.add(keys[job.id], result);
-    ++(result.ok ? good : bad)[u];
-    progress.job_done(result.ok);
-    units[u].results[k] = std::move(result);
-    // Eight jobs from all over a bench, and not one of them ran.
-    if (good[u] == 0 && bad[u] >= std::min<std::size_t>(8, units[u].plan.jobs.size())) hopeless = u;
-  };
-  listener.tick = [&] {
-    progress.draw();
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last_sync > std::chrono::seconds(2)) {
+  const Signals signals;
+  Journal journal(journal_path, options.shard.whole()
+                                    ? identity
+                                    : encode(header_of(options, campaign, ngspice, identity)));
+  ResultCache cache(options.cache, identity);
+  try {
+    Simulation(options, campaign, report, journal, cache).run(pool);
+    report.pool.ngspice_version = ngspice;
+    if (cache.damaged() > 0)
+      report.notes.push_back(
+          fmt::format("{} damaged cache entries were simulated again", cache.damaged()));
+    if (!cache.complaint().empty()) report.notes.push_back(cache.complaint());
+    if (stop_asked) {
       journal.sync();
-      last_sync = now;
+      report.interrupted = true;
+      return report;
     }
-    return !stop_asked && !hopeless;
-  };
-  report.pool = pool.run(jobs, listener);
-  progress.finish();
-  if (stop_asked) {
-    journal.sync();
-    report.interrupted = true;
-    return report;
+    if (options.shard.whole()) conclude(campaign, options.output, ngspice, report);
+  } catch (const HopelessBench&) {
+    journal.remove();
+    throw;
   }
-  if (report.pool.ngspice_version.empty()) report.pool.ngspice_version = ngspice;
-
-  std::vector<BenchSamples> samples;
-  for (std::size_t u = 0; u < units.size(); ++u) {
-    Unit& unit = units[u];
-    if (hopeless && *hopeless != u) continue;
-    if (good[u] == 0) {
-      const auto worst = std::find_if(
-          unit.results.begin(), unit.results.end(),
-          [](const JobResult& r) { return !r.ok && r.failure.why != JobFailure::Why::kNotRun; });
-      journal.remove();
-      refuse_hopeless(*unit.bench, worst->failure.reason, worst->failure.log_tail);
-    }
-    std::vector<PointResult> points = collect(*unit.bench, unit.plan, unit.results);
-    report.benches.push_back(report_of(unit, points));
-    if (std::none_of(points.begin(), points.end(), [](const PointResult& p) { return p.ok; })) {
-      journal.remove();
-      refuse_hopeless(*unit.bench, points.front().reason, points.front().log_tail);
-    }
-    samples.push_back({unit.bench.get(), &unit.plan, std::move(points)});
+  if (options.shard.whole()) {
+    journal.remove();
+  } else {
+    journal.become(options.output);
   }
-  write_samples(options.output, samples, report.pool.ngspice_version);
-  journal.remove();
   return report;
 }
 
-std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const PoolOptions& pool,
-                                  std::FILE* out) {
+std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const PoolOptions& pool) {
   std::vector<JobResult> results(plan.jobs.size());
   std::vector<const Job*> jobs;
   for (const Job& job : plan.jobs) jobs.push_back(&job);
-  Progress progress(out, jobs.size(), 0);
   PoolListener listener;
-  listener.done = [&](const Job& job, JobResult result) {
-    progress.job_done(result.ok);
-    results[job.id] = std::move(result);
-  };
-  listener.tick = [&] {
-    progress.draw();
-    return true;
-  };
+  listener.done = [&](const Job& job, JobResult result) { results[job.id] = std::move(result); };
+  listener.tick = [] { return true; };
   Pool(pool).run(jobs, listener);
   return collect(bench, plan, results);
 }
 
 bool CampaignReport::ok() const {
-  return !interrupted && std::all_of(benches.begin(), benches.end(),
-                                     [](const BenchReport& b) { return b.failed_points == 0; });
+  return !interrupted && failed_simulations == 0 &&
+         std::all_of(benches.begin(), benches.end(),
+                     [](const BenchReport& b) { return b.failed_points == 0; });
 }
 
 std::string CampaignReport::brief() const {
   std::string text;
-  if (interrupted) return "stopped; the journal is kept: the same command goes on from here\n";
+  if (interrupted) text += "stopped; the journal is kept: the same command goes on from here\n";
   for (const BenchReport& bench : benches) {
     text += fmt::format("{}: {} points ({} hold-out) in {} simulations", bench.name, bench.points,
                         bench.holdout, bench.simulations);
@@ -252,16 +251,48 @@ std::string CampaignReport::brief() const {
     for (const auto& [reason, count] : bench.reasons)
       text += fmt::format("  {} x {}\n", count, reason);
   }
+  if (!shard.whole()) text += fmt::format("shard {}: ", shard.name());
   text += fmt::format("{} simulations", simulations);
+  if (!shard.whole() && failed_simulations > 0)
+    text += fmt::format(", {} FAILED", failed_simulations);
   if (from_journal > 0)
-    text += fmt::format(" ({} from the journal of an interrupted run)", from_journal);
-  text += fmt::format(" in {:.3g} s; simulators busy {:.3g} s, ngspice {}\n", pool.wall_s,
+    text += fmt::format(", {} from the journal of an interrupted run", from_journal);
+  if (from_cache > 0) text += fmt::format(", {} from the cache", from_cache);
+  text += fmt::format(", in {:.3g} s; simulators busy {:.3g} s, ngspice {}\n", pool.wall_s,
                       pool.simulator_s, pool.ngspice_version);
   for (const auto& [reason, count] : pool.losses)
     text += fmt::format("  {} x worker lost: {}\n", count, reason);
   if (pool.jobs_repeated > 0)
     text += fmt::format("  {} simulations run again after that\n", pool.jobs_repeated);
+  for (const std::string& note : notes) text += fmt::format("  {}\n", note);
   return text;
+}
+
+std::string CampaignReport::to_json() const {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const BenchReport& bench : benches)
+    all.push_back({{"name", bench.name},
+                   {"points", bench.points},
+                   {"holdout", bench.holdout},
+                   {"simulations", bench.simulations},
+                   {"failed_points", bench.failed_points},
+                   {"aided_points", bench.aided_points},
+                   {"reasons", bench.reasons}});
+  const nlohmann::ordered_json event{{"event", interrupted ? "interrupted" : "end"},
+                                     {"ok", ok()},
+                                     {"shard", shard.name()},
+                                     {"simulations", simulations},
+                                     {"failed_simulations", failed_simulations},
+                                     {"from_journal", from_journal},
+                                     {"from_cache", from_cache},
+                                     {"wall_s", pool.wall_s},
+                                     {"simulator_s", pool.simulator_s},
+                                     {"ngspice_version", pool.ngspice_version},
+                                     {"workers_lost", pool.losses},
+                                     {"jobs_repeated", pool.jobs_repeated},
+                                     {"notes", notes},
+                                     {"benches", std::move(all)}};
+  return event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace gaincell::characterize

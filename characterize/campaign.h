@@ -1,16 +1,14 @@
 #pragma once
 
-#include <cstdio>
 #include <filesystem>
 #include <map>
-#include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "characterize/plan.h"
 #include "characterize/pool.h"
-#include "characterize/samples.h"
+#include "characterize/progress.h"
+#include "characterize/shard.h"
 
 namespace gaincell::characterize {
 
@@ -18,8 +16,10 @@ struct CampaignOptions {
   std::vector<std::string> benches;
   std::filesystem::path output;
   PoolOptions pool;
-  bool resume = true;             // use an earlier journal of this output
-  std::FILE* progress = nullptr;  // where to draw, if anywhere
+  bool resume = true;            // use an earlier journal of this output
+  std::filesystem::path cache;   // folder of earlier results; empty = none
+  Shard shard;                   // the output is a shard's file, unless it is the whole
+  Progress* progress = nullptr;  // who is told, if anyone
 };
 
 struct BenchReport {
@@ -33,21 +33,32 @@ struct BenchReport {
 };
 
 struct CampaignReport {
-  std::vector<BenchReport> benches;
+  std::vector<BenchReport> benches;  // none for a shard
   PoolReport pool;
-  std::size_t simulations = 0;
+  Shard shard;
+  std::size_t simulations = 0;  // of this shard
+  std::size_t failed_simulations = 0;
   std::size_t from_journal = 0;  // of an interrupted run
-  bool interrupted = false;      // by SIGINT or SIGTERM; the journal stays
-  bool ok() const;               // every point measured
-  std::string brief() const;     // some lines for people
+  std::size_t from_cache = 0;
+  std::vector<std::string> notes;  // what a user should know that is no failure
+  bool interrupted = false;        // by SIGINT or SIGTERM; the journal stays
+  bool ok() const;                 // every point measured
+  std::string brief() const;       // some lines for people
+  std::string to_json() const;     // the event `end`, one line: docs/campaigns.md
 };
 
-// Benches in, samples file out. Throws Error for wrong input, and where a bench has not one good
-// point: then nothing is written.
+// Benches in, samples file out; or one shard of it. Throws Error for wrong input, and where a bench
+// has not one good point: then nothing is written.
 CampaignReport characterize(const CampaignOptions& options);
 
+// The shards of one campaign in, its samples file out: the bytes that an unsharded run writes. The
+// benches are read again: from `benches`, or where that is empty, from where they were. Throws
+// Error for shards that are missing, unfinished or of different campaigns.
+CampaignReport merge_shards(const std::vector<std::string>& shards,
+                            const std::vector<std::string>& benches,
+                            const std::filesystem::path& output);
+
 // The same for points from elsewhere, without journal or file: their results in order.
-std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const PoolOptions& pool,
-                                  std::FILE* progress = nullptr);
+std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const PoolOptions& pool);
 
 }  // namespace gaincell::characterize

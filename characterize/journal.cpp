@@ -21,21 +21,33 @@ constexpr std::string_view kMagic = "GCJOURN1";
 [[noreturn]] void fail(const std::filesystem::path& path, const char* what, int error) {
   throw Error({.place = path.string(),
                .rule = fmt::format("{} ({})", what, std::strerror(error)),
-               .remedy = error == ENOSPC || error == EDQUOT
+               .remedy = error == ENOSPC || error == EDQUOT || error == EFBIG
                              ? "make space and run the same command again: it goes on from here"
                              : "choose another output"});
 }
 
-std::string record(const std::string& payload) {
-  ByteWriter out;
-  out.u32(static_cast<std::uint32_t>(payload.size())).u32(crc32(payload));
-  return out.bytes() + payload;
+// Reads records up to the first that is torn or damaged; returns what is left from there.
+std::string_view read_records(std::string_view bytes, KnownResults& known) {
+  while (true) {
+    std::string_view rest = bytes;
+    const auto payload = take_checked_record(rest);
+    if (!payload) return bytes;
+    try {
+      ByteReader in(*payload);
+      const std::string key = in.text();
+      bool last = false;
+      known[key] = decode_result(payload->substr(4 + key.size()), last);
+    } catch (const BadBytes&) {
+      return bytes;
+    }
+    bytes = rest;
+  }
 }
 
 }  // namespace
 
-Journal::Journal(const std::filesystem::path& path, const std::string& versions)
-    : path_(path), header_(std::string(kMagic) + record(versions)) {
+Journal::Journal(const std::filesystem::path& path, const std::string& header)
+    : path_(path), begin_(std::string(kMagic) + checked_record(header)) {
   fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (fd_ < 0) fail(path_, "could not be opened", errno);
   if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
@@ -54,29 +66,14 @@ Journal::~Journal() {
 void Journal::read() {
   const std::string bytes = read_file(path_);
   std::size_t good = 0;
-  if (bytes.starts_with(header_)) {
-    good = header_.size();
-    while (bytes.size() - good >= 8) {
-      ByteReader head(std::string_view(bytes).substr(good, 8));
-      const std::uint32_t size = head.u32();
-      const std::uint32_t sum = head.u32();
-      if (size > bytes.size() - good - 8) break;
-      const std::string_view payload = std::string_view(bytes).substr(good + 8, size);
-      if (crc32(payload) != sum) break;
-      try {
-        ByteReader in(payload);
-        const std::string key = in.text();
-        bool last = false;
-        known_[key] = decode_result(payload.substr(4 + key.size()), last);
-      } catch (const BadBytes&) {
-        break;
-      }
-      good += 8 + size;
-    }
+  if (bytes.starts_with(begin_)) {
+    const std::string_view torn =
+        read_records(std::string_view(bytes).substr(begin_.size()), known_);
+    good = bytes.size() - torn.size();
   }
   if (::ftruncate(fd_, static_cast<off_t>(good)) != 0) fail(path_, "could not be written", errno);
   ::lseek(fd_, 0, SEEK_END);
-  if (good == 0) write(header_);
+  if (good == 0) write(begin_);
 }
 
 void Journal::write(const std::string& bytes) {
@@ -100,7 +97,7 @@ const JobResult* Journal::find(const std::string& key) const {
 }
 
 void Journal::add(const std::string& key, const JobResult& result) {
-  write(record(ByteWriter().text(key).bytes() + encode(result, false)));
+  write(checked_record(ByteWriter().text(key).bytes() + encode(result, false)));
 }
 
 void Journal::sync() {
@@ -110,6 +107,30 @@ void Journal::sync() {
 void Journal::remove() {
   std::error_code ignored;
   std::filesystem::remove(path_, ignored);
+}
+
+void Journal::become(const std::filesystem::path& output) {
+  sync();
+  if (::rename(path_.c_str(), output.c_str()) != 0) fail(output, "could not be written", errno);
+}
+
+ClosedJournal read_journal(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  std::string_view rest = bytes;
+  const bool known = rest.starts_with(kMagic);
+  if (known) rest.remove_prefix(kMagic.size());
+  const auto header = known ? take_checked_record(rest) : std::nullopt;
+  if (!header)
+    throw Error({.place = path.string(),
+                 .rule = "is no shard of a campaign",
+                 .remedy = "give the outputs of `gaincell characterize --shard k/n`"});
+  ClosedJournal journal{std::string(*header), {}};
+  const std::string_view damaged = read_records(rest, journal.results);
+  if (!damaged.empty())
+    throw Error({.place = path.string(),
+                 .rule = fmt::format("is damaged from byte {} on", bytes.size() - damaged.size()),
+                 .remedy = "run this shard again"});
+  return journal;
 }
 
 }  // namespace gaincell::characterize

@@ -8,15 +8,17 @@
 
 namespace gaincell::characterize {
 
+using KnownResults = std::unordered_map<std::string, JobResult>;  // by Job::key
+
 // Results on disk as they come, beside the output: append-only, each record with its checksum, so a
 // campaign that was killed goes on from here. Records are found by what their job follows from
 // (Job::key), so a changed bench runs what changed.
 class Journal {
  public:
-  // Opens or creates. A torn record at the end is cut off; a journal of another program or
-  // simulator version is begun anew. Throws Error where another process has it open, or it cannot
-  // be written.
-  Journal(const std::filesystem::path& path, const std::string& versions);
+  // Opens or creates. A torn record at the end is cut off; a journal with another header (of
+  // another program, simulator or shard) is begun anew. Throws Error where another process has it
+  // open, or it cannot be written.
+  Journal(const std::filesystem::path& path, const std::string& header);
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
@@ -29,14 +31,24 @@ class Journal {
   void sync();
   // After the output stands.
   void remove();
+  // Makes it the output: on the disk, and under that name.
+  void become(const std::filesystem::path& output);
 
  private:
   void read();
   void write(const std::string& bytes);
   std::filesystem::path path_;
-  std::string header_;
+  std::string begin_;  // of the file: magic and header
   int fd_ = -1;
-  std::unordered_map<std::string, JobResult> known_;
+  KnownResults known_;
 };
+
+// A journal that nobody writes to any more.
+struct ClosedJournal {
+  std::string header;
+  KnownResults results;
+};
+// Throws Error where the file is no journal, or is damaged.
+ClosedJournal read_journal(const std::filesystem::path& path);
 
 }  // namespace gaincell::characterize

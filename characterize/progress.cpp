@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
 
 namespace gaincell::characterize {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 std::string clock_text(double seconds) {
   const auto whole = std::lround(seconds);
@@ -16,59 +19,133 @@ std::string clock_text(double seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
-}  // namespace
-
-Progress::Progress(std::FILE* out, std::size_t total, std::size_t already_done)
-    : out_(out),
-      terminal_(out != nullptr && ::isatty(::fileno(out)) == 1),
-      total_(total),
-      first_(already_done),
-      done_(already_done),
-      begin_(std::chrono::steady_clock::now()),
-      last_(begin_) {}
-
-Progress::~Progress() { finish(); }
-
-void Progress::job_done(bool ok) {
-  ++done_;
-  if (!ok) ++failed_;
-}
-
-std::string Progress::line() const {
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-  const double rate = seconds > 0 ? static_cast<double>(done_ - first_) / seconds : 0;
-  std::string text = fmt::format("{}/{} simulations, {:.3g}/s", done_, total_, rate);
-  if (rate > 0 && done_ < total_)
-    text += fmt::format(", {} left", clock_text(static_cast<double>(total_ - done_) / rate));
-  if (failed_ > 0) text += fmt::format(", {} failed", failed_);
+std::string line(const ProgressCount& count) {
+  std::string text =
+      fmt::format("{}/{} simulations, {:.3g}/s", count.done, count.total, count.rate_per_s());
+  if (count.rate_per_s() > 0 && count.done < count.total)
+    text += fmt::format(", {} left", clock_text(count.left_s()));
+  if (count.failed > 0) text += fmt::format(", {} failed", count.failed);
   return text;
 }
 
-void Progress::draw() {
-  if (out_ == nullptr) return;
-  const auto now = std::chrono::steady_clock::now();
-  const double since = std::chrono::duration<double>(now - last_).count();
-  if (since < (terminal_ ? 0.2 : 10.0)) return;
-  last_ = now;
-  drawn_ = true;
-  if (!terminal_) {
-    fmt::print(out_, "{}\n", line());
-    std::fflush(out_);
-    return;
+// Lets a call through when its time has come.
+class Every {
+ public:
+  explicit Every(double seconds) : seconds_(seconds) {}
+  bool due() {
+    const auto now = Clock::now();
+    if (std::chrono::duration<double>(now - last_).count() < seconds_) return false;
+    last_ = now;
+    return true;
   }
-  constexpr std::size_t kWidth = 30;
-  const std::size_t full = total_ == 0 ? kWidth : kWidth * done_ / total_;
-  fmt::print(out_, "\r[{:#<{}}{:.<{}}] {}\x1b[K", "", full, "", kWidth - full, line());
-  std::fflush(out_);
-}
 
-void Progress::finish() {
-  if (out_ != nullptr && drawn_ && terminal_) {
+ private:
+  double seconds_;
+  Clock::time_point last_ = Clock::now();
+};
+
+class LineProgress : public Progress {
+ public:
+  explicit LineProgress(std::FILE* out) : out_(out) {}
+  void tick(const ProgressCount& count) override {
+    if (!every_.due()) return;
+    fmt::print(out_, "{}\n", line(count));
+    std::fflush(out_);
+  }
+
+ private:
+  std::FILE* out_;
+  Every every_{10};
+};
+
+class BarProgress : public Progress {
+ public:
+  explicit BarProgress(std::FILE* out) : out_(out) {}
+  ~BarProgress() override { erase(); }
+  void tick(const ProgressCount& count) override {
+    if (!every_.due()) return;
+    constexpr std::size_t kWidth = 30;
+    const std::size_t full = count.total == 0 ? kWidth : kWidth * count.done / count.total;
+    fmt::print(out_, "\r[{:#<{}}{:.<{}}] {}\x1b[K", "", full, "", kWidth - full, line(count));
+    std::fflush(out_);
+    drawn_ = true;
+  }
+  void end() override { erase(); }
+
+ private:
+  void erase() {
+    if (!drawn_) return;
     fmt::print(out_, "\r\x1b[K");
     std::fflush(out_);
+    drawn_ = false;
   }
-  drawn_ = false;
+  std::FILE* out_;
+  bool drawn_ = false;
+  Every every_{0.2};
+};
+
+class JsonProgress : public Progress {
+ public:
+  explicit JsonProgress(std::FILE* out) : out_(out) {}
+  void begin(const ProgressCount& count, std::size_t from_journal,
+             std::size_t from_cache) override {
+    print({{"event", "begin"},
+           {"simulations", count.total},
+           {"from_journal", from_journal},
+           {"from_cache", from_cache}});
+  }
+  void failed(const std::string& bench, const JobResult& result) override {
+    print({{"event", "failure"},
+           {"bench", bench},
+           {"job", result.id},
+           {"kind", name_of(result.failure.why)},
+           {"reason", result.failure.reason},
+           {"log_tail", result.failure.log_tail}});
+  }
+  void worker_lost(const std::string& reason) override {
+    print({{"event", "worker_lost"}, {"reason", reason}});
+  }
+  void tick(const ProgressCount& count) override {
+    if (!every_.due()) return;
+    nlohmann::ordered_json event{{"event", "progress"},
+                                 {"done", count.done},
+                                 {"simulations", count.total},
+                                 {"failed", count.failed},
+                                 {"rate_per_s", count.rate_per_s()}};
+    if (count.rate_per_s() > 0) event["left_s"] = count.left_s();
+    print(event);
+  }
+
+ private:
+  void print(const nlohmann::ordered_json& event) {
+    // What a simulator printed need not be UTF-8.
+    fmt::print(out_, "{}\n",
+               event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    std::fflush(out_);
+  }
+  std::FILE* out_;
+  Every every_{1};
+};
+
+}  // namespace
+
+double ProgressCount::rate_per_s() const {
+  return seconds > 0 ? static_cast<double>(done - known) / seconds : 0;
+}
+
+double ProgressCount::left_s() const {
+  const double rate = rate_per_s();
+  return rate > 0 ? static_cast<double>(total - done) / rate
+                  : std::numeric_limits<double>::infinity();
+}
+
+std::unique_ptr<Progress> text_progress(std::FILE* out) {
+  if (::isatty(::fileno(out)) == 1) return std::make_unique<BarProgress>(out);
+  return std::make_unique<LineProgress>(out);
+}
+
+std::unique_ptr<Progress> json_progress(std::FILE* out) {
+  return std::make_unique<JsonProgress>(out);
 }
 
 }  // namespace gaincell::characterize

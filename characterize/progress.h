@@ -3,34 +3,39 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <memory>
 #include <string>
+
+#include "characterize/job.h"
 
 namespace gaincell::characterize {
 
-// How far a campaign is: a bar that redraws itself on a terminal, a plain line now and then
-// elsewhere, nothing where `out` is null.
+// How far a campaign is.
+struct ProgressCount {
+  std::size_t total = 0;
+  std::size_t known = 0;  // from a journal or the cache
+  std::size_t done = 0;   // with those
+  std::size_t failed = 0;
+  double seconds = 0;
+  double rate_per_s() const;
+  double left_s() const;  // infinite where nothing was run yet
+};
+
+// Hears what a campaign does, to tell a person or a program. The base says nothing.
 class Progress {
  public:
-  Progress(std::FILE* out, std::size_t total, std::size_t already_done);
-  ~Progress();
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
-  void job_done(bool ok);
-  void draw();  // cheap; call often
-  void finish();
-
- private:
-  std::string line() const;
-  std::FILE* out_;
-  bool terminal_ = false;
-  std::size_t total_;
-  std::size_t first_;
-  std::size_t done_;
-  std::size_t failed_ = 0;
-  std::chrono::steady_clock::time_point begin_;
-  std::chrono::steady_clock::time_point last_;
-  bool drawn_ = false;
+  virtual ~Progress() = default;
+  virtual void begin(const ProgressCount&, std::size_t /*from_journal*/,
+                     std::size_t /*from_cache*/) {}
+  virtual void failed(const std::string& /*bench*/, const JobResult&) {}
+  virtual void worker_lost(const std::string& /*reason*/) {}
+  virtual void tick(const ProgressCount&) {}  // often
+  virtual void end() {}
 };
+
+// A bar that redraws itself on a terminal, a plain line now and then elsewhere.
+std::unique_ptr<Progress> text_progress(std::FILE* out);
+// One JSON object a line: docs/campaigns.md.
+std::unique_ptr<Progress> json_progress(std::FILE* out);
 
 }  // namespace gaincell::characterize

@@ -72,4 +72,23 @@ std::uint32_t crc32(std::string_view bytes) {
   return crc.checksum();
 }
 
+std::string checked_record(std::string_view payload) {
+  ByteWriter out;
+  out.u32(static_cast<std::uint32_t>(payload.size())).u32(crc32(payload));
+  return out.bytes() + std::string(payload);
+}
+
+std::optional<std::string_view> take_checked_record(std::string_view& bytes) {
+  constexpr std::size_t kHeaderSize = 8;
+  if (bytes.size() < kHeaderSize) return std::nullopt;
+  ByteReader header(bytes.substr(0, kHeaderSize));
+  const std::uint32_t size = header.u32();
+  const std::uint32_t sum = header.u32();
+  if (size > bytes.size() - kHeaderSize) return std::nullopt;
+  const std::string_view payload = bytes.substr(kHeaderSize, size);
+  if (crc32(payload) != sum) return std::nullopt;
+  bytes.remove_prefix(kHeaderSize + size);
+  return payload;
+}
+
 }  // namespace gaincell::characterize

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -45,5 +46,11 @@ class ByteReader {
 };
 
 std::uint32_t crc32(std::string_view bytes);
+
+// A piece of a file that shows its own damage: u32 size, u32 CRC-32, payload.
+std::string checked_record(std::string_view payload);
+// The payload that `bytes` begin with, which are moved on behind it; nothing where it is torn or
+// damaged.
+std::optional<std::string_view> take_checked_record(std::string_view& bytes);
 
 }  // namespace gaincell::characterize

@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
+#include "characterize/cache.h"
 #include "characterize/campaign.h"
 #include "cli/commands.h"
 
@@ -16,23 +16,42 @@ struct Options {
   std::vector<std::string> benches;
   std::string output = "samples.h5";
   unsigned jobs = 0;
+  std::size_t memory_mib = 4096;
+  std::string shard = "1/1";
+  std::string cache = characterize::default_cache_folder();
+  bool no_cache = false;
   bool fresh = false;
   bool quiet = false;
+  bool json = false;
 };
 
+std::unique_ptr<characterize::Progress> progress(const Options& options) {
+  if (options.json) return characterize::json_progress(stdout);
+  if (options.quiet) return std::make_unique<characterize::Progress>();
+  return characterize::text_progress(stderr);
+}
+
 int run(const Options& options) {
+  const auto watcher = progress(options);
   characterize::CampaignOptions campaign;
   campaign.benches = options.benches;
   campaign.output = options.output;
   campaign.pool.worker = characterize::worker_program();
   campaign.pool.workers =
       options.jobs > 0 ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
+  campaign.pool.memory_bytes = options.memory_mib << 20;
   campaign.resume = !options.fresh;
-  campaign.progress = options.quiet ? nullptr : stderr;
+  if (!options.no_cache) campaign.cache = options.cache;
+  campaign.shard = characterize::parse_shard(options.shard);
+  campaign.progress = watcher.get();
   const auto report = characterize::characterize(campaign);
-  fmt::print("{}", report.brief());
+  if (options.json) {
+    fmt::print("{}\n", report.to_json());
+  } else {
+    fmt::print("{}", report.brief());
+    if (!report.interrupted) fmt::print("wrote {}\n", options.output);
+  }
   if (report.interrupted) return 130;
-  fmt::print("wrote {}\n", options.output);
   return report.ok() ? 0 : 1;
 }
 
@@ -41,10 +60,16 @@ int run(const Options& options) {
 Run cmd_characterize(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("bench", options->benches, "bench files (docs/bench.md)")->required();
-  app.add_option("-o,--output", options->output, "samples file to write");
+  app.add_option("-o,--output", options->output, "samples file to write, or the shard's file");
   app.add_option("-j,--jobs", options->jobs, "simulators at a time; 0 = as many as cores");
+  app.add_option("--memory", options->memory_mib, "limit of one simulator in MiB")
+      ->check(CLI::Range(32, 1 << 20));
+  app.add_option("--shard", options->shard, "k/n: every n-th simulation, for `gaincell merge`");
+  app.add_option("--cache", options->cache, "folder with results of earlier simulations");
+  app.add_flag("--no-cache", options->no_cache, "simulate everything");
   app.add_flag("--fresh", options->fresh, "do not go on from the journal of an interrupted run");
   app.add_flag("-q,--quiet", options->quiet, "no progress");
+  app.add_flag("--json", options->json, "events and report, one JSON object a line");
   return [options] { return run(*options); };
 }
 

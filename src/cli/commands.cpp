@@ -8,6 +8,7 @@ std::span<const Command> commands() {
   static const std::vector<Command> table{
       // {name, one line of help, function}, in the order of the pipeline
       {"characterize", "runs benches in ngspice and writes their samples", cmd_characterize},
+      {"merge", "joins the shards of a campaign into its samples file", cmd_merge},
       {"compile", "makes a device file of tables from samples, with their measured errors",
        cmd_compile},
       {"show", "prints what a device or samples file holds", cmd_show},

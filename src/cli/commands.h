@@ -38,6 +38,7 @@ Run cmd_compile(CLI::App& app);
 Run cmd_generate(CLI::App& app);
 Run cmd_report(CLI::App& app);
 Run cmd_infer(CLI::App& app);
+Run cmd_merge(CLI::App& app);
 Run cmd_show(CLI::App& app);
 Run cmd_train(CLI::App& app);
 

@@ -47,13 +47,37 @@ std::vector<pid_t> workers_of_this_process() {
 
 class Campaign : public BenchTest {
  protected:
-  CampaignReport run(const std::string& output, std::size_t workers, const std::string& text) {
+  CampaignOptions options(const std::string& output, std::size_t workers, const std::string& text) {
     CampaignOptions options;
     options.benches = {file("bench.yaml", text).string()};
     options.output = path(output);
     options.pool.worker = real_worker();
     options.pool.workers = workers;
-    return characterize(options);
+    return options;
+  }
+  CampaignReport run(const std::string& output, std::size_t workers, const std::string& text) {
+    return characterize(options(output, workers, text));
+  }
+  CampaignReport run_cached(const std::string& output, const std::string& text) {
+    CampaignOptions cached = options(output, 2, text);
+    cached.cache = path("cache");
+    return characterize(cached);
+  }
+  void run_shard(const std::string& output, Shard shard, const std::string& text) {
+    CampaignOptions part = options(output, 1, text);
+    part.shard = shard;
+    EXPECT_TRUE(characterize(part).ok());
+  }
+  std::string merge_complaint(const std::vector<std::string>& names) {
+    std::vector<std::string> paths;
+    for (const std::string& name : names) paths.push_back(path(name));
+    try {
+      merge_shards(paths, {}, path("merged.h5"));
+    } catch (const Error& error) {
+      EXPECT_FALSE(std::filesystem::exists(path("merged.h5")));
+      return error.what();
+    }
+    return "";
   }
   std::string complaint_of(const std::string& text) {
     try {
@@ -190,6 +214,78 @@ TEST_F(Campaign, GoesOnFromItsJournal) {
   EXPECT_EQ(second.simulations, 59u);
   EXPECT_TRUE(read_file(path("whole.h5")) == read_file(path("part.h5")));
   EXPECT_FALSE(std::filesystem::exists(path("part.h5.journal")));
+}
+
+TEST_F(Campaign, RunsOnlyWhatItsCacheLacks) {
+  EXPECT_EQ(run_cached("a.h5", campaign_bench()).from_cache, 0u);
+  const CampaignReport again = run_cached("b.h5", campaign_bench());
+  EXPECT_EQ(again.from_cache, 59u);
+  EXPECT_EQ(again.pool.workers_started, 0u);
+  EXPECT_TRUE(read_file(path("a.h5")) == read_file(path("b.h5")));
+
+  std::string wider = campaign_bench();
+  wider.replace(wider.find("[0.3, 0.6, 0.9]"), 15, "[0.3, 0.6, 0.75, 0.9]");
+  const CampaignReport widened = run_cached("c.h5", wider);
+  // The grid's 45; the hold-out points are another share of it, but begin with the same 14.
+  EXPECT_EQ(widened.from_cache, 59u);
+  EXPECT_EQ(widened.simulations, 60u + 18);
+  run("d.h5", 2, wider);
+  EXPECT_TRUE(read_file(path("c.h5")) == read_file(path("d.h5")));
+}
+
+TEST_F(Campaign, DamagedCacheEntriesAreSimulatedAgain) {
+  run_cached("a.h5", campaign_bench());
+  int damaged = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path("cache"))) {
+    if (!entry.is_regular_file() || entry.path().filename() == "CACHEDIR.TAG") continue;
+    if (++damaged > 5) break;
+    std::filesystem::resize_file(entry.path(), entry.file_size() - 1);
+  }
+  const CampaignReport again = run_cached("b.h5", campaign_bench());
+  EXPECT_EQ(again.from_cache, 54u);
+  EXPECT_THAT(again.brief(), HasSubstr("5 damaged cache entries were simulated again"));
+  EXPECT_TRUE(read_file(path("a.h5")) == read_file(path("b.h5")));
+}
+
+TEST_F(Campaign, ChangedOptionsAreNotInTheCache) {
+  run_cached("a.h5", campaign_bench());
+  std::string other = campaign_bench();
+  other.replace(other.find("stop: 20n"), 9, "stop: 20n, options: {reltol: 1e-4}");
+  EXPECT_EQ(run_cached("b.h5", other).from_cache, 0u);
+}
+
+TEST_F(Campaign, MergedShardsAreTheWholeToTheByte) {
+  std::string text = campaign_bench();
+  text.replace(text.find("level: 0.2"), 10, "level: 0.5");  // failures, too
+  run("whole.h5", 2, text);
+  for (std::size_t k = 1; k <= 4; ++k) {
+    CampaignOptions part = options(std::to_string(k), 1, text);
+    part.shard = {k, 4};
+    characterize(part);
+  }
+  const CampaignReport report =
+      merge_shards({path("3"), path("1"), path("4"), path("2")}, {}, path("merged.h5"));
+  EXPECT_GE(report.benches[0].failed_points, 15u);
+  EXPECT_TRUE(read_file(path("whole.h5")) == read_file(path("merged.h5")));
+}
+
+TEST_F(Campaign, ShardsThatAreMissingMixedOrUnfinishedAreRefused) {
+  for (std::size_t k = 1; k <= 3; ++k) run_shard(std::to_string(k), {k, 3}, campaign_bench());
+  EXPECT_THAT(merge_complaint({"1", "3"}), HasSubstr("of 3 shards these are missing: 2"));
+  EXPECT_THAT(merge_complaint({"1", "2", "2"}), HasSubstr("is shard 2/3 again"));
+  run_shard("half", {2, 2}, campaign_bench());
+  EXPECT_THAT(merge_complaint({"1", "half", "3"}), HasSubstr("is of another number of shards"));
+  // What a kill leaves: a whole journal with too few records.
+  std::string torn = read_file(path("2"));
+  file("torn", torn.substr(0, torn.size() - 3));
+  EXPECT_THAT(merge_complaint({"1", "torn", "3"}), HasSubstr("is damaged from byte"));
+  file("netlist", "nothing of ours");
+  EXPECT_THAT(merge_complaint({"1", "netlist", "3"}), HasSubstr("is no shard of a campaign"));
+  std::string other = campaign_bench();
+  other.replace(other.find("[0.3,"), 5, "[0.2,");
+  run_shard("other", {2, 3}, other);
+  EXPECT_THAT(merge_complaint({"1", "other", "3"}), HasSubstr("is of another campaign"));
+  EXPECT_THAT(merge_complaint({"1", "2", "3"}), HasSubstr("are not what they were"));
 }
 
 }  // namespace

@@ -1,0 +1,58 @@
+#include "characterize/campaign_plan.h"
+
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "characterize/wire.h"
+
+namespace gaincell::characterize {
+
+const Job& CampaignPlan::job(std::uint64_t id) const {
+  const Place place = places.at(id);
+  return units[place.unit].plan.jobs[place.job];
+}
+
+JobResult& CampaignPlan::result(std::uint64_t id) {
+  const Place place = places.at(id);
+  return units[place.unit].results[place.job];
+}
+
+std::string CampaignPlan::fingerprint() const {
+  ByteWriter out;
+  for (const Unit& unit : units) {
+    out.text(unit.bench->text);
+    for (const SourceFile& file : unit.bench->library->files())
+      out.text(std::filesystem::path(file.path).filename().string()).text(file.sha256);
+  }
+  for (const std::string& key : keys) out.text(key);
+  return sha256(out.bytes());
+}
+
+CampaignPlan plan_campaign(const std::vector<std::string>& benches) {
+  CampaignPlan campaign;
+  std::set<std::string> names;
+  for (const std::string& path : benches) {
+    CampaignPlan::Unit unit;
+    unit.bench = read_bench(path);
+    if (!names.insert(unit.bench->name).second)
+      throw Error({.place = path,
+                   .key = "name",
+                   .value = unit.bench->name,
+                   .rule = "two benches of one run have this name",
+                   .remedy = "rename one"});
+    unit.plan = make_plan(*unit.bench, bench_points(*unit.bench));
+    unit.results.resize(unit.plan.jobs.size());
+    for (std::size_t k = 0; k < unit.plan.jobs.size(); ++k) {
+      Job& job = unit.plan.jobs[k];
+      job.id = campaign.places.size();
+      campaign.places.push_back({campaign.units.size(), k});
+      campaign.keys.push_back(job.key());
+    }
+    campaign.units.push_back(std::move(unit));
+  }
+  return campaign;
+}
+
+}  // namespace gaincell::characterize

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "characterize/plan.h"
+
+namespace gaincell::characterize {
+
+// The benches of one campaign with all their simulations. Job numbers go on from bench to bench.
+struct CampaignPlan {
+  struct Unit {
+    std::unique_ptr<Bench> bench;
+    Plan plan;
+    std::vector<JobResult> results;  // one a job of the plan
+  };
+  struct Place {
+    std::size_t unit;
+    std::size_t job;  // in the unit's plan
+  };
+  std::vector<Unit> units;
+  std::vector<Place> places;      // by job number
+  std::vector<std::string> keys;  // Job::key, by job number
+
+  const Job& job(std::uint64_t id) const;
+  JobResult& result(std::uint64_t id);
+  // Equal fingerprints: the same samples file, where program and simulator are the same.
+  std::string fingerprint() const;
+};
+
+// Throws Error for wrong benches, and for two of one name.
+CampaignPlan plan_campaign(const std::vector<std::string>& benches);
+
+}  // namespace gaincell::characterize

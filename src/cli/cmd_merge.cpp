@@ -1,0 +1,37 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "characterize/campaign.h"
+#include "cli/commands.h"
+
+namespace gaincell::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> shards;
+  std::vector<std::string> benches;
+  std::string output = "samples.h5";
+};
+
+int merge(const Options& options) {
+  const auto report = characterize::merge_shards(options.shards, options.benches, options.output);
+  fmt::print("{}wrote {}\n", report.brief(), options.output);
+  return report.ok() ? 0 : 1;
+}
+
+}  // namespace
+
+Run cmd_merge(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("shard", options->shards, "outputs of `gaincell characterize --shard k/n`, all n")
+      ->required();
+  app.add_option("-o,--output", options->output, "samples file to write");
+  app.add_option("--bench", options->benches,
+                 "the campaign's benches in their order, where they have moved since");
+  return [options] { return merge(*options); };
+}
+
+}  // namespace gaincell::cli
