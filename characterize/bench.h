@@ -10,6 +10,7 @@
 #include "characterize/analysis/analysis.h"
 #include "characterize/expression.h"
 #include "characterize/measure/measure.h"
+#include "characterize/mismatch.h"
 #include "characterize/netlist.h"
 
 namespace gaincell::characterize {
@@ -24,7 +25,8 @@ struct Condition {
   std::string name;
   std::string unit;
   std::string description;
-  std::vector<double> values;  // of a scalar: one if fixed
+  std::vector<double> values;      // of a scalar: one if fixed; of words: their numbers in `words`
+  std::vector<std::string> words;  // what the values 0, 1, ... of a condition of words stand for
   bool swept = false;
   bool logarithmic = false;
   std::size_t count = 0;  // elements of a vector; 0 for a scalar
@@ -42,6 +44,10 @@ struct Pulse {
   std::optional<Quantity> period;
 };
 
+struct Ramp {
+  Quantity initial, final, start, duration;
+};
+
 struct Source {
   std::string name;
   bool current = false;
@@ -49,6 +55,8 @@ struct Source {
   std::string reference;
   std::size_t count = 0;  // 0: a single one, named without a number
   std::optional<Quantity> dc;
+  std::optional<Quantity> ac;  // amplitude in ac and noise analyses
+  std::optional<Ramp> ramp;
   std::optional<Pulse> pulse;
   std::vector<std::pair<Quantity, Quantity>> pwl;
   Where where;
@@ -71,24 +79,57 @@ struct Sweep {
   std::size_t condition;  // index
 };
 
+using Options = std::vector<std::pair<std::string, std::string>>;
+
 struct Analysis {
+  std::string name;  // of a single one: its type
   const AnalysisKind* kind = nullptr;
   std::map<std::string, Quantity> numbers;
+  std::map<std::string, std::string> words;
   bool use_initial_conditions = false;
   std::vector<Sweep> sweeps;
+  Options options;
   Where where;
+};
+
+// What a result must hold at every point but the hold-out points. `typical` is for people.
+struct Spec {
+  std::optional<double> minimum, typical, maximum;
+  std::optional<double> sigma;  // greatest standard deviation over the draws
 };
 
 struct Measurement {
   std::string name;
   std::string unit;
   std::string description;
+  std::size_t analysis = 0;  // index; of a formula: none
   const MeasureKind* kind = nullptr;
   std::vector<std::string> signals;  // as the simulator names them
   std::map<std::string, Quantity> numbers;
   std::map<std::string, std::string> words;
   std::optional<Expression> formula;
+  std::optional<Spec> spec;
   Where where;
+};
+
+// A signal that is kept whole in the samples file.
+struct WaveformRequest {
+  std::string name;
+  std::string signal;  // as the simulator names it
+  std::string unit;
+  std::size_t analysis = 0;
+};
+
+// Random differences between equal devices (mismatch.h).
+struct Mismatch {
+  std::vector<PelgromRule> rules;
+  bool library_statistics = false;  // the library draws them itself, from our seed
+};
+
+// The models that one corner stands for, and the circuit.
+struct Corner {
+  std::string name;  // "" where the bench names none
+  std::unique_ptr<Library> library;
 };
 
 struct TableRequest {
@@ -107,8 +148,6 @@ struct ConstantRequest {
   double value = 0;
 };
 
-using Options = std::vector<std::pair<std::string, std::string>>;
-
 // A bench file, read and checked as far as that is possible without a simulator. Expressions hold
 // pointers into `scope`: a Bench stays where it was made.
 struct Bench {
@@ -125,15 +164,18 @@ struct Bench {
   std::vector<Parameter> parameters;
   std::size_t draw_points = 0;  // 0: no vectors are drawn
   std::uint64_t draw_seed = 0;
-  std::unique_ptr<Library> library;
+  std::vector<Corner> corners;  // at least one
+  std::string behaviour;        // ngspice's compatibility mode; "" = its own dialect
+  // Global parameters of the models, set behind them.
+  std::vector<std::pair<std::string, Quantity>> library_parameters;
+  Mismatch mismatch;
   std::string subcircuit;
   std::vector<std::pair<std::string, Quantity>> subcircuit_parameters;
   std::map<std::string, std::string> ports;
   std::vector<Source> sources;
   std::vector<ElementLine> elements;
   std::vector<InitialCondition> initial_conditions;
-  Analysis analysis;
-  Options options;
+  std::vector<Analysis> analyses;
   Options retry;
   std::vector<Measurement> measurements;
   std::vector<TableRequest> tables;
@@ -141,12 +183,29 @@ struct Bench {
   double holdout_share = 0;
   std::size_t holdout_points = 0;
   std::uint64_t holdout_seed = 0;
+  std::vector<WaveformRequest> waveforms;
   double timeout_s = 60;
+  double memory_bytes = 0;           // of one simulation; 0 = no limit
+  std::vector<std::string> filters;  // as given
 
+  // The corner that the scope stands at.
+  std::size_t corner() const;
+  const Library& library() const { return *corners[corner()].library; }
   std::size_t condition(const std::string& condition_name) const;  // index; must exist
 };
 
-// Throws Error naming file, line and key.
-std::unique_ptr<Bench> read_bench(const std::string& path);
+// Which of its points a bench runs: "corner=slow,fast", "temperature=-40..27", "v_dd=0.9".
+struct BenchOptions {
+  std::vector<std::string> filters;
+  // In place of the files that the bench names: the text that went into its decks, one a corner.
+  std::vector<std::string> netlists;
+};
+
+// Throws Error naming file, line and key. A filter on a condition that this bench does not have is
+// not applied to it.
+std::unique_ptr<Bench> read_bench(const std::string& path, const BenchOptions& options = {});
+// The same with the text at hand; `path` is where its relative paths start from.
+std::unique_ptr<Bench> parse_bench(std::string text, const std::string& path,
+                                   const BenchOptions& options = {});
 
 }  // namespace gaincell::characterize

@@ -171,6 +171,7 @@ ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campai
                       const std::string& ngspice_version, const std::string& identity) {
   ShardHeader header{options.shard,          kVersion, ngspice_version, identity,
                      campaign.fingerprint(), {}};
+  header.filters = options.filters;
   for (const std::string& bench : options.benches)
     header.benches.push_back(std::filesystem::absolute(bench).lexically_normal().string());
   return header;
@@ -179,7 +180,7 @@ ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campai
 }  // namespace
 
 CampaignReport characterize(const CampaignOptions& options) {
-  CampaignPlan campaign = plan_campaign(options.benches);
+  CampaignPlan campaign = plan_campaign(options.benches, options.filters);
   { const PendingFile check(options.output); }  // refuses a bad folder before hours of work
   Pool pool(options.pool);
   CampaignReport report;

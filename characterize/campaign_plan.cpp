@@ -23,19 +23,24 @@ std::string CampaignPlan::fingerprint() const {
   ByteWriter out;
   for (const Unit& unit : units) {
     out.text(unit.bench->text);
-    for (const SourceFile& file : unit.bench->library->files())
-      out.text(std::filesystem::path(file.path).filename().string()).text(file.sha256);
+    for (const Corner& corner : unit.bench->corners) {
+      for (const SourceFile& file : corner.library->files())
+        out.text(std::filesystem::path(file.path).filename().string()).text(file.sha256);
+    }
   }
   for (const std::string& key : keys) out.text(key);
   return sha256(out.bytes());
 }
 
-CampaignPlan plan_campaign(const std::vector<std::string>& benches) {
+CampaignPlan plan_campaign(const std::vector<std::string>& benches,
+                           const std::vector<std::string>& filters) {
   CampaignPlan campaign;
+  std::set<std::string> applied;
   std::set<std::string> names;
   for (const std::string& path : benches) {
     CampaignPlan::Unit unit;
-    unit.bench = read_bench(path);
+    unit.bench = read_bench(path, {filters, {}});
+    applied.insert(unit.bench->filters.begin(), unit.bench->filters.end());
     if (!names.insert(unit.bench->name).second)
       throw Error({.place = path,
                    .key = "name",
@@ -51,6 +56,13 @@ CampaignPlan plan_campaign(const std::vector<std::string>& benches) {
       campaign.keys.push_back(job.key());
     }
     campaign.units.push_back(std::move(unit));
+  }
+  for (const std::string& filter : filters) {
+    if (!applied.contains(filter))
+      throw Error({.place = "--filter",
+                   .value = filter,
+                   .rule = "no bench of this run has such a condition",
+                   .remedy = "name one that stands under `conditions`, or `corner`"});
   }
   return campaign;
 }

@@ -30,7 +30,8 @@ struct CampaignPlan {
   std::string fingerprint() const;
 };
 
-// Throws Error for wrong benches, and for two of one name.
-CampaignPlan plan_campaign(const std::vector<std::string>& benches);
+// Throws Error for wrong benches, for two of one name, and for a filter that applies to none.
+CampaignPlan plan_campaign(const std::vector<std::string>& benches,
+                           const std::vector<std::string>& filters = {});
 
 }  // namespace gaincell::characterize

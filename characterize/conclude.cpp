@@ -66,7 +66,7 @@ void conclude(CampaignPlan& campaign, const std::filesystem::path& output,
     report.benches.push_back(report_of(unit, points));
     if (std::none_of(points.begin(), points.end(), [](const PointResult& p) { return p.ok; }))
       refuse_hopeless(*unit.bench, points.front().reason, points.front().log_tail);
-    samples.push_back({unit.bench.get(), &unit.plan, std::move(points)});
+    samples.push_back({unit.bench.get(), &unit.plan, std::move(points), unit.results});
   }
   write_samples(output, samples, ngspice_version);
 }

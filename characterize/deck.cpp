@@ -8,17 +8,13 @@
 #include <stdexcept>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "base/sha256.h"
 #include "base/units.h"
+#include "characterize/bench_reader.h"
 
 namespace gaincell::characterize {
 namespace {
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 [[noreturn]] void refuse(const Where& where, double value, std::string rule,
                          std::string remedy = {}) {
@@ -80,8 +76,22 @@ std::string pulse_text(const Pulse& pulse, const Where& where) {
   return pwl_text(points);
 }
 
+std::string ramp_text(const Ramp& ramp, const Where& where) {
+  const double start = ramp.start.value();
+  const double duration = ramp.duration.value();
+  if (!(start >= 0))
+    refuse({where.place, where.key + ".ramp.start"}, start, "must not be negative");
+  if (!(duration > 0))
+    refuse({where.place, where.key + ".ramp.duration"}, duration, "must be greater than 0");
+  std::vector<std::pair<double, double>> points{{0, ramp.initial.value()}};
+  if (start > 0) points.emplace_back(start, ramp.initial.value());
+  points.emplace_back(start + duration, ramp.final.value());
+  return pwl_text(points);
+}
+
 std::string waveform(const Source& source) {
   if (source.pulse) return pulse_text(*source.pulse, source.where);
+  if (source.ramp) return ramp_text(*source.ramp, source.where);
   std::vector<std::pair<double, double>> points;
   for (const auto& [time, value] : source.pwl) {
     const double t = time.value();
@@ -103,6 +113,7 @@ std::string source_line(const Source& source, const std::string& name) {
   std::string nodes = source.current ? fmt::format("i{} {} {}", name, source.reference, net)
                                      : fmt::format("v{} {} {}", name, net, source.reference);
   if (source.dc) nodes += " dc " + format_exact(source.dc->value());
+  if (source.ac) nodes += " ac " + format_exact(source.ac->value());
   const std::string wave = waveform(source);
   return wave.empty() ? nodes : nodes + " " + wave;
 }
@@ -150,8 +161,20 @@ std::string swept_source(const Source& source, const Condition& condition,
                             source.reference, table, net);
 }
 
-std::string elements_text(Bench& bench) {
-  std::string text;
+CircuitLine instance_line(const Bench& bench) {
+  std::string text = "xdut";
+  for (const std::string& port : bench.library().subcircuit(bench.subcircuit)->ports) {
+    const auto net = bench.ports.find(port);
+    text += " " + (net == bench.ports.end() ? port : net->second);
+  }
+  text += " " + bench.subcircuit;
+  for (const auto& [name, value] : bench.subcircuit_parameters)
+    text += fmt::format(" {}={}", name, format_exact(value.value()));
+  return {text, bench.path};
+}
+
+// The circuit: the instance and the bench's own lines, each device with its draw.
+std::string circuit_text(Bench& bench, std::uint64_t draw) {
   std::vector<CircuitLine> lines;
   for (const ElementLine& element : bench.elements) {
     for (std::size_t k = 0; k < element.count; ++k) {
@@ -160,22 +183,21 @@ std::string elements_text(Bench& bench) {
     }
   }
   bench.scope.set("i", 0.0);
-  bench.library->check_elements(lines);
-  for (const CircuitLine& line : lines) text += line.text + "\n";
-  return text;
-}
-
-std::string instance_text(const Bench& bench) {
-  if (bench.subcircuit.empty()) return {};
-  std::string text = "xdut";
-  for (const std::string& port : bench.library->subcircuit(bench.subcircuit)->ports) {
-    const auto net = bench.ports.find(port);
-    text += " " + (net == bench.ports.end() ? port : net->second);
+  bench.library().check_elements(lines);
+  if (!bench.subcircuit.empty()) lines.insert(lines.begin(), instance_line(bench));
+  std::string text;
+  if (bench.mismatch.rules.empty()) {
+    for (const CircuitLine& line : lines) text += line.text + "\n";
+    return text;
   }
-  text += " " + bench.subcircuit;
-  for (const auto& [name, value] : bench.subcircuit_parameters)
-    text += fmt::format(" {}={}", name, format_exact(value.value()));
-  return text + "\n";
+  MismatchWriter writer(bench.library(), bench.mismatch.rules, bench.draw_seed, draw);
+  for (const CircuitLine& line : lines) text += writer.element(line) + "\n";
+  if (writer.devices() == 0)
+    throw Error({.place = bench.path,
+                 .key = "mismatch.devices",
+                 .rule = "no device of the circuit is of a kind named here",
+                 .remedy = "name the model cards that its devices use"});
+  return writer.definitions() + text;
 }
 
 std::string initial_text(Bench& bench) {
@@ -190,52 +212,50 @@ std::string initial_text(Bench& bench) {
   return text;
 }
 
-std::string save_text(const Bench& bench) {
+std::string save_text(const Bench& bench, const Analysis& analysis) {
   std::set<std::string> vectors;
+  const auto add = [&](const std::string& signal) {
+    for (const std::string& vector : parse_signal(signal).vectors) vectors.insert(vector);
+  };
   for (const Measurement& m : bench.measurements) {
-    for (const std::string& signal : m.signals) {
-      for (const std::string& vector : parse_signal(signal).vectors) vectors.insert(vector);
-    }
+    if (&bench.analyses[m.analysis] != &analysis) continue;
+    for (const std::string& signal : m.signals) add(signal);
   }
-  std::string text;
-  for (const std::string& vector : vectors) {
+  for (const WaveformRequest& waveform : bench.waveforms) {
+    if (&bench.analyses[waveform.analysis] == &analysis) add(waveform.signal);
+  }
+  std::set<std::string> saved;
+  for (std::string vector : vectors) {
+    if (vector.ends_with("_spectrum")) return {};  // a noise run keeps its two by itself
+    if (vector.starts_with("@")) {
+      saved.insert(vector);
+      continue;
+    }
+    if (const std::size_t bar = vector.find('|'); bar != std::string::npos)
+      vector.erase(0, bar + 1);
     if (vector.ends_with("#branch")) {
-      text += fmt::format(" i({})", vector.substr(0, vector.size() - 7));
-    } else if (vector.starts_with("@")) {
-      text += " " + vector;
-    } else {
-      text += fmt::format(" v({})", vector);
+      saved.insert(fmt::format("i({})", vector.substr(0, vector.size() - 7)));
+      continue;
+    }
+    for (std::size_t at = 0; at <= vector.size();) {
+      const std::size_t comma = std::min(vector.find(',', at), vector.size());
+      const std::string net = vector.substr(at, comma - at);
+      if (net != "0" && net != "gnd") saved.insert(fmt::format("v({})", net));
+      at = comma + 1;
     }
   }
-  return text.empty() ? text : ".save" + text + "\n";
+  return saved.empty() ? std::string() : fmt::format(".save {}\n", fmt::join(saved, " "));
 }
 
-}  // namespace
-
-std::string option_line(const Options& options) {
-  if (options.empty()) return {};
-  std::string text = ".option";
-  for (const auto& [name, value] : options) text += fmt::format(" {}={}", name, value);
-  return text + "\n";
-}
-
-DeckHead deck_head(const Bench& bench) {
-  DeckHead head{bench.library->text(), {}};
-  head.sha256 = sha256(head.text);
-  return head;
-}
-
-DeckBody deck_body(Bench& bench, bool nested) {
-  AnalysisArguments arguments;
-  arguments.use_initial_conditions = bench.analysis.use_initial_conditions;
-  std::string text = instance_text(bench);
+std::string sources_text(Bench& bench, const DeckRequest& request, std::vector<SweepCard>& sweeps) {
+  std::string text;
   for (const Source& source : bench.sources) {
-    const auto sweep = std::find_if(bench.analysis.sweeps.begin(), bench.analysis.sweeps.end(),
+    const auto sweep = std::find_if(request.analysis.sweeps.begin(), request.analysis.sweeps.end(),
                                     [&](const Sweep& one) { return one.source == source.name; });
-    if (sweep != bench.analysis.sweeps.end()) {
+    if (sweep != request.analysis.sweeps.end()) {
       const Condition& condition = bench.conditions[sweep->condition];
-      if (nested) {
-        text += swept_source(source, condition, arguments.sweeps);
+      if (request.nested) {
+        text += swept_source(source, condition, sweeps);
         continue;
       }
       const double value = *bench.scope.number(condition.name);
@@ -257,27 +277,65 @@ DeckBody deck_body(Bench& bench, bool nested) {
   }
   // The sweeps stand in the order of the sources; the card wants the innermost first.
   std::vector<SweepCard> ordered;
-  for (const Sweep& sweep : bench.analysis.sweeps) {
-    for (const SweepCard& card : arguments.sweeps) {
+  for (const Sweep& sweep : request.analysis.sweeps) {
+    for (const SweepCard& card : sweeps) {
       if (card.element.substr(1) == sweep.source ||
           card.element.substr(1) == sweep.source + "_count")
         ordered.push_back(card);
     }
   }
-  arguments.sweeps = std::move(ordered);
-  text += elements_text(bench);
+  sweeps = std::move(ordered);
+  return text;
+}
+
+// What the models draw themselves follows from this, not from when and where they are read.
+std::string seed_line(const Bench& bench, std::uint64_t draw) {
+  if (!bench.library().draws()) return {};
+  const std::uint64_t number = bench.mismatch.library_statistics ? draw : 0;
+  Random random(bench.draw_seed, "library", number);
+  return fmt::format(".option seed={}\n", 1 + random.below(2'147'483'646));
+}
+
+}  // namespace
+
+std::string option_line(const Options& options) {
+  if (options.empty()) return {};
+  std::string text = ".option";
+  for (const auto& [name, value] : options) text += fmt::format(" {}={}", name, value);
+  return text + "\n";
+}
+
+DeckHead deck_head(const Corner& corner) {
+  DeckHead head{corner.library->text(), {}};
+  head.sha256 = sha256(head.text);
+  return head;
+}
+
+DeckBody deck_body(Bench& bench, const DeckRequest& request) {
+  AnalysisArguments arguments;
+  arguments.use_initial_conditions = request.analysis.use_initial_conditions;
+  arguments.words = request.analysis.words;
+  std::string text;
+  for (const auto& [name, value] : bench.library_parameters)
+    text += fmt::format(".param {}={}\n", name, format_exact(value.value()));
+  text += circuit_text(bench, request.draw);
+  text += sources_text(bench, request, arguments.sweeps);
   text += initial_text(bench);
   if (const double* temperature = bench.scope.number("temperature"))
     text += fmt::format(".temp {}\n", format_exact(*temperature));
-  text += option_line(bench.options);
-  text += save_text(bench);
-  for (const auto& [name, value] : bench.analysis.numbers) arguments.numbers[name] = value.value();
+  text += option_line(request.analysis.options);
+  text += seed_line(bench, request.draw);
+  text += save_text(bench, request.analysis);
+  for (const auto& [name, value] : request.analysis.numbers)
+    arguments.numbers[name] = value.value();
   try {
-    text += bench.analysis.kind->card(arguments) + "\n";
+    text += request.analysis.kind->card(arguments) + "\n";
   } catch (const std::invalid_argument& error) {
-    throw Error({.place = bench.analysis.where.place, .key = "analysis", .rule = error.what()});
+    throw Error({.place = request.analysis.where.place,
+                 .key = request.analysis.where.key,
+                 .rule = error.what()});
   }
-  return {std::move(text), bench.analysis.kind->proof(arguments)};
+  return {std::move(text), request.analysis.kind->proof(arguments)};
 }
 
 }  // namespace gaincell::characterize

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "characterize/bench.h"
@@ -14,9 +15,15 @@ struct DeckBody {
   std::string text;
   Proof proof;
 };
-DeckBody deck_body(Bench& bench, bool nested);
+struct DeckRequest {
+  const Analysis& analysis;
+  bool nested = false;
+  std::uint64_t draw = 0;
+};
+DeckBody deck_body(Bench& bench, const DeckRequest& request);
 
-DeckHead deck_head(const Bench& bench);
+// Models and netlist of a corner.
+DeckHead deck_head(const Corner& corner);
 std::string option_line(const Options& options);
 
 }  // namespace gaincell::characterize

@@ -25,6 +25,8 @@ struct Job {
   std::shared_ptr<const std::string> aids;  // lines added to the body when it is run again
   Proof proof;
   std::vector<MeasureCall> calls;
+  std::vector<std::string> waveforms;  // signals that come back whole, behind the scale
+  std::string behaviour;               // the simulator's compatibility mode
   double timeout_s = 60;
   std::size_t memory_bytes = 0;  // of the worker that runs it; 0 = the pool's limit
 
@@ -48,9 +50,10 @@ struct JobResult {
   JobFailure failure;  // where not ok
   // One a call; where not `measured`, `reasons` says why there is no number.
   std::vector<double> values;
-  std::vector<std::string> reasons;  // "" = measured
-  double simulator_s = 0;            // the simulator's own time; not part of any result file
-  std::uint64_t steps = 0;           // points on the scale
+  std::vector<std::string> reasons;            // "" = measured
+  std::vector<std::vector<double>> waveforms;  // the scale, then one a signal
+  double simulator_s = 0;   // the simulator's own time; not part of any result file
+  std::uint64_t steps = 0;  // points on the scale
 };
 
 // "needed more than 512 MiB of memory".

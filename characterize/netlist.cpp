@@ -86,6 +86,8 @@ constexpr std::array<DeviceForm, 9> kModelled{{{'m', 4, 7},
                                                {'u', 3, 3},
                                                {'w', 3, 3}}};
 constexpr std::string_view kPlain = "rclkvibefghtx";
+constexpr int kMaxIncludeDepth = 20;
+constexpr std::size_t kGone = static_cast<std::size_t>(-1);  // of a line that was pruned
 
 const std::set<std::string>& model_types() {
   static const std::set<std::string> types{
@@ -189,9 +191,11 @@ std::vector<std::string> circuit_words(std::string_view line) {
   return words;
 }
 
-void Library::add(const fs::path& file, const std::string& section, const std::string& named_at) {
+void Library::add(const fs::path& file, const std::string& section, const std::string& named_at,
+                  Use use) {
   std::error_code ignored;
   roots_.push_back(fs::weakly_canonical(file, ignored).parent_path());
+  use_ = use;
   read(file, section, named_at, 0);
   if (open_scope_ != 0)
     throw Error({.place = file.string(),
@@ -200,9 +204,13 @@ void Library::add(const fs::path& file, const std::string& section, const std::s
                  .remedy = "add .ends"});
 }
 
+void Library::add_text(const std::string& text, const std::string& name) {
+  read_lines(text, name, "", name, kMaxIncludeDepth);
+}
+
 void Library::read(const fs::path& file, const std::string& section, const std::string& named_at,
                    int depth) {
-  if (depth > 20)
+  if (depth >= kMaxIncludeDepth)
     throw Error(
         {.place = named_at, .rule = "includes nest more than 20 deep: they go in a circle"});
   std::error_code error;
@@ -215,7 +223,7 @@ void Library::read(const fs::path& file, const std::string& section, const std::
     throw Error({.place = named_at,
                  .value = file.string(),
                  .rule = "lies outside the bench's folder and the folders of its models",
-                 .remedy = "name it under `models` in the bench if it is meant"});
+                 .remedy = "name its folder under `model_folders` in the bench if it is meant"});
   if (!fs::is_regular_file(real, error))
     throw Error({.place = named_at,
                  .value = file.string(),
@@ -226,6 +234,11 @@ void Library::read(const fs::path& file, const std::string& section, const std::
   if (std::none_of(files_.begin(), files_.end(),
                    [&](const SourceFile& known) { return known.path == source.path; }))
     files_.push_back(source);
+  read_lines(text, file, section, named_at, depth);
+}
+
+void Library::read_lines(const std::string& text, const fs::path& file, const std::string& section,
+                         const std::string& named_at, int depth) {
   bool inside = section.empty();
   bool found = inside;
   for (const CircuitLine& line : logical_lines(text, file.string())) {
@@ -250,7 +263,7 @@ void Library::read(const fs::path& file, const std::string& section, const std::
                  .rule = fmt::format("has no section `{}`", section)});
 }
 
-void Library::take(const CircuitLine& line, const fs::path& file, int depth) {
+void Library::take(CircuitLine line, const fs::path& file, int depth) {
   const auto words = circuit_words(line.text);
   const std::string& first = words[0];
   const auto path_of = [&](const std::string& lowered) {
@@ -265,46 +278,35 @@ void Library::take(const CircuitLine& line, const fs::path& file, int depth) {
     return read(path_of(words[1]), "", line.place, depth + 1);
   }
   if (first == ".lib") {
-    if (words.size() != 3) refuse(line, "a library call names a file and a section");
+    if (words.size() != 3)
+      refuse(line, "a library call names a file and a section",
+             "a file of sections is taken with {file: ..., section: ...}");
     return read(path_of(words[1]), words[2], line.place, depth + 1);
   }
-  if (first == ".end") return;
-  auto& scope = scopes_[static_cast<std::size_t>(open_scope_)];
+  static const std::set<std::string> kNothing{".end",    ".endl",    ".prot",
+                                              ".unprot", ".protect", ".unprotect"};
+  if (kNothing.contains(first)) return;
+  // Text for the simulator's own expressions; nothing in them reaches outside.
+  static const std::set<std::string> kText{".param", ".func",  ".if",    ".elseif",
+                                           ".else",  ".endif", ".global"};
   if (first == ".subckt") {
-    if (words.size() < 2) refuse(line, "a subcircuit needs a name");
-    Subcircuit subcircuit{words[1], {}, {}, line.place};
-    std::size_t k = 2;
-    for (; k < words.size() && words[k].find('=') == std::string::npos && words[k] != "params:";
-         ++k)
-      subcircuit.ports.push_back(words[k]);
-    subcircuit.parameters = parameter_names(words, k);
-    if (scope.subcircuits.contains(words[1]))
-      refuse(line, fmt::format("`{}` is defined twice", words[1]),
-             fmt::format("the other stands at {}", scope.subcircuits[words[1]].place));
-    scope.subcircuits[words[1]] = subcircuit;
-    Scope inner;
-    inner.name = words[1];
-    inner.parent = open_scope_;
-    scopes_.push_back(inner);
-    open_scope_ = static_cast<int>(scopes_.size()) - 1;
+    open_subcircuit(line, words);
   } else if (first == ".ends" || first == ".eom") {
     if (open_scope_ == 0) refuse(line, "closes a subcircuit, but none is open");
-    open_scope_ = scope.parent;
+    const Scope& closed = scopes_[static_cast<std::size_t>(open_scope_)];
+    open_scope_ = closed.parent;
+    scopes_[static_cast<std::size_t>(open_scope_)].subcircuits[closed.name].last_line =
+        lines_.size();
   } else if (first == ".model") {
-    if (words.size() < 3) refuse(line, "a model needs a name and a type");
-    const std::string type = words[2].substr(0, words[2].find('('));
-    if (!model_types().contains(type)) {
-      const std::vector<std::string> known(model_types().begin(), model_types().end());
-      refuse(line, fmt::format("`{}` is no model type of this simulator", type),
-             suggest_remedy(type, known));
+    take_model(line, words);
+  } else if (first == ".option" || first == ".options") {
+    // Libraries with sizes in um scale them; every other option is the bench's affair.
+    for (std::size_t k = 1; k < words.size(); ++k) {
+      if (!words[k].starts_with("scale="))
+        refuse(line, fmt::format("the option `{}` may not be set by a library", words[k]),
+               "options belong under `analysis` in the bench");
     }
-    scope.models[words[1]] = type;
-  } else if (first == ".param" || first == ".func" || first == ".if" || first == ".elseif" ||
-             first == ".else" || first == ".endif" || first == ".global") {
-    // Text for the simulator's own expressions; nothing in them reaches outside.
-  } else if (first == ".endl") {
-    return;
-  } else if (first[0] == '.') {
+  } else if (!kText.contains(first) && first[0] == '.') {
     static const std::vector<std::string> known{".subckt",  ".ends", ".model", ".param", ".func",
                                                 ".include", ".lib",  ".if",    ".else",  ".endif"};
     refuse(
@@ -313,13 +315,168 @@ void Library::take(const CircuitLine& line, const fs::path& file, int depth) {
             ? "a netlist is not a program: take the control block out"
             : fmt::format("sources, analyses and options belong into the bench; here may stand {}",
                           fmt::join(known, " ")));
-  } else {
+  } else if (first[0] != '.') {
     if (open_scope_ == 0)
       refuse(line, "an element outside a subcircuit",
              "put it between .subckt and .ends, or under `elements` in the bench");
-    elements_.push_back({line, open_scope_});
+    elements_.push_back({line, open_scope_, use_ == Use::kNetlist, lines_.size()});
   }
-  lines_.push_back(line);
+  lines_.push_back(std::move(line));
+}
+
+void Library::open_subcircuit(const CircuitLine& line, const std::vector<std::string>& words) {
+  if (words.size() < 2) refuse(line, "a subcircuit needs a name");
+  Subcircuit subcircuit{words[1], {}, {}, line.place, lines_.size(), lines_.size()};
+  std::size_t k = 2;
+  for (; k < words.size() && words[k].find('=') == std::string::npos && words[k] != "params:"; ++k)
+    subcircuit.ports.push_back(words[k]);
+  subcircuit.parameters = parameter_names(words, k);
+  auto& known = scopes_[static_cast<std::size_t>(open_scope_)].subcircuits;
+  if (known.contains(words[1]))
+    refuse(line, fmt::format("`{}` is defined twice", words[1]),
+           fmt::format("the other stands at {}", known[words[1]].place));
+  known[words[1]] = subcircuit;
+  Scope inner;
+  inner.name = words[1];
+  inner.parent = open_scope_;
+  scopes_.push_back(inner);
+  open_scope_ = static_cast<int>(scopes_.size()) - 1;
+}
+
+void Library::take_model(CircuitLine& line, const std::vector<std::string>& words) {
+  if (words.size() < 3) refuse(line, "a model needs a name and a type");
+  const std::string type = words[2].substr(0, words[2].find('('));
+  if (!model_types().contains(type)) {
+    const std::vector<std::string> known(model_types().begin(), model_types().end());
+    refuse(line, fmt::format("`{}` is no model type of this simulator", type),
+           suggest_remedy(type, known));
+  }
+  scopes_[static_cast<std::size_t>(open_scope_)].models[words[1]] = type;
+  if (ignored_parameters_.empty()) return;
+  std::vector<std::string> kept;
+  for (const std::string& word : words) {
+    const std::string name = word.substr(word.starts_with("(") ? 1 : 0, word.find('='));
+    if (!ignored_parameters_.contains(name)) kept.push_back(word);
+  }
+  line.text = fmt::format("{}", fmt::join(kept, " "));
+}
+
+std::vector<Library::Unit> Library::units() const {
+  std::vector<Unit> all;
+  int conditional = 0;
+  for (std::size_t k = 0; k < lines_.size(); ++k) {
+    const auto words = circuit_words(lines_[k].text);
+    const std::string& first = words[0];
+    // What stands in a conditional block may or may not be there: it stays.
+    if (first == ".if") ++conditional;
+    const bool always = conditional > 0;
+    if (first == ".endif") --conditional;
+    Unit unit{k, k, {}};
+    if (first == ".subckt") {
+      unit.last = scopes_[0].subcircuits.at(words[1]).last_line;
+      unit.names = {words[1]};
+      k = unit.last;
+    } else if (first == ".model") {
+      unit.names = {words[1]};
+      if (const std::size_t dot = words[1].rfind('.'); dot != std::string::npos)
+        unit.names.push_back(words[1].substr(0, dot));  // one bin of a card
+    } else if (first == ".param") {
+      unit.names = parameter_names(words, 1);
+    } else if (first == ".func" && words.size() > 1) {
+      unit.names = {words[1].substr(0, words[1].find('('))};
+    }
+    if (always) unit.names.clear();
+    all.push_back(std::move(unit));
+  }
+  return all;
+}
+
+namespace {
+
+template <class Take>
+void for_each_name(std::string_view text, Take take) {
+  std::string name;
+  for (std::size_t k = 0; k <= text.size(); ++k) {
+    const auto c = static_cast<unsigned char>(k < text.size() ? text[k] : ' ');
+    if (std::isalnum(c) || c == '_' || c == '.' || c == '#' || c == '$') {
+      name += static_cast<char>(std::tolower(c));
+    } else if (!name.empty()) {
+      take(name);
+      name.clear();
+    }
+  }
+}
+
+}  // namespace
+
+void Library::prune(std::string_view text) {
+  const std::vector<Unit> all = units();
+  std::multimap<std::string, std::size_t> defines;
+  for (std::size_t u = 0; u < all.size(); ++u) {
+    for (const std::string& name : all[u].names) defines.emplace(name, u);
+  }
+  std::vector<bool> kept(all.size(), false);
+  std::vector<std::size_t> open;
+  const auto need = [&](const std::string& name) {
+    const auto [begin, end] = defines.equal_range(name);
+    for (auto at = begin; at != end; ++at) {
+      if (kept[at->second]) continue;
+      kept[at->second] = true;
+      open.push_back(at->second);
+    }
+  };
+  for (std::size_t u = 0; u < all.size(); ++u) {
+    if (!all[u].names.empty()) continue;
+    kept[u] = true;
+    open.push_back(u);
+  }
+  for_each_name(text, need);
+  while (!open.empty()) {
+    const Unit& unit = all[open.back()];
+    open.pop_back();
+    for (std::size_t k = unit.first; k <= unit.last; ++k) for_each_name(lines_[k].text, need);
+  }
+  // Indices into the lines move.
+  std::vector<std::size_t> moved(lines_.size(), kGone);
+  std::vector<CircuitLine> lines;
+  for (std::size_t u = 0; u < all.size(); ++u) {
+    for (std::size_t k = all[u].first; kept[u] && k <= all[u].last; ++k) {
+      moved[k] = lines.size();
+      lines.push_back(std::move(lines_[k]));
+    }
+  }
+  lines_ = std::move(lines);
+  for (Scope& scope : scopes_) {
+    for (auto& [name, subcircuit] : scope.subcircuits) {
+      subcircuit.first_line = moved[subcircuit.first_line];
+      subcircuit.last_line = moved[subcircuit.last_line];
+    }
+  }
+  std::erase_if(elements_, [&](Element& element) {
+    element.at = moved[element.at];
+    return element.at == kGone && !element.strict;
+  });
+}
+
+std::span<const CircuitLine> Library::body(const Subcircuit& subcircuit) const {
+  if (subcircuit.first_line == kGone) return {};
+  return std::span(lines_).subspan(subcircuit.first_line,
+                                   subcircuit.last_line - subcircuit.first_line + 1);
+}
+
+bool Library::draws() const {
+  static const std::set<std::string> functions{"agauss", "gauss", "aunif", "unif", "limit"};
+  bool found = false;
+  for (const CircuitLine& line : lines_)
+    for_each_name(line.text,
+                  [&](const std::string& name) { found = found || functions.contains(name); });
+  return found;
+}
+
+std::vector<std::string> Library::model_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, type] : scopes_[0].models) names.push_back(name);
+  return names;
 }
 
 void Library::check() const {

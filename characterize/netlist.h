@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <filesystem>
 #include <map>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,8 @@ struct Subcircuit {
   std::vector<std::string> ports;
   std::vector<std::string> parameters;
   std::string place;
+  std::size_t first_line = 0;  // .subckt and .ends among the lines of the library
+  std::size_t last_line = 0;
 };
 
 // The text that goes ahead of every deck of a bench, and what it defines. Names are lower-case.
@@ -38,11 +42,27 @@ class Library {
   // nowhere else.
   explicit Library(std::filesystem::path root) : roots_{std::move(root)} {}
 
+  // A process library may hold much that no circuit of this bench needs, and that is not looked
+  // into; a netlist must be right in all of its parts.
+  enum class Use { kModels, kNetlist };
+
+  // Includes may also lead below this folder.
+  void allow(const std::filesystem::path& folder) { roots_.push_back(folder); }
+  // Parameters that are taken out of every `.model` card: cards written for other simulators carry
+  // some that this one does not know, and what it does not know it refuses.
+  void ignore_parameters(std::set<std::string> names) { ignored_parameters_ = std::move(names); }
+
   // Adds a file and what it includes. With a section, only that `.lib section` of it. Throws Error
   // for what is not circuit text: control blocks, analyses, elements outside a subcircuit, includes
   // elsewhere.
   void add(const std::filesystem::path& file, const std::string& section,
-           const std::string& named_at);
+           const std::string& named_at, Use use = Use::kNetlist);
+  // The same with the text at hand, which includes nothing.
+  void add_text(const std::string& text, const std::string& name);
+
+  // Leaves only what the words of `text` need, directly or through one another: a simulator that
+  // reads a whole process library for every circuit is busy with nothing else.
+  void prune(std::string_view text);
 
   // Throws Error where an element names a model or subcircuit that is not defined, gives a
   // subcircuit the wrong number of nets or a parameter that it does not declare.
@@ -52,7 +72,13 @@ class Library {
 
   const Subcircuit* subcircuit(const std::string& name) const;
   std::vector<std::string> subcircuit_names() const;
+  bool has_model(const std::string& name) const { return has_model(name, 0); }
+  std::vector<std::string> model_names() const;
+  // Its lines, from .subckt to .ends; of one that is defined on the top level.
+  std::span<const CircuitLine> body(const Subcircuit& subcircuit) const;
   const std::vector<CircuitLine>& lines() const { return lines_; }
+  // Where something in it is drawn by the simulator (agauss and the like): it needs a seed.
+  bool draws() const;
   const std::vector<SourceFile>& files() const { return files_; }
   std::string text() const;  // the lines, one each
 
@@ -66,15 +92,29 @@ class Library {
   struct Element {
     CircuitLine line;
     int scope;
+    bool strict;     // of a netlist
+    std::size_t at;  // among the lines
+  };
+  // What is kept or left out as a whole: a subcircuit, a card, a line of parameters.
+  struct Unit {
+    std::size_t first, last;
+    std::vector<std::string> names;  // that it defines; empty = always kept
   };
   void read(const std::filesystem::path& file, const std::string& section,
             const std::string& named_at, int depth);
-  void take(const CircuitLine& line, const std::filesystem::path& file, int depth);
+  void read_lines(const std::string& text, const std::filesystem::path& file,
+                  const std::string& section, const std::string& named_at, int depth);
+  void take(CircuitLine line, const std::filesystem::path& file, int depth);
+  void open_subcircuit(const CircuitLine& line, const std::vector<std::string>& words);
+  void take_model(CircuitLine& line, const std::vector<std::string>& words);
+  std::vector<Unit> units() const;
   void check_element(const CircuitLine& line, int scope) const;
   const Subcircuit* find_subcircuit(const std::string& name, int scope) const;
   bool has_model(const std::string& name, int scope) const;
 
   std::vector<std::filesystem::path> roots_;
+  std::set<std::string> ignored_parameters_;
+  Use use_ = Use::kNetlist;
   std::vector<CircuitLine> lines_;
   std::vector<SourceFile> files_;
   std::vector<Scope> scopes_{Scope{}};

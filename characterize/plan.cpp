@@ -52,6 +52,8 @@ Point holdout_point(const Bench& bench, std::size_t number) {
       point.vectors.back() = drawn(bench, c, 0);
     } else if (!c.swept) {
       point.values.push_back(c.values.front());
+    } else if (!c.words.empty()) {
+      point.values.push_back(c.values[random.below(c.values.size())]);
     } else if (c.logarithmic) {
       const double low = std::log(c.values.front());
       point.values.push_back(std::exp(random.uniform(low, std::log(c.values.back()))));
@@ -68,17 +70,17 @@ MeasureCall call_of(const Measurement& m) {
   return call;
 }
 
-void hide_nested(Bench& bench) {
-  for (const Sweep& sweep : bench.analysis.sweeps)
+void hide_nested(Bench& bench, const Analysis& analysis) {
+  for (const Sweep& sweep : analysis.sweeps)
     bench.scope.set(bench.conditions[sweep.condition].name, kNaN);
   for (const Parameter& p : bench.parameters) bench.scope.set(p.name, p.value.unchecked());
 }
 
 // Place of a point in the run that sweeps all nested conditions: the first sweep is the innermost.
-std::size_t nested_index(const Bench& bench, const Point& point) {
+std::size_t nested_index(const Bench& bench, const Analysis& analysis, const Point& point) {
   std::size_t index = 0;
   std::size_t stride = 1;
-  for (const Sweep& sweep : bench.analysis.sweeps) {
+  for (const Sweep& sweep : analysis.sweeps) {
     const auto& values = bench.conditions[sweep.condition].values;
     const auto at = std::find(values.begin(), values.end(), point.values[sweep.condition]);
     index += stride * static_cast<std::size_t>(at - values.begin());
@@ -87,22 +89,25 @@ std::size_t nested_index(const Bench& bench, const Point& point) {
   return index;
 }
 
-bool on_grid(const Bench& bench, const Point& point) {
-  return std::all_of(
-      bench.analysis.sweeps.begin(), bench.analysis.sweeps.end(), [&](const Sweep& sweep) {
-        const auto& values = bench.conditions[sweep.condition].values;
-        return std::find(values.begin(), values.end(), point.values[sweep.condition]) !=
-               values.end();
-      });
+// Where the run that sweeps all nested conditions passes through a point.
+bool nests(const Bench& bench, const Analysis& analysis, const Point& point) {
+  return !analysis.sweeps.empty() && !point.holdout &&
+         std::all_of(analysis.sweeps.begin(), analysis.sweeps.end(), [&](const Sweep& sweep) {
+           const auto& values = bench.conditions[sweep.condition].values;
+           return std::find(values.begin(), values.end(), point.values[sweep.condition]) !=
+                  values.end();
+         });
 }
 
 std::string describe(const Bench& bench, const Point& point) {
   std::string text;
   for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
     const Condition& c = bench.conditions[k];
-    if (c.swept)
-      text +=
-          fmt::format("{}{} = {} {}", text.empty() ? "" : ", ", c.name, point.values[k], c.unit);
+    if (!c.swept) continue;
+    if (!text.empty()) text += ", ";
+    text += c.words.empty() ? fmt::format("{} = {} {}", c.name, point.values[k], c.unit)
+                            : fmt::format("{} = {}", c.name,
+                                          c.words[static_cast<std::size_t>(point.values[k])]);
   }
   return text;
 }
@@ -112,60 +117,82 @@ class Planner {
   Planner(Bench& bench, Plan& plan)
       : bench_(bench),
         plan_(plan),
-        head_(std::make_shared<DeckHead>(deck_head(bench))),
         aids_(std::make_shared<std::string>(option_line(bench.retry))),
-        title_(fmt::format("* {}", bench.name)) {}
+        title_(fmt::format("* {}", bench.name)),
+        last_(bench.analyses.size()) {
+    for (const Corner& corner : bench.corners)
+      heads_.push_back(std::make_shared<DeckHead>(deck_head(corner)));
+  }
 
   void add(const Point& point) {
-    const bool nested = !bench_.analysis.sweeps.empty() && !point.holdout && on_grid(bench_, point);
-    const std::uint32_t job = nested ? nested_job(point) : single_job(point);
+    PointSource source;
+    std::vector<bool> nested;
+    for (std::size_t a = 0; a < bench_.analyses.size(); ++a) {
+      nested.push_back(nests(bench_, bench_.analyses[a], point));
+      source.jobs.push_back(nested[a] ? nested_job(a, point) : single_job(a, point));
+    }
     set_point(bench_, point);
-    PointSource source{job, {}};
     for (const Measurement& m : bench_.measurements) {
       if (m.formula) {
         source.calls.push_back(kNoCall);
         continue;
       }
+      const Analysis& analysis = bench_.analyses[m.analysis];
       MeasureCall call = call_of(m);
-      if (!bench_.analysis.kind->has_time)
-        call.numbers["index"] = nested ? static_cast<double>(nested_index(bench_, point)) : 0;
-      source.calls.push_back(call_number(job, std::move(call)));
+      if (analysis.kind->scale_unit.empty())
+        call.numbers["index"] =
+            nested[m.analysis] ? static_cast<double>(nested_index(bench_, analysis, point)) : 0;
+      source.calls.push_back(call_number(source.jobs[m.analysis], std::move(call)));
     }
     plan_.sources.push_back(std::move(source));
   }
 
  private:
   // Deck texts of one nested run are equal, so the last one mostly serves.
-  std::uint32_t nested_job(const Point& point) {
+  struct Last {
+    Point outer;
+    std::uint32_t job = 0;
+    bool known = false;
+  };
+
+  std::uint32_t nested_job(std::size_t analysis, const Point& point) {
     Point outer = point;
-    for (const Sweep& sweep : bench_.analysis.sweeps) outer.values[sweep.condition] = 0;
-    if (has_last_ && outer.values == last_.values && outer.vectors == last_.vectors)
-      return last_job_;
+    for (const Sweep& sweep : bench_.analyses[analysis].sweeps) outer.values[sweep.condition] = 0;
+    Last& last = last_[analysis];
+    if (last.known && outer.values == last.outer.values && outer.vectors == last.outer.vectors &&
+        outer.draw == last.outer.draw)
+      return last.job;
     set_point(bench_, point);
-    hide_nested(bench_);
-    last_job_ = job_of(deck_body(bench_, true));
-    last_ = std::move(outer);
-    has_last_ = true;
-    return last_job_;
+    hide_nested(bench_, bench_.analyses[analysis]);
+    const std::uint32_t job = job_of(analysis, true, point.draw);
+    last = {std::move(outer), job, true};
+    return job;
   }
 
-  std::uint32_t single_job(const Point& point) {
+  std::uint32_t single_job(std::size_t analysis, const Point& point) {
     set_point(bench_, point);
-    return job_of(deck_body(bench_, false));
+    return job_of(analysis, false, point.draw);
   }
 
-  std::uint32_t job_of(DeckBody body) {
-    const auto [at, fresh] =
-        jobs_.try_emplace(body.text, static_cast<std::uint32_t>(plan_.jobs.size()));
+  std::uint32_t job_of(std::size_t analysis, bool nested, std::uint64_t draw) {
+    DeckBody body = deck_body(bench_, {bench_.analyses[analysis], nested, draw});
+    const std::size_t corner = bench_.corner();
+    const auto [at, fresh] = jobs_.try_emplace(fmt::format("{} {}", corner, body.text),
+                                               static_cast<std::uint32_t>(plan_.jobs.size()));
     if (fresh) {
       Job job;
       job.id = plan_.jobs.size();
-      job.head = head_;
+      job.head = heads_[corner];
       job.title = title_;
       job.body = std::move(body.text);
       job.aids = aids_;
       job.proof = body.proof;
+      for (const WaveformRequest& waveform : bench_.waveforms) {
+        if (waveform.analysis == analysis) job.waveforms.push_back(waveform.signal);
+      }
+      job.behaviour = bench_.behaviour;
       job.timeout_s = bench_.timeout_s;
+      job.memory_bytes = static_cast<std::size_t>(bench_.memory_bytes);
       plan_.jobs.push_back(std::move(job));
     }
     return at->second;
@@ -183,14 +210,12 @@ class Planner {
 
   Bench& bench_;
   Plan& plan_;
-  std::shared_ptr<const DeckHead> head_;
+  std::vector<std::shared_ptr<const DeckHead>> heads_;  // one a corner
   std::shared_ptr<const std::string> aids_;
   std::string title_;
   std::unordered_map<std::string, std::uint32_t> jobs_;
   std::unordered_map<std::string, std::uint32_t> calls_;
-  Point last_;
-  bool has_last_ = false;
-  std::uint32_t last_job_ = 0;
+  std::vector<Last> last_;  // one an analysis
 };
 
 }  // namespace
@@ -202,6 +227,7 @@ std::vector<Point> bench_points(const Bench& bench) {
   for (bool more = true; more;) {
     for (std::size_t draw = 0; draw < draws; ++draw) {
       Point point;
+      point.draw = draw;
       for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
         const Condition& c = bench.conditions[k];
         point.values.push_back(c.count > 0 ? 0 : c.values[at[k]]);
@@ -264,17 +290,20 @@ std::vector<PointResult> collect(Bench& bench, const Plan& plan,
   all.reserve(plan.points.size());
   for (std::size_t p = 0; p < plan.points.size(); ++p) {
     const PointSource& source = plan.sources[p];
-    const JobResult& job = results[source.job];
     PointResult result;
-    result.aided = job.ok && job.aided;
     result.values.assign(bench.measurements.size(), kNaN);
-    if (!job.ok) {
+    for (const std::uint32_t id : source.jobs) {
+      const JobResult& job = results[id];
+      result.aided = result.aided || (job.ok && job.aided);
+      if (job.ok || !result.reason.empty()) continue;
       result.reason = fmt::format("{}: {}", name_of(job.failure.why), job.failure.reason);
       result.log_tail = job.failure.log_tail;
+    }
+    result.ok = result.reason.empty();
+    if (!result.ok) {
       all.push_back(std::move(result));
       continue;
     }
-    result.ok = true;
     set_point(bench, plan.points[p]);
     for (const Measurement& m : bench.measurements) bench.scope.set(m.name, kNaN);
     for (std::size_t k = 0; k < bench.measurements.size(); ++k) {
@@ -284,6 +313,7 @@ std::vector<PointResult> collect(Bench& bench, const Plan& plan,
         result.values[k] = m.formula->unchecked();
         if (!std::isfinite(result.values[k])) reason = "the formula has no finite result";
       } else {
+        const JobResult& job = results[source.jobs[m.analysis]];
         const std::uint32_t call = source.calls[k];
         if (job.reasons[call].empty()) {
           result.values[k] = job.values[call];

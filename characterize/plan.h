@@ -16,6 +16,7 @@ struct Point {
   std::vector<double> values;  // scalar conditions, in the bench's order; 0 for a vector
   std::vector<std::vector<double>> vectors;  // in the bench's order; empty for a scalar
   bool holdout = false;
+  std::uint64_t draw = 0;  // which draw of vectors and devices
 };
 
 // All points of a bench: the grid of the swept conditions (first one slowest) times the draws, then
@@ -24,8 +25,8 @@ std::vector<Point> bench_points(const Bench& bench);
 
 // Where a point's measurements come from.
 struct PointSource {
-  std::uint32_t job = 0;
-  std::vector<std::uint32_t> calls;  // one a measurement; kNoCall for a formula
+  std::vector<std::uint32_t> jobs;   // one an analysis
+  std::vector<std::uint32_t> calls;  // one a measurement, in its analysis' job; kNoCall: a formula
 };
 inline constexpr std::uint32_t kNoCall = 0xffffffff;
 

@@ -11,6 +11,11 @@ namespace {
 constexpr std::uint32_t kMagic = 0x31434347;  // "GCC1"
 constexpr std::size_t kHeaderSize = 13;
 
+void put_texts(ByteWriter& out, const std::vector<std::string>& texts) {
+  out.u64(texts.size());
+  for (const std::string& text : texts) out.text(text);
+}
+
 void put(ByteWriter& out, const MeasureCall& call) {
   out.text(call.kind).u64(call.signals.size());
   for (const std::string& signal : call.signals) out.text(signal);
@@ -129,6 +134,8 @@ std::string encode_run(const Job& job, std::uint32_t head, bool aided) {
   ByteWriter out;
   out.u64(job.id).u32(head).text(job.title);
   out.text(aided && job.aids ? job.body + *job.aids : job.body);
+  put_texts(out, job.waveforms);
+  out.text(job.behaviour);
   return out.bytes() + encode(job.proof, job.calls);
 }
 
@@ -139,6 +146,8 @@ RunMessage decode_run(std::string_view bytes) {
   run.head = in.u32();
   run.title = in.text();
   run.body = in.text();
+  for (std::size_t k = in.count(4); k > 0; --k) run.waveforms.push_back(in.text());
+  run.behaviour = in.text();
   run.proof = get_proof(in);
   for (std::size_t k = in.count(28); k > 0; --k) run.calls.push_back(get_call(in));
   if (!in.done()) throw BadBytes("is longer than it says");
@@ -153,6 +162,11 @@ std::string encode(const JobResult& result, bool last) {
   out.u64(result.values.size());
   for (const double value : result.values) out.f64(value);
   for (const std::string& reason : result.reasons) out.text(reason);
+  out.u64(result.waveforms.size());
+  for (const auto& waveform : result.waveforms) {
+    out.u64(waveform.size());
+    for (const double value : waveform) out.f64(value);
+  }
   out.f64(result.simulator_s).u64(result.steps);
   return out.bytes();
 }
@@ -173,6 +187,10 @@ JobResult decode_result(std::string_view bytes, bool& last) {
   const std::size_t count = in.count(12);
   for (std::size_t k = 0; k < count; ++k) result.values.push_back(in.f64());
   for (std::size_t k = 0; k < count; ++k) result.reasons.push_back(in.text());
+  for (std::size_t k = in.count(8); k > 0; --k) {
+    auto& waveform = result.waveforms.emplace_back(in.count(8));
+    for (double& value : waveform) value = in.f64();
+  }
   result.simulator_s = in.f64();
   result.steps = in.u64();
   if (!in.done()) throw BadBytes("is longer than it says");
@@ -188,6 +206,8 @@ std::string Job::deck(bool aided) const {
 std::string Job::key() const {
   ByteWriter out;
   out.u32(kProtocolVersion).text(head->sha256).text(title).text(body).text(aids ? *aids : "");
+  put_texts(out, waveforms);
+  out.text(behaviour);
   return sha256(out.bytes() + encode(proof, calls));
 }
 

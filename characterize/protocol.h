@@ -14,7 +14,7 @@ namespace gaincell::characterize {
 
 inline constexpr int kCommandFd = 3;
 inline constexpr int kReplyFd = 4;
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 inline constexpr std::size_t kMaxPayload = std::size_t{256} << 20;
 
 enum class FrameType : std::uint8_t {
@@ -64,6 +64,8 @@ struct RunMessage {
   std::string body;
   Proof proof;
   std::vector<MeasureCall> calls;
+  std::vector<std::string> waveforms;
+  std::string behaviour;
 };
 std::string encode_run(const Job& job, std::uint32_t head, bool aided);
 RunMessage decode_run(std::string_view bytes);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/sha256.h"
 #include "base/version.h"
@@ -26,19 +27,35 @@ store::Storage storage(std::size_t size) {
 void write_attributes(store::Group& group, const Bench& bench) {
   std::vector<std::string> names;
   std::vector<std::string> hashes;
-  for (const SourceFile& file : bench.library->files()) {
-    names.push_back(std::filesystem::path(file.path).filename().string());
-    hashes.push_back(file.sha256);
+  std::vector<std::string> netlists;
+  std::vector<std::string> netlist_hashes;
+  for (const Corner& corner : bench.corners) {
+    for (const SourceFile& file : corner.library->files()) {
+      if (std::find(hashes.begin(), hashes.end(), file.sha256) != hashes.end()) continue;
+      names.push_back(std::filesystem::path(file.path).filename().string());
+      hashes.push_back(file.sha256);
+    }
+    netlists.push_back(corner.library->text());
+    netlist_hashes.push_back(sha256(netlists.back()));
   }
-  const std::string netlist = bench.library->text();
+  std::string options;
+  for (const Analysis& analysis : bench.analyses) {
+    if (!options.empty()) options += "; ";
+    if (bench.analyses.size() > 1) options += analysis.name + ": ";
+    options += joined(analysis.options);
+  }
   group.attribute("description", bench.description)
       .attribute("bench_text", bench.text)
       .attribute("bench_sha256", sha256(bench.text))
-      .attribute("netlist_text", netlist)
-      .attribute("netlist_sha256", sha256(netlist))
-      .attribute("options", joined(bench.options))
+      .attribute("options", options)
       .attribute("retry_options", joined(bench.retry));
+  if (netlists.size() == 1) {
+    group.attribute("netlist_text", netlists[0]).attribute("netlist_sha256", netlist_hashes[0]);
+  } else {
+    group.attribute("netlist_text", netlists).attribute("netlist_sha256", netlist_hashes);
+  }
   if (!names.empty()) group.attribute("model_files", names).attribute("model_sha256", hashes);
+  if (!bench.filters.empty()) group.attribute("filters", bench.filters);
   if (bench.draw_points > 0) group.attribute("seed", bench.draw_seed);
   if (bench.holdout_share > 0 || bench.holdout_points > 0)
     group.attribute("holdout_seed", bench.holdout_seed);
@@ -65,15 +82,18 @@ void write_conditions(store::Group& group, const Bench& bench, const Plan& plan)
       conditions.dimension(c.name + "_element", c.count);
       dimensions.push_back(c.name + "_element");
     }
-    conditions
-        .dataset(c.name, dimensions, values, storage(points * std::max<std::size_t>(c.count, 1)))
-        .attribute("units", c.unit)
-        .attribute("long_name", long_name);
+    store::Node written = conditions
+                              .dataset(c.name, dimensions, values,
+                                       storage(points * std::max<std::size_t>(c.count, 1)))
+                              .attribute("units", c.unit)
+                              .attribute("long_name", long_name);
+    if (!c.words.empty()) written.attribute("words", c.words);
     if (!c.swept) continue;
-    axes.axis(c.name, c.values)
-        .attribute("units", c.unit)
-        .attribute("long_name", long_name)
-        .attribute("spacing", c.logarithmic ? "logarithmic" : "linear");
+    store::Node axis = axes.axis(c.name, c.values)
+                           .attribute("units", c.unit)
+                           .attribute("long_name", long_name)
+                           .attribute("spacing", c.logarithmic ? "logarithmic" : "linear");
+    if (!c.words.empty()) axis.attribute("words", c.words);
     order += (order.empty() ? "" : " ") + c.name;
   }
   axes.attribute("order", order);
@@ -86,11 +106,14 @@ void write_results(store::Group& group, const BenchSamples& samples) {
   std::vector<std::uint8_t> aided;
   std::vector<std::uint8_t> holdout;
   std::vector<std::uint32_t> job;
+  std::vector<std::uint32_t> draw;
   for (std::size_t p = 0; p < points; ++p) {
     status.push_back(samples.points[p].ok ? 0 : 1);
     aided.push_back(samples.points[p].aided ? 1 : 0);
     holdout.push_back(samples.plan->points[p].holdout ? 1 : 0);
-    job.push_back(samples.plan->sources[p].job);
+    const auto& jobs = samples.plan->sources[p].jobs;
+    job.insert(job.end(), jobs.begin(), jobs.end());
+    draw.push_back(static_cast<std::uint32_t>(samples.plan->points[p].draw));
   }
   group.dataset("status", {"point"}, status, storage(points))
       .attribute("long_name", "0 = measured, 1 = failed");
@@ -98,16 +121,68 @@ void write_results(store::Group& group, const BenchSamples& samples) {
       .attribute("long_name", "1 = simulated with the retry options");
   group.dataset("holdout", {"point"}, holdout, storage(points))
       .attribute("long_name", "1 = kept from the tables");
-  group.dataset("job", {"point"}, job, storage(points))
+  std::vector<std::string> dimensions{"point"};
+  if (bench.analyses.size() > 1) {
+    group.dimension("analysis", bench.analyses.size());
+    dimensions.push_back("analysis");
+  }
+  group.dataset("job", dimensions, job, storage(job.size()))
       .attribute("long_name", "simulation of this point");
+  if (bench.draw_points > 1)
+    group.dataset("draw", {"point"}, draw, storage(points))
+        .attribute("long_name", "number of the draw of vectors and devices");
   store::Group measurements = group.group("measurements");
   for (std::size_t k = 0; k < bench.measurements.size(); ++k) {
     const Measurement& m = bench.measurements[k];
     std::vector<double> values;
     for (const PointResult& point : samples.points) values.push_back(point.values[k]);
-    measurements.dataset(m.name, {"point"}, values, storage(points))
-        .attribute("units", m.unit)
-        .attribute("long_name", m.description.empty() ? m.name : m.description);
+    store::Node written =
+        measurements.dataset(m.name, {"point"}, values, storage(points))
+            .attribute("units", m.unit)
+            .attribute("long_name", m.description.empty() ? m.name : m.description);
+    if (!m.spec) continue;
+    if (m.spec->minimum) written.attribute("spec_minimum", *m.spec->minimum);
+    if (m.spec->typical) written.attribute("spec_typical", *m.spec->typical);
+    if (m.spec->maximum) written.attribute("spec_maximum", *m.spec->maximum);
+    if (m.spec->sigma) written.attribute("spec_sigma", *m.spec->sigma);
+  }
+}
+
+// Ragged: the samples of all runs one behind the other, and where each run's begin.
+void write_waveforms(store::Group& group, const BenchSamples& samples) {
+  const Bench& bench = *samples.bench;
+  for (std::size_t a = 0; a < bench.analyses.size(); ++a) {
+    std::vector<const WaveformRequest*> wanted;
+    for (const WaveformRequest& one : bench.waveforms) {
+      if (one.analysis == a) wanted.push_back(&one);
+    }
+    if (wanted.empty()) continue;
+    std::set<std::uint32_t> jobs;
+    for (const PointSource& source : samples.plan->sources) jobs.insert(source.jobs[a]);
+    std::vector<std::uint32_t> job;
+    std::vector<std::uint64_t> first;
+    std::vector<std::vector<double>> values(wanted.size() + 1);
+    for (const std::uint32_t id : jobs) {
+      const JobResult& result = samples.results[id];
+      if (!result.ok) continue;
+      job.push_back(id);
+      first.push_back(values[0].size());
+      for (std::size_t k = 0; k < values.size(); ++k)
+        values[k].insert(values[k].end(), result.waveforms[k].begin(), result.waveforms[k].end());
+    }
+    const AnalysisKind& kind = *bench.analyses[a].kind;
+    store::Group own = group.group("waveforms").group(bench.analyses[a].name);
+    own.dimension("run", job.size());
+    own.dimension("sample", values[0].size());
+    own.dataset("job", {"run"}, job).attribute("long_name", "simulation of this run");
+    own.dataset("first", {"run"}, first).attribute("long_name", "its first sample");
+    own.dataset(kind.scale_unit == "s" ? "time" : "frequency", {"sample"}, values[0],
+                storage(values[0].size()))
+        .attribute("units", kind.scale_unit);
+    for (std::size_t k = 0; k < wanted.size(); ++k)
+      own.dataset(wanted[k]->name, {"sample"}, values[k + 1], storage(values[k + 1].size()))
+          .attribute("units", wanted[k]->unit)
+          .attribute("long_name", wanted[k]->signal);
   }
 }
 
@@ -138,7 +213,7 @@ void write_failures(store::Group& group, const BenchSamples& samples) {
   for (std::size_t p = 0; p < samples.points.size(); ++p) {
     const PointResult& result = samples.points[p];
     if (result.ok) continue;
-    job.push_back(samples.plan->sources[p].job);
+    job.push_back(samples.plan->sources[p].jobs.front());
     point.push_back(static_cast<std::uint32_t>(p));
     reason.push_back(result.reason);
     log_tail.push_back(result.log_tail);
@@ -168,6 +243,7 @@ void write_samples(const std::filesystem::path& path, std::span<const BenchSampl
     group.dimension("point", samples.points.size());
     write_conditions(group, *samples.bench, *samples.plan);
     write_results(group, samples);
+    write_waveforms(group, samples);
     write_requests(group, *samples.bench);
     write_failures(group, samples);
   }

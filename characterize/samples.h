@@ -14,6 +14,7 @@ struct BenchSamples {
   const Bench* bench;
   const Plan* plan;
   std::vector<PointResult> points;
+  std::span<const JobResult> results;  // of its jobs
 };
 
 // Writes the samples file (characterize/FORMAT.md): whole, or not at all. Nothing in it depends on

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "characterize/analysis/analysis.h"
@@ -11,6 +12,7 @@ namespace gaincell::characterize {
 namespace {
 
 using form::block;
+using form::boolean;
 using form::constant;
 using form::either;
 using form::integer;
@@ -37,19 +39,44 @@ Block analysis_block() {
                          }()});
   for (const AnalysisKind& kind : analysis_kinds()) {
     for (Key key : kind.keys) {
-      key.presence = kOptional;  // required where the type is this one; checked with the type known
-      key.text = fmt::format("{}: {}", kind.name, key.text);
-      result.keys.push_back(key);
+      // Required where the type is this one; checked with the type known.
+      key.presence = kOptional;
+      key.text = fmt::format("`{}`: {}", kind.name, key.text);
+      const auto known = std::find_if(result.keys.begin(), result.keys.end(),
+                                      [&](const Key& other) { return other.name == key.name; });
+      if (known == result.keys.end()) {
+        result.keys.push_back(key);
+        continue;
+      }
+      // Analyses share a name (`start`) in units of their own.
+      known->text += "; " + key.text;
+      if (known->form.unit != key.form.unit) known->form = quantity("*");
     }
   }
   return result;
 }
 
 Block measurement_block() {
+  static const Block value{"Limits with a key of their own",
+                           "As CACE writes them.",
+                           {{"value", text(), kRequired, "the limit, or `any`"}}};
+  const Form limit = either({text(), block(value)});
+  static const Block spec{
+      "Specification",
+      "What a result must hold at every point but the hold-out points: a number in the "
+      "measurement's unit, or `any`. `gaincell characterize` exits with 1 where one does not hold, "
+      "after the file is written.",
+      {{"minimum", limit, kOptional, "least value allowed"},
+       {"typical", limit, kOptional, "for people: stands in the datasheet, and is not checked"},
+       {"maximum", limit, kOptional, "greatest value allowed"},
+       {"sigma", constant("*"), kOptional, "greatest standard deviation over the draws"}}};
   Block result{"Measurements", "", {}, {}, true};
-  result.keys = {{"unit", text(), kRequired, "unit of the result"},
-                 {"description", text(), kOptional, "what it is; goes into the samples file"},
-                 {"scale", constant(""), kOptional, "the result is multiplied by it"}};
+  result.keys = {
+      {"unit", text(), kRequired, "unit of the result"},
+      {"description", text(), kOptional, "what it is; goes into the samples file"},
+      {"scale", constant(""), kOptional, "the result is multiplied by it"},
+      {"analysis", name(), kOptional, "which of `analyses` it is read off; default the first"},
+      {"spec", block(spec), kOptional, "what it must hold"}};
   std::set<std::string> known;
   for (const MeasureKind& kind : measure_kinds()) {
     const Form form =
@@ -104,22 +131,25 @@ const Block& bench_block() {
       "these values. "
       "The name `temperature` sets the temperature of the simulation. The first swept condition is "
       "the slowest.",
-      {{"unit", text(), kRequired, "`V`, `s`, `A`, `F`, `degC` ... or empty"},
+      {{"unit", text(), kOptional,
+        "`V`, `s`, `A`, `F`, `degC` ... or empty; required but for `corner`"},
        {"description", text(), kOptional, "long name of the axis"},
        {"minimum", constant("*"), kOptional, "least value"},
-       {"typical", constant("*"), kOptional, "usual value"},
+       {"typical", constant("*"), kOptional, "usual value; of `corner` a name"},
        {"maximum", constant("*"), kOptional, "greatest value"},
        {"step", word({"linear", "logarithmic"}), kOptional, "spacing between minimum and maximum"},
        {"points", integer(2), kOptional, "how many, ends included"},
-       {"enumerate", list(constant("*")), kOptional, "these values, rising"},
+       {"stepsize", constant("*"), kOptional,
+        "in place of `points`: the step, of a logarithmic sweep the factor"},
+       {"enumerate", list(constant("*")), kOptional, "these values, rising; of `corner` names"},
        {"count", integer(1), kOptional, "makes it a vector of so many elements"},
        {"draw", block(draw), kOptional, "what the elements are"}}};
   static const Block draws{
       "Number of draws",
       "",
       {{"points", integer(1), kRequired,
-        "so many points, each with its own draw of all vectors, for each point "
-        "of the swept conditions"},
+        "so many points, each with its own draw of all vectors and devices, for each point of the "
+        "swept conditions"},
        {"seed", integer(0), kRequired, "of the draws"}}};
   static const Block pulse{
       "Pulses",
@@ -133,6 +163,12 @@ const Block& bench_block() {
        {"fall", quantity("s"), kRequired, "duration of the second edge"},
        {"width", quantity("s"), kRequired, "at half height"},
        {"period", quantity("s"), kOptional, "repeats; the width must then exceed half the edges"}}};
+  static const Block ramp{"Ramps",
+                          "",
+                          {{"initial", quantity("*"), kRequired, "value before"},
+                           {"final", quantity("*"), kRequired, "value after"},
+                           {"start", quantity("s"), kRequired, "when it leaves `initial`"},
+                           {"duration", quantity("s"), kRequired, "until it is at `final`"}}};
   static const Block source{
       "Sources",
       "From a net to ground or `reference`; element `v<name>`, its current is `i(<name>)`. With "
@@ -144,9 +180,12 @@ const Block& bench_block() {
        {"count", integer(1), kOptional, "so many sources `<name>0` ...; `i` counts them from 0"},
        {"dc", quantity("*"), kOptional,
         "constant value; beside a waveform that of operating points"},
+       {"ac", quantity("*"), kOptional, "amplitude in `ac` and `noise` analyses"},
+       {"ramp", block(ramp), kOptional, "a straight line from one value to another"},
        {"pulse", block(pulse), kOptional, "a pulse"},
        {"pwl", list(list(quantity("*"))), kOptional,
-        "list of `[time, value]`, times rising; constant before and after"}}};
+        "list of `[time, value]`, times rising; constant before and after"}},
+      {"pulse", "pwl", "ramp"}};
   static const Block element{
       "Elements",
       "Lines of circuit text: loads, or the whole circuit.",
@@ -193,6 +232,33 @@ const Block& bench_block() {
       "A simulation that fails is run once more with these options; the point is then marked "
       "as `aided`. Default: `method: gear, itl1: 1000, itl2: 500, itl4: 200`.",
       {{"options", nets(text()), kRequired, "simulator options"}}};
+  static const Block pelgrom{
+      "Mismatch by size",
+      "By model card, or by a subcircuit that stands for one device. Pelgrom's coefficients are of "
+      "the difference of a pair; each device is drawn with sigma A/sqrt(2 W L).",
+      {{"a_vt", constant("V*um"), kOptional, "A_VT: `1.8m` is 1.8 mV um"},
+       {"a_beta", constant("um"), kOptional, "A_beta, of the current factor: `0.01` is 1 % um"},
+       {"shift", name(), kOptional,
+        "instance parameter that takes the threshold shift; default `delvto`, of a subcircuit "
+        "none"},
+       {"gain", name(), kOptional,
+        "instance parameter that takes the factor of beta; default `mulu0`, of a subcircuit none"},
+       {"width", name(), kOptional, "instance parameter of the width; default `w`"},
+       {"length", name(), kOptional, "instance parameter of the length; default `l`"}}};
+  static const Block mismatch{
+      "Mismatch",
+      "Differences between equal devices, drawn `draws.points` times from `draws.seed`; a draw is "
+      "the same circuit at every value of the conditions. Every device of a kind named here draws "
+      "for itself, and its numbers stand in the deck.",
+      {{"devices", nets(block(pelgrom)), kOptional, "by kind of device"},
+       {"library", boolean(), kOptional,
+        "true: the library's own statistics (agauss and the like), seeded for every draw"}}};
+  static const Block waveform{
+      "Waveforms",
+      "Signals that are kept whole, for every simulation.",
+      {{"signal", text(), kRequired, "expression, as in measurements"},
+       {"analysis", name(), kOptional, "which of `analyses`; default the first"}}};
+  static const Form files = either({text(), list(either({text(), block(section)}))});
   static const Block bench{
       "The bench file",
       "",
@@ -203,21 +269,42 @@ const Block& bench_block() {
         "what is exercised; may be left out where `elements` are all"},
        {"models", list(either({text(), block(section)})), kOptional,
         "device cards, put ahead of the netlist; relative to the bench"},
+       {"corners", map(files), kOptional,
+        "name: model files of that corner, read behind `models`. They are swept as the condition "
+        "`corner`; a condition of that name chooses among them"},
+       {"library_parameters", map(quantity("")), kOptional,
+        "global `.param`s of the models, set behind them"},
+       {"ignored_parameters", list(name()), kOptional,
+        "model parameters that this simulator does not know and may leave out; without this they "
+        "are an error"},
+       {"model_folders", list(text()), kOptional, "further folders that includes may lead to"},
+       {"ngbehavior",
+        word({"all", "hs", "hsa", "ki", "kia", "lt", "lta", "ltps", "ltpsa", "ps", "psa", "s3",
+              "spe", "spea"}),
+        kOptional, "ngspice's compatibility mode; default its own dialect"},
        {"parameters", map(either({quantity(""), block(parameter)})), kOptional,
         "numbers and expressions; later ones may use earlier ones and conditions"},
        {"conditions", map(block(condition)), kOptional, "what a point is made of"},
-       {"draws", block(draws), kOptional, "how often vectors are drawn"},
+       {"draws", block(draws), kOptional, "how often vectors and mismatch are drawn"},
+       {"mismatch", block(mismatch), kOptional, "differences between equal devices"},
        {"sources", map(block(source)), kOptional, "what drives the circuit"},
        {"elements", list(either({text(), block(element)})), kOptional, "further circuit lines"},
        {"initial_conditions", nets(either({quantity("V"), block(initial)})), kOptional,
         "net: voltage; with `count` under a name of its own"},
-       {"analysis", block(analysis), kRequired, "what the simulator does"},
+       {"analysis", block(analysis), kOptional, "what the simulator does"},
+       {"analyses", map(block(analysis)), kOptional,
+        "several of them, by name; each is a simulation of its own"},
        {"measurements", map(block(measurement)), kRequired, "what is read off"},
        {"tables", map(block(table)), kOptional, "what is made of the points"},
        {"constants", map(block(constant_block)), kOptional, "numbers that go into the device file"},
        {"holdout", block(holdout), kOptional, "points for the measured error"},
+       {"waveforms", map(either({text(), block(waveform)})), kOptional,
+        "signals that are kept whole in the samples file"},
        {"timeout", constant("s"), kOptional, "wall-clock limit of one simulation; default 60"},
-       {"retry", block(retry), kOptional, "what is tried when a simulation fails"}}};
+       {"memory", constant("B"), kOptional, "limit of the simulator that runs it, `2G`; default that of the program"},
+       {"retry", block(retry), kOptional, "what is tried when a simulation fails"}},
+      {"analysis", "analyses"},
+      true};
   return bench;
 }
 

@@ -42,6 +42,8 @@ std::string encode(const ShardHeader& header) {
   out.text(header.program_version).text(header.ngspice_version).text(header.identity);
   out.text(header.fingerprint).u64(header.benches.size());
   for (const std::string& bench : header.benches) out.text(bench);
+  out.u64(header.filters.size());
+  for (const std::string& filter : header.filters) out.text(filter);
   return out.bytes();
 }
 
@@ -56,6 +58,7 @@ ShardHeader decode_shard_header(std::string_view bytes) {
   header.identity = in.text();
   header.fingerprint = in.text();
   for (std::size_t k = in.count(4); k > 0; --k) header.benches.push_back(in.text());
+  for (std::size_t k = in.count(4); k > 0; --k) header.filters.push_back(in.text());
   return header;
 }
 

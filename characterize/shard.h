@@ -27,6 +27,7 @@ struct ShardHeader {
   std::string identity;              // program and simulator to the byte
   std::string fingerprint;           // of the campaign
   std::vector<std::string> benches;  // absolute paths
+  std::vector<std::string> filters;
 };
 std::string encode(const ShardHeader& header);
 // Throws BadBytes where it is none.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "base/units.h"
@@ -35,6 +36,16 @@ std::size_t segment(std::span<const double> scale, double x) {
   return std::clamp<std::size_t>(k, 1, scale.size() - 1) - 1;
 }
 
+template <class Take>
+void for_each_word(const std::string& text, Take take) {
+  for (std::size_t k = 0; k < text.size();) {
+    std::size_t end = k;
+    while (end < text.size() && is_word(text[end])) ++end;
+    if (end > k) take(lower(text.substr(k, end - k)), end < text.size() && text[end] == '(');
+    k = std::max(end, k + 1);
+  }
+}
+
 double on_segment(std::span<const double> x, std::span<const double> y, std::size_t k, double at) {
   const double width = x[k + 1] - x[k];
   if (width <= 0) return y[k + 1];
@@ -46,48 +57,133 @@ double on_segment(std::span<const double> x, std::span<const double> y, std::siz
 Waves::Waves(std::vector<double> scale, Lookup find)
     : scale_(std::move(scale)), find_(std::move(find)) {}
 
-SignalParts parse_signal(const std::string& text) {
-  SignalParts parts;
-  const auto vector = [&parts](const std::string& name) {
-    const auto known = std::find(parts.vectors.begin(), parts.vectors.end(), name);
-    const auto number = known - parts.vectors.begin();
-    if (known == parts.vectors.end()) parts.vectors.push_back(name);
+double part_of(const std::string& part, double real, double imaginary) {
+  if (part == "m") return std::hypot(real, imaginary);
+  if (part == "p") return std::atan2(imaginary, real);
+  if (part == "r") return real;
+  if (part == "i") return imaginary;
+  return 20 * std::log10(std::hypot(real, imaginary));
+}
+
+bool is_complex_current(const std::string& function) {
+  static const std::set<std::string> functions{"im", "ip", "ir", "ii", "idb"};
+  return functions.contains(function);
+}
+
+std::string signals_remedy(SignalKind kind) {
+  switch (kind) {
+    case SignalKind::kReal:
+      return "write an expression over v(net), v(a,b) and i(source)";
+    case SignalKind::kComplex:
+      return "write an expression over vm(net), vdb(net), vp(net), vr(net), vi(net), or im(source) "
+             "and so on";
+    case SignalKind::kNoise:
+      return "write an expression over onoise and inoise, in V/sqrt(Hz)";
+  }
+  return {};
+}
+
+std::string unit_of_signal(const std::string& text) {
+  const char* unit = text.find('@') != std::string::npos ? "A" : "V";
+  for_each_word(text, [&unit](const std::string& word, bool call) {
+    if (word == "vdb" || word == "idb") {
+      unit = "dB";
+    } else if (word == "vp" || word == "ip") {
+      unit = "rad";
+    } else if (call && (word == "i" || is_complex_current(word))) {
+      unit = "A";
+    } else if (word == "onoise" || word == "inoise") {
+      unit = "V/sqrt(Hz)";
+    }
+  });
+  return unit;
+}
+
+namespace {
+
+// Collects the vectors of one signal as its text is rewritten.
+class SignalParser {
+ public:
+  SignalParts parse(const std::string& text) {
+    for (std::size_t k = 0; k < text.size();) {
+      if (text[k] == '@') {
+        k = device(text, k);
+        continue;
+      }
+      std::size_t end = k;
+      while (end < text.size() && is_word(text[end])) ++end;
+      if (end == k) {
+        parts_.expression += text[k++];
+        continue;
+      }
+      const std::string word = lower(text.substr(k, end - k));
+      if (word == "onoise" || word == "inoise") {
+        parts_.expression += vector(word + "_spectrum", SignalKind::kNoise);
+      } else if (end < text.size() && text[end] == '(' && is_quantity(word)) {
+        const std::size_t close = text.find(')', end);
+        if (close == std::string::npos) throw std::invalid_argument("a ( is not closed");
+        quantity(word, lower(without_blanks(text.substr(end + 1, close - end - 1))));
+        end = close + 1;
+      } else {
+        parts_.expression += text.substr(k, end - k);
+      }
+      k = end;
+    }
+    return std::move(parts_);
+  }
+
+ private:
+  static bool is_quantity(const std::string& word) {
+    static const std::set<std::string> voltages{"v", "vm", "vp", "vr", "vi", "vdb"};
+    return word == "i" || voltages.contains(word) || is_complex_current(word);
+  }
+
+  std::string vector(const std::string& name, SignalKind kind) {
+    if (!parts_.vectors.empty() && parts_.kind != kind)
+      throw std::invalid_argument("it mixes what no single analysis has");
+    parts_.kind = kind;
+    const auto known = std::find(parts_.vectors.begin(), parts_.vectors.end(), name);
+    const auto number = known - parts_.vectors.begin();
+    if (known == parts_.vectors.end()) parts_.vectors.push_back(name);
     return fmt::format("w{}", number);
-  };
-  const auto node = [&](const std::string& name) {
-    return name == "0" || name == "gnd" ? std::string("0") : vector(name);
-  };
-  for (std::size_t k = 0; k < text.size();) {
-    if (text[k] == '@') {
-      const std::size_t close = text.find(']', k);
-      if (close == std::string::npos || text.find('[', k) > close)
-        throw std::invalid_argument("@device[parameter] is not closed");
-      parts.expression += vector(lower(without_blanks(text.substr(k, close - k + 1))));
-      k = close + 1;
-      continue;
-    }
-    const char c = static_cast<char>(std::tolower(static_cast<unsigned char>(text[k])));
-    const bool starts = (c == 'v' || c == 'i') && (k == 0 || !is_word(text[k - 1])) &&
-                        k + 1 < text.size() && text[k + 1] == '(';
-    if (!starts) {
-      parts.expression += text[k++];
-      continue;
-    }
-    const std::size_t close = text.find(')', k);
-    if (close == std::string::npos) throw std::invalid_argument("a ( is not closed");
-    const std::string inside = lower(without_blanks(text.substr(k + 2, close - k - 2)));
+  }
+
+  std::size_t device(const std::string& text, std::size_t at) {
+    const std::size_t close = text.find(']', at);
+    if (close == std::string::npos || text.find('[', at) > close)
+      throw std::invalid_argument("@device[parameter] is not closed");
+    parts_.expression +=
+        vector(lower(without_blanks(text.substr(at, close - at + 1))), SignalKind::kReal);
+    return close + 1;
+  }
+
+  void quantity(const std::string& word, const std::string& inside) {
     if (inside.empty()) throw std::invalid_argument("the brackets are empty");
     const std::size_t comma = inside.find(',');
-    if (c == 'i') {
-      parts.expression += vector(inside + "#branch");
+    if (word.size() > 1) {
+      const std::string name = word[0] == 'i' ? inside + "#branch" : inside;
+      parts_.expression += vector(word.substr(1) + "|" + name, SignalKind::kComplex);
+    } else if (word == "i") {
+      parts_.expression += vector(inside + "#branch", SignalKind::kReal);
     } else if (comma == std::string::npos) {
-      parts.expression += node(inside);
+      parts_.expression += node(inside);
     } else {
-      parts.expression +=
+      parts_.expression +=
           fmt::format("({}-{})", node(inside.substr(0, comma)), node(inside.substr(comma + 1)));
     }
-    k = close + 1;
   }
+
+  std::string node(const std::string& name) {
+    return name == "0" || name == "gnd" ? std::string("0") : vector(name, SignalKind::kReal);
+  }
+
+  SignalParts parts_;
+};
+
+}  // namespace
+
+SignalParts parse_signal(const std::string& text) {
+  SignalParts parts = SignalParser().parse(text);
   if (parts.vectors.empty()) throw std::invalid_argument("it names no v(...) or i(...)");
   // Compile once with zeros, so that mistakes show before any simulation.
   try {

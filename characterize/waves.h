@@ -41,13 +41,25 @@ class Waves {
   std::map<std::string, std::vector<double>> signals_;
 };
 
+// What signals are made of: real vectors; complex ones, of which vm, vp, vr, vi and vdb (im, ip,
+// ir, ii, idb of a current) take a part; noise densities (onoise, inoise).
+enum class SignalKind { kReal, kComplex, kNoise };
+
 // The simulator's vectors that a signal needs, and the signal as an expression over their numbers
-// ("w0 - w1"). Throws std::invalid_argument with the reason where it is not a signal.
+// ("w0 - w1"). A part of a complex vector is "part|vector", of a difference "part|vector,vector".
+// Throws std::invalid_argument with the reason where it is not a signal.
 struct SignalParts {
   std::string expression;
   std::vector<std::string> vectors;
+  SignalKind kind = SignalKind::kReal;
 };
 SignalParts parse_signal(const std::string& text);
+std::string signals_remedy(SignalKind kind);
+std::string unit_of_signal(const std::string& text);
+bool is_complex_current(const std::string& function);
+// The part (magnitude, phase in rad, real, imaginary, dB) of a complex number; by the letters that
+// follow v or i: "m", "p", "r", "i", "db".
+double part_of(const std::string& part, double real, double imaginary);
 
 // A stretch of the scale.
 struct Window {

@@ -179,7 +179,8 @@ std::string Form::describe() const {
     case Is::kConstant: {
       std::string what = "number";
       if (unit == "*") what = "number in its own unit";
-      if (!unit.empty() && unit != "*") what = "number in " + unit;
+      if (unit == "scale") what = "number in s, of ac and noise in Hz";
+      if (!unit.empty() && unit != "*" && unit != "scale") what = "number in " + unit;
       return is == Is::kQuantity ? what + " or `{expression}`" : what;
     }
     case Is::kBoolean:
@@ -320,7 +321,7 @@ void validate(const Item& item, const Form& form) {
       if (item.integer() < form.least) item.refuse(fmt::format("must be at least {}", form.least));
       break;
     case Form::Is::kQuantity:
-      if (item.text().find('{') == std::string::npos && form.unit != "*")
+      if (item.text().find('{') == std::string::npos && form.unit != "*" && form.unit != "scale")
         (void)item.constant(form.unit);
       break;
     case Form::Is::kConstant:

@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "characterize/schema.h"
+#include "characterize/waves.h"
 
 // Analyses: one file each in this folder and one row in registry.cpp.
 namespace gaincell::characterize {
 
 // What shows that the simulator did all of its work: its return codes show nothing.
 struct Proof {
-  std::string plot;  // the new plot's name begins with it: "tran", "dc", "op"
+  std::string plot;  // the new plot's name begins with it: "tran", "dc", "op", "ac", "noise"
   double end = 0;    // last value of the scale, where `has_end`
   bool has_end = false;
   std::uint64_t count = 0;  // length of the scale; 0 = any
@@ -32,6 +33,7 @@ struct SweepCard {
 
 struct AnalysisArguments {
   std::map<std::string, double> numbers;
+  std::map<std::string, std::string> words;
   bool use_initial_conditions = false;
   std::vector<SweepCard> sweeps;  // innermost first
 };
@@ -39,8 +41,9 @@ struct AnalysisArguments {
 struct AnalysisKind {
   std::string name;  // `type` in a bench
   std::string text;
-  std::vector<Key> keys;  // beside `type` and `options`
-  bool has_time = false;  // results lie along time
+  std::vector<Key> keys;   // beside `type` and `options`
+  std::string scale_unit;  // what results lie along: "s", "Hz"; "" = single points
+  SignalKind signals = SignalKind::kReal;
   // The card and its proof. Throws std::invalid_argument with the rule that is broken.
   std::string (*card)(const AnalysisArguments&) = nullptr;
   Proof (*proof)(const AnalysisArguments&) = nullptr;
@@ -52,6 +55,16 @@ const AnalysisKind& analysis_kind(std::string_view name);
 AnalysisKind analysis_op();
 AnalysisKind analysis_dc();
 AnalysisKind analysis_tran();
+AnalysisKind analysis_ac();
+AnalysisKind analysis_noise();
+
+// Helpers of this folder.
+namespace detail {
+// "dec points start stop" of an ac or noise card; throws std::invalid_argument.
+std::string frequencies(const AnalysisArguments& arguments);
+std::vector<Key> frequency_keys();
+double number(const AnalysisArguments& arguments, const std::string& name, double otherwise);
+}  // namespace detail
 
 // Simulator options that a bench may set; others, ngspice accepts in silence.
 std::span<const std::string> simulator_options();

@@ -33,7 +33,8 @@ AnalysisKind analysis_dc() {
           "operating points over one or two sources swept inside one run, the first innermost; "
           "other conditions make further runs",
           {{"sweeps", form::list(form::block(sweep)), Key::Presence::kRequired, "one or two"}},
-          false,
+          "",
+          SignalKind::kReal,
           card,
           proof};
 }

@@ -6,7 +6,12 @@ static std::string card(const AnalysisArguments&) { return ".op"; }
 static Proof proof(const AnalysisArguments&) { return {.plot = "op", .count = 1}; }
 
 AnalysisKind analysis_op() {
-  return {"op", "operating point; capacitors open, waveforms at their start", {}, false, card,
+  return {"op",
+          "operating point; capacitors open, waveforms at their start",
+          {},
+          "",
+          SignalKind::kReal,
+          card,
           proof};
 }
 

@@ -1,11 +1,16 @@
+#include <fmt/format.h>
+
+#include <cmath>
 #include <stdexcept>
 
+#include "base/units.h"
 #include "characterize/analysis/analysis.h"
 
 namespace gaincell::characterize {
 
 std::span<const AnalysisKind> analysis_kinds() {
-  static const std::vector<AnalysisKind> kinds{analysis_op(), analysis_dc(), analysis_tran()};
+  static const std::vector<AnalysisKind> kinds{analysis_op(), analysis_dc(), analysis_tran(),
+                                               analysis_ac(), analysis_noise()};
   return kinds;
 }
 
@@ -15,6 +20,32 @@ const AnalysisKind& analysis_kind(std::string_view name) {
   }
   throw std::invalid_argument("there is no such analysis");
 }
+
+namespace detail {
+
+double number(const AnalysisArguments& arguments, const std::string& name, double otherwise) {
+  const auto at = arguments.numbers.find(name);
+  return at == arguments.numbers.end() ? otherwise : at->second;
+}
+
+std::string frequencies(const AnalysisArguments& arguments) {
+  const double start = number(arguments, "start", 0);
+  const double stop = number(arguments, "stop", 0);
+  const double points = number(arguments, "points_per_decade", 10);
+  if (!(start > 0 && stop > start))
+    throw std::invalid_argument("`stop` must lie above `start`, and that above 0 Hz");
+  if (!(points >= 1 && points <= 1e5 && points == std::floor(points)))
+    throw std::invalid_argument("`points_per_decade` must be a whole number up to 100,000");
+  return fmt::format("dec {} {} {}", points, format_exact(start), format_exact(stop));
+}
+
+std::vector<Key> frequency_keys() {
+  return {{"start", form::quantity("Hz"), Key::Presence::kRequired, "first frequency"},
+          {"stop", form::quantity("Hz"), Key::Presence::kRequired, "last frequency"},
+          {"points_per_decade", form::quantity(""), Key::Presence::kOptional, "default 10"}};
+}
+
+}  // namespace detail
 
 std::span<const std::string> simulator_options() {
   static const std::vector<std::string> names{

@@ -7,11 +7,7 @@
 
 namespace gaincell::characterize {
 
-static double number(const AnalysisArguments& arguments, const std::string& name,
-                     double otherwise) {
-  const auto at = arguments.numbers.find(name);
-  return at == arguments.numbers.end() ? otherwise : at->second;
-}
+using detail::number;
 
 static std::string card(const AnalysisArguments& arguments) {
   const double step = number(arguments, "step", 0);
@@ -44,7 +40,8 @@ AnalysisKind analysis_tran() {
            {"use_initial_conditions", form::boolean(), Key::Presence::kOptional,
             "start from `initial_conditions` as they are (nets without one at 0) and not from an "
             "operating point"}},
-          true,
+          "s",
+          SignalKind::kReal,
           card,
           proof};
 }

@@ -32,7 +32,7 @@ MeasureKind measure_loss_time() {
           MeasureKind::Takes::kSignal,
           "time after `from` until the signal has moved by so much",
           {required("by", form::quantity("*"), "how much, up or down"),
-           key("from", form::quantity("s"), "default the start of the run"), otherwise_key()},
+           key("from", form::quantity("scale"), "default the start of the run"), otherwise_key()},
           run};
 }
 

@@ -25,7 +25,7 @@ static double run(Waves& waves, const MeasureCall& call) {
 
 MeasureKind measure_slope() {
   std::vector<Key> keys{
-      key("at", form::quantity("s"), "slope at this time; without it the mean slope")};
+      key("at", form::quantity("scale"), "slope at this time; without it the mean slope")};
   for (Key& one : window_keys()) keys.push_back(one);
   return {"slope", MeasureKind::Takes::kSignal, "derivative at a time, or mean slope of a stretch",
           keys, run};

@@ -16,7 +16,7 @@ MeasureKind measure_value() {
   return {"value",
           MeasureKind::Takes::kSignal,
           "the signal at a time; in `op` and `dc` at the point",
-          {key("at", form::quantity("s"), "time; default the end of the run")},
+          {key("at", form::quantity("scale"), "time; default the end of the run")},
           run};
 }
 

@@ -72,8 +72,9 @@ Key required(std::string name, Form form, std::string text) {
 }
 
 std::vector<Key> window_keys() {
-  return {key("from", form::quantity("s"), "start of the stretch; default the start of the run"),
-          key("to", form::quantity("s"), "its end; default the end of the run")};
+  return {
+      key("from", form::quantity("scale"), "start of the stretch; default the start of the run"),
+      key("to", form::quantity("scale"), "its end; default the end of the run")};
 }
 
 Key otherwise_key() {

@@ -29,6 +29,73 @@ std::vector<std::string> split_lines(const std::string& text) {
   return lines;
 }
 
+struct Vector {
+  std::vector<double> real;
+  std::vector<double> imaginary;  // empty where it is real
+};
+using Vectors = std::map<std::string, Vector>;
+
+// A noise run leaves two plots, the spectrum and then its totals; the spectrum is what is measured.
+std::string plot_of(const Proof& proof) {
+  const std::string current = ngSpice_CurPlot();
+  if (proof.plot != "noise") return current.starts_with(proof.plot) ? current : std::string();
+  for (char** plot = ngSpice_AllPlots(); plot != nullptr && *plot != nullptr; ++plot) {
+    if (!std::string_view(*plot).starts_with(proof.plot)) continue;
+    if (ngGet_Vec_Info(fmt::format("{}.onoise_spectrum", *plot).data()) != nullptr) return *plot;
+  }
+  return {};
+}
+
+Vectors vectors_of(const std::string& plot) {
+  Vectors vectors;
+  for (char** name = ngSpice_AllVecs(const_cast<char*>(plot.c_str()));
+       name != nullptr && *name != nullptr; ++name) {
+    std::string full = fmt::format("{}.{}", plot, *name);
+    const vector_info* info = ngGet_Vec_Info(full.data());
+    if (info == nullptr || info->v_length <= 0) continue;
+    std::string key = *name;
+    std::transform(key.begin(), key.end(), key.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    // Nets that are plain numbers carry their v(...).
+    if (key.starts_with("v(") && key.ends_with(")")) key = key.substr(2, key.size() - 3);
+    Vector vector;
+    if (info->v_realdata != nullptr) {
+      vector.real.assign(info->v_realdata, info->v_realdata + info->v_length);
+    } else if (info->v_compdata != nullptr) {
+      for (int k = 0; k < info->v_length; ++k) {
+        vector.real.push_back(info->v_compdata[k].cx_real);
+        vector.imaginary.push_back(info->v_compdata[k].cx_imag);
+      }
+    }
+    if (!vector.real.empty()) vectors.emplace(std::move(key), std::move(vector));
+  }
+  return vectors;
+}
+
+// "db|out" or "m|a,b": computed once and kept in `parts`.
+std::optional<std::span<const double>> complex_part(
+    const Vectors& vectors, const std::string& name,
+    std::map<std::string, std::vector<double>>& parts) {
+  if (const auto known = parts.find(name); known != parts.end()) return known->second;
+  const std::size_t bar = name.find('|');
+  const std::string part = name.substr(0, bar);
+  const std::string inside = name.substr(bar + 1);
+  const std::size_t comma = inside.find(',');
+  const auto of = [&](const std::string& net) -> const Vector* {
+    const auto at = vectors.find(net);
+    return at == vectors.end() || at->second.imaginary.empty() ? nullptr : &at->second;
+  };
+  const std::string second = comma == std::string::npos ? "0" : inside.substr(comma + 1);
+  const Vector* plus = of(inside.substr(0, comma));
+  const Vector* minus = second == "0" ? nullptr : of(second);
+  if (plus == nullptr || (minus == nullptr && second != "0")) return std::nullopt;
+  std::vector<double> values;
+  for (std::size_t k = 0; k < plus->real.size(); ++k)
+    values.push_back(part_of(part, plus->real[k] - (minus ? minus->real[k] : 0),
+                             plus->imaginary[k] - (minus ? minus->imaginary[k] : 0)));
+  return parts.emplace(name, std::move(values)).first->second;
+}
+
 bool contains(const std::string& text, const char* part) {
   return text.find(part) != std::string::npos;
 }
@@ -91,6 +158,12 @@ bool Session::command(const std::string& text) {
   return usable_;
 }
 
+void Session::set_behaviour(const std::string& behaviour) {
+  if (behaviour == behaviour_) return;
+  command(behaviour.empty() ? "unset ngbehavior" : "set ngbehavior=" + behaviour);
+  behaviour_ = behaviour;
+}
+
 bool Session::load(const RunMessage& job) {
   const auto head = heads_.find(job.head);
   if (head == heads_.end()) {
@@ -113,38 +186,16 @@ bool Session::load(const RunMessage& job) {
 bool Session::simulate() { return command("run") && error_.empty(); }
 
 void Session::read(const RunMessage& job, JobResult& result) {
-  const std::string plot = ngSpice_CurPlot();
-  if (!plot.starts_with(job.proof.plot)) {
+  const std::string plot = plot_of(job.proof);
+  if (plot.empty()) {
     result.failure.reason =
-        fmt::format("no {} results came (current plot: {})", job.proof.plot, plot);
+        fmt::format("no {} results came (current plot: {})", job.proof.plot, ngSpice_CurPlot());
     return;
   }
-  std::map<std::string, vector_info*> vectors;
-  std::string scale_name;
-  for (char** name = ngSpice_AllVecs(const_cast<char*>(plot.c_str()));
-       name != nullptr && *name != nullptr; ++name) {
-    std::string full = fmt::format("{}.{}", plot, *name);
-    vector_info* info = ngGet_Vec_Info(full.data());
-    if (info == nullptr || info->v_realdata == nullptr || info->v_length <= 0) continue;
-    std::string key = *name;
-    std::transform(key.begin(), key.end(), key.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (key == "time" || key.ends_with("-sweep")) scale_name = key;
-    // Nets that are plain numbers carry their v(...).
-    if (key.starts_with("v(") && key.ends_with(")")) key = key.substr(2, key.size() - 3);
-    // The info is one object that the next call overwrites: copy what matters.
-    vectors.emplace(key, new vector_info(*info));
-  }
-  const struct Owner {
-    std::map<std::string, vector_info*>& all;
-    ~Owner() {
-      for (auto& [name, info] : all) delete info;
-    }
-  } owner{vectors};
+  const Vectors vectors = vectors_of(plot);
   std::vector<double> scale{0};
-  if (!scale_name.empty()) {
-    const vector_info& info = *vectors.at(scale_name);
-    scale.assign(info.v_realdata, info.v_realdata + info.v_length);
+  for (const auto& [name, vector] : vectors) {
+    if (name == "time" || name == "frequency" || name.ends_with("-sweep")) scale = vector.real;
   }
   result.steps = scale.size();
   if (job.proof.count > 0 && scale.size() != job.proof.count) {
@@ -157,12 +208,14 @@ void Session::read(const RunMessage& job, JobResult& result) {
                                         format_exact(job.proof.end));
     return;
   }
+  std::map<std::string, std::vector<double>> parts;
+  const std::vector<double> whole = scale;
   Waves waves(std::move(scale),
               [&](const std::string& name) -> std::optional<std::span<const double>> {
+                if (name.find('|') != std::string::npos) return complex_part(vectors, name, parts);
                 const auto at = vectors.find(name);
-                if (at == vectors.end()) return std::nullopt;
-                return std::span<const double>(at->second->v_realdata,
-                                               static_cast<std::size_t>(at->second->v_length));
+                if (at == vectors.end() || at->second.imaginary.size() > 0) return std::nullopt;
+                return at->second.real;
               });
   for (const MeasureCall& call : job.calls) {
     double value = 0;
@@ -174,6 +227,16 @@ void Session::read(const RunMessage& job, JobResult& result) {
     }
     result.values.push_back(value);
     result.reasons.push_back(reason);
+  }
+  if (!job.waveforms.empty()) result.waveforms.push_back(whole);
+  for (const std::string& signal : job.waveforms) {
+    try {
+      const auto values = waves.signal(signal);
+      result.waveforms.emplace_back(values.begin(), values.end());
+    } catch (const NoResult& none) {
+      result.failure.reason = none.what();
+      return;
+    }
   }
   result.ok = true;
 }
@@ -188,6 +251,7 @@ JobResult Session::run(const RunMessage& job) {
   error_.clear();
   refused_ = false;
   const auto begin = std::chrono::steady_clock::now();
+  set_behaviour(job.behaviour);
   const bool loaded = load(job);
   const bool ran = loaded && simulate();
   if (ran) read(job, result);

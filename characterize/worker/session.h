@@ -31,6 +31,7 @@ class Session {
   static int on_exit(int status, bool, bool, int, void* self);
   void take_line(const std::string& line);
   bool command(const std::string& text);
+  void set_behaviour(const std::string& behaviour);
   bool load(const RunMessage& job);
   bool simulate();
   void read(const RunMessage& job, JobResult& result);
@@ -38,6 +39,7 @@ class Session {
   std::string log_tail() const;
 
   std::map<std::uint32_t, std::vector<std::string>> heads_;
+  std::string behaviour_;  // compatibility mode that is set
   std::deque<std::string> log_;
   std::string error_;     // first line that shows a failure
   bool refused_ = false;  // it concerns the circuit, not the analysis

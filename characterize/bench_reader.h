@@ -1,0 +1,83 @@
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "characterize/bench.h"
+#include "characterize/schema.h"
+
+namespace gaincell::characterize {
+
+// Fills a Bench from a validated file, in the order in which names become known: what is swept
+// (bench_conditions.cpp), the circuit and what drives it (bench_circuit.cpp), what is simulated and
+// made of it (bench_results.cpp).
+class BenchReader {
+ public:
+  BenchReader(const Item& root, const BenchOptions& options, Bench& bench)
+      : root_(root), options_(options), bench_(bench) {}
+  void read();
+
+ private:
+  Quantity quantity(const Item& item, const std::string& unit) const {
+    return Quantity(item.text(), unit, bench_.scope, item.where());
+  }
+  // Conditions, parameters and measurements share their names.
+  void know(const std::string& name, const Item& at);
+
+  void read_conditions();
+  void add_condition(const std::string& name, const Item& item);
+  void add_corner_condition();
+  void apply_filters(Condition& condition, const Item& item);
+  void read_draws();
+  void read_holdout();
+  void read_parameters();
+
+  void read_circuit();
+  std::filesystem::path beside(const std::string& path) const;
+  void add_file(Library& library, const Item& item, Library::Use use) const;
+  void read_corners();
+  void read_library_parameters();
+  void read_subcircuit(const Item& circuit);
+  void read_mismatch();
+  PelgromRule read_rule(const std::string& name, const Item& item) const;
+  void read_sources();
+  void read_waveform(const Item& item, const std::string& unit, Source& source);
+  void read_elements();
+  void read_initial_conditions();
+
+  void read_analyses();
+  void read_analysis(const std::string& name, const Item& item);
+  void read_sweeps(const Item& item, Analysis& analysis);
+  void read_noise(const Item& item, Analysis& analysis);
+  Options read_options(const Item& block) const;
+  std::size_t analysis_of(const Item& item) const;
+  std::string simulator_signal(const Item& item, const AnalysisKind& kind);
+  const Source& source_of(const std::string& name) const;
+  std::string known_source(const Item& item) const;
+  std::string current_of(const std::string& name) const;
+  std::vector<SourceSignals> source_signals(const Item& item);
+  void read_measurements();
+  void read_measurement(const std::string& name, const Item& item);
+  void read_argument(Measurement& m, const Key& key, const Item& item);
+  Spec read_spec(const Item& item, const std::string& unit) const;
+  void read_waveforms();
+  void read_tables();
+  void read_table_limits(const Item& item, TableRequest& table) const;
+  void read_constants();
+  void read_limits();
+
+  const Item& root_;
+  const BenchOptions& options_;
+  Bench& bench_;
+  std::set<std::string> names_;
+  std::set<std::string> source_names_;
+};
+
+// Throws Error where the key of an item is none of `own`: blocks of several kinds share a schema.
+void refuse_other_keys(const Item& item, const std::string& kind,
+                       const std::vector<std::string>& own);
+std::string lower(std::string text);
+
+}  // namespace gaincell::characterize
