@@ -352,13 +352,22 @@ void Library::take_model(CircuitLine& line, const std::vector<std::string>& word
            suggest_remedy(type, known));
   }
   scopes_[static_cast<std::size_t>(open_scope_)].models[words[1]] = type;
-  if (ignored_parameters_.empty()) return;
-  std::vector<std::string> kept;
-  for (const std::string& word : words) {
-    const std::string name = word.substr(word.starts_with("(") ? 1 : 0, word.find('='));
-    if (!ignored_parameters_.contains(name)) kept.push_back(word);
+  const auto ignored = [this](const std::string& word) {
+    const std::size_t begin = word.starts_with("(") ? 1 : 0;
+    const std::size_t equals = word.find('=');
+    return equals != std::string::npos &&
+           ignored_parameters_.contains(word.substr(begin, equals - begin));
+  };
+  if (std::none_of(words.begin(), words.end(), ignored)) return;
+  // The brackets around a card's parameters are for the eye.
+  std::string kept;
+  for (std::string word : words) {
+    if (ignored(word)) continue;
+    if (word.starts_with("(")) word.erase(0, 1);
+    if (word.ends_with(")") && word.find('(') == std::string::npos) word.pop_back();
+    kept += kept.empty() ? word : " " + word;
   }
-  line.text = fmt::format("{}", fmt::join(kept, " "));
+  line.text = kept;
 }
 
 std::vector<Library::Unit> Library::units() const {

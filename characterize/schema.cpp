@@ -301,7 +301,8 @@ const Block& bench_block() {
        {"waveforms", map(either({text(), block(waveform)})), kOptional,
         "signals that are kept whole in the samples file"},
        {"timeout", constant("s"), kOptional, "wall-clock limit of one simulation; default 60"},
-       {"memory", constant("B"), kOptional, "limit of the simulator that runs it, `2G`; default that of the program"},
+       {"memory", constant("B"), kOptional,
+        "limit of the simulator that runs it, `2G`; default that of the program"},
        {"retry", block(retry), kOptional, "what is tried when a simulation fails"}},
       {"analysis", "analyses"},
       true};

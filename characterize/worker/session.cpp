@@ -135,10 +135,12 @@ void Session::take_line(const std::string& line) {
   crash_log::add(text);
   log_.push_back(text);
   if (log_.size() > kLogLines) log_.pop_front();
-  if (!error_.empty()) {
-    // The line after "Error on line ..." shows the circuit line, the one after it the reason.
-    return;
+  // After "Model issue on line 3 :" come the card and what is wrong with it.
+  if (card_lines_ > 0 && !text.empty()) {
+    error_ = card_lines_ == 2 ? text : error_ + ": " + text;
+    --card_lines_;
   }
+  if (!error_.empty()) return;
   const bool error = to_stderr && (text.starts_with("Error") || contains(text, "doAnalyses:") ||
                                    contains(text, "Undefined parameter") ||
                                    contains(text, "Too few parameters for subcircuit") ||
@@ -148,6 +150,7 @@ void Session::take_line(const std::string& line) {
       contains(text, "unrecognized parameter") || contains(text, "Model issue on line");
   if (error || ignored) {
     error_ = text;
+    if (contains(text, "Model issue on line")) card_lines_ = 2;
     refused_ = ignored || !contains(text, "doAnalyses:");
   }
 }
@@ -249,6 +252,7 @@ JobResult Session::run(const RunMessage& job) {
   log_.clear();
   crash_log::reset();
   error_.clear();
+  card_lines_ = 0;
   refused_ = false;
   const auto begin = std::chrono::steady_clock::now();
   set_behaviour(job.behaviour);

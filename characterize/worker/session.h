@@ -42,6 +42,7 @@ class Session {
   std::string behaviour_;  // compatibility mode that is set
   std::deque<std::string> log_;
   std::string error_;     // first line that shows a failure
+  int card_lines_ = 0;    // lines that still belong to it
   bool refused_ = false;  // it concerns the circuit, not the analysis
   bool usable_ = true;
 };

@@ -9,6 +9,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class BenchFile : public BenchTest {};
 
@@ -113,6 +114,138 @@ TEST_F(BenchFile, SweepsAreLinearLogarithmicOrLists) {
   EXPECT_EQ(b->conditions[1].values, (std::vector<double>{0.2, 0.9}));
   EXPECT_EQ(b->conditions[2].values, (std::vector<double>{0.8, 0.9, 1}));
   EXPECT_FALSE(b->conditions[3].swept);
+}
+
+std::string cornered(const std::string& more) {
+  return "gaincell_bench: 1\nname: x\n"
+         "corners: {slow: [{file: lib.inc, section: ss}], fast: [{file: lib.inc, section: ff}]}\n"
+         "sources: {a: {net: a, dc: 1}}\nelements: [R1 a 0 1k]\nanalysis: {type: op}\n"
+         "measurements: {m: {unit: A, value: i(a)}}\n" +
+         more;
+}
+
+class Corners : public BenchTest {
+ protected:
+  void SetUp() override {
+    file("lib.inc", ".lib ss\n.param r=2k\n.endl\n.lib ff\n.param r=1k\n.endl\n");
+  }
+  std::unique_ptr<Bench> filtered(const std::string& text, std::vector<std::string> filters) {
+    return read_bench(file("bench.yaml", text).string(), {std::move(filters), {}});
+  }
+};
+
+TEST_F(Corners, AreTheSlowestCondition) {
+  const auto b = bench(cornered("conditions: {v: {unit: V, enumerate: [1, 2]}}\n"));
+  ASSERT_EQ(b->conditions.size(), 2u);
+  EXPECT_EQ(b->conditions[0].name, "corner");
+  EXPECT_EQ(b->conditions[0].words, (std::vector<std::string>{"slow", "fast"}));
+  EXPECT_TRUE(b->conditions[0].swept);
+  EXPECT_EQ(b->corners.size(), 2u);
+}
+
+TEST_F(Corners, ConditionChoosesAmongThem) {
+  EXPECT_EQ(bench(cornered("conditions: {corner: {typical: fast}}\n"))->conditions[0].values,
+            (std::vector<double>{1}));
+  EXPECT_THAT(complaint(cornered("conditions: {corner: {typical: fasst}}\n")),
+              HasSubstr("conditions.corner.typical = fasst: is no corner; did you mean `fast`?"));
+}
+
+TEST_F(Corners, FilterChoosesAmongThem) {
+  const auto b = filtered(cornered(""), {"corner=fast"});
+  EXPECT_EQ(b->conditions[0].values, (std::vector<double>{1}));
+  EXPECT_FALSE(b->conditions[0].swept);
+  EXPECT_EQ(b->filters, (std::vector<std::string>{"corner=fast"}));
+  // A fixed corner is what is usual; a filter may name another.
+  const auto fixed = filtered(cornered("conditions: {corner: {typical: fast}}\n"), {"corner=slow"});
+  EXPECT_EQ(fixed->conditions[0].values, (std::vector<double>{0}));
+}
+
+TEST_F(Corners, UnknownSectionIsRefused) {
+  std::string wrong = cornered("");
+  wrong.replace(wrong.find("section: ff"), 11, "section: fx");
+  EXPECT_THAT(complaint(wrong), HasSubstr("has no section `fx`"));
+}
+
+TEST_F(Corners, AreNoAxisOfATable) {
+  EXPECT_THAT(complaint(cornered("tables: {t: {of: m, over: [corner]}}\n")),
+              HasSubstr("between two corners there is nothing"));
+}
+
+TEST_F(BenchFile, FilterKeepsSomeValues) {
+  const auto with = [&](const std::string& filter) {
+    return read_bench(file("bench.yaml", divider()).string(), {{filter}, {}})->conditions[0].values;
+  };
+  EXPECT_EQ(with("v_in=1,3"), (std::vector<double>{1, 3}));
+  EXPECT_EQ(with("v_in=1..3V"), (std::vector<double>{1, 2, 3}));
+  EXPECT_THROW(with("v_in=1.5"), Error);
+  EXPECT_THROW(with("v_in"), Error);
+  EXPECT_THROW(with("v_in=8..9"), Error);
+}
+
+TEST_F(BenchFile, FilterThatLeavesNoAxisLeavesNoTable) {
+  const auto b =
+      read_bench(file("bench.yaml", divider("tables: {t: {of: v_out, over: [v_in]}}\n")).string(),
+                 {{"v_in=1"}, {}});
+  EXPECT_TRUE(b->tables.empty());
+}
+
+TEST_F(BenchFile, StepSizesLeadFromEndToEnd) {
+  const auto values = [&](const std::string& keys) {
+    return bench("gaincell_bench: 1\nname: x\nconditions: {a: {unit: V, " + keys +
+                 "}}\nsources: {s: {net: s, dc: 1}}\nanalysis: {type: op}\n"
+                 "measurements: {m: {unit: V, value: v(s)}}\n")
+        ->conditions[0]
+        .values;
+  };
+  EXPECT_EQ(values("minimum: 0, maximum: 0.9, step: linear, stepsize: 0.3").size(), 4u);
+  EXPECT_EQ(values("minimum: 1m, maximum: 1, step: logarithmic, stepsize: 10").size(), 4u);
+  EXPECT_THROW(values("minimum: 0, maximum: 1, step: linear, stepsize: 0.3"), Error);
+}
+
+TEST_F(BenchFile, SpecificationsAreChecked) {
+  const auto spec = [&](const std::string& keys) {
+    return complaint(
+        "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}}\nelements: [R1 a 0 1]\n"
+        "analysis: {type: op}\nmeasurements: {m: {unit: V, value: v(a), spec: {" +
+        keys + "}}}\n");
+  };
+  EXPECT_EQ(spec("minimum: 0.9 V, typical: {value: 1}, maximum: {value: any}"), "");
+  EXPECT_THAT(spec("minimum: 2, maximum: 1"), HasSubstr("spec.maximum = 1: lies below `minimum`"));
+  EXPECT_THAT(spec("sigma: 2"), HasSubstr("needs draws"));
+  EXPECT_THAT(spec("minimum: any"), HasSubstr("limits nothing"));
+  EXPECT_THAT(spec("minimum: 3 A"), HasSubstr("is not a number in V"));
+}
+
+TEST_F(BenchFile, SignalsFitTheirAnalysis) {
+  const auto measured = [&](const std::string& analysis, const std::string& measure) {
+    return complaint(
+        "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1, ac: 1}}\n"
+        "elements: [R1 a 0 1]\nanalysis: {" +
+        analysis + "}\nmeasurements: {m: {unit: V, " + measure + "}}\n");
+  };
+  const std::string ac = "type: ac, start: 1k, stop: 1meg";
+  EXPECT_EQ(measured(ac, "value: vdb(a), at: 1kHz"), "");
+  EXPECT_THAT(measured(ac, "value: v(a)"), HasSubstr("is not measured in `ac`; write"));
+  EXPECT_THAT(measured(ac, "value: vm(a), at: 1us"), HasSubstr("is not a number in Hz"));
+  EXPECT_THAT(measured("type: op", "value: vdb(a)"), HasSubstr("is not measured in `op`"));
+  EXPECT_THAT(measured(ac, "charge: a"), HasSubstr("is measured along time"));
+  EXPECT_THAT(measured("type: noise, start: 1, stop: 1k, output: v(a), source: b", "value: onoise"),
+              HasSubstr("is no source of this bench"));
+}
+
+TEST_F(BenchFile, LibraryKeepsWhatTheBenchNeeds) {
+  file("big.lib",
+       ".param unused=1 used=2\n.param chained={used*2}\n"
+       ".subckt outer a\nx1 a inner\n.ends\n.subckt inner a\nr1 a 0 {chained}\n.ends\n"
+       ".subckt broken a\nm1 a a a a nowhere w=1u l=1u\n.ends\n.model lonely nmos level=1\n");
+  const auto b = bench(
+      "gaincell_bench: 1\nname: x\nmodels: [big.lib]\ncircuit: {subcircuit: outer}\n"
+      "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+      "measurements: {m: {unit: V, value: v(a)}}\n");
+  const std::string text = b->library().text();
+  EXPECT_THAT(text, AllOf(HasSubstr("inner"), HasSubstr("chained"), HasSubstr("used=2")));
+  EXPECT_THAT(text, Not(HasSubstr("broken")));
+  EXPECT_THAT(text, Not(HasSubstr("lonely")));
 }
 
 TEST(Schema, EveryKeyIsExplained) {

@@ -171,6 +171,60 @@ TEST_F(Campaign, MisspeltModelParameterIsNoResult) {
       HasSubstr("vthoo"));
 }
 
+TEST_F(Campaign, UnknownModelLevelIsNoResult) {
+  file("c.inc", ".model nch nmos level=99\n.subckt one a\nm1 a a 0 0 nch w=1u l=1u\n.ends\n");
+  EXPECT_THAT(
+      complaint_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
+                   "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+                   "measurements: {cur: {unit: A, value: i(a)}}\n"),
+      HasSubstr(".model nch nmos level=99 ...: Only MOS device levels"));
+}
+
+TEST_F(Campaign, ParametersThatMayBeIgnoredAre) {
+  file("c.inc",
+       ".model nch nmos level=14 version=4.8.2 vthoo=0.4 (vendor=7)\n.subckt one a\nm1 a a 0 0 nch "
+       "w=1u l=1u\n.ends\n");
+  EXPECT_TRUE(run("a.h5", 1,
+                  "gaincell_bench: 1\nname: x\nignored_parameters: [vthoo, vendor]\n"
+                  "circuit: {netlist: c.inc, subcircuit: one}\n"
+                  "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+                  "measurements: {cur: {unit: A, value: i(a)}}\n")
+                  .ok());
+}
+
+TEST_F(Campaign, WaveformsAreKeptOnRequest) {
+  EXPECT_TRUE(
+      run("a.h5", 2, campaign_bench() + "waveforms: {out: v(out), cur: \"-i(in)\"}\n").ok());
+  const store::Reader reader(path("a.h5"));
+  const auto waves = reader.root().group("benches/rc/waveforms/tran");
+  const auto time = waves.dataset("time").read_vector<double>();
+  const auto first = waves.dataset("first").read_vector<double>();
+  EXPECT_EQ(first.size(), 59u);
+  EXPECT_EQ(waves.dataset("out").read_vector<double>().size(), time.size());
+  EXPECT_EQ(waves.dataset("cur").text_attribute("units"), "A");
+  for (const double begin : first) EXPECT_LT(time[static_cast<std::size_t>(begin)], 1e-10);
+  EXPECT_EQ(time.back(), 20e-9);
+}
+
+TEST_F(Campaign, CornersAndDrawsStandInTheFile) {
+  file("r.lib", ".lib a\n.model rm r rsh=1\n.endl\n.lib b\n.model rm r rsh=2\n.endl\n");
+  EXPECT_TRUE(run("a.h5", 2,
+                  "gaincell_bench: 1\nname: rc\ncorners: {a: [{file: r.lib, section: a}], b: "
+                  "[{file: r.lib, section: b}]}\n"
+                  "conditions: {x: {unit: V, count: 2, draw: {normal: [1, 0.1]}}}\n"
+                  "draws: {points: 3, seed: 1}\n"
+                  "sources: {in: {net: in, dc: \"{x[0]+x[1]}\"}}\n"
+                  "elements: [R1 in 0 rm l=10u w=1u]\nanalysis: {type: op}\n"
+                  "measurements: {amps: {unit: A, value: -i(in), spec: {minimum: 0, sigma: 1}}}\n")
+                  .ok());
+  const store::Reader reader(path("a.h5"));
+  const auto bench = reader.root().group("benches/rc");
+  EXPECT_EQ(bench.dataset("conditions/corner").read_vector<double>(),
+            (std::vector<double>{0, 0, 0, 1, 1, 1}));
+  EXPECT_EQ(bench.dataset("draw").read_vector<double>(), (std::vector<double>{0, 1, 2, 0, 1, 2}));
+  EXPECT_EQ(bench.dataset("measurements/amps").number_attribute("spec_minimum"), 0);
+}
+
 TEST_F(Campaign, UndefinedParameterIsNoResult) {
   file("c.inc", ".subckt one a\nr1 a 0 {rr}\n.ends\n");
   EXPECT_THAT(

@@ -148,5 +148,139 @@ TEST_F(KnownAnswer, PulseHasItsWidthAtHalfHeight) {
   EXPECT_EQ(rows[0][2], 0);
 }
 
+// H = 1/(1 + j f/fc), fc = 1/(2 pi R C).
+TEST_F(KnownAnswer, LowPassHasItsCorner) {
+  const auto rows =
+      run("gaincell_bench: 1\nname: lp\nconditions: {r: {unit: Ohm, enumerate: [1k, 4k]}}\n"
+          "sources: {in: {net: in, dc: 0, ac: 1}}\nelements: [\"R1 in out {r}\", C1 out 0 1n]\n"
+          "analysis: {type: ac, start: 1k, stop: 100meg, points_per_decade: 200}\n"
+          "measurements:\n"
+          "  bandwidth: {unit: Hz, crossing: vdb(out), level: \"{-10*log10(2)}\", edge: fall}\n"
+          "  low: {unit: \"1\", value: vm(out), at: 1kHz}\n"
+          "  phase: {unit: rad, value: vp(out), at: \"{1/(2*pi*r*1n)}\"}\n"
+          "  across: {unit: V, value: \"vm(in,out)\", at: \"{1/(2*pi*r*1n)}\"}\n"
+          "  current: {unit: A, value: im(in), at: 100meg}\n");
+  for (std::size_t p = 0; p < rows.size(); ++p) {
+    const double r = plan_.points[p].values[0];
+    const double fc = 1 / (2 * M_PI * r * 1e-9);
+    EXPECT_NEAR(rows[p][0] / fc, 1, 1e-3);
+    EXPECT_NEAR(rows[p][1], 1 / std::hypot(1, 1e3 / fc), 1e-9);
+    EXPECT_NEAR(rows[p][2], -M_PI / 4, 1e-4);
+    EXPECT_NEAR(rows[p][3], std::sqrt(0.5), 1e-4);
+    EXPECT_NEAR(rows[p][4] * r, 1, 1e-4);
+  }
+}
+
+// 4 k T R below the corner; kT/C over all frequencies.
+TEST_F(KnownAnswer, ResistorIsNoisy) {
+  const auto rows = run(
+      "gaincell_bench: 1\nname: n\nconditions: {temperature: {unit: degC, enumerate: [-40, 125]}}\n"
+      "sources: {in: {net: in, dc: 0, ac: 1}}\nelements: [R1 in out 1k, C1 out 0 1p]\n"
+      "analysis: {type: noise, output: v(out), source: in, start: 1, stop: 1t, "
+      "points_per_decade: 100}\n"
+      "measurements:\n  density: {unit: V/sqrt(Hz), value: onoise, at: 1kHz}\n"
+      "  power: {unit: V^2, integral: onoise^2}\n  total: {unit: V, formula: sqrt(power)}\n");
+  for (std::size_t p = 0; p < rows.size(); ++p) {
+    const double kt = 1.38064852e-23 * (plan_.points[p].values[0] + 273.15);
+    EXPECT_NEAR(rows[p][0] / std::sqrt(4 * kt * 1e3), 1, 1e-5);
+    EXPECT_NEAR(rows[p][2] / std::sqrt(kt / 1e-12), 1, 2e-3);
+  }
+}
+
+TEST_F(KnownAnswer, AnalysesOfOneBenchShareItsPoints) {
+  const auto rows =
+      run("gaincell_bench: 1\nname: m\nconditions: {r: {unit: Ohm, enumerate: [1k, 3k]}}\n"
+          "sources: {in: {net: in, dc: 2, ac: 1, ramp: {initial: 0, final: 3, start: 1n, duration: "
+          "3n}}}\n"
+          "elements: [\"R1 in out {r}\", R2 out 0 1k]\n"
+          "analyses:\n  point: {type: op}\n  small: {type: ac, start: 1, stop: 1k}\n"
+          "  time: {type: tran, step: 0.1n, stop: 5n}\n"
+          "measurements:\n  v: {unit: V, value: v(out)}\n"
+          "  gain: {unit: \"1\", value: vm(out), at: 10, analysis: small}\n"
+          "  middle: {unit: V, value: v(in), at: 2.5n, analysis: time}\n"
+          "  slope: {unit: V/s, slope: v(in), from: 1.5n, to: 3n, analysis: time}\n"
+          "  ratio: {unit: \"1\", formula: v/gain}\n");
+  EXPECT_EQ(plan_.jobs.size(), 6u);
+  for (std::size_t p = 0; p < rows.size(); ++p) {
+    const double gain = 1e3 / (1e3 + plan_.points[p].values[0]);
+    EXPECT_NEAR(rows[p][0], 2 * gain, 1e-6);
+    EXPECT_NEAR(rows[p][1], gain, 1e-6);
+    EXPECT_NEAR(rows[p][2], 1.5, 1e-9);
+    EXPECT_NEAR(rows[p][3] / 1e9, 1, 1e-9);
+    EXPECT_NEAR(rows[p][4], 2, 1e-5);
+  }
+}
+
+TEST_F(KnownAnswer, CornersTakeTheirSections) {
+  file("r.lib",
+       ".lib slow\n.param rr=2k\n.include sub.inc\n.endl\n"
+       ".lib fast\n.param rr=500\n.include sub.inc\n.endl\n");
+  file("sub.inc", ".subckt load a\nr1 a 0 {rr*scale}\n.ends\n");
+  const auto rows =
+      run("gaincell_bench: 1\nname: c\ncircuit: {subcircuit: load}\n"
+          "corners: {slow: [{file: r.lib, section: slow}], fast: [{file: r.lib, section: fast}]}\n"
+          "conditions: {factor: {unit: \"\", enumerate: [1, 2]}}\n"
+          "library_parameters: {scale: \"{factor}\"}\n"
+          "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+          "measurements: {current: {unit: A, value: \"-i(a)\"}}\n");
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_NEAR(rows[0][0], 1 / 2e3, 1e-9);
+  EXPECT_NEAR(rows[1][0], 1 / 4e3, 1e-9);
+  EXPECT_NEAR(rows[2][0], 1 / 500.0, 1e-9);
+  EXPECT_NEAR(rows[3][0], 1 / 1e3, 1e-9);
+}
+
+// The drain current in saturation is beta/2 (vgs - vt)^2 (level 1): its relative spread is
+// hypot(2 sigma_vt/(vgs - vt), sigma_beta).
+TEST_F(KnownAnswer, MismatchSpreadsAsPelgromSays) {
+  file("n.inc",
+       ".model n nmos level=14 version=4.8.2 vth0=0.4\n"
+       ".subckt pair a b\nm1 a g 0 0 n w=1u l=1u\nm2 b g 0 0 n w=4u l=1u\n"
+       "vg g 0 0.9\n.ends\n");
+  const std::string text =
+      "gaincell_bench: 1\nname: p\nmodels: [n.inc]\ncircuit: {subcircuit: pair}\n"
+      "sources: {a: {net: a, dc: 0.9}, b: {net: b, dc: 0.9}}\nanalysis: {type: op}\n"
+      "draws: {points: 400, seed: 3}\n"
+      "measurements: {small: {unit: A, value: -i(a)}, large: {unit: A, value: -i(b)}}\n";
+  const auto sigma_of = [](const std::vector<std::vector<double>>& rows, std::size_t column) {
+    double mean = 0;
+    double square = 0;
+    for (const auto& row : rows) mean += row[column] / static_cast<double>(rows.size());
+    for (const auto& row : rows)
+      square += std::pow(row[column] / mean - 1, 2) / static_cast<double>(rows.size() - 1);
+    return std::sqrt(square);
+  };
+  const auto both = run(text + "mismatch: {devices: {n: {a_vt: 5 mV*um, a_beta: 0.02}}}\n");
+  ASSERT_EQ(both.size(), 400u);
+  // Twice the width and length halves the spread; here four times the width.
+  EXPECT_NEAR(sigma_of(both, 0) / sigma_of(both, 1), 2, 0.25);
+  const auto beta = run(text + "mismatch: {devices: {n: {a_beta: 0.02}}}\n");
+  EXPECT_NEAR(sigma_of(beta, 0), 0.02 / std::sqrt(2.0), 0.12 * 0.02 / std::sqrt(2.0));
+  EXPECT_EQ(run(text + "mismatch: {devices: {n: {a_beta: 0.02}}}\n"), beta);
+}
+
+TEST_F(KnownAnswer, LibraryDrawsFromOurSeed) {
+  file("r.inc",
+       ".param drawn=agauss(0,100,1)\n.param global=drawn\n"
+       ".subckt rr a\n.param own=agauss(0,10,1)\nr1 a 0 {1k+global+own}\n.ends\n");
+  const std::string text =
+      "gaincell_bench: 1\nname: p\nmodels: [r.inc]\nelements: [X1 a rr, X2 b rr]\n"
+      "sources: {a: {net: a, dc: 1}, b: {net: b, dc: 1}}\nanalysis: {type: op}\n"
+      "measurements: {a: {unit: Ohm, value: -1/i(a)}, b: {unit: Ohm, value: -1/i(b)}}\n";
+  const auto first = run(text + "mismatch: {library: true}\ndraws: {points: 200, seed: 3}\n");
+  EXPECT_EQ(run(text + "mismatch: {library: true}\ndraws: {points: 200, seed: 3}\n"), first);
+  EXPECT_NE(run(text + "mismatch: {library: true}\ndraws: {points: 200, seed: 4}\n"), first);
+  double common = 0;
+  double own = 0;
+  for (const auto& row : first) {
+    common += std::pow(row[0] - 1e3, 2) / 200;
+    own += std::pow(row[0] - row[1], 2) / 200;
+  }
+  EXPECT_NEAR(std::sqrt(common), std::hypot(100, 10), 15);
+  EXPECT_NEAR(std::sqrt(own), 10 * std::sqrt(2.0), 2.5);
+  // Without statistics asked for, the same draw every time.
+  EXPECT_EQ(run(text), run(text));
+}
+
 }  // namespace
 }  // namespace gaincell::characterize

@@ -1,0 +1,128 @@
+#include "characterize/mismatch.h"
+
+#include <cmath>
+#include <set>
+
+#include "base/units.h"
+#include "tests/characterize/support.h"
+
+namespace gaincell::characterize {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr double kAvt = 2e-9;
+
+class MismatchTest : public BenchTest {
+ protected:
+  Library& library(const std::string& text) {
+    library_ = std::make_unique<Library>(path("").parent_path());
+    library_->add(file("c.cir", ".model n nmos level=1\n.model p pmos level=1\n" + text), "", "t");
+    return *library_;
+  }
+  std::string element(const std::string& text, const std::string& line, std::uint64_t draw = 0,
+                      double a_beta = 0) {
+    const std::vector<PelgromRule> rules{{.model = "n", .a_vt_v_m = kAvt, .a_beta_m = a_beta}};
+    MismatchWriter writer(library(text), rules, 7, draw);
+    const std::string out = writer.element({line, "b.yaml:1"});
+    definitions_ = writer.definitions();
+    return out;
+  }
+  // The number after `delvto={`.
+  static double shift(const std::string& text) {
+    return std::stod(text.substr(text.find("delvto={") + 8));
+  }
+  std::unique_ptr<Library> library_;
+  std::string definitions_;
+};
+
+TEST_F(MismatchTest, DrawsForNamedKindsAlone) {
+  EXPECT_THAT(element("", "m1 d g s b n w=1u l=2u"), HasSubstr(" delvto={"));
+  EXPECT_EQ(element("", "m1 d g s b p w=1u l=2u"), "m1 d g s b p w=1u l=2u");
+  EXPECT_EQ(element("", "r1 d g 1k"), "r1 d g 1k");
+}
+
+TEST_F(MismatchTest, SigmaIsPelgromsOverTheRootOfTwo) {
+  double sum = 0;
+  constexpr std::uint64_t kDraws = 4000;
+  const Library& known = library("");
+  const std::vector<PelgromRule> rules{{.model = "n", .a_vt_v_m = kAvt}};
+  for (std::uint64_t draw = 0; draw < kDraws; ++draw) {
+    const double x =
+        shift(MismatchWriter(known, rules, 7, draw).element({"m1 d g s b n w=1u l=2u", "b:1"}));
+    sum += x * x / kDraws;
+  }
+  // The standard error of a sigma from 4,000 draws is 1.1 %.
+  EXPECT_NEAR(std::sqrt(sum), kAvt / std::sqrt(2.0), 0.04 * kAvt);
+}
+
+TEST_F(MismatchTest, SizeStaysAnExpressionAndTheNumbersArePlain) {
+  const std::string line = element("", "m1 d g s b n w={2*wn} l=30n m=4", 0, 1e-8);
+  EXPECT_THAT(line, HasSubstr("/sqrt((2*wn)*(30n)*4)}"));
+  EXPECT_THAT(line, HasSubstr(" mulu0={1+("));
+}
+
+TEST_F(MismatchTest, EveryInstanceGetsItsOwnDevices) {
+  const std::string inverter =
+      ".subckt inv a y w=1u\nmn y a 0 0 n w={w} l=1u\n.ends\n"
+      ".subckt pair a b\nx1 a b inv\nx2 b a inv w=3u\n.ends\n";
+  EXPECT_EQ(element(inverter, "xp q r pair"), "xp q r pair__1");
+  EXPECT_THAT(definitions_, HasSubstr(".subckt pair__1 a b\n"));
+  EXPECT_THAT(definitions_, HasSubstr("x1 a b inv__2\n"));
+  EXPECT_THAT(definitions_, HasSubstr("x2 b a inv__3 w=3u\n"));
+  EXPECT_THAT(definitions_, HasSubstr(".subckt inv__2 a y w=1u\n"));
+  const std::size_t second = definitions_.find("inv__3 a y");
+  EXPECT_NE(shift(definitions_), shift(definitions_.substr(second)));
+}
+
+TEST_F(MismatchTest, CircuitsWithoutSuchDevicesStayAsTheyAre) {
+  EXPECT_EQ(element(".subckt r2 a b\nr1 a b 1k\n.ends\n", "xp q r r2"), "xp q r r2");
+  EXPECT_EQ(definitions_, "");
+}
+
+TEST_F(MismatchTest, ParallelInstancesShareTheAreaOfAll) {
+  const std::string cell = ".subckt cell a\nm1 a a 0 0 n w=1u l=1u\n.ends\n";
+  (void)element(cell, "xc q cell m=64");
+  EXPECT_THAT(definitions_, HasSubstr("/sqrt((1u)*(1u)*64)}"));
+}
+
+TEST_F(MismatchTest, DrawFollowsFromPathAndNumberAlone) {
+  const std::string a = element("", "m1 d g s b n w=1u l=1u", 3);
+  EXPECT_EQ(a, element("", "m1 d g s b n w=1u l=1u", 3));
+  EXPECT_NE(a, element("", "m1 d g s b n w=1u l=1u", 4));
+  EXPECT_NE(shift(a), shift(element("", "m2 d g s b n w=1u l=1u", 3)));
+}
+
+TEST_F(MismatchTest, DeviceWithoutASizeIsRefused) {
+  try {
+    (void)element("", "m1 d g s b n l=1u");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("needs `w` and `l` on this line"));
+  }
+}
+
+TEST_F(MismatchTest, DeviceThatTheLibraryDrawsIsRefused) {
+  EXPECT_THROW((void)element("", "m1 d g s b n w=1u l=1u delvto=2m"), Error);
+}
+
+TEST_F(MismatchTest, BenchNeedsDrawsAndKnownModels) {
+  const std::string head =
+      "gaincell_bench: 1\nname: x\nmodels: [m.inc]\nsources: {a: {net: a, dc: 1}}\n"
+      "elements: [M1 a a 0 0 n w=1u l=1u]\nanalysis: {type: op}\n"
+      "measurements: {m: {unit: A, value: i(a)}}\n";
+  file("m.inc", ".model n nmos level=1\n");
+  EXPECT_THAT(complaint(head + "mismatch: {devices: {n: {a_vt: 2m}}}\n"),
+              HasSubstr("mismatch: is drawn, but `draws` is missing"));
+  EXPECT_THAT(
+      complaint(head + "draws: {points: 3, seed: 1}\nmismatch: {devices: {nn: {a_vt: 2m}}}\n"),
+      HasSubstr("no model `nn` that this circuit uses; did you mean `n`?"));
+  EXPECT_THAT(complaint(head + "draws: {points: 3, seed: 1}\nmismatch: {library: true}\n"),
+              HasSubstr("the library draws nothing"));
+  EXPECT_EQ(complaint(head + "draws: {points: 3, seed: 1}\nmismatch: {devices: {n: {a_vt: 2m}}}\n"),
+            "");
+}
+
+}  // namespace
+}  // namespace gaincell::characterize
