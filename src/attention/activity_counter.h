@@ -62,6 +62,26 @@ class ActivityCounter {
   // `cells[level]` cells of one age read by a pulse of one width.
   template <typename Count>
   void read(energy::CellReads& reads, double age_s, double width_s, const Count* cells) {
+    share_out(reads, age_s, width_s, [&](double* at, double weight) {
+      for (int level = 0; level < reads.levels; ++level) at[level] += weight * cells[level];
+    });
+  }
+
+  // One cell.
+  void read_cell(energy::CellReads& reads, double age_s, double width_s, int level) {
+    share_out(reads, age_s, width_s, [&](double* at, double weight) { at[level] += weight; });
+  }
+
+  void convert(energy::Conversions& conversions, double charge_c) {
+    const Share share = share_of(conversions.charge_c, charge_c);
+    conversions.count[share.low] += 1 - share.high_share;
+    if (share.high_share > 0) conversions.count[share.low + 1] += share.high_share;
+  }
+
+ private:
+  // Calls add(levels of a node, its weight) for the nodes around an age and a width.
+  template <typename Add>
+  void share_out(energy::CellReads& reads, double age_s, double width_s, Add add) const {
     const Share age = share_of(reads.age_s, age_s);
     Share pulse{0, 0.0};
     if (width_s > 0) {
@@ -74,19 +94,10 @@ class ActivityCounter {
       for (int p = 0; p < 2; ++p) {
         const double weight = (a ? age.high_share : 1 - age.high_share) *
                               (p ? pulse.high_share : 1 - pulse.high_share);
-        if (weight == 0) continue;
-        double* at = reads.at(age.low + a, pulse.low + p);
-        for (int level = 0; level < reads.levels; ++level) at[level] += weight * cells[level];
+        if (weight != 0) add(reads.at(age.low + a, pulse.low + p), weight);
       }
   }
 
-  void convert(energy::Conversions& conversions, double charge_c) {
-    const Share share = share_of(conversions.charge_c, charge_c);
-    conversions.count[share.low] += 1 - share.high_share;
-    if (share.high_share > 0) conversions.count[share.low + 1] += share.high_share;
-  }
-
- private:
   // Dense where a conversion's energy bends: around zero and at full scale.
   static void set_nodes(energy::Conversions& conversions, const Circuit::Converter& converter,
                         const ConverterLine& line) {

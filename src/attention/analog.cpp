@@ -12,9 +12,11 @@ std::vector<std::unique_ptr<Analog>> make_analog_layers(Shape shape, const Circu
   std::shared_ptr<const FastModel> model;
   if (options.level == Level::kFast)
     model = std::make_shared<const FastModel>(shape, circuit, options);
-  for (Scalers& of_layer : scalers)
+  for (Scalers& of_layer : scalers) {
+    options.layer = static_cast<int>(layers.size());
     layers.push_back(model ? make_fast_level(shape, model, std::move(of_layer))
                            : make_column_level(shape, circuit, std::move(of_layer), options));
+  }
   return layers;
 }
 

@@ -133,11 +133,13 @@ enum class Effect {
   kInputQuantiser,    // q as one of 16 widths                   | any width
   kStorageQuantiser,  // k and v as one of 8 voltages            | any voltage
   kCounter,           // output pulse counted in 32 levels       | not rounded
+  kMismatch,          // cells and converters differ (Spread)    | all alike
+  kReadNoise,         // noise of every conversion (Spread)      | none
 };
-inline constexpr int kEffects = 9;
+inline constexpr int kEffects = 11;
 
 // "write", "retention", "pulse_edges", "bitline", "converter_offset", "converter_curve",
-// "input_quantiser", "storage_quantiser", "counter".
+// "input_quantiser", "storage_quantiser", "counter", "mismatch", "read_noise".
 std::string_view name(Effect effect);
 std::optional<Effect> effect_named(std::string_view name);
 
@@ -161,8 +163,31 @@ class EffectSet {
 // vectorised path held to it by tests.
 enum class Level { kColumn, kFast };
 
+// Random spread of the circuits, standard deviations of normal distributions. All zero: none.
+// Mismatch is drawn once per physical cell and converter and stays, so a token written later meets
+// the same cells; noise is drawn anew for every conversion. Both follow from the seed, the layer
+// and the place alone.
+struct Spread {
+  struct Converter {
+    double gain = 0;      // relative, of the charge that it converts
+    double offset_c = 0;  // C, added to that charge
+    double noise_c = 0;   // C, rms, anew for every conversion
+    bool operator==(const Converter&) const = default;
+  };
+  double cell_gain = 0;      // relative, of the charge that a read takes
+  double cell_offset_v = 0;  // V, added to what a cell stores
+  Converter relu, differential;
+
+  bool mismatch() const;
+  bool noise() const { return relu.noise_c > 0 || differential.noise_c > 0; }
+  bool operator==(const Spread&) const = default;
+};
+
 struct AnalogOptions {
   Level level = Level::kFast;
+  Spread spread;
+  std::uint64_t seed = 1;  // of the spread
+  int layer = 0;           // whose arrays these are, for the spread
   // Time from one token to the next, which ages the ring: layers x latency of both stages.
   double token_period_s = 0.0;
   EffectSet effects = EffectSet::all();

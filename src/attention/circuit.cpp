@@ -29,6 +29,24 @@ ConverterLine line_between(const Circuit::Converter& converter, double low_share
   return line;
 }
 
+double charge_at_rest_c(const Circuit& circuit, double v_bitline,
+                        const std::vector<double>& v_store, const std::vector<double>& width_s,
+                        const std::vector<double>& gain) {
+  const auto& nodes = circuit.pulse_nodes_s;
+  double charge = 0;
+  for (std::size_t i = 0; i < v_store.size(); ++i) {
+    const double width = std::min(width_s[i], circuit.t_max_s);
+    if (width <= 0) continue;
+    const auto above = std::lower_bound(nodes.begin() + 1, nodes.end() - 1, width);
+    const std::size_t high = static_cast<std::size_t>(above - nodes.begin());
+    const double share = (width - nodes[high - 1]) / (nodes[high] - nodes[high - 1]);
+    double of_cell = share * circuit.read_charge_c(v_store[i], high, v_bitline);
+    if (share < 1) of_cell += (1 - share) * circuit.read_charge_c(v_store[i], high - 1, v_bitline);
+    charge += gain.empty() ? of_cell : gain[i] * of_cell;
+  }
+  return charge;
+}
+
 void change_transfer(Circuit::Converter& converter, const ConverterLine& line, EffectSet effects,
                      double lowest_pulse_s) {
   const double zero = line.zero_charge_c, slope = line.slope_s_per_c;
@@ -73,8 +91,10 @@ Circuit with_effects(Circuit circuit, EffectSet effects) {
   change_transfer(circuit.differential, differential_line(circuit), effects,
                   -circuit.differential.full_scale_s);
   if (!effects.has(Effect::kBitline))
-    for (Circuit::Converter* converter : {&circuit.relu, &circuit.differential})
+    for (Circuit::Converter* converter : {&circuit.relu, &circuit.differential}) {
       converter->bitline_v = [start = converter->bitline_v(0.0)](double) { return start; };
+      converter->bitline_moves = false;
+    }
   return circuit;
 }
 
@@ -104,6 +124,7 @@ Circuit published_circuit(const PublishedHardware& hw, double token_period_s) {
       return std::clamp(charge / full, lowest, 1.0) * t_max;
     };
     converter.bitline_v = [zero](double) { return zero; };
+    converter.bitline_moves = false;
     converter.full_scale_s = t_max;
     converter.charge_low_c = (lowest - 0.5) * full;
     converter.charge_high_c = 1.5 * full;
@@ -115,15 +136,18 @@ Circuit published_circuit(const PublishedHardware& hw, double token_period_s) {
 }
 
 double column_charge_c(const Circuit& circuit, const Circuit::Converter& converter,
-                       const std::vector<double>& v_store, const std::vector<double>& width_s) {
+                       const std::vector<double>& v_store, const std::vector<double>& width_s,
+                       const std::vector<double>& gain) {
   assert(v_store.size() == width_s.size());
+  if (!converter.bitline_moves)
+    return charge_at_rest_c(circuit, converter.bitline_v(0.0), v_store, width_s, gain);
   // Cells of one voltage and one width are one cell of that multiplicity; pulse ends and nodes of
   // the pulse axis cut time into intervals with constant right-hand sides but for the bitline.
   std::map<double, std::map<double, double>> multiplicity;  // voltage -> width -> cells
   std::vector<double> ends;
   for (std::size_t i = 0; i < v_store.size(); ++i)
     if (width_s[i] > 0) {
-      multiplicity[v_store[i]][std::min(width_s[i], circuit.t_max_s)] += 1;
+      multiplicity[v_store[i]][std::min(width_s[i], circuit.t_max_s)] += gain.empty() ? 1 : gain[i];
       ends.push_back(std::min(width_s[i], circuit.t_max_s));
     }
   if (ends.empty()) return 0.0;
@@ -146,7 +170,7 @@ double column_charge_c(const Circuit& circuit, const Circuit::Converter& convert
     for (const auto& [voltage, widths] : multiplicity) {
       double cells = 0;
       for (auto it = widths.upper_bound(begin); it != widths.end(); ++it) cells += it->second;
-      if (cells > 0) active.emplace_back(voltage, cells);
+      if (cells != 0) active.emplace_back(voltage, cells);
     }
     const auto& nodes = circuit.pulse_nodes_s;
     const std::size_t node =

@@ -30,6 +30,7 @@ struct Circuit {
     // integration, by the charge taken out of the bitline. bitline_v(0) is the start voltage.
     std::function<double(double charge_c)> pulse_s;
     std::function<double(double charge_c)> bitline_v;
+    bool bitline_moves = true;                   // false: bitline_v is the same at any charge
     double full_scale_s = 0;                     // pulse that means 1
     double charge_low_c = 0, charge_high_c = 0;  // where the functions are known; held outside
   };
@@ -71,8 +72,11 @@ Circuit published_circuit(const PublishedHardware& hardware, double token_period
 // Charge on a column's bitline after all its pulses, which start together and end at their own
 // widths: dQ/dt = sum over cells with width > t of dQ_cell/dt(v_store, t, bitline(Q)), Q(0) = 0,
 // integrated with Boost.Odeint between all pulse ends and pulse nodes to 1e-7 of the converter's
-// range. v_store and width_s have one entry per cell; width 0 is no pulse.
+// range; a plain sum over the cells where the bitline does not move. v_store and width_s have one
+// entry per cell; width 0 is no pulse.
+// `gain` multiplies the charge of each cell; empty: 1.
 double column_charge_c(const Circuit& circuit, const Circuit::Converter& converter,
-                       const std::vector<double>& v_store, const std::vector<double>& width_s);
+                       const std::vector<double>& v_store, const std::vector<double>& width_s,
+                       const std::vector<double>& gain = {});
 
 }  // namespace gaincell::attention

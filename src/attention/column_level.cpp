@@ -1,10 +1,14 @@
 // The column level: obvious loops in double precision. What a person reads to know what the engine
 // means, and what the fast level is held to.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "attention/activity_counter.h"
 #include "attention/levels.h"
+#include "attention/physical_spread.h"
 #include "attention/quantiser.h"
 
 namespace gaincell::attention {
@@ -21,15 +25,25 @@ class ColumnLevel final : public Analog {
         q_(0.0, 1.0, circuit_.q_levels),
         kv_(0.0, circuit_.v_max, circuit_.kv_levels),
         output_(-1.0, 1.0, circuit_.output_levels),
+        spread_(shape, options),
         counter_(circuit_, (shape.window - 1) * options.token_period_s) {
     const std::size_t cells = static_cast<std::size_t>(shape.heads) * shape.window * shape.dim;
-    key_target_v_.resize(cells);
-    value_target_v_.resize(cells);
+    for (Cells* array : {&keys_, &values_}) {
+      array->written_v.resize(cells);
+      array->level.resize(cells);
+    }
   }
 
   const energy::Activity& activity() const override { return counter_.activity(); }
 
  private:
+  // One array's cells, [head][slot][dim].
+  struct Cells {
+    PhysicalSpread::Array which;
+    std::vector<double> written_v;    // just after their write
+    std::vector<std::uint8_t> level;  // nearest one, for the energy
+  };
+
   void reset_ring() override {
     now_ = 0;
     counter_.clear();
@@ -47,41 +61,69 @@ class ColumnLevel final : public Analog {
     }
   }
 
-  double* cells(std::vector<double>& targets, int head, int slot) {
-    return targets.data() + (static_cast<std::size_t>(head) * shape().window + slot) * shape().dim;
+  double* cells(std::vector<double>& voltages, int head, int slot) {
+    return voltages.data() + (static_cast<std::size_t>(head) * shape().window + slot) * shape().dim;
+  }
+  std::uint8_t* cells(std::vector<std::uint8_t>& levels, int head, int slot) {
+    return levels.data() + (static_cast<std::size_t>(head) * shape().window + slot) * shape().dim;
   }
 
-  void write(std::vector<double>& targets, int head, const float* x, double a, double b) {
-    double* to = cells(targets, head, static_cast<int>(now_ % shape().window));
+  void write(Cells& array, int head, const float* x, double a, double b) {
+    const int slot = static_cast<int>(now_ % shape().window);
+    double* written = cells(array.written_v, head, slot);
+    std::uint8_t* levels = cells(array.level, head, slot);
     const bool quantise = options_.effects.has(Effect::kStorageQuantiser);
     for (int d = 0; d < shape().dim; ++d) {
       const double target = a * x[d] + b;
-      to[d] = quantise ? kv_(target) : kv_.clamp(target);
-      counter_.activity().writes[kv_.index(target)] += 1;
+      written[d] = circuit_.written_v(quantise ? kv_(target) : kv_.clamp(target));
+      levels[d] = static_cast<std::uint8_t>(kv_.index(target));
+      counter_.activity().writes[levels[d]] += 1;
     }
     counter_.activity().dac_values += shape().dim;
   }
 
-  // What the cells of a token hold at its age.
-  std::vector<double> stored_v(const double* targets, double age_s) const {
-    std::vector<double> stored(shape().dim);
-    for (int d = 0; d < shape().dim; ++d)
-      stored[d] = circuit_.retained_v(circuit_.written_v(targets[d]), age_s);
-    return stored;
-  }
-
-  void count_reads(energy::CellReads& reads, double age_s, double target_v, double width_s) {
-    std::vector<double> cells(circuit_.kv_levels, 0.0);
-    cells[kv_.index(target_v)] = 1;
-    counter_.read(reads, age_s, width_s, cells.data());
+  // A token's cells as they are now.
+  struct Stored {
+    std::vector<double> v, gain;  // [dim]; gain is empty without mismatch
+  };
+  Stored stored(Cells& array, int head, int slot, double age_s) {
+    const int dim = shape().dim;
+    const double* written = cells(array.written_v, head, slot);
+    Stored now{std::vector<double>(dim), {}};
+    double last = std::numeric_limits<double>::quiet_NaN(), retained = last;
+    std::array<std::pair<double, double>, 16> seen;  // few distinct voltages where quantised
+    std::size_t known = 0;
+    for (int d = 0; d < dim; ++d) {
+      if (written[d] != last) {
+        last = written[d];
+        const auto end = seen.begin() + static_cast<std::ptrdiff_t>(known);
+        const auto found =
+            std::find_if(seen.begin(), end, [&](const auto& pair) { return pair.first == last; });
+        if (found != end) {
+          retained = found->second;
+        } else {
+          retained = circuit_.retained_v(last, age_s);
+          if (known < seen.size()) seen[known++] = {last, retained};
+        }
+      }
+      now.v[d] = retained;
+    }
+    if (!spread_.mismatch()) return now;
+    now.gain.resize(dim);
+    for (int d = 0; d < dim; ++d) {
+      const auto cell = spread_.cell(array.which, head, slot, d);
+      now.v[d] += cell.offset_v;
+      now.gain[d] = cell.gain;
+    }
+    return now;
   }
 
   void step(int head, const float* q, const float* k, const float* v, float* out) {
     const int dim = shape().dim, window = shape().window, tile = circuit_.tile;
     const Scalers& s = scalers();
     energy::Activity& activity = counter_.activity();
-    write(key_target_v_, head, k, s.a_k[head], s.b_k[head]);
-    write(value_target_v_, head, v, s.a_v[head], s.b_v[head]);
+    write(keys_, head, k, s.a_k[head], s.b_k[head]);
+    write(values_, head, v, s.a_v[head], s.b_v[head]);
 
     std::vector<double> q_width_s(dim);
     for (int d = 0; d < dim; ++d) {
@@ -93,17 +135,18 @@ class ColumnLevel final : public Analog {
     const int filled = static_cast<int>(std::min<std::int64_t>(now_ + 1, window));
     const int newest = static_cast<int>(now_ % window);
     std::vector<double> age_s(filled), charge_c(filled), phi_s(filled);
-    std::vector<std::vector<double>> value_v(filled), key_v(filled);
+    std::vector<Stored> key(filled), value(filled);
     for (int slot = 0; slot < filled; ++slot) {
       age_s[slot] = (newest - slot + window) % window * options_.token_period_s;
-      const double* targets = cells(key_target_v_, head, slot);
-      key_v[slot] = stored_v(targets, age_s[slot]);
-      value_v[slot] = stored_v(cells(value_target_v_, head, slot), age_s[slot]);
-      charge_c[slot] = column_charge_c(circuit_, circuit_.relu, key_v[slot], q_width_s);
-      phi_s[slot] = circuit_.relu.pulse_s(charge_c[slot]);
+      key[slot] = stored(keys_, head, slot, age_s[slot]);
+      value[slot] = stored(values_, head, slot, age_s[slot]);
+      charge_c[slot] =
+          column_charge_c(circuit_, circuit_.relu, key[slot].v, q_width_s, key[slot].gain);
+      phi_s[slot] = circuit_.relu.pulse_s(spread_.relu_charge_c(head, slot, now_, charge_c[slot]));
       counter_.convert(activity.first_conversions, charge_c[slot]);
+      const std::uint8_t* levels = cells(keys_.level, head, slot);
       for (int d = 0; d < dim; ++d)
-        count_reads(activity.first_reads, age_s[slot], targets[d], q_width_s[d]);
+        counter_.read_cell(activity.first_reads, age_s[slot], q_width_s[d], levels[d]);
     }
 
     const int tiles = (filled + tile - 1) / tile;
@@ -114,14 +157,17 @@ class ColumnLevel final : public Analog {
       const int first = i * tile, last = std::min(filled, first + tile);
       const std::vector<double> widths(phi_s.begin() + first, phi_s.begin() + last);
       for (int d = 0; d < dim; ++d) {
-        std::vector<double> column;
+        std::vector<double> column, gain;
         for (int slot = first; slot < last; ++slot) {
-          column.push_back(value_v[slot][d]);
-          count_reads(activity.second_reads, age_s[slot], cells(value_target_v_, head, slot)[d],
-                      phi_s[slot]);
+          column.push_back(value[slot].v[d]);
+          if (spread_.mismatch()) gain.push_back(value[slot].gain[d]);
+          counter_.read_cell(activity.second_reads, age_s[slot], phi_s[slot],
+                             cells(values_.level, head, slot)[d]);
         }
-        const double charge = column_charge_c(circuit_, circuit_.differential, column, widths);
-        const double pulse = circuit_.differential.pulse_s(charge);
+        const double charge =
+            column_charge_c(circuit_, circuit_.differential, column, widths, gain);
+        const double pulse = circuit_.differential.pulse_s(
+            spread_.differential_charge_c(head, i * dim + d, now_, charge));
         second_charge_c.push_back(charge);
         second_pulse_s.push_back(pulse);
         counter_.convert(activity.second_conversions, charge);
@@ -143,8 +189,8 @@ class ColumnLevel final : public Analog {
     trace.first_charge_c.resize(window, kNan);
     trace.phi_s.resize(window, kNan);
     for (int slot = 0; slot < filled; ++slot) {
-      trace.key_v.insert(trace.key_v.end(), key_v[slot].begin(), key_v[slot].end());
-      trace.value_v.insert(trace.value_v.end(), value_v[slot].begin(), value_v[slot].end());
+      trace.key_v.insert(trace.key_v.end(), key[slot].v.begin(), key[slot].v.end());
+      trace.value_v.insert(trace.value_v.end(), value[slot].v.begin(), value[slot].v.end());
     }
     trace.key_v.resize(static_cast<std::size_t>(window) * dim, kNan);
     trace.value_v.resize(static_cast<std::size_t>(window) * dim, kNan);
@@ -159,9 +205,11 @@ class ColumnLevel final : public Analog {
   Circuit circuit_;
   AnalogOptions options_;
   Quantiser q_, kv_, output_;
+  PhysicalSpread spread_;
   ActivityCounter counter_;
-  std::int64_t now_ = 0;                               // tokens since reset
-  std::vector<double> key_target_v_, value_target_v_;  // [head][slot][dim]
+  std::int64_t now_ = 0;  // tokens since reset
+  Cells keys_{PhysicalSpread::Array::kKeys, {}, {}};
+  Cells values_{PhysicalSpread::Array::kValues, {}, {}};
 };
 
 }  // namespace

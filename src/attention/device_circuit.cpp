@@ -10,6 +10,7 @@ Circuit::Converter converter_of(const lut::ConverterTables& tables, double full_
   converter.bitline_v = [table = tables.bitline_voltage](double charge) {
     return table.at(charge);
   };
+  converter.bitline_moves = tables.bitline_voltage.full_scale() > 0;
   converter.full_scale_s = full_scale_s;
   converter.charge_low_c = tables.pulse_width.axis(0).front();
   converter.charge_high_c = tables.pulse_width.axis(0).back();

@@ -20,6 +20,14 @@ std::uint64_t fnv1a(std::string_view text) {
   return hash;
 }
 
+// [0, 1), 53 bits.
+double unit(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1.0p-53; }
+
+// Two uniforms in [0, 1) to a standard normal.
+double box_muller(double u, double v) {
+  return std::sqrt(-2 * std::log(1 - u)) * std::cos(2 * std::numbers::pi * v);
+}
+
 }  // namespace
 
 Random::Random(std::uint64_t seed, std::string_view name, std::uint64_t index)
@@ -34,9 +42,15 @@ std::uint64_t Random::below(std::uint64_t bound) {
 }
 
 double Random::normal() {
-  const double u = 1 - uniform();
-  const double v = uniform();
-  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
+  const double u = uniform();
+  return box_muller(u, uniform());
+}
+
+std::uint64_t hash_of(std::uint64_t seed, std::uint64_t index) { return mix(mix(seed) ^ index); }
+
+double normal_at(std::uint64_t seed, std::uint64_t index) {
+  const std::uint64_t bits = hash_of(seed, index);
+  return box_muller(unit(bits), unit(mix(bits)));
 }
 
 }  // namespace gaincell

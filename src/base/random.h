@@ -28,4 +28,9 @@ class Random {
   std::mt19937_64 engine_;
 };
 
+// Random numbers by place instead of by order: hash_of(seed, index) is a new, unrelated seed, and
+// normal_at(seed, index) a standard normal.
+std::uint64_t hash_of(std::uint64_t seed, std::uint64_t index);
+double normal_at(std::uint64_t seed, std::uint64_t index);
+
 }  // namespace gaincell
