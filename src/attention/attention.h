@@ -176,7 +176,7 @@ struct Spread {
   };
   double cell_gain = 0;      // relative, of the charge that a read takes
   double cell_offset_v = 0;  // V, added to what a cell stores
-  Converter relu, differential;
+  Converter relu{}, differential{};
 
   bool mismatch() const;
   bool noise() const { return relu.noise_c > 0 || differential.noise_c > 0; }
@@ -185,7 +185,7 @@ struct Spread {
 
 struct AnalogOptions {
   Level level = Level::kFast;
-  Spread spread;
+  Spread spread{};
   std::uint64_t seed = 1;  // of the spread
   int layer = 0;           // whose arrays these are, for the spread
   // Time from one token to the next, which ages the ring: layers x latency of both stages.

@@ -13,7 +13,14 @@ class Quantiser {
   Quantiser(double low, double high, int levels)
       : low_(low), high_(high), step_((high - low) / (levels - 1)) {}
 
-  double clamp(double x) const { return std::clamp(x, low_, high_); }
+  // The ends of [-1, 1] lie half-way between two levels, so an end that arithmetic has missed by a
+  // rounding must be the end again.
+  double clamp(double x) const {
+    const double slack = 1e-12 * (high_ - low_);
+    if (x >= high_ - slack) return high_;
+    if (x <= low_ + slack) return low_;
+    return x;
+  }
   // In steps from zero. std::nearbyint rounds half to even in the default mode.
   int index(double x) const { return static_cast<int>(std::nearbyint(clamp(x) / step_)); }
   double value(int index) const { return step_ * index; }

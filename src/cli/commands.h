@@ -32,6 +32,8 @@ std::span<const Command> commands();
 
 // One a file, cmd_<verb>.cpp.
 Run cmd_columns(CLI::App& app);
+Run cmd_attend(CLI::App& app);
+Run cmd_import(CLI::App& app);
 Run cmd_adapt(CLI::App& app);
 Run cmd_characterize(CLI::App& app);
 Run cmd_compile(CLI::App& app);

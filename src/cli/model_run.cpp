@@ -3,25 +3,77 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <iterator>
 #include <thread>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/version.h"
+#include "lut/ideal_device.h"
 
 namespace gaincell::cli {
+
+namespace {
+
+struct SpreadField {
+  const char* name;
+  double& (*of)(attention::Spread&);
+};
+constexpr SpreadField kSpreadFields[] = {
+    {"cell_gain", [](attention::Spread& s) -> double& { return s.cell_gain; }},
+    {"cell_offset_v", [](attention::Spread& s) -> double& { return s.cell_offset_v; }},
+    {"relu_gain", [](attention::Spread& s) -> double& { return s.relu.gain; }},
+    {"relu_offset_c", [](attention::Spread& s) -> double& { return s.relu.offset_c; }},
+    {"relu_noise_c", [](attention::Spread& s) -> double& { return s.relu.noise_c; }},
+    {"signed_gain", [](attention::Spread& s) -> double& { return s.differential.gain; }},
+    {"signed_offset_c", [](attention::Spread& s) -> double& { return s.differential.offset_c; }},
+    {"signed_noise_c", [](attention::Spread& s) -> double& { return s.differential.noise_c; }},
+};
+
+std::string spread_names() {
+  std::string names;
+  for (const SpreadField& field : kSpreadFields)
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", field.name);
+  return names;
+}
+
+attention::Spread spread_of(const lut::GainCellDevice& device) {
+  attention::Spread spread;
+  bool any = false;
+  for (const SpreadField& field : kSpreadFields)
+    if (const auto* found = device.file().find_constant(std::string("spread_") + field.name)) {
+      field.of(spread) = found->value;
+      any = true;
+    }
+  if (!any)
+    throw Error({.place = device.file().place(),
+                 .key = "spread_*",
+                 .rule = "the device states no mismatch and no noise",
+                 .remedy = "give numbers, --spread cell_gain=0.02; there are " + spread_names()});
+  return spread;
+}
+
+}  // namespace
 
 void declare(CLI::App& app, ModelRunOptions& o) {
   app.add_option("--model", o.model, "model folder: config.json, model.safetensors, vocab.json")
       ->required();
   app.add_option("--attention", o.attention,
                  "softmax, linear or analog (default: the model's own)");
-  app.add_option("--device", o.device, "device tables (`gaincell compile`), for analog attention");
+  app.add_option("--device", o.device,
+                 "device tables (`gaincell compile`, `gaincell import`), or `published`");
   app.add_option("--window", o.window, "tokens attended to (default: the model's own)");
   app.add_option("--level", o.level, "analog engine: fast, or column (reference, slow)");
   app.add_option("--without", o.without, "switch effects of the circuits off, by name")
       ->delimiter(',');
+  app.add_option("--spread", o.spread,
+                 "mismatch and read noise, one standard deviation each: " + spread_names() +
+                     "; or `device` for what the device file states")
+      ->delimiter(',');
+  app.add_option("--seed", o.seed, "of mismatch and noise")->capture_default_str();
   app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
 }
 
@@ -33,9 +85,14 @@ DeviceFacts read_device(const std::string& path) {
   if (path.empty()) {
     throw Error({.place = "--device",
                  .rule = "analog attention needs the tables of a device",
-                 .remedy = "give --device device.h5, as `gaincell compile` writes it"});
+                 .remedy = "give --device device.h5, as `gaincell compile` writes it, or "
+                           "--device published"});
   }
   DeviceFacts facts;
+  if (path == "published") {
+    facts.device = std::make_unique<lut::GainCellDevice>(lut::published_device());
+    return facts;
+  }
   facts.device = std::make_unique<lut::GainCellDevice>(lut::GainCellDevice::read(path));
   facts.sha256 = sha256(read_file(path));
   return facts;
@@ -67,6 +124,42 @@ attention::AnalogOptions analog_options(const std::string& level,
     options.effects = options.effects.without(*effect);
   }
   return options;
+}
+
+attention::Spread parse_spread(const std::vector<std::string>& words,
+                               const lut::GainCellDevice& device) {
+  attention::Spread spread;
+  for (const std::string& word : words) {
+    if (word == "device") {
+      spread = spread_of(device);
+      continue;
+    }
+    const std::size_t equal = std::min(word.find('='), word.size());
+    const std::string name = word.substr(0, equal);
+    const auto* field = std::find_if(std::begin(kSpreadFields), std::end(kSpreadFields),
+                                     [&](const SpreadField& f) { return name == f.name; });
+    if (field == std::end(kSpreadFields))
+      throw Error({.key = "--spread",
+                   .value = word,
+                   .rule = "is no spread",
+                   .remedy = "give name=value; there are " + spread_names() + "; or `device`"});
+    char* end = nullptr;
+    const std::string text = equal < word.size() ? word.substr(equal + 1) : "";
+    const double value = std::strtod(text.c_str(), &end);
+    if (text.empty() || *end != 0 || !(value >= 0) || !std::isfinite(value))
+      throw Error({.key = "--spread " + name,
+                   .value = text,
+                   .rule = "must be a number of 0 or more, one standard deviation"});
+    field->of(spread) = value;
+  }
+  return spread;
+}
+
+nlohmann::ordered_json to_json(const attention::Spread& spread) {
+  nlohmann::ordered_json json;
+  attention::Spread copy = spread;
+  for (const SpreadField& field : kSpreadFields) json[field.name] = field.of(copy);
+  return json;
 }
 
 nlohmann::ordered_json effect_names(attention::EffectSet effects) {
@@ -109,14 +202,22 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     latency_s_per_token = facts.latency_s_per_token(config.n_layer);
     choice.analog = analog_options(o.level, o.without, *latency_s_per_token);
     settings["device"] = o.device;
-    settings["device_sha256"] = facts.sha256;
+    if (!facts.sha256.empty()) settings["device_sha256"] = facts.sha256;
     settings["level"] = o.level;
     settings["effects"] = effect_names(choice.analog.effects);
     settings["token_period_s"] = choice.analog.token_period_s;
+    choice.analog.spread = parse_spread(o.spread, *facts.device);
+    choice.analog.seed = o.seed;
+    if (!o.spread.empty()) {
+      settings["spread"] = to_json(choice.analog.spread);
+      settings["seed"] = o.seed;
+    }
     device = std::move(facts.device);
     choice.device = device.get();
-  } else if (!o.device.empty() || !o.without.empty()) {
-    throw Error({.place = o.device.empty() ? "--without" : "--device",
+  } else if (!o.device.empty() || !o.without.empty() || !o.spread.empty()) {
+    throw Error({.place = !o.device.empty()    ? "--device"
+                          : !o.without.empty() ? "--without"
+                                               : "--spread",
                  .rule = fmt::format("{} attention has no circuits", to_string(choice.kind)),
                  .remedy = "drop it, or give --attention analog"});
   }

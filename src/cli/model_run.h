@@ -20,6 +20,8 @@ struct ModelRunOptions {
   std::string device;
   std::string level = "fast";
   std::vector<std::string> without;  // effects switched off
+  std::vector<std::string> spread;   // mismatch and noise, see parse_spread
+  std::uint64_t seed = 1;            // of the spread
   std::optional<int> window;         // none = the model's own
   int threads = 0;                   // 0 = one per core
 };
@@ -42,10 +44,10 @@ struct ModelRun {
   nlohmann::ordered_json settings;
 };
 
-// The device, checked, with latency and hash; shared with `adapt`.
+// The device, checked, with latency and hash. `published` is the authors' analytic device.
 struct DeviceFacts {
   std::unique_ptr<const lut::GainCellDevice> device;
-  std::string sha256;
+  std::string sha256;  // of the file; empty for the published device
   double latency_s_per_token(int layers) const;
 };
 DeviceFacts read_device(const std::string& path);
@@ -54,6 +56,11 @@ DeviceFacts read_device(const std::string& path);
 attention::AnalogOptions analog_options(const std::string& level,
                                         const std::vector<std::string>& without,
                                         double token_period_s);
+// Mismatch and noise from `name=value` words (SI units), or the word `device`: what the device file
+// states under `spread_<name>`. Error where a name is unknown or a number is negative.
+attention::Spread parse_spread(const std::vector<std::string>& words,
+                               const lut::GainCellDevice& device);
+nlohmann::ordered_json to_json(const attention::Spread& spread);
 nlohmann::ordered_json effect_names(attention::EffectSet effects);
 
 // Number of threads for `asked`: itself, or one per core for 0. Error where it is negative.

@@ -71,27 +71,32 @@ double EnergyModel::conversions_j(const Conversions& conversions, const lut::Tab
   return sum;
 }
 
+std::string EnergyModel::source_of(const std::string& table) const {
+  const lut::TableEntry* entry = device_.file().find_table(table);
+  return entry != nullptr && !entry->comment.empty() ? entry->comment : "SPICE: " + table;
+}
+
 Energy EnergyModel::of(const Activity& activity) const {
   const double start_v = device_.relu.bitline_voltage.at(0.0);
   const double second_start_v = device_.differential.bitline_voltage.at(0.0);
   Energy energy;
   Energy::Part first{"first_array", {}};
   first.items.push_back({"cells", reads_j(activity.first_reads, device_.read_energy, start_v),
-                         "SPICE: cell_read_energy"});
+                         source_of("cell_read_energy")});
   if (device_.word_line_energy)
     first.items.push_back({"word_lines",
                            reads_j(activity.first_reads, *device_.word_line_energy, start_v),
-                           "SPICE: cell_word_line_energy"});
+                           source_of("cell_word_line_energy")});
   first.items.push_back({"converters",
                          conversions_j(activity.first_conversions, device_.relu.energy),
-                         "SPICE: relu_energy"});
+                         source_of("relu_energy")});
   Energy::Part second{"second_array", {}};
   second.items.push_back({"cells",
                           reads_j(activity.second_reads, device_.read_energy, second_start_v),
-                          "SPICE: cell_read_energy"});
+                          source_of("cell_read_energy")});
   second.items.push_back({"converters",
                           conversions_j(activity.second_conversions, device_.differential.energy),
-                          "SPICE: signed_energy"});
+                          source_of("signed_energy")});
   double writes = 0;
   const int levels = static_cast<int>(activity.writes.size());
   for (int level = 0; level < levels; ++level)
@@ -105,7 +110,7 @@ Energy EnergyModel::of(const Activity& activity) const {
       {"write_dac",
        {{"write_dac", activity.dac_values * constants_.dac_j_per_value.value,
          constants_.dac_j_per_value.source}}},
-      {"write_cells", {{"write_cells", writes, "SPICE: cell_write_energy"}}}};
+      {"write_cells", {{"write_cells", writes, source_of("cell_write_energy")}}}};
   return energy;
 }
 

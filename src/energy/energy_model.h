@@ -31,7 +31,7 @@ struct Constants {
 struct Item {
   std::string name;
   double energy_j = 0;
-  std::string source;  // "SPICE: <table>" or a constant's source
+  std::string source;  // "SPICE: <table>", what an imported table says, or a constant's source
 };
 
 // Joules by part. A part is the sum of its items in order, total() the sum of the parts in order.
@@ -68,6 +68,7 @@ class EnergyModel {
   double reads_j(const CellReads& reads, const lut::Table& table, double v_bitline) const;
   double conversions_j(const Conversions& conversions, const lut::Table& table) const;
   double level_v(int level, int levels) const;
+  std::string source_of(const std::string& table) const;
 
   lut::GainCellDevice device_;
   Constants constants_;

@@ -24,7 +24,8 @@ std::string MarkdownTable::text() const {
   };
   std::string text = line(head_) + "|";
   for (std::size_t i = 0; i < head_.size(); ++i)
-    text += " " + std::string(width[i] - (i == 0 ? 0 : 1), '-') + (i == 0 ? " |" : ": |");
+    text += i == 0 ? fmt::format(" {:-<{}} |", "", width[i])
+                   : fmt::format(" {:-<{}}: |", "", width[i] - 1);
   text += "\n";
   for (const auto& row : rows_) text += line(row);
   return text;

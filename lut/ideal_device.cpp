@@ -1,0 +1,176 @@
+#include "lut/ideal_device.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "base/error.h"
+#include "base/sha256.h"
+
+namespace gaincell::lut {
+namespace {
+
+constexpr double kWidest = 0.05;  // V beyond 0 .. 2 v_zero that tables reach on both sides
+
+std::vector<double> even_nodes(double low, double high, int intervals) {
+  std::vector<double> nodes;
+  for (int i = 0; i <= intervals; ++i)
+    nodes.push_back(i == intervals ? high : low + (high - low) * i / intervals);
+  return nodes;
+}
+
+// Collects tables and constants under one name and comment.
+class Maker {
+ public:
+  explicit Maker(const CellCurrent& current) : name_(current.name), comment_(current.comment) {}
+
+  void table(const Quantity& quantity, const std::vector<Axis>& axes, Interpolation rule,
+             const std::function<double(const std::vector<double>&)>& f) {
+    std::vector<double> values, x(axes.size());
+    visit(axes, 0, x, [&] { values.push_back(f(x)); });
+    device_.add(TableEntry{Table(quantity, axes, std::move(values), rule), name_, comment_});
+  }
+  void table(const Quantity& quantity, const std::vector<Axis>& axes,
+             std::vector<Interpolation> rules, std::vector<double> values) {
+    device_.add(
+        TableEntry{Table(quantity, axes, std::move(values), std::move(rules)), name_, comment_});
+  }
+  void constant(const char* name, const char* unit, double value, const char* long_name) {
+    device_.add(Constant{{name, unit, long_name}, value, name_});
+  }
+  DeviceFile finish(const std::string& text) {
+    Provenance provenance{name_, {{"description", comment_}}};
+    if (!text.empty()) {
+      provenance.attributes["import_text"] = text;
+      provenance.attributes["import_sha256"] = sha256(text);
+    }
+    device_.add(std::move(provenance));
+    return std::move(device_);
+  }
+
+ private:
+  template <typename F>
+  static void visit(const std::vector<Axis>& axes, std::size_t axis, std::vector<double>& x, F f) {
+    if (axis == axes.size()) return f();
+    for (const double node : axes[axis].nodes()) {
+      x[axis] = node;
+      visit(axes, axis + 1, x, f);
+    }
+  }
+
+  std::string name_, comment_;
+  DeviceFile device_;
+};
+
+void add_cell(Maker& make, const CellCurrent& current, const IdealPeriphery& p) {
+  using Rule = Interpolation;
+  const Axis store("v_store", "V", current.v_store, "stored voltage"),
+      width("pulse_width", "s", {0, p.t_max_s}, "input pulse"),
+      bitline("v_bitline", "V", {0, p.v_dd}, "bitline voltage");
+  std::vector<double> charge, current_a;
+  for (const double amperes : current.current_a) {
+    for (const double seconds : {0.0, 0.0, p.t_max_s, p.t_max_s})
+      charge.push_back(amperes * seconds);
+    current_a.insert(current_a.end(), 2, amperes);
+  }
+  make.table({"cell_read_charge", "C", "charge taken out of the bitline by one read pulse"},
+             {store, width, bitline}, {Rule::kCubic, Rule::kLinear, Rule::kLinear},
+             std::move(charge));
+  make.table({"cell_static_current", "A", "read current out of the bitline"}, {store, bitline},
+             {Rule::kCubic, Rule::kLinear}, std::move(current_a));
+  const auto nothing = [](const auto&) { return 0.0; };
+  make.table({"cell_read_energy", "J", "in the column's figure, see relu_energy, signed_energy"},
+             {store, width, bitline}, Rule::kLinear, nothing);
+  const double low = -kWidest, high = 2 * p.v_zero + kWidest;
+  const Axis target("v_target", "V", {low, high}, "voltage to be written"),
+      initial("v_initial", "V", {low, high}, "stored voltage after the write");
+  make.table({"cell_written_voltage", "V", "stored voltage after the write"}, {target},
+             Rule::kLinear, [](const auto& x) { return x[0]; });
+  make.table({"cell_write_energy", "J", "not known"}, {target}, Rule::kLinear, nothing);
+  // Up to 12 time constants, dense enough for 1e-9 of a volt.
+  const Axis age("age", "s", even_nodes(0, 12 * p.retention_tau_s, 600), "time since the write");
+  make.table({"cell_retention", "V", "stored voltage"}, {initial, age}, Rule::kCubic,
+             [&](const auto& x) {
+               return p.v_zero + (x[0] - p.v_zero) * std::exp(-x[1] / p.retention_tau_s);
+             });
+}
+
+// A clamp: proportional to the charge from `lowest` x full scale to full scale.
+void add_converter(Maker& make, const std::string& name, const IdealPeriphery& p, double s_sat_a,
+                   double lowest, double column_j) {
+  const double full = s_sat_a * p.t_max_s;
+  std::vector<double> nodes{(lowest - 0.5) * full, 0, full, 1.5 * full};
+  if (lowest < 0) nodes.insert(nodes.begin() + 1, lowest * full);
+  const Axis charge("charge", "C", std::move(nodes), "charge taken out of the bitline");
+  make.table({name + "_pulse_width", "s", "output pulse"}, {charge}, Interpolation::kLinear,
+             [&](const auto& x) { return p.t_max_s * std::clamp(x[0] / full, lowest, 1.0); });
+  make.table({name + "_energy", "J", "energy of a column in one conversion, cells included"},
+             {charge}, Interpolation::kLinear, [&](const auto&) { return column_j; });
+  make.table({name + "_bitline_voltage", "V", "bitline at the end of integration"}, {charge},
+             Interpolation::kLinear, [&](const auto&) { return p.v_zero; });
+}
+
+}  // namespace
+
+DeviceFile ideal_device(const CellCurrent& current, const IdealPeriphery& p) {
+  if (current.v_store.empty() || current.v_store.front() > 0 ||
+      current.v_store.back() < 2 * p.v_zero)
+    throw Error(
+        {.place = current.comment,
+         .key = "V_store",
+         .value = current.v_store.empty()
+                      ? "none"
+                      : fmt::format("{} to {} V", current.v_store.front(), current.v_store.back()),
+         .rule = fmt::format("the current must be known from 0 to {} V", 2 * p.v_zero),
+         .remedy = "measure the whole range of stored voltages, or state another zero "
+                   "with --v-zero"});
+  Maker make(current);
+  add_cell(make, current, p);
+  add_converter(make, "relu", p, p.s_sat_first_a, 0.0, p.first_column_j);
+  add_converter(make, "signed", p, p.s_sat_second_a, -1.0, p.second_column_j);
+  make.constant("t_max", "s", p.t_max_s, "longest input pulse");
+  make.constant("v_dd", "V", p.v_dd, "supply");
+  make.constant("v_zero", "V", p.v_zero, "stored voltage that means zero");
+  make.constant("q_levels", "1", p.q_levels, "levels of a query");
+  make.constant("kv_levels", "1", p.kv_levels, "levels of a key or value");
+  make.constant("output_levels", "1", p.output_levels, "levels of an output");
+  make.constant("tile", "1", p.tile, "rows and columns of a sub-tile");
+  make.constant("signed_full_scale", "s", p.t_max_s, "signed pulse that means 1");
+  make.constant("latency_first_stage", "s", p.latency_s / 2, "half of the whole");
+  make.constant("latency_second_stage", "s", p.latency_s / 2, "half of the whole");
+  make.constant("retention_tau", "s", p.retention_tau_s, "time constant of the stored voltage");
+  return make.finish(current.text);
+}
+
+DeviceFile published_device() {
+  const IdealPeriphery periphery;
+  CellCurrent current;
+  current.name = "published";
+  current.comment =
+      "published: Leroux et al., Nature Computational Science 5, 813 (2025), and its code";
+  // The tables' cubic rule is exact for a cubic.
+  current.v_store = even_nodes(-kWidest, 2 * periphery.v_zero + kWidest, 20);
+  for (const double v : current.v_store) {
+    const double z = v - periphery.v_zero;
+    current.current_a.push_back(
+        1e-6 * (0.5213636139 + z * (13.612260634 + z * (-2.620445619 + z * 46.05483778))));
+  }
+  return ideal_device(current, periphery);
+}
+
+double slope_a_per_v(const CellCurrent& current, double v_zero) {
+  double n = 0, x = 0, y = 0, xx = 0, xy = 0;
+  for (std::size_t i = 0; i < current.v_store.size(); ++i) {
+    if (current.v_store[i] < 0 || current.v_store[i] > 2 * v_zero) continue;
+    n += 1;
+    x += current.v_store[i];
+    y += current.current_a[i];
+    xx += current.v_store[i] * current.v_store[i];
+    xy += current.v_store[i] * current.current_a[i];
+  }
+  return (n * xy - x * y) / (n * xx - x * x);
+}
+
+}  // namespace gaincell::lut

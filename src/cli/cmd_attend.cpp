@@ -1,0 +1,331 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "attention/analog.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/sha256.h"
+#include "base/units.h"
+#include "base/version.h"
+#include "cli/commands.h"
+#include "cli/model_run.h"
+#include "cli/progress_bar.h"
+#include "energy/energy_model.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+namespace gaincell::cli {
+namespace {
+
+constexpr double kPublishedDecay = 1.6e-4;  // per token
+constexpr int kPublishedLayers = 12;
+constexpr std::size_t kLargestMatrix = std::size_t{1} << 31;
+
+struct Options {
+  std::string device, input, level;
+  std::filesystem::path output;
+  std::vector<std::string> without, spread;
+  std::uint64_t seed = 1;
+  std::vector<std::string> datasets{"S", "phi", "output"};
+  std::optional<double> decay, token_period_s;
+  int window = 1024;
+  bool no_quantise = false;
+
+  bool wants(const char* name) const {
+    return std::find(datasets.begin(), datasets.end(), name) != datasets.end();
+  }
+};
+
+struct Sizes {
+  std::size_t batch, head, time, dim;
+  std::size_t vectors() const { return batch * head * time * dim; }
+  std::size_t matrices() const { return batch * head * time * time; }
+};
+
+// q, k, v in the engine's order: [batch][time][head][dim].
+struct Input {
+  Sizes sizes{};
+  std::vector<float> q, k, v;
+  attention::Scalers scalers;
+};
+
+std::vector<float> by_token(const std::vector<double>& x, const Sizes& n) {
+  std::vector<float> out(x.size());
+  std::size_t from = 0;
+  for (std::size_t b = 0; b < n.batch; ++b)
+    for (std::size_t h = 0; h < n.head; ++h)
+      for (std::size_t t = 0; t < n.time; ++t)
+        for (std::size_t d = 0; d < n.dim; ++d)
+          out[((b * n.time + t) * n.head + h) * n.dim + d] = static_cast<float>(x[from++]);
+  return out;
+}
+
+std::string shape_text(const std::vector<std::size_t>& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+// a_q, b_q .. of the file, one a head. Without them q is a share of the longest pulse, and keys and
+// values are the cells' voltages; where one of them is negative anywhere, they count from v_zero.
+attention::Scalers read_scalers(const store::ReadGroup& root, const Input& in, double v_zero) {
+  attention::Scalers s = attention::Scalers::identity(static_cast<int>(in.sizes.head));
+  const auto is_signed = [](const std::vector<float>& x) {
+    return std::any_of(x.begin(), x.end(), [](float value) { return value < 0; });
+  };
+  std::fill(s.b_k.begin(), s.b_k.end(), is_signed(in.k) ? static_cast<float>(v_zero) : 0.0f);
+  std::fill(s.b_v.begin(), s.b_v.end(), is_signed(in.v) ? static_cast<float>(v_zero) : 0.0f);
+  const std::pair<const char*, std::vector<float>*> named[] = {
+      {"a_q", &s.a_q}, {"b_q", &s.b_q}, {"a_k", &s.a_k}, {"b_k", &s.b_k},
+      {"a_v", &s.a_v}, {"b_v", &s.b_v}, {"a_o", &s.a_o}, {"b_o", &s.b_o}};
+  for (const auto& [name, values] : named) {
+    if (!root.has(name)) continue;
+    *values = root.dataset(name).read_vector<float>();
+    if (values->size() != in.sizes.head)
+      throw Error({.place = root.file(),
+                   .key = name,
+                   .value = fmt::format("{} numbers", values->size()),
+                   .rule = fmt::format("one a head is needed: {}", in.sizes.head)});
+  }
+  return s;
+}
+
+Input read_input(const std::string& path, double v_zero) {
+  const store::Reader reader(path);
+  const store::ReadGroup root = reader.root();
+  const store::Array<double> q = root.dataset("q").read<double>();
+  if (q.shape.size() != 4 || q.values.empty())
+    throw Error({.place = path,
+                 .key = "q",
+                 .value = shape_text(q.shape),
+                 .rule = "must have the four dimensions [batch, head, time, dim]",
+                 .remedy = "reshape it; a batch or head of 1 counts as well"});
+  Input in;
+  in.sizes = {q.shape[0], q.shape[1], q.shape[2], q.shape[3]};
+  in.q = by_token(q.values, in.sizes);
+  for (const auto& [name, to] : {std::pair{"k", &in.k}, {"v", &in.v}}) {
+    const store::Array<double> x = root.dataset(name).read<double>();
+    if (x.shape != q.shape)
+      throw Error({.place = path,
+                   .key = name,
+                   .value = shape_text(x.shape),
+                   .rule = "must have the shape of q, " + shape_text(q.shape)});
+    *to = by_token(x.values, in.sizes);
+  }
+  in.scalers = read_scalers(root, in, v_zero);
+  return in;
+}
+
+// What one run gives, in the order of the file.
+struct Result {
+  std::vector<float> score_a, phi, output;
+  energy::Activity activity;
+};
+
+class Runner {
+ public:
+  Runner(const Input& in, const Options& o, const attention::Circuit& circuit,
+         attention::Analog& engine)
+      : in_(in), window_(o.window), circuit_(circuit), engine_(engine) {
+    if (o.wants("S")) result_.score_a.assign(in.sizes.matrices(), 0.0f);
+    if (o.wants("phi")) result_.phi.assign(in.sizes.matrices(), 0.0f);
+    result_.output.resize(in.sizes.vectors());
+    if (o.wants("S") || o.wants("phi"))
+      engine.observe([](std::int64_t, int) { return true; },
+                     [this](const attention::StepTrace& trace) { keep(trace); });
+  }
+
+  Result run() {
+    const Sizes& n = in_.sizes;
+    const std::size_t step = n.head * n.dim;
+    std::vector<float> out(step);
+    ProgressBar bar("attend");
+    for (batch_ = 0; batch_ < n.batch; ++batch_) {
+      engine_.reset();
+      for (std::size_t t = 0; t < n.time; ++t) {
+        const std::size_t at = (batch_ * n.time + t) * step;
+        engine_.run(1, in_.q.data() + at, in_.k.data() + at, in_.v.data() + at, out.data());
+        for (std::size_t h = 0; h < n.head; ++h)
+          std::copy_n(out.data() + h * n.dim, n.dim, result_.output.data() + row(h, t) * n.dim);
+        bar.show(static_cast<double>(batch_ * n.time + t + 1) /
+                 static_cast<double>(n.batch * n.time));
+      }
+      result_.activity += engine_.activity();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  std::size_t row(std::size_t head, std::size_t token) const {
+    return (batch_ * in_.sizes.head + head) * in_.sizes.time + token;
+  }
+
+  // Slot s holds the youngest token t' with t' mod window = s.
+  void keep(const attention::StepTrace& trace) {
+    const std::size_t at =
+        row(static_cast<std::size_t>(trace.head), static_cast<std::size_t>(trace.token)) *
+        in_.sizes.time;
+    const std::int64_t oldest = std::max<std::int64_t>(0, trace.token - window_ + 1);
+    for (std::int64_t token = oldest; token <= trace.token; ++token) {
+      const std::size_t slot = static_cast<std::size_t>(token % window_);
+      if (!result_.score_a.empty())
+        result_.score_a[at + token] =
+            static_cast<float>(trace.first_charge_c[slot] / circuit_.t_max_s);
+      if (!result_.phi.empty())
+        result_.phi[at + token] =
+            static_cast<float>(trace.phi_s[slot] / circuit_.relu.full_scale_s);
+    }
+  }
+
+  const Input& in_;
+  std::int64_t window_;
+  const attention::Circuit& circuit_;
+  attention::Analog& engine_;
+  std::size_t batch_ = 0;
+  Result result_;
+};
+
+double token_period_s(const Options& o, const DeviceFacts& facts) {
+  if (o.decay && o.token_period_s)
+    throw Error(
+        {.place = "--decay", .rule = "--token-period says the same", .remedy = "give one of them"});
+  const lut::Constant* tau = facts.device->file().find_constant("retention_tau");
+  if (o.decay && tau == nullptr)
+    throw Error({.place = "--decay",
+                 .rule = "this device's cells do not decay with one time constant",
+                 .remedy = "give --token-period in seconds"});
+  for (const auto& value : {o.decay, o.token_period_s})
+    if (value && !(*value >= 0 && std::isfinite(*value)))
+      throw Error({.key = o.decay ? "--decay" : "--token-period",
+                   .value = fmt::format("{}", *value),
+                   .rule = "must be 0 or more"});
+  if (o.token_period_s) return *o.token_period_s;
+  if (o.decay || o.device == "published") return o.decay.value_or(kPublishedDecay) * tau->value;
+  return facts.latency_s_per_token(kPublishedLayers);
+}
+
+void write(const Options& o, const Input& in, const Result& result, const energy::Energy& energy,
+           const nlohmann::ordered_json& settings) {
+  store::Writer writer(o.output);
+  store::Group root = writer.root();
+  root.attribute("gaincell_format", "attend");
+  root.attribute("format_version", 1);
+  root.attribute("program_version", kVersion);
+  root.attribute("settings", settings.dump());
+  root.dimension("batch", in.sizes.batch);
+  root.dimension("head", in.sizes.head);
+  root.dimension("time", in.sizes.time);
+  root.dimension("key_time", in.sizes.time);
+  root.dimension("dim", in.sizes.dim);
+  const std::vector<std::string> matrix{"batch", "head", "time", "key_time"};
+  if (o.wants("S"))
+    root.dataset("S", matrix, result.score_a)
+        .attribute("units", "A")
+        .attribute(
+            "long_name",
+            "charge of the first array's column over the longest pulse; 0 outside the window");
+  if (o.wants("phi"))
+    root.dataset("phi", matrix, result.phi)
+        .attribute("units", "1")
+        .attribute("long_name", "pulse of the first converter over its full scale");
+  if (o.wants("output"))
+    root.dataset("output", {"batch", "head", "time", "dim"}, result.output)
+        .attribute("units", "1")
+        .attribute("long_name", "a_o x (sum of the sub-tiles' counts) + b_o");
+  store::Group joules = root.group("energy");
+  joules.attribute("comment", "of all steps together");
+  joules.scalar("total", energy.total_j()).attribute("units", "J");
+  for (const auto& part : energy.parts)
+    joules.scalar(part.name, part.energy_j()).attribute("units", "J");
+  writer.commit();
+}
+
+int attend(Options& o) {
+  const DeviceFacts facts = read_device(o.device);
+  for (const std::string& name : o.datasets)
+    if (name != "S" && name != "phi" && name != "output")
+      throw Error({.key = "--datasets", .value = name, .rule = "there are S, phi and output"});
+  if (o.window < 1 || o.window > 65536)
+    throw Error({.key = "--window",
+                 .value = std::to_string(o.window),
+                 .rule = "must be from 1 to 65,536 tokens"});
+  const Input in = read_input(o.input, facts.device->v_zero);
+  if ((o.wants("S") || o.wants("phi")) && in.sizes.matrices() > kLargestMatrix)
+    throw Error({.place = o.input,
+                 .key = "time",
+                 .value = std::to_string(in.sizes.time),
+                 .rule = fmt::format("S and phi would have {} numbers each", in.sizes.matrices()),
+                 .remedy = "give --datasets output"});
+  if (o.no_quantise)
+    o.without.insert(o.without.end(), {"input_quantiser", "storage_quantiser", "counter"});
+
+  const attention::Circuit circuit = attention::circuit_of(*facts.device);
+  // The plain sums of a still bitline are quick in double precision, and the fast level has no
+  // unquantised cells.
+  if (o.level.empty()) o.level = o.no_quantise || !circuit.relu.bitline_moves ? "column" : "fast";
+  attention::AnalogOptions options = analog_options(o.level, o.without, token_period_s(o, facts));
+  options.spread = parse_spread(o.spread, *facts.device);
+  options.seed = o.seed;
+  const attention::Shape shape{static_cast<int>(in.sizes.head), static_cast<int>(in.sizes.dim),
+                               o.window};
+  const auto engine = attention::make_analog(shape, circuit, in.scalers, options);
+  const Result result = Runner(in, o, circuit, *engine).run();
+  const energy::Energy energy = energy::EnergyModel(*facts.device).of(result.activity);
+
+  nlohmann::ordered_json settings{{"device", o.device},
+                                  {"device_sha256", facts.sha256},
+                                  {"input", o.input},
+                                  {"input_sha256", sha256(read_file(o.input))},
+                                  {"level", o.level},
+                                  {"window", o.window},
+                                  {"token_period_s", options.token_period_s},
+                                  {"effects", effect_names(options.effects)},
+                                  {"spread", to_json(options.spread)},
+                                  {"seed", o.seed}};
+  settings["scalers"] = {{"b_k", in.scalers.b_k}, {"b_v", in.scalers.b_v}};
+  write(o, in, result, energy, settings);
+  const double steps = static_cast<double>(in.sizes.batch * in.sizes.head * in.sizes.time);
+  fmt::print("{} tokens, {} heads of {}, window {}, level {}: {} a token and head\nwrote {}\n",
+             in.sizes.batch * in.sizes.time, in.sizes.head, in.sizes.dim, o.window, o.level,
+             format_si(energy.total_j() / steps, "J"), o.output.string());
+  return 0;
+}
+
+}  // namespace
+
+Run cmd_attend(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  app.add_option("--device", o->device, "device tables, or `published`")->required();
+  app.add_option("--input", o->input,
+                 "HDF5 with q, k and v, each [batch, head, time, dim]; scalers a_q, b_q, a_k, b_k, "
+                 "a_v, b_v, a_o, b_o [head] if there are any")
+      ->required();
+  app.add_option("--output", o->output, "HDF5 to write: S, phi, output, energy")->required();
+  app.add_option("--window", o->window, "tokens attended to")->capture_default_str();
+  app.add_option("--level", o->level,
+                 "fast or column (default: column where the bitline stands still or nothing is "
+                 "quantised, else fast)");
+  app.add_flag("--no-quantise", o->no_quantise, "q, k, v and the output of any value");
+  app.add_option("--without", o->without, "switch effects of the circuits off, by name")
+      ->delimiter(',');
+  app.add_option("--spread", o->spread, "mismatch and read noise, as in `gaincell infer`")
+      ->delimiter(',');
+  app.add_option("--seed", o->seed, "of mismatch and noise")->capture_default_str();
+  app.add_option("--decay", o->decay,
+                 "share of its deviation from zero that a cell loses from one token to the next "
+                 "(published device: 1.6e-4)");
+  app.add_option("--token-period", o->token_period_s,
+                 "seconds from one token to the next (default: 12 layers' latency)");
+  app.add_option("--datasets", o->datasets, "what to write (default: S,phi,output)")
+      ->delimiter(',');
+  app.footer(
+      "Without scalers, q is the share of the longest pulse (0 to 1), k and v are the cells' "
+      "voltages;\na k or v with a negative number in it counts from the cells' zero (0.45 V).");
+  return [o] { return attend(*o); };
+}
+
+}  // namespace gaincell::cli

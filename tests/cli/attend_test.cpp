@@ -1,0 +1,158 @@
+// `gaincell import` and `gaincell attend` as a user runs them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/files.h"
+#include "base/random.h"
+#include "store/reader.h"
+#include "store/writer.h"
+#include "tests/support/program.h"
+
+namespace gaincell {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Shape {
+  std::size_t batch = 2, head = 2, time = 20, dim = 16;
+  std::size_t size() const { return batch * head * time * dim; }
+};
+
+std::vector<double> drawn(std::size_t n, std::uint64_t seed, double low, double high) {
+  Random random(seed);
+  std::vector<double> x(n);
+  for (double& value : x) value = random.uniform(low, high);
+  return x;
+}
+
+class Attend : public ::testing::Test {
+ protected:
+  void write_input(const std::string& name, const std::vector<double>& q,
+                   const std::vector<double>& k, const std::vector<double>& v) {
+    store::Writer writer(folder_ / name);
+    store::Group root = writer.root();
+    root.dimension("batch", shape_.batch);
+    root.dimension("head", shape_.head);
+    root.dimension("time", shape_.time);
+    root.dimension("dim", shape_.dim);
+    for (const auto& [key, x] : {std::pair{"q", &q}, {"k", &k}, {"v", &v}})
+      root.dataset(key, {"batch", "head", "time", "dim"}, *x);
+    writer.commit();
+  }
+  void write_random_input(const std::string& name) {
+    write_input(name, drawn(shape_.size(), 1, 0, 1), drawn(shape_.size(), 2, 0, 0.9),
+                drawn(shape_.size(), 3, 0, 0.9));
+  }
+  gaincell::testing::Outcome run(std::vector<std::string> arguments) {
+    return gaincell::testing::run("gaincell", std::move(arguments), folder_.path());
+  }
+  store::Array<double> read(const std::string& file, const std::string& name) {
+    return store::Reader(folder_ / file).root().dataset(name).read<double>();
+  }
+  void expect_refused(const std::vector<std::string>& arguments, const std::string& part) {
+    const auto before = folder_.names();
+    const auto outcome = run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr(part));
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_EQ(folder_.names(), before);
+  }
+
+  Shape shape_;
+  gaincell::testing::ScratchFolder folder_;
+};
+
+TEST_F(Attend, WritesScoresPulsesOutputAndEnergy) {
+  write_random_input("in.h5");
+  const auto outcome = run({"attend", "--device", "published", "--input", "in.h5", "--output",
+                            "out.h5", "--window", "8", "--no-quantise", "--decay", "0"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto s = read("out.h5", "S"), phi = read("out.h5", "phi"), q = read("in.h5", "q"),
+             k = read("in.h5", "k");
+  ASSERT_EQ(s.shape, (std::vector<std::size_t>{2, 2, 20, 20}));
+  EXPECT_EQ(read("out.h5", "output").shape, q.shape);
+  for (std::size_t row = 0; row < 4; ++row)
+    for (std::size_t t = 0; t < 20; ++t)
+      for (std::size_t u = 0; u < 20; ++u) {
+        double expected = 0;
+        for (std::size_t d = 0; d < 16 && u <= t && t < u + 8; ++d) {
+          const double z = k.values[(row * 20 + u) * 16 + d] - 0.45;
+          expected += q.values[(row * 20 + t) * 16 + d] * 1e-6 *
+                      (0.5213636139 + z * (13.612260634 + z * (-2.620445619 + z * 46.05483778)));
+        }
+        const std::size_t at = (row * 20 + t) * 20 + u;
+        ASSERT_NEAR(s.values[at], expected, 2e-10) << t << " " << u;
+        ASSERT_NEAR(phi.values[at], std::clamp(expected / 80e-6, 0.0, 1.0), 1e-5);
+      }
+  // 1,120 pJ a 1,024 columns in the first stage: 1 + 2 + .. + 8 + 12 x 8 columns a head and batch.
+  EXPECT_NEAR(read("out.h5", "energy/first_array").values[0], 4 * 132 * 1120e-12 / 1024, 1e-15);
+  double sum = 0;
+  for (const char* part :
+       {"first_array", "second_array", "digital_control", "write_dac", "write_cells"})
+    sum += read("out.h5", std::string("energy/") + part).values[0];
+  EXPECT_EQ(read("out.h5", "energy/total").values[0], sum);
+}
+
+TEST_F(Attend, TakesNegativeKeysAndValuesAroundTheCellsZero) {
+  const auto q = drawn(shape_.size(), 1, 0, 1);
+  auto k = drawn(shape_.size(), 2, 0, 0.9), v = drawn(shape_.size(), 3, 0, 0.9);
+  write_input("volts.h5", q, k, v);
+  for (auto* x : {&k, &v})
+    for (double& value : *x) value -= 0.45;
+  write_input("signed.h5", q, k, v);
+  for (const std::string name : {"volts", "signed"})
+    ASSERT_EQ(run({"attend", "--device", "published", "--input", name + ".h5", "--output",
+                   name + "_out.h5"})
+                  .exit_code,
+              0);
+  EXPECT_EQ(read("volts_out.h5", "output").values, read("signed_out.h5", "output").values);
+}
+
+TEST_F(Attend, RunsAnImportedDevice) {
+  std::string csv = "V_store,V_in,I\n";
+  for (int i = 0; i <= 9; ++i)
+    csv += std::to_string(0.1 * i) + ",0.9," + std::to_string(2 * i - 9) + "e-6\n";
+  write_file(folder_ / "iv.csv", csv);
+  const auto imported = run({"import", "iv.csv", "-o", "device.h5"});
+  ASSERT_EQ(imported.exit_code, 0) << imported.err;
+  EXPECT_THAT(imported.out, HasSubstr("slope 20 uA/V"));
+  write_random_input("in.h5");
+  ASSERT_EQ(run({"attend", "--device", "device.h5", "--input", "in.h5", "--output", "out.h5",
+                 "--no-quantise", "--decay", "0", "--datasets", "S"})
+                .exit_code,
+            0);
+  const auto s = read("out.h5", "S"), q = read("in.h5", "q"), k = read("in.h5", "k");
+  double first = 0;
+  for (std::size_t d = 0; d < 16; ++d) first += q.values[d] * 20e-6 * (k.values[d] - 0.45);
+  EXPECT_NEAR(s.values[0], first, 1e-10);
+  EXPECT_FALSE(store::Reader(folder_ / "out.h5").root().has("phi"));
+}
+
+TEST_F(Attend, RefusesWrongInputInOneLine) {
+  write_random_input("in.h5");
+  const std::vector<std::string> good{"attend", "--device", "published", "--input",
+                                      "in.h5",  "--output", "out.h5"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), good.begin(), good.end());
+    return more;
+  };
+  expect_refused(with({"--window", "0"}), "--window = 0: must be from 1");
+  expect_refused(with({"--decay", "-1"}), "--decay = -1: must be 0 or more");
+  expect_refused(with({"--without", "nosie"}), "nosie: is no effect");
+  expect_refused(with({"--datasets", "T"}), "there are S, phi and output");
+  expect_refused(with({"--level", "fast", "--no-quantise"}), "storage_quantiser");
+  expect_refused({"attend", "--device", "none.h5", "--input", "in.h5", "--output", "o.h5"},
+                 "none.h5");
+  auto q = drawn(shape_.size(), 1, 0, 1);
+  q[(1 * 20 + 3) * 16 + 5] = std::nan("");
+  write_input("nan.h5", q, q, drawn(shape_.size(), 1, 0, 1));
+  expect_refused({"attend", "--device", "published", "--input", "nan.h5", "--output", "o.h5"},
+                 "token 3");
+  expect_refused({"import", "in.h5", "-o", "o.h5"}, "in.h5");
+}
+
+}  // namespace
+}  // namespace gaincell
