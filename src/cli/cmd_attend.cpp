@@ -285,7 +285,7 @@ int attend(Options& o) {
                                   {"token_period_s", options.token_period_s},
                                   {"effects", effect_names(options.effects)},
                                   {"spread", to_json(options.spread)},
-                                  {"seed", o.seed}};
+                                  {"spread_seed", o.seed}};
   settings["scalers"] = {{"b_k", in.scalers.b_k}, {"b_v", in.scalers.b_v}};
   write(o, in, result, energy, settings);
   const double steps = static_cast<double>(in.sizes.batch * in.sizes.head * in.sizes.time);
@@ -314,7 +314,7 @@ Run cmd_attend(CLI::App& app) {
       ->delimiter(',');
   app.add_option("--spread", o->spread, "mismatch and read noise, as in `gaincell infer`")
       ->delimiter(',');
-  app.add_option("--seed", o->seed, "of mismatch and noise")->capture_default_str();
+  app.add_option("--spread-seed", o->seed, "of mismatch and noise")->capture_default_str();
   app.add_option("--decay", o->decay,
                  "share of its deviation from zero that a cell loses from one token to the next "
                  "(published device: 1.6e-4)");

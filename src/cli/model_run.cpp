@@ -73,7 +73,7 @@ void declare(CLI::App& app, ModelRunOptions& o) {
                  "mismatch and read noise, one standard deviation each: " + spread_names() +
                      "; or `device` for what the device file states")
       ->delimiter(',');
-  app.add_option("--seed", o.seed, "of mismatch and noise")->capture_default_str();
+  app.add_option("--spread-seed", o.seed, "of mismatch and noise")->capture_default_str();
   app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
 }
 
@@ -210,7 +210,7 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     choice.analog.seed = o.seed;
     if (!o.spread.empty()) {
       settings["spread"] = to_json(choice.analog.spread);
-      settings["seed"] = o.seed;
+      settings["spread_seed"] = o.seed;
     }
     device = std::move(facts.device);
     choice.device = device.get();
