@@ -204,6 +204,9 @@ CampaignReport characterize(const CampaignOptions& options) {
     if (cache.damaged() > 0)
       report.notes.push_back(
           fmt::format("{} damaged cache entries were simulated again", cache.damaged()));
+    if (!report.pool.unconfined.empty())
+      report.notes.push_back(fmt::format("workers were not fully confined: this kernel has no {}",
+                                         report.pool.unconfined));
     if (!cache.complaint().empty()) report.notes.push_back(cache.complaint());
     if (stop_asked) {
       journal.sync();

@@ -67,7 +67,8 @@ std::string ending(int status) {
 
 }  // namespace
 
-Child::Child(const std::filesystem::path& program, const std::filesystem::path& folder) {
+Child::Child(const std::filesystem::path& program, const std::filesystem::path& folder,
+             const std::vector<std::string>& arguments) {
   const Pipe command = make_pipe();
   const Pipe reply = make_pipe();
   const Pipe log = make_pipe();
@@ -88,6 +89,7 @@ Child::Child(const std::filesystem::path& program, const std::filesystem::path& 
   sigaddset(&defaults, SIGPIPE);
   sigaddset(&defaults, SIGINT);
   sigaddset(&defaults, SIGTERM);
+  sigaddset(&defaults, SIGXFSZ);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &defaults);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
@@ -106,8 +108,12 @@ Child::Child(const std::filesystem::path& program, const std::filesystem::path& 
       fmt::format("LD_LIBRARY_PATH={}", libraries ? libraries : "")};
   std::array<char*, 9> envp{};
   for (std::size_t k = 0; k < environment.size(); ++k) envp[k] = environment[k].data();
-  std::string name = program.string();
-  std::array<char*, 2> argv{name.data(), nullptr};
+  const std::string name = program.string();
+  std::vector<std::string> words{name};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
   const int error =
       ::posix_spawn(&pid_, name.c_str(), &actions, &attributes, argv.data(), envp.data());
   posix_spawn_file_actions_destroy(&actions);

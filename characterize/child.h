@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gaincell::characterize {
 
@@ -14,7 +15,8 @@ class Child {
  public:
   // Starts `program` in `folder` with nothing of the user's environment but the path to programs
   // and libraries. Throws Error where it cannot be started.
-  Child(const std::filesystem::path& program, const std::filesystem::path& folder);
+  Child(const std::filesystem::path& program, const std::filesystem::path& folder,
+        const std::vector<std::string>& arguments = {});
   ~Child();
   Child(Child&& other) noexcept;
   Child& operator=(Child&& other) noexcept;

@@ -35,6 +35,12 @@ Clock::time_point after(double seconds) {
                             std::chrono::duration<double>(std::min(seconds, 1e8)));
 }
 
+std::vector<std::string> arguments(const PoolOptions& options, std::size_t memory_bytes) {
+  std::vector<std::string> words{std::to_string(memory_bytes)};
+  words.insert(words.end(), options.allow.begin(), options.allow.end());
+  return words;
+}
+
 struct Task {
   explicit Task(const Job* what) : job(what) {}
   const Job* job;
@@ -73,7 +79,10 @@ class Run {
  public:
   Run(const PoolOptions& options, std::span<const Job* const> jobs, const PoolListener& listener)
       : options_(options), listener_(listener), open_(jobs.size()) {
-    for (const Job* job : jobs) waiting_.emplace_back(job);
+    for (const Job* job : jobs) {
+      waiting_.emplace_back(job);
+      largest_bytes_ = std::max(largest_bytes_, memory_limit(*job));
+    }
   }
 
   PoolReport run() {
@@ -95,7 +104,8 @@ class Run {
   void start_worker() {
     const auto folder = scratch_.path() / fmt::format("worker{}", report_.workers_started);
     std::filesystem::create_directory(folder);
-    auto worker = std::make_unique<Worker>(Child(options_.worker, folder), folder);
+    auto worker = std::make_unique<Worker>(
+        Child(options_.worker, folder, arguments(options_, largest_bytes_)), folder);
     ++report_.workers_started;
     worker->deadline = after(options_.start_timeout_s);
     workers_.push_back(std::move(worker));
@@ -253,6 +263,7 @@ class Run {
       if (!report_.ngspice_version.empty() && report_.ngspice_version != hello.ngspice_version)
         throw BadBytes("names another simulator version than its siblings");
       report_.ngspice_version = hello.ngspice_version;
+      report_.unconfined = hello.unconfined;
       worker.ready = true;
       failed_starts_ = 0;
       return true;
@@ -266,6 +277,8 @@ class Run {
       throw BadBytes("holds another number of results than asked for");
     Task task = std::move(worker.tasks.front());
     worker.tasks.pop_front();
+    if (result.failure.why == JobFailure::Why::kMemory)
+      result.failure.reason = memory_reason(memory_limit(*task.job));
     worker.log_bytes = 0;
     if (!worker.tasks.empty()) begin_job(worker);
     report_.simulator_s += result.simulator_s;
@@ -373,6 +386,7 @@ class Run {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::size_t open_;  // jobs without result
   std::size_t failed_starts_ = 0;
+  std::size_t largest_bytes_ = 0;  // of the jobs' memory limits
   PoolReport report_;
 };
 
@@ -390,7 +404,7 @@ PoolReport Pool::run(std::span<const Job* const> jobs, const PoolListener& liste
 std::string Pool::ngspice_version() {
   ScratchFolder scratch;
   for (std::size_t attempt = 0; attempt < kStartAttempts; ++attempt) {
-    Child child(options_.worker, scratch.path());
+    Child child(options_.worker, scratch.path(), arguments(options_, options_.memory_bytes));
     FrameBuffer frames;
     const auto until = after(options_.start_timeout_s);
     bool open = true;

@@ -25,6 +25,7 @@ struct PoolOptions {
   // A worker is replaced after so many jobs, or when it has grown by so much since its first ones.
   std::size_t recycle_jobs = 20'000;
   std::size_t recycle_growth_bytes = std::size_t{128} << 20;
+  std::vector<std::string> allow;  // rights of a worker beyond simulating, by name
 };
 
 struct PoolReport {
@@ -36,6 +37,7 @@ struct PoolReport {
   double simulator_s = 0;         // sum of the simulators' own times
   double wall_s = 0;
   std::string ngspice_version;
+  std::string unconfined;  // what of the workers' sandbox the kernel does not offer
   std::map<std::string, std::size_t> losses;  // reason -> workers
   // The most that a worker's resident memory grew between its 50th job and its last.
   std::size_t worker_growth_bytes = 0;

@@ -98,6 +98,7 @@ std::string encode(const Hello& hello) {
       .u32(hello.protocol)
       .text(hello.program_version)
       .text(hello.ngspice_version)
+      .text(hello.unconfined)
       .bytes();
 }
 
@@ -107,6 +108,8 @@ Hello decode_hello(std::string_view bytes) {
   hello.protocol = in.u32();
   hello.program_version = in.text();
   hello.ngspice_version = in.text();
+  // Others' hellos may be shorter: their version is all that matters then.
+  if (hello.protocol == kProtocolVersion) hello.unconfined = in.text();
   return hello;
 }
 
@@ -132,7 +135,7 @@ std::string encode(const Proof& proof, const std::vector<MeasureCall>& calls) {
 
 std::string encode_run(const Job& job, std::uint32_t head, bool aided) {
   ByteWriter out;
-  out.u64(job.id).u32(head).text(job.title);
+  out.u64(job.id).u32(head).f64(2 * job.timeout_s).text(job.title);
   out.text(aided && job.aids ? job.body + *job.aids : job.body);
   put_texts(out, job.waveforms);
   out.text(job.behaviour);
@@ -144,6 +147,7 @@ RunMessage decode_run(std::string_view bytes) {
   RunMessage run;
   run.id = in.u64();
   run.head = in.u32();
+  run.cpu_limit_s = in.f64();
   run.title = in.text();
   run.body = in.text();
   for (std::size_t k = in.count(4); k > 0; --k) run.waveforms.push_back(in.text());

@@ -46,6 +46,7 @@ struct Hello {
   std::uint32_t protocol = kProtocolVersion;
   std::string program_version;
   std::string ngspice_version;
+  std::string unconfined;  // what of its sandbox the kernel does not offer; "" = all is in place
 };
 std::string encode(const Hello& hello);
 Hello decode_hello(std::string_view bytes);
@@ -66,6 +67,7 @@ struct RunMessage {
   std::vector<MeasureCall> calls;
   std::vector<std::string> waveforms;
   std::string behaviour;
+  double cpu_limit_s = 0;  // behind the parent's deadline
 };
 std::string encode_run(const Job& job, std::uint32_t head, bool aided);
 RunMessage decode_run(std::string_view bytes);

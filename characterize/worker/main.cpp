@@ -3,17 +3,21 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "base/version.h"
 #include "characterize/protocol.h"
 #include "characterize/wire.h"
+#include "characterize/worker/sandbox.h"
 #include "characterize/worker/session.h"
 
 namespace gaincell::characterize {
@@ -29,11 +33,13 @@ bool write_all(std::string_view bytes) {
   return true;
 }
 
-int serve() {
+int serve(const sandbox::Rights& rights) {
+  // ngspice runs the .spiceinit of its folder or else that of the user's home, whatever HOME says.
+  std::ofstream(".spiceinit") << "* nothing\n";
+  const std::string unconfined = sandbox::confine(rights);
   Session session;
-  if (!write_all(encode_frame(FrameType::kHello, encode(Hello{kProtocolVersion, kVersion,
-                                                              Session::ngspice_version()}))))
-    return 0;
+  const Hello hello{kProtocolVersion, kVersion, Session::ngspice_version(), unconfined};
+  if (!write_all(encode_frame(FrameType::kHello, encode(hello)))) return 0;
   FrameBuffer frames;
   std::string chunk(std::size_t{1} << 16, '\0');
   while (true) {
@@ -47,7 +53,9 @@ int serve() {
         continue;
       }
       if (frame->type != FrameType::kRun) throw BadBytes("is a frame that a worker does not get");
-      const JobResult result = session.run(decode_run(frame->payload));
+      const RunMessage job = decode_run(frame->payload);
+      sandbox::limit_cpu(job.cpu_limit_s);
+      const JobResult result = session.run(job);
       const bool last = !session.usable();
       if (!write_all(encode_frame(FrameType::kReply, encode(result, last)))) return 0;
       // The library cannot be used again; not even its own exit handlers.
@@ -56,15 +64,28 @@ int serve() {
   }
 }
 
+// `gaincell-worker MEMORY_BYTES [RIGHT...]`, as the parent starts it.
+sandbox::Rights rights_of(std::span<char*> words) {
+  sandbox::Rights rights;
+  if (words.size() > 1) rights.memory_bytes = std::strtoull(words[1], nullptr, 10);
+  for (const std::string_view word : words.subspan(std::min<std::size_t>(words.size(), 2))) {
+    if (word == "source" || word == "codemodel" || word == "include") rights.read = true;
+    if (word == "write") rights.write = true;
+    if (word == "shell") rights.run = true;
+  }
+  return rights;
+}
+
 }  // namespace
 }  // namespace gaincell::characterize
 
-int main() {
+int main(int argc, char** argv) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGINT, SIG_IGN);  // Ctrl-C is the parent's affair
   try {
-    const int code = gaincell::characterize::serve();
+    const int code = gaincell::characterize::serve(
+        gaincell::characterize::rights_of(std::span(argv, static_cast<std::size_t>(argc))));
     std::fflush(nullptr);
     std::_Exit(code);
   } catch (const std::exception& error) {

@@ -140,6 +140,7 @@ void Session::take_line(const std::string& line) {
     error_ = card_lines_ == 2 ? text : error_ + ": " + text;
     --card_lines_;
   }
+  if (contains(text, "can't allocate")) out_of_memory_ = true;
   if (!error_.empty()) return;
   const bool error = to_stderr && (text.starts_with("Error") || contains(text, "doAnalyses:") ||
                                    contains(text, "Undefined parameter") ||
@@ -254,6 +255,7 @@ JobResult Session::run(const RunMessage& job) {
   error_.clear();
   card_lines_ = 0;
   refused_ = false;
+  out_of_memory_ = false;
   const auto begin = std::chrono::steady_clock::now();
   set_behaviour(job.behaviour);
   const bool loaded = load(job);
@@ -262,8 +264,9 @@ JobResult Session::run(const RunMessage& job) {
   if (!result.ok) {
     if (!error_.empty()) result.failure.reason = error_;
     if (result.failure.reason.empty()) result.failure.reason = "the simulator said nothing";
-    result.failure.why =
-        !loaded || refused_ ? JobFailure::Why::kRefused : JobFailure::Why::kNoConvergence;
+    result.failure.why = out_of_memory_        ? JobFailure::Why::kMemory
+                         : !loaded || refused_ ? JobFailure::Why::kRefused
+                                               : JobFailure::Why::kNoConvergence;
     result.failure.log_tail = log_tail();
   }
   if (usable_) clean_up();

@@ -44,6 +44,7 @@ class Session {
   std::string error_;     // first line that shows a failure
   int card_lines_ = 0;    // lines that still belong to it
   bool refused_ = false;  // it concerns the circuit, not the analysis
+  bool out_of_memory_ = false;
   bool usable_ = true;
 };
 

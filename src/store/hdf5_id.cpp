@@ -1,6 +1,9 @@
 #include "store/hdf5_id.h"
 
+#include <fmt/format.h>
+
 #include <cstdint>
+#include <string_view>
 
 #include "base/error.h"
 
@@ -30,7 +33,17 @@ std::string last_reason() {
 }
 
 void fail(const Where& where, const char* action) {
-  const std::string reason = last_reason();
+  std::string reason = last_reason();
+  // HDF5 tells of a failed system call with its time, descriptor and addresses: only the system's
+  // own words help a user.
+  constexpr std::string_view kSystem = "error message = '";
+  if (const std::size_t begin = reason.find(kSystem); begin != std::string::npos) {
+    reason = reason.substr(begin + kSystem.size());
+    reason = reason.substr(0, reason.find('\''));
+    throw Error({.place = where.file,
+                 .rule = fmt::format("cannot {} ({})", action, reason),
+                 .remedy = "make space or choose another place, and run the same command again"});
+  }
   throw Error({.place = where.file,
                .key = where.object,
                .rule = std::string("cannot ") + action +

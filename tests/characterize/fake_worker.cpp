@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/version.h"
 #include "characterize/protocol.h"
@@ -61,6 +62,11 @@ void misbehave(const std::string& how, const std::string& program, const RunMess
     const std::string line(1 << 16, 'x');
     while (true) (void)!::write(2, line.data(), line.size());
   }
+  // Memory that is there, as fast as a loop can touch it.
+  if (how == "hog") {
+    std::vector<std::string> held;
+    while (true) held.emplace_back(std::size_t{1} << 20, 'x');
+  }
   if (how == "wrong_id") {
     JobResult result = result_of(job);
     result.id += 1000;
@@ -80,10 +86,11 @@ int main(int, char** argv) {
   const std::string program = argv[0];
   const std::string how = std::filesystem::path(program).filename().string();
   if (how == "silent") ::pause();
-  Hello hello{kProtocolVersion, gaincell::kVersion, "fake"};
+  Hello hello{kProtocolVersion, gaincell::kVersion, "fake", ""};
   if (how == "wrong_version" || (how == "wrong_version_once" && first_time(program)))
     hello.protocol = 999;
   send(encode_frame(FrameType::kHello, encode(hello)));
+  std::vector<std::string> leaked;
   FrameBuffer frames;
   std::string chunk(65536, '\0');
   while (true) {
@@ -94,6 +101,7 @@ int main(int, char** argv) {
       if (frame->type != FrameType::kRun) continue;
       const RunMessage job = decode_run(frame->payload);
       if (job.id == 3) misbehave(how, program, job);
+      if (how == "leak") leaked.emplace_back(std::size_t{1} << 20, 'x');
       const bool replied =
           job.id == 3 &&
           (how == "no_convergence" ||

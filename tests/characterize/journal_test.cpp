@@ -79,7 +79,7 @@ TEST(Protocol, FramesSurviveAnySplit) {
   result.values = {1, 2};
   result.reasons = {"", "none"};
   const std::string two = encode_frame(FrameType::kReply, encode(result, true)) +
-                          encode_frame(FrameType::kHello, encode(Hello{1, "a", "b"}));
+                          encode_frame(FrameType::kHello, encode(Hello{1, "a", "b", ""}));
   for (std::size_t split = 0; split <= two.size(); ++split) {
     FrameBuffer buffer;
     buffer.add(std::string_view(two).substr(0, split));

@@ -11,9 +11,10 @@ using ::testing::HasSubstr;
 
 class PoolTest : public BenchTest {
  protected:
-  // Ten jobs in a worker that behaves as its name says.
-  std::vector<JobResult> run(const std::string& behaviour, std::size_t workers = 2) {
-    PoolOptions options;
+  // Jobs in a worker that behaves as its name says.
+  std::vector<JobResult> run(const std::string& behaviour, std::size_t workers = 2,
+                             std::size_t count = 10) {
+    PoolOptions& options = options_;
     options.worker = path(behaviour);
     std::filesystem::create_symlink(
         std::filesystem::path(GAINCELL_BINARY_DIR) / "tests" / "fake_worker", options.worker);
@@ -23,14 +24,14 @@ class PoolTest : public BenchTest {
     options.log_limit = 8 << 20;
     const auto head = std::make_shared<DeckHead>(DeckHead{"head\n", "hash"});
     const auto aids = std::make_shared<std::string>(".option method=gear\n");
-    std::vector<Job> jobs(10);
+    std::vector<Job> jobs(count);
     std::vector<const Job*> order;
     for (std::size_t k = 0; k < jobs.size(); ++k) {
       jobs[k].id = k;
       jobs[k].head = head;
       jobs[k].aids = aids;
       jobs[k].calls = {{"value", {"v(a)"}, {}, {}}};
-      jobs[k].timeout_s = 0.4;
+      jobs[k].timeout_s = timeout_s_;
       order.push_back(&jobs[k]);
     }
     std::vector<JobResult> results(jobs.size());
@@ -41,6 +42,7 @@ class PoolTest : public BenchTest {
       ++seen[job.id];
     };
     listener.tick = [] { return true; };
+    listener.lost = [&](const std::string& reason) { lost_.push_back(reason); };
     report_ = Pool(options).run(order, listener);
     for (const int count : seen) EXPECT_EQ(count, 1);
     return results;
@@ -55,6 +57,9 @@ class PoolTest : public BenchTest {
       }
     }
   }
+  PoolOptions options_;
+  double timeout_s_ = 0.4;
+  std::vector<std::string> lost_;
   PoolReport report_;
 };
 
@@ -115,6 +120,38 @@ TEST_F(PoolTest, FloodOfLogCostsOneJob) {
   const auto results = run("flood");
   expect_others_good(results);
   EXPECT_THAT(results[3].failure.reason, HasSubstr("flooded its log"));
+}
+
+TEST_F(PoolTest, MemoryHogCostsOneJob) {
+  options_.memory_bytes = std::size_t{300} << 20;
+  timeout_s_ = 30;
+  const auto results = run("hog");
+  expect_others_good(results);
+  EXPECT_EQ(results[3].failure.why, JobFailure::Why::kMemory);
+  EXPECT_THAT(results[3].failure.reason, HasSubstr("needed more than 300 MiB of memory"));
+  EXPECT_EQ(report_.losses.size(), 1u);
+}
+
+TEST_F(PoolTest, WorkersAreReplacedAfterSoManyJobs) {
+  options_.recycle_jobs = 20;
+  const auto results = run("fine", 2, 100);
+  for (const JobResult& result : results) EXPECT_TRUE(result.ok);
+  // A job that waits in the pipe of a worker that retires is still run there.
+  EXPECT_GE(report_.workers_started, 4u);
+  EXPECT_EQ(report_.workers_lost, 0u);
+}
+
+TEST_F(PoolTest, WorkersThatGrowAreReplaced) {
+  options_.recycle_growth_bytes = std::size_t{30} << 20;
+  const auto results = run("leak", 1, 200);
+  for (const JobResult& result : results) EXPECT_TRUE(result.ok);
+  EXPECT_GE(report_.workers_recycled, 1u);
+  EXPECT_GT(report_.worker_growth_bytes, std::size_t{30} << 20);
+  EXPECT_EQ(report_.workers_lost, 0u);
+}
+
+TEST_F(PoolTest, LossesAreToldAsTheyHappen) {
+  EXPECT_EQ((run("crash"), lost_), (std::vector<std::string>(3, "the worker died (signal 6)")));
 }
 
 TEST_F(PoolTest, FailedSimulationIsTriedOnceWithAids) {
