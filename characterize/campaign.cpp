@@ -226,14 +226,47 @@ CampaignReport characterize(const CampaignOptions& options) {
   return report;
 }
 
-std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const PoolOptions& pool) {
+std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const SimulateOptions& options) {
+  Progress silent;
+  Progress& progress = options.progress != nullptr ? *options.progress : silent;
+  Pool pool(options.pool);
+  ResultCache cache(options.cache, options.cache.empty()
+                                       ? ""
+                                       : identity_of(options.pool.worker, pool.ngspice_version()));
+  ProgressCount count;
+  count.total = plan.jobs.size();
   std::vector<JobResult> results(plan.jobs.size());
   std::vector<const Job*> jobs;
-  for (const Job& job : plan.jobs) jobs.push_back(&job);
+  for (const Job& job : plan.jobs) {
+    if (auto known = cache.find(job.key())) {
+      ++count.known;
+      results[job.id] = std::move(*known);
+    } else {
+      jobs.push_back(&job);
+    }
+  }
+  count.done = count.known;
+  const Signals signals;
+  const auto begin = Clock::now();
+  progress.begin(count, 0, count.known);
   PoolListener listener;
-  listener.done = [&](const Job& job, JobResult result) { results[job.id] = std::move(result); };
-  listener.tick = [] { return true; };
-  Pool(pool).run(jobs, listener);
+  listener.done = [&](const Job& job, JobResult result) {
+    cache.add(job.key(), result);
+    ++count.done;
+    if (!result.ok) {
+      ++count.failed;
+      progress.failed(bench.name, result);
+    }
+    results[job.id] = std::move(result);
+  };
+  listener.tick = [&] {
+    count.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    progress.tick(count);
+    return !stop_asked;
+  };
+  listener.lost = [&](const std::string& reason) { progress.worker_lost(reason); };
+  if (!jobs.empty()) pool.run(jobs, listener);
+  progress.end();
   return collect(bench, plan, results);
 }
 

@@ -59,7 +59,14 @@ CampaignReport merge_shards(const std::vector<std::string>& shards,
                             const std::vector<std::string>& benches,
                             const std::filesystem::path& output);
 
-// The same for points from elsewhere, without journal or file: their results in order.
-std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const PoolOptions& pool);
+struct SimulateOptions {
+  PoolOptions pool;
+  std::filesystem::path cache{};  // folder of earlier results, also of an interrupted run
+  Progress* progress = nullptr;
+};
+
+// The same for points from elsewhere, without journal or file: their results in order. Points that
+// a signal left without a simulation are not ok.
+std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const SimulateOptions& options);
 
 }  // namespace gaincell::characterize

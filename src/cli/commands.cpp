@@ -20,6 +20,7 @@ std::span<const Command> commands() {
       {"adapt", "moves a model onto a device: forward passes only", cmd_adapt},
       {"infer", "perplexity of a text, energy and latency per token", cmd_infer},
       {"generate", "continues a prompt", cmd_generate},
+      {"audit", "replays columns of an inference transistor by transistor", cmd_audit},
       {"report", "sets inference runs side by side with the published figures", cmd_report},
   };
   return table;

@@ -33,6 +33,7 @@ std::span<const Command> commands();
 // One a file, cmd_<verb>.cpp.
 Run cmd_columns(CLI::App& app);
 Run cmd_attend(CLI::App& app);
+Run cmd_audit(CLI::App& app);
 Run cmd_import(CLI::App& app);
 Run cmd_adapt(CLI::App& app);
 Run cmd_characterize(CLI::App& app);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
+
+#include "attention/analog.h"
 #include "base/error.h"
 
 namespace gaincell::model {
@@ -29,6 +32,14 @@ std::vector<std::unique_ptr<attention::Attention>> make_attention(const Weights&
   const attention::Shape shape{config.n_head, config.head_dim(), choice.window};
   const AttentionConfig& a = config.attention;
   std::vector<std::unique_ptr<attention::Attention>> layers;
+  if (choice.kind == AttentionKind::kAnalog) {
+    std::vector<attention::Scalers> scalers;
+    for (const Layer& layer : weights.layers) scalers.push_back(layer.scalers);
+    auto analog = attention::make_analog_layers(shape, attention::circuit_of(*choice.device),
+                                                std::move(scalers), choice.analog);
+    layers.assign(std::make_move_iterator(analog.begin()), std::make_move_iterator(analog.end()));
+    return layers;
+  }
   for (const Layer& layer : weights.layers) {
     switch (choice.kind) {
       case AttentionKind::kSoftmax:
@@ -49,8 +60,6 @@ std::vector<std::unique_ptr<attention::Attention>> make_attention(const Weights&
                                                 layer.scalers));
         break;
       case AttentionKind::kAnalog:
-        layers.push_back(
-            attention::make_analog(shape, *choice.device, layer.scalers, choice.analog));
         break;
     }
   }

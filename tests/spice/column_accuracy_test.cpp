@@ -66,7 +66,7 @@ Agreement compare(const std::string& bench_file, const attention::Circuit& circu
   pool.worker = std::filesystem::path(GAINCELL_BINARY_DIR) / "bin" / "gaincell-worker";
   pool.workers = 2;
   const characterize::Plan plan = characterize::make_plan(*bench, points);
-  const auto results = characterize::simulate(*bench, plan, pool);
+  const auto results = characterize::simulate(*bench, plan, {.pool = pool});
 
   std::size_t output = 0;
   while (bench->measurements.at(output).name != "pulse_width_out") ++output;

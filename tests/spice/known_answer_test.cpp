@@ -16,7 +16,7 @@ class KnownAnswer : public BenchTest {
     PoolOptions pool;
     pool.worker = real_worker();
     std::vector<std::vector<double>> rows;
-    for (const PointResult& point : simulate(*bench_, plan_, pool)) {
+    for (const PointResult& point : simulate(*bench_, plan_, {.pool = pool})) {
       EXPECT_TRUE(point.ok) << point.reason << "\n" << point.log_tail;
       rows.push_back(point.values);
     }

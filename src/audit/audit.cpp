@@ -1,0 +1,350 @@
+#include "audit/audit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include "attention/quantiser.h"
+#include "base/error.h"
+#include "base/version.h"
+#include "store/writer.h"
+
+namespace gaincell::audit {
+namespace {
+
+constexpr std::size_t kWorst = 5;
+constexpr int kBins = 21;  // of a histogram, -1.05 .. 1.05 of its range
+
+double column_pulse_s(const attention::Circuit& circuit,
+                      const attention::Circuit::Converter& converter, const ColumnCase& column) {
+  return converter.pulse_s(
+      attention::column_charge_c(circuit, converter, column.v_store, column.width_s));
+}
+
+Comparison compare(std::vector<ColumnCase> cases, const std::vector<Replayed>& spice,
+                   const std::vector<double>& column_s) {
+  Comparison comparison;
+  for (std::size_t i = 0; i < cases.size(); ++i)
+    comparison.columns.push_back({cases[i].place, spice[i].ok, spice[i].reason, spice[i].pulse_s,
+                                  column_s[i], cases[i].fast_pulse_s});
+  comparison.cases = std::move(cases);
+  return comparison;
+}
+
+// The drawn columns of one stage, all levels on the fast level's inputs.
+Comparison replay_columns(const std::vector<ColumnCase>& cases, const attention::Circuit& circuit,
+                          const attention::Circuit::Converter& converter, ColumnBench& bench,
+                          const ReplayOptions& options) {
+  std::vector<double> column_s;
+  for (const ColumnCase& column : cases)
+    column_s.push_back(column_pulse_s(circuit, converter, column));
+  return compare(cases, bench.run(cases, options), column_s);
+}
+
+void replay_tiles(Audit& audit, const std::vector<TileCase>& tiles,
+                  const attention::Circuit& circuit, ColumnBench& first_bench,
+                  ColumnBench& second_bench, const ReplayOptions& options) {
+  std::vector<ColumnCase> first, second;
+  for (const TileCase& tile : tiles)
+    first.insert(first.end(), tile.first.begin(), tile.first.end());
+  audit.tile_first = replay_columns(first, circuit, circuit.relu, first_bench, options);
+  // Each level goes on with its own pulses; a sub-tile that SPICE could not finish is left out.
+  std::vector<double> column_s;
+  std::size_t at = 0;
+  for (const TileCase& tile : tiles) {
+    const auto begin = audit.tile_first.columns.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto end = begin + static_cast<std::ptrdiff_t>(tile.first.size());
+    at += tile.first.size();
+    if (!std::all_of(begin, end, [](const Compared& c) { return c.ok; })) continue;
+    for (ColumnCase column : tile.second) {
+      for (std::size_t i = 0; i < tile.first.size(); ++i) column.width_s[i] = begin[i].column_s;
+      column_s.push_back(column_pulse_s(circuit, circuit.differential, column));
+      for (std::size_t i = 0; i < tile.first.size(); ++i) column.width_s[i] = begin[i].spice_s;
+      second.push_back(std::move(column));
+    }
+  }
+  const auto spice = second_bench.run(second, options);
+  audit.tile_second = compare(std::move(second), spice, column_s);
+}
+
+std::vector<double> errors(const Comparison& comparison, double Compared::*level, double unit_s) {
+  std::vector<double> all;
+  for (const Compared& c : comparison.columns)
+    if (c.ok) all.push_back((c.*level - c.spice_s) / unit_s);
+  return all;
+}
+
+nlohmann::ordered_json histogram(const std::vector<double>& errors, const char* unit) {
+  double range = 0;
+  for (const double e : errors) range = std::max(range, std::abs(e));
+  std::vector<double> edges;
+  std::vector<std::size_t> count(kBins, 0);
+  for (int i = 0; i <= kBins; ++i) edges.push_back(range * (2.0 * i / kBins - 1));
+  for (const double e : errors) {
+    const double share = range > 0 ? (e / range + 1) / 2 : 0.5;
+    ++count[static_cast<std::size_t>(std::clamp(static_cast<int>(share * kBins), 0, kBins - 1))];
+  }
+  return {{"unit", unit}, {"edges", edges}, {"count", count}};
+}
+
+nlohmann::ordered_json place_json(const Place& p) {
+  return {{"layer", p.layer},
+          {"head", p.head},
+          {"token", p.token},
+          {"sub_tile", p.sub_tile},
+          {"column", p.column}};
+}
+
+nlohmann::ordered_json worst_json(const Comparison& comparison) {
+  auto all = nlohmann::ordered_json::array();
+  for (const std::size_t i : comparison.worst(&Compared::column_s, kWorst)) {
+    const Compared& c = comparison.columns[i];
+    nlohmann::ordered_json json = place_json(c.place);
+    json["index"] = i;
+    json["spice_s"] = c.spice_s;
+    json["column_s"] = c.column_s;
+    json["fast_s"] = c.fast_s;
+    all.push_back(std::move(json));
+  }
+  return all;
+}
+
+nlohmann::ordered_json failures_json(const Comparison& comparison) {
+  auto all = nlohmann::ordered_json::array();
+  for (const Compared& c : comparison.columns)
+    if (!c.ok) {
+      nlohmann::ordered_json json = place_json(c.place);
+      json["reason"] = c.reason;
+      all.push_back(std::move(json));
+    }
+  return all;
+}
+
+// Bars of a histogram, for a terminal.
+std::string bars(const std::vector<double>& errors, const char* unit) {
+  const auto json = histogram(errors, unit);
+  const auto counts = json["count"].get<std::vector<std::size_t>>();
+  const auto edges = json["edges"].get<std::vector<double>>();
+  const std::size_t most =
+      std::max<std::size_t>(1, *std::max_element(counts.begin(), counts.end()));
+  std::string text;
+  for (int i = 0; i < kBins; ++i)
+    text += fmt::format("  {:>9.4f} {:<40} {}\n", (edges[i] + edges[i + 1]) / 2,
+                        std::string(counts[i] * 40 / most, '#'), counts[i]);
+  return text;
+}
+
+}  // namespace
+
+std::size_t Comparison::failed() const {
+  return static_cast<std::size_t>(
+      std::count_if(columns.begin(), columns.end(), [](const Compared& c) { return !c.ok; }));
+}
+
+Deviation Comparison::of(double Compared::*level, double unit_s) const {
+  Deviation d;
+  for (const double e : errors(*this, level, unit_s)) {
+    ++d.points;
+    d.rms += e * e;
+    d.bias += e;
+    d.max = std::max(d.max, std::abs(e));
+  }
+  if (d.points == 0) return d;
+  d.rms = std::sqrt(d.rms / static_cast<double>(d.points));
+  d.bias /= static_cast<double>(d.points);
+  return d;
+}
+
+double Comparison::counts_that_differ(double Compared::*level, double full_scale_s,
+                                      int levels) const {
+  const attention::Quantiser counter(-1.0, 1.0, levels);
+  std::size_t differ = 0, all = 0;
+  for (const Compared& c : columns) {
+    if (!c.ok) continue;
+    ++all;
+    if (counter.index(c.*level / full_scale_s) != counter.index(c.spice_s / full_scale_s)) ++differ;
+  }
+  return all > 0 ? static_cast<double>(differ) / static_cast<double>(all) : 0.0;
+}
+
+std::vector<std::size_t> Comparison::worst(double Compared::*level, std::size_t n) const {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    if (columns[i].ok) order.push_back(i);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::abs(columns[a].*level - columns[a].spice_s) >
+           std::abs(columns[b].*level - columns[b].spice_s);
+  });
+  order.resize(std::min(n, order.size()));
+  return order;
+}
+
+Audit replay(const Cases& cases, const attention::Circuit& circuit, ColumnBench& first,
+             ColumnBench& second, const ReplayOptions& options) {
+  Audit audit;
+  audit.t_max_s = circuit.t_max_s;
+  audit.full_scale_s = circuit.differential.full_scale_s;
+  audit.output_levels = circuit.output_levels;
+  audit.first = replay_columns(cases.first, circuit, circuit.relu, first, options);
+  audit.second = replay_columns(cases.second, circuit, circuit.differential, second, options);
+  if (!cases.tiles.empty()) replay_tiles(audit, cases.tiles, circuit, first, second, options);
+  for (const auto& [comparison, bench] :
+       {std::pair{&audit.first, &first}, {&audit.second, &second}}) {
+    if (comparison->columns.empty()) continue;
+    if (comparison->failed() == comparison->columns.size())
+      throw Error({.place = "gaincell audit",
+                   .value = comparison->columns.front().reason,
+                   .rule = "not one column could be simulated",
+                   .remedy = "run the column bench by `gaincell characterize` to see why"});
+    audit.worst_decks.push_back(
+        bench->deck(comparison->cases[comparison->worst(&Compared::column_s, 1).front()]));
+  }
+  return audit;
+}
+
+nlohmann::ordered_json Audit::to_json() const {
+  const double percent_s = t_max_s / 100;
+  nlohmann::ordered_json json{{"columns", first.columns.size()},
+                              {"failed", {{"first", first.failed()}, {"second", second.failed()}}},
+                              {"lsb_s", lsb_s()}};
+  const auto level = [&](double Compared::*of, const Comparison& one, const Comparison& two) {
+    const Deviation pulse = one.of(of, percent_s), output = two.of(of, lsb_s());
+    return nlohmann::ordered_json{
+        {"pulse_rms_percent", pulse.rms},
+        {"pulse_max_percent", pulse.max},
+        {"pulse_bias_percent", pulse.bias},
+        {"output_rms_lsb", output.rms},
+        {"output_max_lsb", output.max},
+        {"output_bias_lsb", output.bias},
+        {"counts_that_differ", two.counts_that_differ(of, full_scale_s, output_levels)}};
+  };
+  json["column"] = level(&Compared::column_s, first, second);
+  json["fast"] = level(&Compared::fast_s, first, second);
+  if (!tile_first.columns.empty()) {
+    json["sub_tiles"] = {{"columns_first", tile_first.columns.size()},
+                         {"columns_second", tile_second.columns.size()},
+                         {"column", level(&Compared::column_s, tile_first, tile_second)},
+                         {"fast", level(&Compared::fast_s, tile_first, tile_second)}};
+  }
+  json["histogram"] = {
+      {"pulse", histogram(errors(first, &Compared::column_s, percent_s), "percent of T_max")},
+      {"output", histogram(errors(second, &Compared::column_s, lsb_s()), "LSB")}};
+  json["worst"] = {{"first", worst_json(first)}, {"second", worst_json(second)}};
+  json["failures"] = {{"first", failures_json(first)}, {"second", failures_json(second)}};
+  return json;
+}
+
+std::string Audit::brief() const {
+  const auto json = to_json();
+  std::string text = fmt::format(
+      "{}\n{} columns of each stage, transistor by transistor; LSB = {:.4g} ns\n\n"
+      "{:<26}{:>12}{:>12}{:>12}\n",
+      title, first.columns.size(), lsb_s() * 1e9, "against SPICE", "rms", "max", "bias");
+  const auto row = [&](const std::string& name, const nlohmann::ordered_json& level,
+                       const std::string& what, const char* unit) {
+    text += fmt::format("{:<26}{:>12.4f}{:>12.4f}{:>12.4f}  {}\n", name,
+                        level.at(what + "_rms_" + unit).get<double>(),
+                        level.at(what + "_max_" + unit).get<double>(),
+                        level.at(what + "_bias_" + unit).get<double>(),
+                        std::string(unit) == "lsb" ? "LSB" : "% of T_max");
+  };
+  const auto both = [&](const std::string& prefix, const nlohmann::ordered_json& of) {
+    for (const char* level : {"column", "fast"}) {
+      row(prefix + "first, " + level, of.at(level), "pulse", "percent");
+      row(prefix + "second, " + level, of.at(level), "output", "lsb");
+    }
+    for (const char* level : {"column", "fast"})
+      text += fmt::format("{}counts that differ, {}: {:.2f} %\n", prefix, level,
+                          100 * of.at(level).at("counts_that_differ").get<double>());
+  };
+  both("", json);
+  if (json.contains("sub_tiles")) {
+    text += "\nwhole sub-tiles, both arrays in a chain\n";
+    both("", json.at("sub_tiles"));
+  }
+  text += "\nfirst stage, column level, % of T_max\n" +
+          bars(errors(first, &Compared::column_s, t_max_s / 100), "");
+  text += "\nsecond stage, column level, LSB\n" +
+          bars(errors(second, &Compared::column_s, lsb_s()), "");
+  for (const auto& [name, comparison] : {std::pair{"first", &first}, {"second", &second}}) {
+    for (const std::size_t i : comparison->worst(&Compared::column_s, 3)) {
+      const Compared& c = comparison->columns[i];
+      text += fmt::format(
+          "{} stage, index {}: layer {} head {} token {} sub-tile {} column {}: SPICE {:.4f} ns, "
+          "column {:+.2f} ps, fast {:+.2f} ps\n",
+          name, i, c.place.layer, c.place.head, c.place.token, c.place.sub_tile, c.place.column,
+          c.spice_s * 1e9, (c.column_s - c.spice_s) * 1e12, (c.fast_s - c.spice_s) * 1e12);
+    }
+    for (const Compared& c : comparison->columns)
+      if (!c.ok) text += fmt::format("{} stage: no pulse from SPICE: {}\n", name, c.reason);
+  }
+  return text;
+}
+
+void Audit::write(const std::filesystem::path& path, const std::string& settings) const {
+  store::Writer writer(path);
+  store::Group root = writer.root();
+  root.attribute("gaincell_format", "audit");
+  root.attribute("format_version", 1);
+  root.attribute("program_version", kVersion);
+  root.attribute("settings", settings);
+  root.attribute("summary", to_json().dump());
+  root.attribute("lsb_s", lsb_s());
+  root.attribute("t_max_s", t_max_s);
+  const std::pair<const char*, const Comparison*> groups[] = {{"first", &first},
+                                                              {"second", &second},
+                                                              {"sub_tile_first", &tile_first},
+                                                              {"sub_tile_second", &tile_second}};
+  for (const auto& [name, comparison] : groups) {
+    if (comparison->columns.empty()) continue;
+    store::Group group = root.group(name);
+    group.dimension("case", comparison->columns.size());
+    group.dimension("cell", comparison->cases.front().v_store.size());
+    const auto numbers = [&](const char* dataset, const char* unit, const char* long_name,
+                             auto of) {
+      std::vector<double> values;
+      for (const Compared& c : comparison->columns) values.push_back(of(c));
+      group.dataset(dataset, {"case"}, values)
+          .attribute("units", unit)
+          .attribute("long_name", long_name);
+    };
+    numbers("spice_pulse", "s", "output pulse, transistor by transistor; NaN: no result",
+            [](const Compared& c) { return c.ok ? c.spice_s : std::nan(""); });
+    numbers("column_pulse", "s", "output pulse, column level",
+            [](const Compared& c) { return c.column_s; });
+    numbers("fast_pulse", "s", "output pulse, fast level",
+            [](const Compared& c) { return c.fast_s; });
+    numbers("layer", "1", "layer", [](const Compared& c) { return c.place.layer; });
+    numbers("head", "1", "head", [](const Compared& c) { return c.place.head; });
+    numbers("token", "1", "token",
+            [](const Compared& c) { return static_cast<double>(c.place.token); });
+    numbers("sub_tile", "1", "sub-tile", [](const Compared& c) { return c.place.sub_tile; });
+    numbers("column", "1", "slot of the sub-tile, or dimension",
+            [](const Compared& c) { return c.place.column; });
+    const auto cells = [&](const char* dataset, const char* unit, const char* long_name,
+                           std::vector<double> ColumnCase::*of) {
+      std::vector<double> values;
+      for (const ColumnCase& c : comparison->cases)
+        values.insert(values.end(), (c.*of).begin(), (c.*of).end());
+      group.dataset(dataset, {"case", "cell"}, values, store::Storage::kCompressed)
+          .attribute("units", unit)
+          .attribute("long_name", long_name);
+    };
+    cells("v_store", "V", "stored voltage", &ColumnCase::v_store);
+    cells("pulse_width", "s", "pulse at half height; 0: none", &ColumnCase::width_s);
+  }
+  if (!worst_decks.empty())
+    root.group("first")
+        .text("worst_deck", worst_decks.front())
+        .attribute("long_name", "the worst column of the column level, for `ngspice -b`");
+  if (worst_decks.size() > 1)
+    root.group("second")
+        .text("worst_deck", worst_decks.back())
+        .attribute("long_name", "the worst column of the column level, for `ngspice -b`");
+  writer.commit();
+}
+
+}  // namespace gaincell::audit

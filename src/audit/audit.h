@@ -1,0 +1,60 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "attention/circuit.h"
+#include "audit/column_case.h"
+#include "audit/replay.h"
+
+namespace gaincell::audit {
+
+// One column at all three levels. Pulses in s; signed in the second stage.
+struct Compared {
+  Place place;
+  bool ok = false;     // SPICE gave a pulse
+  std::string reason;  // where not
+  double spice_s = 0, column_s = 0, fast_s = 0;
+};
+
+// Errors of one level against SPICE, in one unit.
+struct Deviation {
+  std::size_t points = 0;
+  double rms = 0, max = 0, bias = 0;
+};
+
+// A set of columns beside each other, each level given the same stored voltages and pulses.
+struct Comparison {
+  std::vector<ColumnCase> cases;
+  std::vector<Compared> columns;
+  std::size_t failed() const;
+  Deviation of(double Compared::*level, double unit_s) const;
+  // Share of the counts that differ from SPICE's once the counter has rounded: it has `levels`
+  // levels over -full_scale_s .. full_scale_s.
+  double counts_that_differ(double Compared::*level, double full_scale_s, int levels) const;
+  // Indices into columns, worst first.
+  std::vector<std::size_t> worst(double Compared::*level, std::size_t n) const;
+};
+
+// Whole sub-tiles, the second array read by the pulses that each level itself got from the first.
+struct Audit {
+  std::string title;
+  double t_max_s = 0, full_scale_s = 0;
+  int output_levels = 0;
+  Comparison first, second;
+  Comparison tile_first, tile_second;    // of chained sub-tiles
+  std::vector<std::string> worst_decks;  // of the worst column of first and second
+
+  double lsb_s() const { return 2 * full_scale_s / (output_levels - 1); }
+  nlohmann::ordered_json to_json() const;
+  std::string brief() const;
+  void write(const std::filesystem::path& path, const std::string& settings) const;
+};
+
+// Replays the recorded columns with both benches. Throws Error where not one of them ran.
+Audit replay(const Cases& cases, const attention::Circuit& circuit, ColumnBench& first,
+             ColumnBench& second, const ReplayOptions& options);
+
+}  // namespace gaincell::audit

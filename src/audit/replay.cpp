@@ -1,0 +1,115 @@
+#include "audit/replay.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace gaincell::audit {
+namespace {
+
+// Lines of a provenance attribute that is a list.
+std::vector<std::string> lines_of(const lut::Provenance& provenance, const std::string& name) {
+  std::vector<std::string> lines;
+  const auto found = provenance.attributes.find(name);
+  if (found == provenance.attributes.end()) return lines;
+  if (const auto* text = std::get_if<std::string>(&found->second)) {
+    std::istringstream in(*text);
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+  }
+  return lines;
+}
+
+}  // namespace
+
+ColumnBench::ColumnBench(const std::filesystem::path& path, const lut::GainCellDevice& device,
+                         int cells)
+    : bench_(characterize::read_bench(path)) {
+  const auto refuse = [&](const std::string& key, const std::string& rule) {
+    throw Error({.place = bench_->path,
+                 .key = key,
+                 .rule = rule,
+                 .remedy = "give a bench like netlists/column/column_relu.yaml"});
+  };
+  const auto vector_condition = [&](const char* name) {
+    for (std::size_t i = 0; i < bench_->conditions.size(); ++i)
+      if (bench_->conditions[i].name == name &&
+          bench_->conditions[i].count == static_cast<std::size_t>(cells))
+        return i;
+    refuse(std::string("conditions.") + name,
+           fmt::format("a column bench has this vector, one number for each of {} cells", cells));
+    return std::size_t{0};
+  };
+  v_store_ = vector_condition("v_store");
+  pulse_width_ = vector_condition("pulse_width");
+  const auto& measurements = bench_->measurements;
+  const auto found = std::find_if(measurements.begin(), measurements.end(),
+                                  [](const auto& m) { return m.name == "pulse_width_out"; });
+  if (found == measurements.end())
+    refuse("measurements.pulse_width_out", "a column bench measures its output pulse");
+  output_ = static_cast<std::size_t>(found - measurements.begin());
+  require_same_models(device);
+}
+
+// A device made of other models than the column would make every error look like the engine's.
+void ColumnBench::require_same_models(const lut::GainCellDevice& device) const {
+  std::map<std::string, std::string> ours;
+  for (const auto& file : bench_->library().files())
+    ours[std::filesystem::path(file.path).filename().string()] = file.sha256;
+  bool any = false;
+  for (const lut::Provenance& provenance : device.file().provenance()) {
+    const auto names = lines_of(provenance, "model_files");
+    const auto hashes = lines_of(provenance, "model_sha256");
+    for (std::size_t i = 0; i < std::min(names.size(), hashes.size()); ++i) {
+      const auto same = ours.find(names[i]);
+      if (same == ours.end()) continue;
+      any = true;
+      if (same->second != hashes[i])
+        throw Error({.place = device.file().place(),
+                     .key = "provenance/" + provenance.bench,
+                     .value = names[i],
+                     .rule = "the device was made with another version of this file than the one "
+                             "that " +
+                             bench_->path + " uses",
+                     .remedy = "characterize and compile the device again"});
+    }
+  }
+  if (!any)
+    throw Error({.place = device.file().place(),
+                 .key = "provenance",
+                 .rule = "the device has no file in common with " + bench_->path,
+                 .remedy = "give the column benches of this device's cell with --benches"});
+}
+
+characterize::Point ColumnBench::point_of(const ColumnCase& column) const {
+  characterize::Point point;
+  for (const characterize::Condition& condition : bench_->conditions) {
+    point.values.push_back(condition.count == 0 ? condition.values.front() : 0.0);
+    point.vectors.emplace_back();
+  }
+  point.vectors[v_store_] = column.v_store;
+  point.vectors[pulse_width_] = column.width_s;
+  return point;
+}
+
+std::vector<Replayed> ColumnBench::run(std::span<const ColumnCase> columns,
+                                       const ReplayOptions& options) {
+  std::vector<characterize::Point> points;
+  for (const ColumnCase& column : columns) points.push_back(point_of(column));
+  const characterize::Plan plan = characterize::make_plan(*bench_, std::move(points));
+  std::vector<Replayed> replayed;
+  for (const characterize::PointResult& result : characterize::simulate(
+           *bench_, plan,
+           {.pool = options.pool, .cache = options.cache, .progress = options.progress}))
+    replayed.push_back({result.ok, result.ok ? result.values[output_] : 0.0, result.reason});
+  return replayed;
+}
+
+std::string ColumnBench::deck(const ColumnCase& column) {
+  return characterize::make_plan(*bench_, {point_of(column)}).jobs.front().deck(false);
+}
+
+}  // namespace gaincell::audit

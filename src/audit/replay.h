@@ -1,0 +1,49 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "audit/column_case.h"
+#include "characterize/campaign.h"
+#include "lut/gain_cell_device.h"
+
+namespace gaincell::audit {
+
+// How columns are simulated transistor by transistor.
+struct ReplayOptions {
+  characterize::PoolOptions pool;
+  std::filesystem::path cache;  // of earlier results; empty: none
+  characterize::Progress* progress = nullptr;
+};
+
+// A column's output pulse in SPICE (s; signed in the second stage), or why there is none.
+struct Replayed {
+  bool ok = false;
+  double pulse_s = 0;
+  std::string reason;
+};
+
+// A column bench: a whole column with vector conditions v_store (V) and pulse_width (s; 0 is no
+// pulse), one entry a cell, and the measurement pulse_width_out (s).
+class ColumnBench {
+ public:
+  // Throws Error where the bench is no such column of `cells` cells, or is made of other models
+  // than the device.
+  ColumnBench(const std::filesystem::path& path, const lut::GainCellDevice& device, int cells);
+
+  std::vector<Replayed> run(std::span<const ColumnCase> columns, const ReplayOptions& options);
+  // The deck of one column, for plain `ngspice -b`.
+  std::string deck(const ColumnCase& column);
+
+ private:
+  characterize::Point point_of(const ColumnCase& column) const;
+  void require_same_models(const lut::GainCellDevice& device) const;
+
+  std::unique_ptr<characterize::Bench> bench_;
+  std::size_t v_store_ = 0, pulse_width_ = 0, output_ = 0;
+};
+
+}  // namespace gaincell::audit

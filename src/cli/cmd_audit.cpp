@@ -1,0 +1,225 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <thread>
+
+#include "attention/analog.h"
+#include "audit/audit.h"
+#include "audit/random_inputs.h"
+#include "audit/recorder.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/sha256.h"
+#include "characterize/cache.h"
+#include "characterize/shard.h"
+#include "cli/commands.h"
+#include "cli/model_run.h"
+#include "cli/progress_bar.h"
+
+namespace gaincell::cli {
+namespace {
+
+struct Options {
+  ModelRunOptions run;
+  std::string text;
+  bool random = false;
+  std::optional<int> window;
+  int tokens = 1200;
+  audit::DrawOptions draw;
+  std::filesystem::path benches = GAINCELL_NETLISTS "/column";
+  std::string output;
+  unsigned jobs = 0;
+  std::string shard = "1/1";
+  std::string cache = characterize::default_cache_folder();
+  bool json = false;
+};
+
+// Keeps every n-th column and sub-tile, from the k-th on.
+template <typename Case>
+void keep_shard(std::vector<Case>& cases, const characterize::Shard& shard) {
+  std::vector<Case> kept;
+  for (std::size_t i = 0; i < cases.size(); ++i)
+    if (shard.has(i)) kept.push_back(std::move(cases[i]));
+  cases = std::move(kept);
+}
+
+// What is to be audited: a model's inference, or random inputs.
+struct Subject {
+  std::unique_ptr<const lut::GainCellDevice> random_device;
+  std::unique_ptr<ModelRun> model;
+  std::string title;
+  attention::EffectSet effects = attention::EffectSet::all();
+  nlohmann::ordered_json settings;
+  audit::Cases cases;
+
+  const lut::GainCellDevice& device() const { return model ? *model->device : *random_device; }
+};
+
+void require_columns_of(const lut::GainCellDevice& device, int dim) {
+  if (dim > device.tile)
+    throw Error({.place = "--model",
+                 .key = "head dimension",
+                 .value = std::to_string(dim),
+                 .rule = fmt::format("a column of the device has {} cells", device.tile)});
+}
+
+Subject inference(const Options& o) {
+  Subject subject;
+  ModelRunOptions options = o.run;
+  options.attention = "analog";
+  options.level = "fast";
+  options.window = o.window;
+  subject.model = std::make_unique<ModelRun>(options);
+  ModelRun& run = *subject.model;
+  const model::Config& config = run.model.weights->config;
+  const attention::Shape shape{config.n_head, config.head_dim(), run.choice.window};
+  require_columns_of(*run.device, shape.dim);
+  const std::string bytes = read_file(o.text);
+  std::vector<int> tokens = run.model.tokenizer->encode(bytes, o.text);
+  tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(o.tokens)));
+  if (tokens.empty())
+    throw Error({.place = o.text, .rule = "is empty", .remedy = "give a text of a token or more"});
+
+  audit::Recorder recorder(shape, config.n_layer, run.device->tile,
+                           static_cast<std::int64_t>(tokens.size()), o.draw);
+  for (int layer = 0; layer < config.n_layer; ++layer)
+    recorder.attach(layer, dynamic_cast<attention::Analog&>(run.transformer->attention(layer)),
+                    run.device->v_zero);
+  ProgressBar bar("inference");
+  constexpr std::size_t kBlock = 64;
+  for (std::size_t at = 0; at < tokens.size(); at += kBlock) {
+    const std::size_t n = std::min(kBlock, tokens.size() - at);
+    run.transformer->run(std::span(tokens).subspan(at, n));
+    bar.show(static_cast<double>(at + n) / static_cast<double>(tokens.size()));
+  }
+  subject.cases = recorder.cases();
+  subject.effects = run.choice.analog.effects;
+  subject.title = fmt::format("{} on {}, {} tokens of {}, seed {}", o.run.model, o.run.device,
+                              tokens.size(), o.text, o.draw.seed);
+  subject.settings = run.settings;
+  subject.settings["text"] = o.text;
+  subject.settings["text_sha256"] = sha256(bytes);
+  subject.settings["tokens"] = tokens.size();
+  return subject;
+}
+
+Subject random_inputs(const Options& o) {
+  constexpr int kHeads = 4, kPublishedWindow = 1024, kLayers = 12;
+  DeviceFacts facts = read_device(o.run.device);
+  const attention::Shape shape{kHeads, facts.device->tile, o.window.value_or(kPublishedWindow)};
+  const attention::AnalogOptions options =
+      analog_options("fast", o.run.without, facts.latency_s_per_token(kLayers));
+  const auto engine = attention::make_analog(shape, attention::circuit_of(*facts.device),
+                                             attention::Scalers::identity(shape.heads), options);
+  audit::Recorder recorder(shape, 1, facts.device->tile, o.tokens, o.draw);
+  recorder.attach(0, *engine, facts.device->v_zero);
+  audit::run_random_inputs(*engine, facts.device->tile, o.tokens, o.draw.seed);
+  Subject subject;
+  subject.cases = recorder.cases();
+  subject.effects = options.effects;
+  subject.title = fmt::format("random inputs on {}, {} tokens, window {}, seed {}", o.run.device,
+                              o.tokens, shape.window, o.draw.seed);
+  subject.settings = {{"device", o.run.device},
+                      {"device_sha256", facts.sha256},
+                      {"inputs", "random"},
+                      {"window", shape.window},
+                      {"tokens", o.tokens},
+                      {"token_period_s", options.token_period_s},
+                      {"effects", effect_names(options.effects)}};
+  subject.random_device = std::move(facts.device);
+  return subject;
+}
+
+void check(const Options& o) {
+  for (const auto& [value, name, least] : {std::tuple{o.draw.columns, "--columns", 1},
+                                           {o.draw.tiles, "--tiles", 0},
+                                           {o.tokens, "--tokens", 1},
+                                           {o.window.value_or(1), "--window", 1}})
+    if (value < least)
+      throw Error({.key = name,
+                   .value = std::to_string(value),
+                   .rule = fmt::format("must be {} or more", least)});
+  if (o.random == (!o.run.model.empty() || !o.text.empty()) ||
+      o.run.model.empty() != o.text.empty())
+    throw Error({.place = "gaincell audit",
+                 .rule = "audits either a model's inference or random inputs",
+                 .remedy = "give --model and --text, or --random"});
+}
+
+int run(const Options& o) {
+  check(o);
+  const characterize::Shard shard = characterize::parse_shard(o.shard);
+  Subject subject = o.random ? random_inputs(o) : inference(o);
+  const lut::GainCellDevice& device = subject.device();
+  audit::ColumnBench first(o.benches / "column_relu.yaml", device, device.tile);
+  audit::ColumnBench second(o.benches / "column_signed.yaml", device, device.tile);
+  keep_shard(subject.cases.first, shard);
+  keep_shard(subject.cases.second, shard);
+  keep_shard(subject.cases.tiles, shard);
+
+  audit::ReplayOptions replay;
+  replay.pool.worker = characterize::worker_program();
+  replay.pool.workers = o.jobs > 0 ? o.jobs : std::max(1u, std::thread::hardware_concurrency());
+  replay.cache = o.cache;
+  const auto progress = characterize::text_progress(stderr);
+  replay.progress = progress.get();
+  const attention::Circuit circuit =
+      attention::with_effects(attention::circuit_of(device), subject.effects);
+  audit::Audit audit = audit::replay(subject.cases, circuit, first, second, replay);
+  audit.title = subject.title + (shard.whole() ? "" : ", shard " + shard.name());
+  subject.settings["seed"] = o.draw.seed;
+  subject.settings["shard"] = shard.name();
+  if (!o.output.empty()) audit.write(o.output, subject.settings.dump());
+  if (o.json) {
+    auto json = audit.to_json();
+    json["settings"] = subject.settings;
+    fmt::print("{}\n", json.dump(2));
+  } else {
+    fmt::print("{}", audit.brief());
+    if (!o.output.empty()) fmt::print("wrote {}\n", o.output);
+  }
+  return audit.first.failed() + audit.second.failed() == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+Run cmd_audit(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  app.add_option("--model", o->run.model, "model folder");
+  app.add_option("--device", o->run.device, "device tables (`gaincell compile`)")->required();
+  app.add_option("--text", o->text, "UTF-8 text that the model reads");
+  app.add_flag("--random", o->random, "random inputs at window 1,024 in place of a model and text");
+  app.add_option("--columns", o->draw.columns, "columns of each stage to replay")
+      ->capture_default_str();
+  app.add_option("--tiles", o->draw.tiles,
+                 "whole sub-tiles to replay, both arrays in a chain (64 + 64 columns each)")
+      ->capture_default_str();
+  app.add_option("--seed", o->draw.seed, "of the draw of layers, heads, tokens and columns")
+      ->capture_default_str();
+  app.add_option("--tokens", o->tokens, "of the text, from its beginning")->capture_default_str();
+  app.add_option("--without", o->run.without, "switch effects of the circuits off, by name")
+      ->delimiter(',');
+  app.add_option("--window", o->window, "tokens attended to (default: the model's own)");
+  app.add_option("--benches", o->benches,
+                 "folder with column_relu.yaml and column_signed.yaml of the device's cell")
+      ->capture_default_str();
+  app.add_option("-j,--jobs", o->jobs, "simulators at a time; 0 = as many as cores");
+  app.add_option("--cache", o->cache, "folder with results of earlier simulations")
+      ->capture_default_str();
+  app.add_option("--shard", o->shard,
+                 "k/n: replays every n-th column; with a cache that all shards share, the same "
+                 "command without --shard then has every result");
+  app.add_option("-o,--output", o->output, "write every column to this HDF5 file");
+  app.add_flag("--json", o->json, "as JSON");
+  app.footer(
+      "Every level is given the same stored voltages and pulses. The second stage is taken before "
+      "the\ncounter rounds. Exits with 1 where a column has no result from SPICE. An interrupted "
+      "audit goes on\nfrom its cache.");
+  return [o] { return run(*o); };
+}
+
+}  // namespace gaincell::cli
