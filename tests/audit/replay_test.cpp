@@ -1,0 +1,98 @@
+// `gaincell audit` as a user runs it, on few columns.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "tests/support/program.h"
+
+namespace gaincell {
+namespace {
+
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+const std::string kSource = GAINCELL_SOURCE_DIR;
+const std::string kDevice = std::string(GAINCELL_BINARY_DIR) + "/tests/gain_cell_a_device.h5";
+
+std::vector<std::string> of_model() {
+  return {"audit", "--model", kSource + "/models/shakespeare_linear",     "--device",
+          kDevice, "--text",  kSource + "/data/shakespeare/held_out.txt", "--tokens",
+          "200"};
+}
+
+std::vector<std::string> with(std::vector<std::string> arguments,
+                              const std::vector<std::string>& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+class AuditProgram : public ::testing::Test {
+ protected:
+  gaincell::testing::Outcome run(const std::vector<std::string>& arguments) {
+    return gaincell::testing::run("gaincell", arguments, folder_.path());
+  }
+  Json audit(const std::vector<std::string>& arguments) {
+    const auto outcome = run(with(arguments, {"--json", "--cache", "cache", "-j", "2"}));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    last_err_ = outcome.err;
+    return Json::parse(outcome.out, nullptr, false);
+  }
+  gaincell::testing::ScratchFolder folder_;
+  std::string last_err_;
+};
+
+TEST_F(AuditProgram, HoldsTheEngineToTransistorsOnAModelsActivations) {
+  const Json json = audit(with(of_model(), {"--columns", "8", "--seed", "5", "-o", "audit.h5"}));
+  EXPECT_EQ(json["columns"], 8);
+  EXPECT_LE(json["column"]["pulse_rms_percent"], 0.5);
+  EXPECT_LE(json["column"]["pulse_max_percent"], 2.0);
+  EXPECT_LE(json["column"]["output_rms_lsb"], 0.25);
+  EXPECT_LE(json["column"]["output_max_lsb"], 1.0);
+  EXPECT_LE(json["fast"]["output_rms_lsb"].get<double>(),
+            json["column"]["output_rms_lsb"].get<double>() + 0.05);
+  EXPECT_GT(json["column"]["output_max_lsb"], 0.0);
+
+  // Two shards that share a cache, and then nothing is left to simulate; other seeds are others.
+  const std::vector<std::string> wider = {"--columns", "10", "--seed", "5"};
+  audit(with(with(of_model(), wider), {"--shard", "1/2"}));
+  audit(with(with(of_model(), wider), {"--shard", "2/2"}));
+  const Json whole = audit(with(of_model(), wider));
+  EXPECT_EQ(whole["columns"], 10);
+  EXPECT_THAT(last_err_, ::testing::Not(HasSubstr("/s,")));
+  EXPECT_EQ(whole["worst"].size(), 2u);
+}
+
+TEST_F(AuditProgram, TakesRandomInputs) {
+  const Json json = audit({"audit", "--random", "--device", kDevice, "--columns", "4"});
+  EXPECT_LE(json["column"]["pulse_max_percent"], 2.0);
+  EXPECT_LE(json["column"]["output_max_lsb"], 1.0);
+  EXPECT_EQ(json["settings"]["inputs"], "random");
+}
+
+TEST_F(AuditProgram, RefusesWrongInputInOneLine) {
+  const auto refused = [&](const std::vector<std::string>& arguments, const std::string& part) {
+    const auto outcome = run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr(part));
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+  };
+  refused(with(of_model(), {"--columns", "0"}), "--columns = 0: must be 1 or more");
+  refused(with(of_model(), {"--random"}), "give --model and --text, or --random");
+  refused({"audit", "--random", "--device", "published"}, "no file in common");
+  refused(with(of_model(), {"--shard", "3/2"}), "3/2");
+  refused(with(of_model(), {"--benches", "nowhere"}), "nowhere");
+  // A column of other transistors than the device's.
+  const std::string folder = folder_.path().string() + "/";
+  std::filesystem::copy(kSource + "/netlists", folder + "netlists",
+                        std::filesystem::copy_options::recursive);
+  write_file(folder + "netlists/models/gen28.inc",
+             read_file(kSource + "/netlists/models/gen28.inc") + "* changed\n");
+  refused(with(of_model(), {"--benches", folder + "netlists/column"}),
+          "gen28.inc: the device was made with another version of this file");
+}
+
+}  // namespace
+}  // namespace gaincell
