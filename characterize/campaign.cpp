@@ -170,7 +170,7 @@ std::string identity_of(const std::filesystem::path& worker, const std::string& 
 ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campaign,
                       const std::string& ngspice_version, const std::string& identity) {
   ShardHeader header{options.shard,          kVersion, ngspice_version, identity,
-                     campaign.fingerprint(), {}};
+                     campaign.fingerprint(), {}, {}};
   header.filters = options.filters;
   for (const std::string& bench : options.benches)
     header.benches.push_back(std::filesystem::absolute(bench).lexically_normal().string());
