@@ -55,7 +55,7 @@ TEST(Energy, OfTwoTokensInTwoDimensionsIsTheSumByHand) {
   expect_relative(item(1, 1), 4 * 100e-15 + 0.05 * (67.5 - 22.5 + 45 + 0) * 1e-15, 1e-12, "signed");
   expect_relative(energy.part_j("digital_control"), 2 * 250e-12, 1e-12, "control");
   expect_relative(energy.part_j("write_dac"), 8 * 330e-12 / 128, 1e-12, "DAC");
-  expect_relative(energy.part_j("write_cells"), (8 + 5.7) * 1e-15, 1e-6, "writes");
+  expect_relative(energy.part_j("write_cells"), (8 + 5.7) * 1e-15, 1e-12, "writes");
   double sum = 0;
   for (const auto& part : energy.parts) sum += part.energy_j();
   EXPECT_EQ(energy.total_j(), sum);

@@ -62,6 +62,22 @@ TEST(Spread, StaysWithThePhysicalCell) {
   EXPECT_NE(last.first_charge_c, ideal.back().first_charge_c);
 }
 
+TEST(Spread, OfCellsShiftsWhatTheyStore) {
+  const Inputs in(kShape, 12, 1);
+  const auto options = column_options({.cell_offset_v = 5e-3});
+  const auto shifted = traces(options, in), ideal = traces(column_options({}), in);
+  const PhysicalSpread spread(kShape, options);
+  const StepTrace &a = shifted.back(), &b = ideal.back();
+  for (int slot = 0; slot < kShape.window; ++slot)
+    for (int d = 0; d < kShape.dim; ++d) {
+      const int at = slot * kShape.dim + d;
+      const auto key = spread.cell(PhysicalSpread::Array::kKeys, a.head, slot, d);
+      const auto value = spread.cell(PhysicalSpread::Array::kValues, a.head, slot, d);
+      EXPECT_NEAR(a.key_v[at] - b.key_v[at], key.offset_v, 1e-15);
+      EXPECT_NEAR(a.value_v[at] - b.value_v[at], value.offset_v, 1e-15);
+    }
+}
+
 TEST(Spread, IsOffWhereItsEffectIsOff) {
   const Inputs in(kShape, 12, 1);
   auto options = column_options({.cell_gain = 0.05, .relu = {0.02, 1e-15, 2e-15}});
