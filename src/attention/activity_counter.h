@@ -111,6 +111,10 @@ class ActivityCounter {
           nodes.push_back(charge);
       }
     std::sort(nodes.begin(), nodes.end());
+    // A range may end on one of the shares, or a rounding beside it.
+    nodes.erase(std::unique(nodes.begin(), nodes.end(),
+                            [&](double a, double b) { return b - a < 1e-6 * full; }),
+                nodes.end());
     conversions.count.assign(nodes.size(), 0.0);
   }
 

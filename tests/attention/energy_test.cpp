@@ -5,6 +5,7 @@
 #include "energy/energy_model.h"
 #include "inputs.h"
 #include "linear_device.h"
+#include "lut/ideal_device.h"
 
 namespace gaincell::attention {
 namespace {
@@ -80,6 +81,24 @@ TEST(Energy, OfTheFastLevelIsThatOfTheColumnLevel) {
       expect_relative(energies[1].parts[part].items[i].energy_j,
                       energies[0].parts[part].items[i].energy_j, 1e-5,
                       energies[0].parts[part].items[i].name.c_str());
+}
+
+TEST(Energy, OfThePublishedDeviceIsThePublishedFigure) {
+  // 1,120 pJ for 1,024 columns of the first array, 700 pJ for 1,024 of the second. Its converters'
+  // range ends on a node of the counts.
+  const lut::GainCellDevice device(lut::published_device());
+  const Shape shape{1, 64, 64};
+  AnalogOptions options;
+  options.token_period_s = 1e-7;
+  for (const Level level : {Level::kColumn, Level::kFast}) {
+    options.level = level;
+    auto engine = make_analog(shape, circuit_of(device), scalers_near_training(1, 1), options);
+    run(*engine, Inputs(shape, 64, 5));
+    const energy::Energy energy = energy::EnergyModel(device).of(engine->activity());
+    const double columns = 64 * 65 / 2;
+    expect_relative(energy.part_j("first_array"), columns * 1120e-12 / 1024, 1e-9, "first");
+    expect_relative(energy.part_j("second_array"), 64 * 64 * 700e-12 / 1024, 1e-9, "second");
+  }
 }
 
 TEST(Energy, OfAllZeroInputIsTheIdleEnergy) {
