@@ -2,9 +2,9 @@
 #include <cmath>
 
 #include "attention/attention.h"
+#include "attention/blocked_attention.h"
 #include "attention/fast_kernels.h"
 #include "attention/quantiser.h"
-#include "attention/sliding_buffer.h"
 #include "base/error.h"
 
 namespace gaincell::attention {
@@ -12,7 +12,6 @@ namespace {
 
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Strided = Eigen::Map<Matrix, 0, Eigen::OuterStride<>>;
-constexpr int kBlock = 64;  // queries that share one matrix product
 
 // With z = stored - v_zero, I(z) = sum_i p_i z^i and D = exp(-decay (t - s)):
 //   S[t,s]  = sum_i p_i (q[t] . k_z[s]^i) D^i
@@ -20,22 +19,18 @@ constexpr int kBlock = 64;  // queries that share one matrix product
 //   o_tile  = quantise(clamp(1/S_sat2 sum_s sum_i p_i phi[t,s] D^i v_z[s]^i, -1, 1))
 //   out     = a_o sum_tiles o_tile + b_o
 // Each power i is one matrix product over a block of queries; powers with p_i = 0 cost nothing.
-class Published final : public Attention {
+class Published final : public BlockedAttention {
  public:
   Published(Shape shape, PublishedHardware hardware, Scalers scalers)
-      : Attention(shape, std::move(scalers)),
+      // Newest rows of z, z^2, .. side by side.
+      : BlockedAttention(
+            shape, std::move(scalers),
+            static_cast<int>(std::max<std::size_t>(1, powers_of(hardware).size())) * shape.dim),
         hw_(hardware),
         q_(0.0, 1.0, hw_.q_levels),
         kv_(0.0, hw_.v_max, hw_.kv_levels),
-        output_(-1.0, 1.0, hw_.output_levels) {
-    for (int i = 1; i < 4; ++i)
-      if (hw_.current_a[i] != 0.0) powers_.push_back(i);
-    // Newest rows of z, z^2, .. side by side.
-    const int row = std::max(1, static_cast<int>(powers_.size())) * shape.dim;
-    for (int h = 0; h < shape.heads; ++h) {
-      keys_.emplace_back(row, shape.window - 1, kBlock);
-      values_.emplace_back(row, shape.window - 1, kBlock);
-    }
+        output_(-1.0, 1.0, hw_.output_levels),
+        powers_(powers_of(hardware)) {
     // Value of every level to every power, and p_i D^i by age for both stages, 0 outside the
     // window.
     for (const int power : powers_)
@@ -54,25 +49,13 @@ class Published final : public Attention {
     }
   }
 
-  const energy::Activity& activity() const override { return activity_; }
-
  private:
-  void reset_ring() override {
-    for (auto& buffer : keys_) buffer.clear();
-    for (auto& buffer : values_) buffer.clear();
-    activity_ = {};
-  }
-
-  void run_checked(int tokens, const float* q, const float* k, const float* v,
-                   float* out) override {
-    const int heads = shape().heads, width = heads * shape().dim;
-    for (int start = 0; start < tokens; start += kBlock) {
-      const int block = std::min(kBlock, tokens - start);
-      const std::size_t at = static_cast<std::size_t>(start) * width;
-      for (int h = 0; h < heads; ++h) run_block(h, block, q + at, k + at, v + at, out + at);
-    }
-    activity_.tokens += tokens;
-    activity_.token_heads += static_cast<double>(tokens) * heads;
+  // Of z, without the constant term.
+  static std::vector<int> powers_of(const PublishedHardware& hardware) {
+    std::vector<int> powers;
+    for (int i = 1; i < 4; ++i)
+      if (hardware.current_a[i] != 0.0) powers.push_back(i);
+    return powers;
   }
 
   void write(SlidingBuffer& buffer, const float* rows, int block, double a, double b) {
@@ -96,7 +79,8 @@ class Published final : public Attention {
     }
   }
 
-  void run_block(int head, int block, const float* q, const float* k, const float* v, float* out) {
+  void run_block(int head, int block, const float* q, const float* k, const float* v,
+                 float* out) override {
     const int dim = shape().dim, width = shape().heads * dim, window = shape().window;
     const Scalers& s = scalers();
     write(keys_[head], k + head * dim, block, s.a_k[head], s.b_k[head]);
@@ -182,13 +166,11 @@ class Published final : public Attention {
   PublishedHardware hw_;
   Quantiser q_, kv_, output_;
   std::vector<int> powers_;
-  std::vector<SlidingBuffer> keys_, values_;                  // one per head
   std::vector<float> level_power_;                            // [power][level]
   std::vector<std::vector<float>> first_fade_, second_fade_;  // [power][window-1+kBlock-age]
   std::vector<std::uint8_t> index_;
   Matrix queries_, phi_, product_, tile_;
   std::vector<Matrix> weighted_;
-  energy::Activity activity_;
 };
 
 }  // namespace

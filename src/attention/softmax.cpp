@@ -2,46 +2,22 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/sliding_buffer.h"
+#include "attention/blocked_attention.h"
 
 namespace gaincell::attention {
 namespace {
 
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Map = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
-constexpr int kBlock = 64;  // queries that share one matrix product
 
-class Softmax final : public Attention {
+class Softmax final : public BlockedAttention {
  public:
-  explicit Softmax(Shape shape) : Attention(shape, Scalers::identity(shape.heads)) {
-    for (int h = 0; h < shape.heads; ++h) {
-      keys_.emplace_back(shape.dim, shape.window - 1, kBlock);
-      values_.emplace_back(shape.dim, shape.window - 1, kBlock);
-    }
-  }
-
-  const energy::Activity& activity() const override { return activity_; }
+  explicit Softmax(Shape shape)
+      : BlockedAttention(shape, Scalers::identity(shape.heads), shape.dim) {}
 
  private:
-  void reset_ring() override {
-    for (auto& buffer : keys_) buffer.clear();
-    for (auto& buffer : values_) buffer.clear();
-    activity_ = {};
-  }
-
-  void run_checked(int tokens, const float* q, const float* k, const float* v,
-                   float* out) override {
-    const int heads = shape().heads, width = heads * shape().dim;
-    for (int start = 0; start < tokens; start += kBlock) {
-      const int block = std::min(kBlock, tokens - start);
-      const std::size_t at = static_cast<std::size_t>(start) * width;
-      for (int h = 0; h < heads; ++h) run_block(h, block, q + at, k + at, v + at, out + at);
-    }
-    activity_.tokens += tokens;
-    activity_.token_heads += static_cast<double>(tokens) * heads;
-  }
-
-  void run_block(int head, int block, const float* q, const float* k, const float* v, float* out) {
+  void run_block(int head, int block, const float* q, const float* k, const float* v,
+                 float* out) override {
     const int dim = shape().dim, width = shape().heads * dim, window = shape().window;
     const Eigen::OuterStride<> stride(width);
     const Map queries(q + head * dim, block, dim, stride);
@@ -74,9 +50,7 @@ class Softmax final : public Attention {
         scores_ * all_values;
   }
 
-  std::vector<SlidingBuffer> keys_, values_;  // one per head
   Matrix scores_;
-  energy::Activity activity_;
 };
 
 }  // namespace

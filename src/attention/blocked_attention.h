@@ -1,0 +1,56 @@
+#pragma once
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "attention/attention.h"
+#include "attention/sliding_buffer.h"
+
+namespace gaincell::attention {
+
+// Attention without circuits: dense products over blocks of queries, keys and values of the window
+// in one buffer a head. What it holds of a token is `row_size` numbers.
+class BlockedAttention : public Attention {
+ public:
+  const energy::Activity& activity() const final { return activity_; }
+
+ protected:
+  static constexpr int kBlock = 64;  // queries that share one matrix product
+
+  BlockedAttention(Shape shape, Scalers scalers, int row_size)
+      : Attention(shape, std::move(scalers)) {
+    for (int h = 0; h < shape.heads; ++h) {
+      keys_.emplace_back(row_size, shape.window - 1, kBlock);
+      values_.emplace_back(row_size, shape.window - 1, kBlock);
+    }
+  }
+
+  // At most kBlock tokens of one head; the pointers are those of head 0.
+  virtual void run_block(int head, int block, const float* q, const float* k, const float* v,
+                         float* out) = 0;
+
+  std::vector<SlidingBuffer> keys_, values_;  // one per head
+
+ private:
+  void reset_ring() final {
+    for (auto& buffer : keys_) buffer.clear();
+    for (auto& buffer : values_) buffer.clear();
+    activity_ = {};
+  }
+
+  void run_checked(int tokens, const float* q, const float* k, const float* v, float* out) final {
+    const int heads = shape().heads, width = heads * shape().dim;
+    for (int start = 0; start < tokens; start += kBlock) {
+      const int block = std::min(kBlock, tokens - start);
+      const std::size_t at = static_cast<std::size_t>(start) * width;
+      for (int h = 0; h < heads; ++h) run_block(h, block, q + at, k + at, v + at, out + at);
+    }
+    activity_.tokens += tokens;
+    activity_.token_heads += static_cast<double>(tokens) * heads;
+  }
+
+  energy::Activity activity_;
+};
+
+}  // namespace gaincell::attention
