@@ -124,22 +124,23 @@ std::unique_ptr<Attention> make_linear(Shape shape, LinearHardware hardware, Sca
 // What the circuits do beyond the ideal equations. Each can be switched off by name, to see what it
 // costs; `ideal` says what then stands in its place.
 enum class Effect {
-  kWrite,             // written voltage and pedestal            | the target voltage
-  kRetention,         // loss of stored voltage with age         | none
-  kPulseEdges,        // charge of the word line's two edges     | charge = current x width
-  kBitline,           // currents follow the moving bitline      | held at its start voltage
-  kConverterOffset,   // dead zone and offset                    | line through the origin
-  kConverterCurve,    // the transfer's curvature                | straight line to full scale
-  kInputQuantiser,    // q as one of 16 widths                   | any width
+  kWrite,            // written voltage and pedestal            | the target voltage
+  kRetention,        // loss of stored voltage with age         | none
+  kPulseEdges,       // charge of the word line's two edges     | charge = current x width
+  kBitline,          // currents follow the moving bitline      | held at its start voltage
+  kConverterOffset,  // dead zone and offset                    | line through the origin
+  kConverterCurve,   // the transfer's curvature                | straight line to full scale
+  kConverterGain,    // charge of full scale, as built          | 4.145 (ReLU), 2.073 V x cell slope
+  kInputQuantiser,   // q as one of 16 widths                   | any width
   kStorageQuantiser,  // k and v as one of 8 voltages            | any voltage
   kCounter,           // output pulse counted in 32 levels       | not rounded
   kMismatch,          // cells and converters differ (Spread)    | all alike
   kReadNoise,         // noise of every conversion (Spread)      | none
 };
-inline constexpr int kEffects = 11;
+inline constexpr int kEffects = 12;
 
 // "write", "retention", "pulse_edges", "bitline", "converter_offset", "converter_curve",
-// "input_quantiser", "storage_quantiser", "counter", "mismatch", "read_noise".
+// "converter_gain", "input_quantiser", "storage_quantiser", "counter", "mismatch", "read_noise".
 std::string_view name(Effect effect);
 std::optional<Effect> effect_named(std::string_view name);
 

@@ -9,6 +9,9 @@
 namespace gaincell::attention {
 namespace {
 
+// Published full scales over the published cell's slope: 80 and 40 uA over 19.3 uA/V.
+constexpr double kReluFullScaleV = 80 / 19.3, kDifferentialFullScaleV = 40 / 19.3;
+
 // Charge at which a rising function of charge reaches `pulse`.
 double charge_at(const Circuit::Converter& converter, double pulse) {
   double low = converter.charge_low_c, high = converter.charge_high_c;
@@ -45,6 +48,27 @@ double charge_at_rest_c(const Circuit& circuit, double v_bitline,
     charge += gain.empty() ? of_cell : gain[i] * of_cell;
   }
   return charge;
+}
+
+// Least-squares slope of the longest pulse's mean current over the stored levels, A/V.
+double cell_slope_a_per_v(const Circuit& circuit) {
+  const double zero = circuit.v_max / 2, bitline = circuit.relu.bitline_v(0.0);
+  const std::size_t longest = circuit.pulse_nodes_s.size() - 1;
+  double product = 0, square = 0;
+  for (int level = 0; level < circuit.kv_levels; ++level) {
+    const double z = circuit.v_max * level / (circuit.kv_levels - 1) - zero;
+    product += z * circuit.read_charge_c(zero + z, longest, bitline);
+    square += z * z;
+  }
+  return product / square / circuit.pulse_nodes_s[longest];
+}
+
+// Full scale at another charge, all else in proportion.
+void change_gain(Circuit::Converter& converter, const ConverterLine& line, double full_charge_c) {
+  const double ratio = line.full_scale_c(converter.full_scale_s) / full_charge_c;
+  converter.pulse_s = [ratio, with = converter.pulse_s](double charge) {
+    return with(charge * ratio);
+  };
 }
 
 void change_transfer(Circuit::Converter& converter, const ConverterLine& line, EffectSet effects,
@@ -87,9 +111,14 @@ Circuit with_effects(Circuit circuit, EffectSet effects) {
       return current * nodes[node];
     };
   }
-  change_transfer(circuit.relu, relu_line(circuit), effects, 0.0);
-  change_transfer(circuit.differential, differential_line(circuit), effects,
-                  -circuit.differential.full_scale_s);
+  const ConverterLine relu = relu_line(circuit), differential = differential_line(circuit);
+  change_transfer(circuit.relu, relu, effects, 0.0);
+  change_transfer(circuit.differential, differential, effects, -circuit.differential.full_scale_s);
+  if (!effects.has(Effect::kConverterGain)) {
+    const double per_volt_c = cell_slope_a_per_v(circuit) * circuit.t_max_s;
+    change_gain(circuit.relu, relu, kReluFullScaleV * per_volt_c);
+    change_gain(circuit.differential, differential, kDifferentialFullScaleV * per_volt_c);
+  }
   if (!effects.has(Effect::kBitline))
     for (Circuit::Converter* converter : {&circuit.relu, &circuit.differential}) {
       converter->bitline_v = [start = converter->bitline_v(0.0)](double) { return start; };

@@ -70,6 +70,25 @@ TEST(ConverterLine, RecoversAStraightLine) {
   EXPECT_NEAR(line.zero_charge_c, 3e-15, 1e-20);
 }
 
+TEST(Effects, WithoutGainHaveThePublishedFullScales) {
+  Circuit circuit = with_current([](double v, double) { return 20e-6 * (v - 0.45); });
+  for (Circuit::Converter* converter : {&circuit.relu, &circuit.differential}) {
+    const double lowest = converter == &circuit.relu ? 0.0 : -15e-9;
+    converter->pulse_s = [lowest](double q) {
+      return std::clamp(15e-9 * q / 1e-12, lowest, 15e-9);
+    };
+    converter->bitline_v = [](double) { return 0.45; };
+    converter->full_scale_s = 15e-9;
+    converter->charge_low_c = -2e-12;
+    converter->charge_high_c = 2e-12;
+  }
+  const Circuit ideal = with_effects(circuit, EffectSet::all().without(Effect::kConverterGain));
+  // 80 and 40 uA over 19.3 uA/V, times 20 uA/V, for 15 ns.
+  EXPECT_NEAR(ideal.relu.pulse_s(0.5 * 80 / 19.3 * 20e-6 * 15e-9), 7.5e-9, 1e-15);
+  EXPECT_NEAR(ideal.differential.pulse_s(-0.5 * 40 / 19.3 * 20e-6 * 15e-9), -7.5e-9, 1e-15);
+  EXPECT_EQ(circuit.relu.pulse_s(0.5e-12), 7.5e-9);
+}
+
 TEST(Effects, OffLeaveTheIdealBehind) {
   const Circuit real = smooth_circuit();
   const auto all = EffectSet::all();
@@ -82,7 +101,8 @@ TEST(Effects, OffLeaveTheIdealBehind) {
   EXPECT_NEAR(exact.read_charge_c(0.8, 7, 0.4), real.read_charge_c(0.8, 7, 0.4), 0.3e-15);
   // Converter: through the origin, straight, clipped at full scale; the gain stays.
   const double full = relu_line(real).full_scale_c(15e-9);
-  EXPECT_NEAR(exact.relu.pulse_s(0.3 * full), 0.3 * 15e-9, 1e-15);
+  const Circuit straight = with_effects(real, EffectSet::none().with(Effect::kConverterGain));
+  EXPECT_NEAR(straight.relu.pulse_s(0.3 * full), 0.3 * 15e-9, 1e-15);
   EXPECT_EQ(exact.relu.pulse_s(2 * full), 15e-9);
   EXPECT_EQ(exact.relu.pulse_s(-full), 0.0);
   EXPECT_NEAR(exact.differential.pulse_s(0.0), 0.0, 1e-20);
