@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -199,6 +200,7 @@ struct BenchOptions {
   std::vector<std::string> filters;
   // In place of the files that the bench names: the text that went into its decks, one a corner.
   std::vector<std::string> netlists;
+  std::set<std::string> allow;  // Library::permit
 };
 
 // Throws Error naming file, line and key. A filter on a condition that this bench does not have is

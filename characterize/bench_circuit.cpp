@@ -48,6 +48,7 @@ void BenchReader::read_corners() {
     const fs::path folder = fs::path(bench_.path).parent_path();
     auto library = std::make_unique<Library>(folder.empty() ? "." : folder);
     library->ignore_parameters(ignored);
+    library->permit(options_.allow);
     if (!options_.netlists.empty()) {
       if (options_.netlists.size() != corners.size())
         throw Error({.place = bench_.path, .rule = "has another number of corners than netlists"});

@@ -162,16 +162,17 @@ class Simulation {
 };
 
 // To the byte: a measurement that is computed otherwise is another program.
-std::string identity_of(const std::filesystem::path& worker, const std::string& ngspice_version) {
-  return fmt::format("gaincell {} ngspice {} worker {}", kVersion, ngspice_version,
-                     sha256(read_file(worker)));
+std::string identity_of(const PoolOptions& pool, const std::string& ngspice_version) {
+  return fmt::format("gaincell {} ngspice {} worker {} allow {}", kVersion, ngspice_version,
+                     sha256(read_file(pool.worker)), fmt::join(pool.allow, " "));
 }
 
 ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campaign,
                       const std::string& ngspice_version, const std::string& identity) {
-  ShardHeader header{options.shard,          kVersion, ngspice_version, identity,
-                     campaign.fingerprint(), {}, {}};
+  ShardHeader header{
+      options.shard, kVersion, ngspice_version, identity, campaign.fingerprint(), {}, {}};
   header.filters = options.filters;
+  header.allow = options.pool.allow;
   for (const std::string& bench : options.benches)
     header.benches.push_back(std::filesystem::absolute(bench).lexically_normal().string());
   return header;
@@ -180,13 +181,13 @@ ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campai
 }  // namespace
 
 CampaignReport characterize(const CampaignOptions& options) {
-  CampaignPlan campaign = plan_campaign(options.benches, options.filters);
+  CampaignPlan campaign = plan_campaign(options.benches, options.filters, options.pool.allow);
   { const PendingFile check(options.output); }  // refuses a bad folder before hours of work
   Pool pool(options.pool);
   CampaignReport report;
   report.shard = options.shard;
   const std::string ngspice = pool.ngspice_version();
-  const std::string identity = identity_of(options.pool.worker, ngspice);
+  const std::string identity = identity_of(options.pool, ngspice);
   auto journal_path = options.output;
   journal_path += ".journal";
   if (!options.resume) {
@@ -204,6 +205,9 @@ CampaignReport characterize(const CampaignOptions& options) {
     if (cache.damaged() > 0)
       report.notes.push_back(
           fmt::format("{} damaged cache entries were simulated again", cache.damaged()));
+    if (!options.pool.allow.empty())
+      report.notes.push_back(
+          fmt::format("netlists were allowed: {}", fmt::join(options.pool.allow, ", ")));
     if (!report.pool.unconfined.empty())
       report.notes.push_back(fmt::format("workers were not fully confined: this kernel has no {}",
                                          report.pool.unconfined));
@@ -230,9 +234,8 @@ std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const Simulate
   Progress silent;
   Progress& progress = options.progress != nullptr ? *options.progress : silent;
   Pool pool(options.pool);
-  ResultCache cache(options.cache, options.cache.empty()
-                                       ? ""
-                                       : identity_of(options.pool.worker, pool.ngspice_version()));
+  ResultCache cache(options.cache,
+                    options.cache.empty() ? "" : identity_of(options.pool, pool.ngspice_version()));
   ProgressCount count;
   count.total = plan.jobs.size();
   std::vector<JobResult> results(plan.jobs.size());

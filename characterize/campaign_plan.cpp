@@ -33,13 +33,14 @@ std::string CampaignPlan::fingerprint() const {
 }
 
 CampaignPlan plan_campaign(const std::vector<std::string>& benches,
-                           const std::vector<std::string>& filters) {
+                           const std::vector<std::string>& filters,
+                           const std::vector<std::string>& allow) {
   CampaignPlan campaign;
   std::set<std::string> applied;
   std::set<std::string> names;
   for (const std::string& path : benches) {
     CampaignPlan::Unit unit;
-    unit.bench = read_bench(path, {filters, {}});
+    unit.bench = read_bench(path, {filters, {}, {allow.begin(), allow.end()}});
     applied.insert(unit.bench->filters.begin(), unit.bench->filters.end());
     if (!names.insert(unit.bench->name).second)
       throw Error({.place = path,

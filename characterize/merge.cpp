@@ -105,7 +105,8 @@ CampaignReport merge_shards(const std::vector<std::string>& paths,
   if (shards.empty()) throw Error({.place = "gaincell merge", .rule = "needs the shards' files"});
   check_complete(shards);
   const ShardHeader& header = shards.front().header;
-  CampaignPlan campaign = plan_campaign(benches.empty() ? header.benches : benches, header.filters);
+  CampaignPlan campaign =
+      plan_campaign(benches.empty() ? header.benches : benches, header.filters, header.allow);
   if (campaign.fingerprint() != header.fingerprint)
     throw Error({.place = shards.front().path,
                  .rule = "its benches, netlists or models are not what they were when it was made",

@@ -263,9 +263,31 @@ void Library::read_lines(const std::string& text, const fs::path& file, const st
                  .rule = fmt::format("has no section `{}`", section)});
 }
 
+// A line from .control to .endc. Commands that reach outside need their own permission; whatever
+// the screening does not know, the worker's sandbox holds.
+void Library::take_control(CircuitLine line, const std::string& command) {
+  if (!permitted_.contains("control"))
+    refuse(line, "a netlist is not a program",
+           "take the control block out, or run with --allow control");
+  const std::string plain = command.starts_with("pre_") ? command.substr(4) : command;
+  static const std::map<std::string, std::string> kNeeds{
+      {"shell", "shell"},         {"!", "shell"},        {"aspice", "shell"}, {"edit", "shell"},
+      {"source", "source"},       {"load", "source"},    {"cd", "source"},    {"write", "write"},
+      {"wrdata", "write"},        {"wrs2p", "write"},    {"snsave", "write"}, {"hardcopy", "write"},
+      {"codemodel", "codemodel"}, {"osdi", "codemodel"}, {"use", "codemodel"}};
+  const auto need = kNeeds.find(plain);
+  if (need != kNeeds.end() && !permitted_.contains(need->second))
+    refuse(line, fmt::format("`{}` reaches outside of the simulation", plain),
+           fmt::format("take it out, or run with --allow {}", need->second));
+  in_control_ = command != ".endc";
+  lines_.push_back(std::move(line));
+}
+
 void Library::take(CircuitLine line, const fs::path& file, int depth) {
   const auto words = circuit_words(line.text);
   const std::string& first = words[0];
+  if (in_control_ || first == ".control" || first == ".endc")
+    return take_control(std::move(line), first);
   const auto path_of = [&](const std::string& lowered) {
     // Words are lower-case; the path keeps its own letters.
     const std::string plain = unquoted(lowered);
@@ -309,12 +331,9 @@ void Library::take(CircuitLine line, const fs::path& file, int depth) {
   } else if (!kText.contains(first) && first[0] == '.') {
     static const std::vector<std::string> known{".subckt",  ".ends", ".model", ".param", ".func",
                                                 ".include", ".lib",  ".if",    ".else",  ".endif"};
-    refuse(
-        line, fmt::format("`{}` is not circuit text", first),
-        first == ".control" || first == ".endc"
-            ? "a netlist is not a program: take the control block out"
-            : fmt::format("sources, analyses and options belong into the bench; here may stand {}",
-                          fmt::join(known, " ")));
+    refuse(line, fmt::format("`{}` is not circuit text", first),
+           fmt::format("sources, analyses and options belong into the bench; here may stand {}",
+                       fmt::join(known, " ")));
   } else if (first[0] != '.') {
     if (open_scope_ == 0)
       refuse(line, "an element outside a subcircuit",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <map>
@@ -13,6 +14,11 @@
 // blocks, `*#` lines and includes of any path with the user's rights, accepts a subcircuit
 // parameter that nobody declared, and says of a missing model only that a circuit was not parsed.
 namespace gaincell::characterize {
+
+// What a user may let a netlist do (`--allow`), since a netlist can be a program. A worker gets the
+// rights that go with it.
+inline constexpr std::array<std::string_view, 5> kPermissions{"control", "shell", "source",
+                                                              "codemodel", "write"};
 
 // One logical line: continuations joined, comments gone.
 struct CircuitLine {
@@ -51,6 +57,10 @@ class Library {
   // Parameters that are taken out of every `.model` card: cards written for other simulators carry
   // some that this one does not know, and what it does not know it refuses.
   void ignore_parameters(std::set<std::string> names) { ignored_parameters_ = std::move(names); }
+
+  // What a netlist may hold beyond circuit text, by the names of kPermissions: a control block, and
+  // in it the commands of these names.
+  void permit(std::set<std::string> names) { permitted_ = std::move(names); }
 
   // Adds a file and what it includes. With a section, only that `.lib section` of it. Throws Error
   // for what is not circuit text: control blocks, analyses, elements outside a subcircuit, includes
@@ -105,6 +115,7 @@ class Library {
   void read_lines(const std::string& text, const std::filesystem::path& file,
                   const std::string& section, const std::string& named_at, int depth);
   void take(CircuitLine line, const std::filesystem::path& file, int depth);
+  void take_control(CircuitLine line, const std::string& command);
   void open_subcircuit(const CircuitLine& line, const std::vector<std::string>& words);
   void take_model(CircuitLine& line, const std::vector<std::string>& words);
   std::vector<Unit> units() const;
@@ -114,6 +125,8 @@ class Library {
 
   std::vector<std::filesystem::path> roots_;
   std::set<std::string> ignored_parameters_;
+  std::set<std::string> permitted_;
+  bool in_control_ = false;
   Use use_ = Use::kNetlist;
   std::vector<CircuitLine> lines_;
   std::vector<SourceFile> files_;

@@ -44,6 +44,8 @@ std::string encode(const ShardHeader& header) {
   for (const std::string& bench : header.benches) out.text(bench);
   out.u64(header.filters.size());
   for (const std::string& filter : header.filters) out.text(filter);
+  out.u64(header.allow.size());
+  for (const std::string& name : header.allow) out.text(name);
   return out.bytes();
 }
 
@@ -59,6 +61,7 @@ ShardHeader decode_shard_header(std::string_view bytes) {
   header.fingerprint = in.text();
   for (std::size_t k = in.count(4); k > 0; --k) header.benches.push_back(in.text());
   for (std::size_t k = in.count(4); k > 0; --k) header.filters.push_back(in.text());
+  for (std::size_t k = in.count(4); k > 0; --k) header.allow.push_back(in.text());
   return header;
 }
 

@@ -28,6 +28,7 @@ struct ShardHeader {
   std::string fingerprint;           // of the campaign
   std::vector<std::string> benches;  // absolute paths
   std::vector<std::string> filters;
+  std::vector<std::string> allow;
 };
 std::string encode(const ShardHeader& header);
 // Throws BadBytes where it is none.

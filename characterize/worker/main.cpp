@@ -69,7 +69,7 @@ sandbox::Rights rights_of(std::span<char*> words) {
   sandbox::Rights rights;
   if (words.size() > 1) rights.memory_bytes = std::strtoull(words[1], nullptr, 10);
   for (const std::string_view word : words.subspan(std::min<std::size_t>(words.size(), 2))) {
-    if (word == "source" || word == "codemodel" || word == "include") rights.read = true;
+    if (word == "source" || word == "codemodel") rights.read = true;
     if (word == "write") rights.write = true;
     if (word == "shell") rights.run = true;
   }

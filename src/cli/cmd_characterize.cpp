@@ -7,6 +7,7 @@
 
 #include "characterize/cache.h"
 #include "characterize/campaign.h"
+#include "characterize/netlist.h"
 #include "cli/commands.h"
 
 namespace gaincell::cli {
@@ -20,6 +21,7 @@ struct Options {
   std::string shard = "1/1";
   std::string cache = characterize::default_cache_folder();
   bool no_cache = false;
+  std::vector<std::string> allow;
   bool fresh = false;
   bool quiet = false;
   bool json = false;
@@ -40,6 +42,7 @@ int run(const Options& options) {
   campaign.pool.workers =
       options.jobs > 0 ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
   campaign.pool.memory_bytes = options.memory_mib << 20;
+  campaign.pool.allow = options.allow;
   campaign.resume = !options.fresh;
   if (!options.no_cache) campaign.cache = options.cache;
   campaign.shard = characterize::parse_shard(options.shard);
@@ -67,6 +70,11 @@ Run cmd_characterize(CLI::App& app) {
   app.add_option("--shard", options->shard, "k/n: every n-th simulation, for `gaincell merge`");
   app.add_option("--cache", options->cache, "folder with results of earlier simulations");
   app.add_flag("--no-cache", options->no_cache, "simulate everything");
+  app.add_option(
+         "--allow", options->allow,
+         "what netlists may do beyond being circuits: control, shell, source, codemodel, write")
+      ->check(CLI::IsMember(std::vector<std::string>(characterize::kPermissions.begin(),
+                                                     characterize::kPermissions.end())));
   app.add_flag("--fresh", options->fresh, "do not go on from the journal of an interrupted run");
   app.add_flag("-q,--quiet", options->quiet, "no progress");
   app.add_flag("--json", options->json, "events and report, one JSON object a line");

@@ -47,10 +47,35 @@ TEST_F(NetlistTest, KnowsPortsAndParametersOfSubcircuits) {
   EXPECT_EQ(cell->parameters, (std::vector<std::string>{"cs", "w"}));
 }
 
+TEST_F(NetlistTest, TakesPartsOfProgramsByName) {
+  const auto complaint_with = [&](const std::set<std::string>& names, const std::string& command) {
+    Library result(folder_.path());
+    result.permit(names);
+    try {
+      result.add(file("circuit.cir", ".subckt a b\nr1 b 0 1\n.ends\n.control\n" + command +
+                                         "\n.endc\n.param p=1\n"),
+                 "", "bench.yaml:1");
+      EXPECT_THAT(result.text(), HasSubstr(".control\n" + command + "\n.endc\n.param p=1\n"));
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(complaint_with({"control"}, "set x = 1"), "");
+  EXPECT_THAT(complaint_with({"shell"}, "shell id"), HasSubstr("--allow control"));
+  EXPECT_THAT(complaint_with({"control"}, "shell id"),
+              HasSubstr("circuit.cir:5: shell id: `shell` reaches outside of the simulation; take "
+                        "it out, or run with --allow shell"));
+  EXPECT_EQ(complaint_with({"control", "shell"}, "shell id"), "");
+  for (const char* command : {"source a.cir", "pre_codemodel a.cm", "write a.raw", "wrdata a v(b)"})
+    EXPECT_THAT(complaint_with({"control"}, command), HasSubstr("run with --allow")) << command;
+}
+
 TEST_F(NetlistTest, RefusesPrograms) {
-  EXPECT_THAT(complaint(".subckt a b\nr1 b 0 1\n.ends\n.control\nshell rm x\n.endc\n"),
-              HasSubstr("circuit.cir:4: .control: `.control` is not circuit text; a netlist is not "
-                        "a program"));
+  EXPECT_THAT(
+      complaint(".subckt a b\nr1 b 0 1\n.ends\n.control\nshell rm x\n.endc\n"),
+      HasSubstr("circuit.cir:4: .control: a netlist is not a program; take the control block "
+                "out, or run with --allow control"));
   EXPECT_THAT(complaint(".tran 1n 10n\n"), HasSubstr("`.tran` is not circuit text"));
   EXPECT_THAT(complaint("r1 a 0 1k\n"), HasSubstr("outside a subcircuit"));
   EXPECT_THAT(complaint(".subckt a b\na1 b 0 mod\n.ends\n"), HasSubstr("begins no element"));

@@ -34,7 +34,8 @@ TEST(ShardName, AnythingElseIsRefused) {
 }
 
 TEST(ShardHeaderBytes, SurviveAndCutsAreRefused) {
-  const ShardHeader header{{2, 4}, "0.1.0", "39", "identity", "print", {"/a.yaml", "/b.yaml"}};
+  const ShardHeader header{{2, 4}, "0.1.0",    "39", "identity", "print", {"/a.yaml", "/b.yaml"},
+                           {},     {"control"}};
   const std::string bytes = encode(header);
   EXPECT_EQ(decode_shard_header(bytes).benches, header.benches);
   EXPECT_EQ(decode_shard_header(bytes).shard.name(), "2/4");

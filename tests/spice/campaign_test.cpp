@@ -270,6 +270,20 @@ TEST_F(Campaign, GoesOnFromItsJournal) {
   EXPECT_FALSE(std::filesystem::exists(path("part.h5.journal")));
 }
 
+TEST_F(Campaign, NetlistIsAProgramOnlyWhereTheUserSaysSo) {
+  file("c.inc", ".subckt one a\nr1 a 0 1k\n.ends\n.control\nset something=1\n.endc\n");
+  const std::string text =
+      "gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
+      "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+      "measurements: {cur: {unit: A, value: i(a)}}\n";
+  EXPECT_THAT(complaint_of(text), HasSubstr("run with --allow control"));
+  CampaignOptions allowed = options("out.h5", 1, text);
+  allowed.pool.allow = {"control"};
+  const CampaignReport report = characterize(allowed);
+  EXPECT_TRUE(report.ok());
+  EXPECT_THAT(report.brief(), HasSubstr("netlists were allowed: control"));
+}
+
 TEST_F(Campaign, RunsOnlyWhatItsCacheLacks) {
   EXPECT_EQ(run_cached("a.h5", campaign_bench()).from_cache, 0u);
   const CampaignReport again = run_cached("b.h5", campaign_bench());
