@@ -169,8 +169,7 @@ std::string identity_of(const PoolOptions& pool, const std::string& ngspice_vers
 
 ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campaign,
                       const std::string& ngspice_version, const std::string& identity) {
-  ShardHeader header{
-      options.shard, kVersion, ngspice_version, identity, campaign.fingerprint(), {}, {}};
+  ShardHeader header{options.shard, kVersion, ngspice_version, identity, campaign.fingerprint()};
   header.filters = options.filters;
   header.allow = options.pool.allow;
   for (const std::string& bench : options.benches)
@@ -270,6 +269,7 @@ std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const Simulate
   listener.lost = [&](const std::string& reason) { progress.worker_lost(reason); };
   if (!jobs.empty()) pool.run(jobs, listener);
   progress.end();
+  if (stop_asked) throw Interrupted();
   return collect(bench, plan, results);
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -65,8 +66,13 @@ struct SimulateOptions {
   Progress* progress = nullptr;
 };
 
-// The same for points from elsewhere, without journal or file: their results in order. Points that
-// a signal left without a simulation are not ok.
+// SIGINT or SIGTERM ended simulate(); what was simulated is in the cache.
+struct Interrupted : std::runtime_error {
+  Interrupted() : std::runtime_error("stopped; the same command goes on from its cache") {}
+};
+
+// The same for points from elsewhere, without journal or file: their results in order. Throws
+// Interrupted.
 std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const SimulateOptions& options);
 
 }  // namespace gaincell::characterize

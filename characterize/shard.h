@@ -24,11 +24,11 @@ struct ShardHeader {
   Shard shard;
   std::string program_version;
   std::string ngspice_version;
-  std::string identity;              // program and simulator to the byte
-  std::string fingerprint;           // of the campaign
-  std::vector<std::string> benches;  // absolute paths
-  std::vector<std::string> filters;
-  std::vector<std::string> allow;
+  std::string identity;                // program and simulator to the byte
+  std::string fingerprint;             // of the campaign
+  std::vector<std::string> benches{};  // absolute paths
+  std::vector<std::string> filters{};
+  std::vector<std::string> allow{};
 };
 std::string encode(const ShardHeader& header);
 // Throws BadBytes where it is none.

@@ -219,7 +219,14 @@ Run cmd_audit(CLI::App& app) {
       "Every level is given the same stored voltages and pulses. The second stage is taken before "
       "the\ncounter rounds. Exits with 1 where a column has no result from SPICE. An interrupted "
       "audit goes on\nfrom its cache.");
-  return [o] { return run(*o); };
+  return [o] {
+    try {
+      return run(*o);
+    } catch (const characterize::Interrupted& stop) {
+      fmt::print(stderr, "gaincell: {}\n", stop.what());
+      return 130;
+    }
+  };
 }
 
 }  // namespace gaincell::cli
