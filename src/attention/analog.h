@@ -27,10 +27,12 @@ struct StepTrace {
 // What the fast level made of the error limit.
 struct FastReport {
   struct Stage {
-    int segments = 0;  // equal intervals of the longest pulse over which cells are added up first
-    int rank = 0;      // products in the separable form of the read charge
-    int degree = 0;    // of the polynomials in the bitline's charge
-    double error = 0;  // rms at the end of a column of random cells, share of full scale
+    int segments = 0;    // equal parts of the longest pulse, over which cells are added up first
+    int substeps = 0;    // of the integration in each of them
+    int rank = 0;        // products in the separable form of the read charge
+    int degree = 0;      // of the polynomials in the bitline's charge
+    bool bytes = false;  // cells are added up in bytes, else in floats
+    double error = 0;    // rms at the end of a column of random cells, share of full scale
   } first, second;
   int age_block = 0;     // neighbouring tokens that share one table
   double age_error = 0;  // worst relative error of a cell's current from that
@@ -49,6 +51,8 @@ class Analog : public Attention {
   }
 
   virtual const FastReport* fast_report() const { return nullptr; }  // the fast level only
+  // Memory that the ring's cells take, with all that is kept beside them for each token and head.
+  virtual std::size_t ring_bytes() const = 0;
 
  protected:
   bool observed(std::int64_t token, int head) const { return wanted_ && wanted_(token, head); }

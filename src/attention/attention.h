@@ -193,9 +193,12 @@ struct AnalogOptions {
   double token_period_s = 0.0;
   EffectSet effects = EffectSet::all();
   // What the fast level may be off the column level at the end of a column, rms, as a share of the
-  // converter's full scale. Rank, degree and segments of its approximation follow from it; the
-  // cheapest that holds it, or the best there is (FastReport says how good).
-  double error_limit = 5e-4;
+  // converter's full scale: 1e-3 is a hundredth of the output's LSB. Arithmetic, rank, degree and
+  // segments of its approximation follow from it; the cheapest that holds it, or the best there is
+  // (FastReport says how good).
+  double error_limit = 1e-3;
+  // Fast level: threads over heads. The result does not depend on them.
+  int threads = 1;
 };
 
 // The circuits, from a device's tables. More of the engine stands in analog.h; for several layers

@@ -35,6 +35,9 @@ class ColumnLevel final : public Analog {
   }
 
   const energy::Activity& activity() const override { return counter_.activity(); }
+  std::size_t ring_bytes() const override {
+    return (key_target_v_.size() + value_target_v_.size()) * sizeof(double);
+  }
 
  private:
   // One array's cells, [head][slot][dim].

@@ -6,7 +6,7 @@
 #include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <cstring>
 #include <numeric>
 
 #include "base/error.h"
@@ -16,39 +16,42 @@ namespace gaincell::attention {
 namespace {
 
 constexpr int kChargeNodes = 25, kVoltageNodes = 49;
-constexpr double kEdgeWeight = 20;          // beside some 400 smaller entries per cell
 constexpr int kTransferPerFullScale = 512;  // so that 0 and full scale are nodes
 
 // Columns start at 0 and pass the middle more often than the ends, so it weighs more in the fits.
 double weight(double x) { return 1.0 / (0.3 + std::abs(x)); }
 
-// Whole-pulse charge for any width, linear between the circuit's nodes.
-double charge_of_width(const Circuit& circuit, double v_store, double width, double bitline) {
-  const auto& nodes = circuit.pulse_nodes_s;
-  const auto above = std::upper_bound(nodes.begin(), nodes.end(), width);
-  if (above == nodes.end()) return circuit.read_charge_c(v_store, nodes.size() - 1, bitline);
-  const std::size_t low = static_cast<std::size_t>(above - nodes.begin()) - 1;
-  return circuit.read_charge_c(v_store, low, bitline) +
-         (width - nodes[low]) * circuit.pulse_slope_between(low, v_store, bitline);
-}
-
-// A column whose charge may lie anywhere in the converter's range: each has its own tilt of the
-// levels, share of rows with a pulse, and longest pulse (phi are mostly short).
-void draw_column(Random& random, const FitOptions& options, double t_max,
-                 std::vector<std::size_t>& cell, std::vector<double>& width) {
-  const double tilt = std::exp(random.uniform(-1.5, 1.5)), share = random.uniform(0.2, 1.0);
-  const double longest = options.is_signed ? std::exp(random.uniform(-2.5, 0.0)) : 1.0;
-  const std::size_t levels = options.check_v.size();
-  cell.resize(options.cells);
-  width.resize(options.cells);
-  for (int i = 0; i < options.cells; ++i) {
-    const double u = std::pow(random.uniform(), tilt);
-    cell[i] = std::min(levels - 1, static_cast<std::size_t>(u * static_cast<double>(levels)));
-    width[i] = random.uniform() < share ? longest * random.uniform() : 0.0;
-    if (!options.is_signed)
-      width[i] = std::floor(width[i] * options.q_levels) / (options.q_levels - 1);
-    width[i] *= t_max;
+// Arithmetic and numbers to choose from, cheapest first. The cost is in vector instructions for 16
+// columns of `cells` rows: sums (bytes take four rows at a time), then the integration.
+std::vector<kernels::Stage> candidates(int cells) {
+  struct Priced {
+    kernels::Stage stage;
+    int cost;
+  };
+  std::vector<Priced> all;
+  const auto add = [&](bool bytes, int rank, int segments) {
+    for (const int degree : kernels::kDegrees)
+      for (const int substeps : {1, 2, 4}) {
+        kernels::Stage stage{};
+        stage.bytes = bytes;
+        stage.rank = rank;
+        stage.segments = segments;
+        stage.degree = degree;
+        stage.substeps = substeps;
+        const int sums = bytes ? cells / 4 * rank * (segments + 3) : cells * rank * (segments + 2);
+        const int steps = segments * substeps * (rank * (degree + 2) + 4);
+        all.push_back({stage, sums + steps + 3 * rank * segments});
+      }
+  };
+  for (int rank = 1; rank <= kernels::kMaxRank; ++rank) {
+    for (const int segments : kernels::kByteSegments) add(true, rank, segments);
+    for (const int segments : kernels::kFloatSegments) add(false, rank, segments);
   }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Priced& a, const Priced& b) { return a.cost < b.cost; });
+  std::vector<kernels::Stage> stages;
+  for (const Priced& priced : all) stages.push_back(priced.stage);
+  return stages;
 }
 
 }  // namespace
@@ -66,76 +69,27 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
                            std::cos(M_PI * (i + 0.5) / kChargeNodes));
   for (int i = 0; i < kVoltageNodes; ++i)
     v_nodes_.push_back(options.v_low + (options.v_high - options.v_low) * i / (kVoltageNodes - 1));
+  const auto& pulses = circuit.pulse_nodes_s;
+  while (edge_node_ + 2 < pulses.size() && pulses[edge_node_] < 0.05 * circuit.t_max_s)
+    ++edge_node_;
+  fit_transfer(options);
+  fit_edges(options);
+  separate();
 
-  const double low = converter.charge_low_c / full_scale_c_,
-               high = converter.charge_high_c / full_scale_c_;
-  const int first = static_cast<int>(std::floor(std::max(low, -3.0) * kTransferPerFullScale));
-  const int last = static_cast<int>(std::ceil(std::min(high, 3.0) * kTransferPerFullScale));
-  for (int i = first; i <= last; ++i)
-    transfer_.push_back(static_cast<float>(
-        converter.pulse_s(full_scale_c_ * i / kTransferPerFullScale) / converter.full_scale_s));
-  stage_.transfer = transfer_.data();
-  stage_.transfer_nodes = static_cast<int>(transfer_.size());
-  stage_.transfer_low = static_cast<float>(first) / kTransferPerFullScale;
-  stage_.transfer_per_x = kTransferPerFullScale;
-
-  constexpr int kColumns = 32;
-  Random random(options.is_signed ? 2 : 1, "fast fit");
-  std::vector<std::vector<std::size_t>> cell(kColumns);
-  std::vector<std::vector<double>> width(kColumns);
-  std::vector<double> expected;
-  // Only columns inside the converter's range show an error; the others would flatter the rms.
-  constexpr int kTries = 40 * kColumns;
-  for (int i = 0, tries = 0; i<kColumns; i += expected.size()> static_cast<std::size_t>(i)) {
-    draw_column(random, options, circuit.t_max_s, cell[i], width[i]);
-    std::vector<double> v_store;
-    for (const std::size_t c : cell[i]) v_store.push_back(options.check_v[c]);
-    const double x = column_charge_c(circuit, converter, v_store, width[i]) / full_scale_c_;
-    if ((std::abs(x) < 1 && (x > 0 || options.is_signed)) || ++tries > kTries)
-      expected.push_back(x);
-  }
-
-  struct Candidate {
-    int segments, rank, degree, cost;
-  };
-  std::vector<Candidate> candidates;
-  for (const int segments : {5, 8, 15, 30})
-    for (int rank = 1; rank <= kernels::kMaxRank; ++rank)
-      for (const int degree : kernels::kDegrees)
-        // Vector instructions for a column: one look-up and add per rank and row, then the
-        // integration.
-        candidates.push_back(
-            {segments, rank, degree,
-             options.cells * (1 + rank) + segments * (rank * (degree + 2) + 2 * degree + 4)});
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.cost < b.cost; });
-  struct Prepared {
-    std::vector<std::vector<double>> basis, check_u;
-  };
-  std::map<int, Prepared> prepared;  // by segments
-  const auto take = [&](const Candidate& candidate) {
-    if (prepared.count(candidate.segments) == 0) {
-      prepare(candidate.segments);
-      stage_.rank = kernels::kMaxRank;
-      Prepared& made = prepared[candidate.segments] = {basis_, {}};
-      for (const double v : options.check_v) made.check_u.push_back(this->cell(v));
-    }
-    const Prepared& now = prepared[candidate.segments];
-    stage_.segments = candidate.segments;
-    segment_s_ = circuit.t_max_s / candidate.segments;
-    basis_ = now.basis;
-    choose(candidate.rank, candidate.degree);
+  const std::vector<Column> columns = draw_columns(options);
+  const auto take = [&](const kernels::Stage& candidate) {
+    choose(candidate);
+    std::vector<std::vector<double>> u;
+    for (const double v : options.check_v) u.push_back(cell(v));
     double squares = 0;
-    for (int i = 0; i < kColumns; ++i) {
-      const double error =
-          transfer(charge_share(now.check_u, cell[i], width[i])) - transfer(expected[i]);
-      squares += error * error;
-    }
-    error_ = std::sqrt(squares / kColumns);
+    for (const Column& column : columns)
+      squares += std::pow(transfer(charge_share(u, column)) - column.pulse, 2);
+    error_ = std::sqrt(squares / static_cast<double>(columns.size()));
   };
-  const Candidate* best = nullptr;
+  const std::vector<kernels::Stage> all = candidates(options.cells);
+  const kernels::Stage* best = nullptr;
   double least = 0;
-  for (const Candidate& candidate : candidates) {
+  for (const kernels::Stage& candidate : all) {
     take(candidate);
     if (error_ <= options.error_limit) return;
     if (best == nullptr || error_ < least) best = &candidate, least = error_;
@@ -147,130 +101,257 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
   take(*best);
 }
 
-double StageFit::edge_c(double v_store) const {
-  // What is left of a short pulse's charge when its current is taken off: nodes beyond the edges.
-  const auto& nodes = circuit_.pulse_nodes_s;
-  std::size_t node = 0;
-  while (node + 2 < nodes.size() && nodes[node] < 0.05 * circuit_.t_max_s) ++node;
-  const double bitline = converter_.bitline_v(0.0);
-  return circuit_.read_charge_c(v_store, node, bitline) -
-         nodes[node] * circuit_.pulse_slope_between(node, v_store, bitline);
+// Columns whose charge may lie anywhere in the converter's range: each has its own tilt of the
+// levels, share of rows with a pulse, and longest pulse (phi are mostly short).
+std::vector<StageFit::Column> StageFit::draw_columns(const FitOptions& options) const {
+  constexpr int kColumns = 64;
+  Random random(options.is_signed ? 2 : 1, "fast fit");
+  const std::size_t levels = options.check_v.size();
+  std::vector<Column> columns;
+  // Only columns inside the converter's range show an error; the others would flatter the rms.
+  for (int tries = 0; static_cast<int>(columns.size()) < kColumns; ++tries) {
+    const double tilt = std::exp(random.uniform(-1.5, 1.5)), share = random.uniform(0.2, 1.0);
+    const double longest = options.is_signed ? std::exp(random.uniform(-2.5, 0.0)) : 1.0;
+    Column column;
+    std::vector<double> v_store, width_s;
+    for (int i = 0; i < options.cells; ++i) {
+      const double u = std::pow(random.uniform(), tilt);
+      column.cell.push_back(
+          std::min(levels - 1, static_cast<std::size_t>(u * static_cast<double>(levels))));
+      double width = random.uniform() < share ? longest * random.uniform() : 0.0;
+      if (!options.is_signed) width = std::floor(width * options.q_levels) / (options.q_levels - 1);
+      column.width.push_back(width);
+      v_store.push_back(options.check_v[column.cell.back()]);
+      width_s.push_back(width * circuit_.t_max_s);
+    }
+    const double charge = column_charge_c(circuit_, converter_, v_store, width_s);
+    column.x = charge / full_scale_c_;
+    column.pulse = converter_.pulse_s(charge) / converter_.full_scale_s;
+    const bool inside = std::abs(column.x) < 1 && (column.x > 0 || options.is_signed);
+    if (inside || tries > 40 * kColumns) columns.push_back(std::move(column));
+  }
+  return columns;
 }
 
-// Share of full scale that a cell adds in each segment at each charge node, then its edges' share,
-// weighted as in the fits.
-std::vector<double> StageFit::contributions(double v_store) const {
-  std::vector<double> result(static_cast<std::size_t>(stage_.segments) * kChargeNodes + 1);
-  const double edge = edge_c(v_store);
-  for (int i = 0; i < kChargeNodes; ++i) {
-    const double bitline = converter_.bitline_v(x_nodes_[i] * full_scale_c_);
-    double before = edge;
-    for (int s = 0; s < stage_.segments; ++s) {
-      const double after = charge_of_width(circuit_, v_store, (s + 1) * segment_s_, bitline);
-      result[static_cast<std::size_t>(s) * kChargeNodes + i] =
-          (after - before) / full_scale_c_ * weight(x_nodes_[i]);
-      before = after;
-    }
+// Straight pieces of the transfer, as few as hold a quarter of the error limit everywhere. Where
+// the converter's dead zone ends and where it saturates there is a knot, so that no charge is
+// exactly no pulse.
+void StageFit::fit_transfer(const FitOptions& options) {
+  const double low = converter_.charge_low_c / full_scale_c_,
+               high = converter_.charge_high_c / full_scale_c_;
+  const int first = static_cast<int>(std::floor(std::max(low, -3.0) * kTransferPerFullScale));
+  const int last = static_cast<int>(std::ceil(std::min(high, 3.0) * kTransferPerFullScale));
+  std::vector<double> x, y;
+  for (int i = first; i <= last; ++i) {
+    x.push_back(static_cast<double>(i) / kTransferPerFullScale);
+    y.push_back(converter_.pulse_s(full_scale_c_ * x.back()) / converter_.full_scale_s);
   }
-  result.back() = edge / full_scale_c_ * kEdgeWeight;
+  const std::size_t n = x.size();
+  const auto holds = [&](std::size_t from, std::size_t to) {
+    const double slope = (y[to] - y[from]) / (x[to] - x[from]);
+    for (std::size_t i = from + 1; i < to; ++i)
+      if (std::abs(y[from] + slope * (x[i] - x[from]) - y[i]) > 0.25 * options.error_limit)
+        return false;
+    return true;
+  };
+  std::size_t dead = 0, saturated = n - 1;
+  while (dead + 1 < saturated && y[dead + 1] == y[0]) ++dead;
+  while (saturated > dead + 1 && y[saturated - 1] == y[n - 1]) --saturated;
+  stage_.at_low = static_cast<float>(y[0]);
+  double before = 0;
+  for (std::size_t from = dead; from < saturated;) {
+    std::size_t to = from + 1;
+    while (to < saturated && holds(from, to + 1)) ++to;
+    const double slope = (y[to] - y[from]) / (x[to] - x[from]);
+    knot_.push_back(static_cast<float>(x[from]));
+    slope_.push_back(static_cast<float>(slope - before));
+    before = slope;
+    from = to;
+  }
+  knot_.push_back(static_cast<float>(x[saturated]));
+  slope_.push_back(static_cast<float>(-before));
+  stage_.knots = static_cast<int>(knot_.size());
+  stage_.knot = knot_.data();
+  stage_.slope = slope_.data();
+}
+
+// The edges' charge is nearly the same length of every cell's current, and a part that no cell
+// changes (the read device's own capacitance).
+void StageFit::fit_edges(const FitOptions& options) {
+  const double start_v = converter_.bitline_v(0.0);
+  Eigen::MatrixXd parts(options.check_v.size(), 2);
+  Eigen::VectorXd edges(options.check_v.size());
+  for (std::size_t i = 0; i < options.check_v.size(); ++i) {
+    const auto row = static_cast<Eigen::Index>(i);
+    parts(row, 0) = current(options.check_v[i], start_v);
+    parts(row, 1) = 1.0;
+    edges(row) = edge_c(options.check_v[i]) / full_scale_c_;
+  }
+  const Eigen::VectorXd fit = parts.colPivHouseholderQr().solve(edges);
+  stage_.pulse_delay = static_cast<float>(fit(0));
+  stage_.pulse_x = static_cast<float>(fit(1));
+}
+
+// Share of full scale that a cell adds in a longest pulse without edges.
+double StageFit::current(double v_store, double bitline_v) const {
+  const auto& nodes = circuit_.pulse_nodes_s;
+  const std::size_t last = nodes.size() - 1;
+  return (circuit_.read_charge_c(v_store, last, bitline_v) -
+          circuit_.read_charge_c(v_store, edge_node_, bitline_v)) /
+         (nodes[last] - nodes[edge_node_]) * circuit_.t_max_s / full_scale_c_;
+}
+
+// What is left of a short pulse's charge when its current is taken off.
+double StageFit::edge_c(double v_store) const {
+  const double bitline = converter_.bitline_v(0.0);
+  return circuit_.read_charge_c(v_store, edge_node_, bitline) -
+         circuit_.pulse_nodes_s[edge_node_] *
+             circuit_.pulse_slope_between(edge_node_, v_store, bitline);
+}
+
+std::vector<double> StageFit::currents(double v_store) const {
+  std::vector<double> result;
+  for (const double x : x_nodes_)
+    result.push_back(current(v_store, converter_.bitline_v(x * full_scale_c_)) * weight(x));
   return result;
 }
 
-void StageFit::prepare(int segments) {
-  stage_.segments = segments;
-  segment_s_ = circuit_.t_max_s / segments;
-  Eigen::MatrixXd charge(kVoltageNodes, segments * kChargeNodes + 1);
+void StageFit::separate() {
+  Eigen::MatrixXd table(kVoltageNodes, kChargeNodes);
   for (int v = 0; v < kVoltageNodes; ++v) {
-    const std::vector<double> row = contributions(v_nodes_[v]);
-    charge.row(v) = Eigen::Map<const Eigen::RowVectorXd>(row.data(), charge.cols());
+    const std::vector<double> row = currents(v_nodes_[v]);
+    table.row(v) = Eigen::Map<const Eigen::RowVectorXd>(row.data(), kChargeNodes);
   }
-  const Eigen::JacobiSVD<Eigen::MatrixXd> svd(charge, Eigen::ComputeThinV);
-  basis_.clear();
+  const Eigen::JacobiSVD<Eigen::MatrixXd> svd(table, Eigen::ComputeThinV);
   for (int r = 0; r < kernels::kMaxRank; ++r) {
     const Eigen::VectorXd column = svd.matrixV().col(r);
-    basis_.emplace_back(column.data(), column.data() + column.size());
+    basis_.emplace_back(column.data(), column.data() + kChargeNodes);
+    // Bytes hold the largest u_r that occurs; a floor keeps empty ranks at 0.
+    const double largest = (table * column).cwiseAbs().maxCoeff();
+    unit_.push_back(std::max(largest, 1e-30) / kernels::kHigh);
   }
 }
 
-void StageFit::choose(int rank, int degree) {
-  stage_.rank = rank;
-  stage_.degree = degree;
-  Eigen::MatrixXd powers(kChargeNodes, degree + 1);
+void StageFit::choose(const kernels::Stage& candidate) {
+  stage_.bytes = candidate.bytes;
+  stage_.rank = candidate.rank;
+  stage_.segments = candidate.segments;
+  stage_.degree = candidate.degree;
+  stage_.substeps = candidate.substeps;
+  Eigen::MatrixXd powers(kChargeNodes, stage_.degree + 1);
   for (int i = 0; i < kChargeNodes; ++i)
-    for (int p = 0; p <= degree; ++p) powers(i, p) = weight(x_nodes_[i]) * std::pow(x_nodes_[i], p);
+    for (int p = 0; p <= stage_.degree; ++p)
+      powers(i, p) = weight(x_nodes_[i]) * std::pow(x_nodes_[i], p);
   const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(powers);
-  polynomial_.assign(static_cast<std::size_t>(stage_.segments) * rank * (degree + 1), 0.0f);
-  for (int s = 0; s < stage_.segments; ++s)
-    for (int r = 0; r < rank; ++r) {
-      const Eigen::VectorXd fit = qr.solve(
-          Eigen::Map<const Eigen::VectorXd>(basis_[r].data() + s * kChargeNodes, kChargeNodes));
-      for (int p = 0; p <= degree; ++p)
-        polynomial_[(static_cast<std::size_t>(s) * rank + r) * (degree + 1) + p] =
-            static_cast<float>(fit(p));
-    }
-  stage_.polynomial = polynomial_.data();
-  edge_.clear();
-  for (int r = 0; r < rank; ++r)
-    edge_.push_back(static_cast<float>(basis_[r].back() / kEdgeWeight));
-  stage_.edge = edge_.data();
+  for (int r = 0; r < stage_.rank; ++r) {
+    const Eigen::VectorXd fit =
+        qr.solve(Eigen::Map<const Eigen::VectorXd>(basis_[r].data(), kChargeNodes));
+    for (int p = 0; p <= stage_.degree; ++p)
+      stage_.polynomial[r][p] = static_cast<float>(fit(p) * (stage_.bytes ? unit_[r] : 1.0));
+  }
 }
 
 std::vector<double> StageFit::cell(double v_store) const {
-  const std::vector<double> all = contributions(v_store);
+  const std::vector<double> all = currents(v_store);
   std::vector<double> u;
   for (int r = 0; r < stage_.rank; ++r)
-    u.push_back(std::inner_product(all.begin(), all.end(), basis_[r].begin(), 0.0));
+    u.push_back(std::inner_product(all.begin(), all.end(), basis_[r].begin(), 0.0) /
+                (stage_.bytes ? unit_[r] : 1.0));
   return u;
 }
 
-StageFit::End StageFit::end_of(double width_s) const {
-  const double at = width_s / segment_s_;
-  // A width on a border up to rounding ends with the segment before it.
-  const int segment =
-      std::clamp(static_cast<int>(std::ceil(at - 1e-6)) - 1, 0, stage_.segments - 1);
-  const double share = at - segment;
-  return {segment, share > 1 - 1e-6 ? 1.0f : static_cast<float>(share)};
+namespace {
+
+struct Digits {
+  int high, low;
+};
+
+Digits digits(double u) {
+  const auto within = [](double x) {
+    return static_cast<int>(std::clamp(std::nearbyint(x), static_cast<double>(-kernels::kHigh),
+                                       static_cast<double>(kernels::kHigh)));
+  };
+  const int high = within(u);
+  return {high, within((u - high) * kernels::kLowPerHigh)};
+}
+
+}  // namespace
+
+void StageFit::encode(const double* u, std::byte* table) const {
+  std::memset(table, 0, stage_.table_bytes());
+  for (int r = 0; r < stage_.rank; ++r)
+    for (int level = 0; level < kernels::kLevels; ++level) {
+      const double value = u[r * kernels::kLevels + level];
+      if (stage_.bytes) {
+        const Digits d = digits(value);
+        table[r * 32 + level] = static_cast<std::byte>(d.high);
+        table[r * 32 + 16 + level] = static_cast<std::byte>(d.low);
+      } else {
+        const auto f = static_cast<float>(value);
+        std::memcpy(table + static_cast<std::ptrdiff_t>(r * 16 + level) * 4, &f, 4);
+      }
+    }
 }
 
 double StageFit::transfer(double x) const {
-  const double at = std::clamp((x - stage_.transfer_low) * stage_.transfer_per_x, 0.0,
-                               static_cast<double>(stage_.transfer_nodes - 1));
-  const int node = std::min(static_cast<int>(at), stage_.transfer_nodes - 2);
-  return transfer_[node] + (at - node) * (transfer_[node + 1] - transfer_[node]);
+  double y = stage_.at_low;
+  for (int k = 0; k < stage_.knots; ++k) y += stage_.slope[k] * std::max(0.0, x - stage_.knot[k]);
+  return y;
 }
 
 // What the kernels compute, in plain loops.
-double StageFit::charge_share(const std::vector<std::vector<double>>& cell_u,
-                              const std::vector<std::size_t>& cell,
-                              const std::vector<double>& width_s) const {
-  const int rank = stage_.rank, degree = stage_.degree;
-  std::vector<std::vector<double>> sums(stage_.segments, std::vector<double>(rank, 0.0));
-  for (std::size_t i = 0; i < cell.size(); ++i) {
-    if (width_s[i] <= 0) continue;
-    const End end = end_of(width_s[i]);
-    const std::vector<double>& u = cell_u[cell[i]];
-    for (int r = 0; r < rank; ++r) {
-      for (int s = 0; s < end.segment; ++s) sums[s][r] += u[r];
-      sums[end.segment][r] += end.share * u[r];
+double StageFit::charge_share(const std::vector<std::vector<double>>& u,
+                              const Column& column) const {
+  const int rank = stage_.rank, segments = stage_.segments,
+            rows = static_cast<int>(column.cell.size());
+  std::vector<double> lasts(rows, 0.0);
+  double x = 0, longest = 0;
+  for (int i = 0; i < rows; ++i) {
+    if (column.width[i] <= 0) continue;
+    x += stage_.pulse_x;
+    lasts[i] = std::max(0.0, column.width[i] + stage_.pulse_delay);
+    longest = std::max(longest, lasts[i]);
+  }
+  if (longest <= 0) return x;
+
+  std::vector<std::vector<double>> charge(segments, std::vector<double>(rank, 0.0));
+  std::vector<double> low(rank, 0.0), used(segments, 0.0);
+  const double full = stage_.bytes ? kernels::kFullWeight : 1.0;
+  const auto rounded = [&](double share) {
+    return stage_.bytes ? std::nearbyint(share * full) : share;
+  };
+  for (int i = 0; i < rows; ++i) {
+    const std::vector<double>& of_cell = u[column.cell[i]];
+    for (int s = 0; s < segments; ++s) {
+      const double share = std::clamp(lasts[i] / longest * segments - s, 0.0, 1.0);
+      used[s] += share;
+      for (int r = 0; r < rank; ++r)
+        charge[s][r] += rounded(share) * (stage_.bytes ? digits(of_cell[r]).high : of_cell[r]);
     }
+    if (stage_.bytes)
+      for (int r = 0; r < rank; ++r)
+        low[r] += rounded(lasts[i] / longest) * digits(of_cell[r]).low / kernels::kLowPerHigh;
   }
-  double x = 0;
-  for (std::size_t i = 0; i < cell.size(); ++i)
-    for (int r = 0; r < rank && width_s[i] > 0; ++r) x += edge_[r] * cell_u[cell[i]][r];
-  for (int s = 0; s < stage_.segments; ++s) {
-    const auto increment = [&](double at) {
-      at = std::clamp(at, static_cast<double>(stage_.x_low), static_cast<double>(stage_.x_high));
-      double total = 0;
+  const double all_used = std::accumulate(used.begin(), used.end(), 0.0);
+  for (int s = 0; s < segments; ++s)
+    for (int r = 0; r < rank; ++r)
+      charge[s][r] = (charge[s][r] / segments + low[r] * used[s] / all_used) * longest / full;
+
+  std::vector<double> w(rank);
+  for (int r = 0; r < rank; ++r) w[r] = stage_.polynomial[r][0];
+  for (int s = 0; s < segments; ++s)
+    for (int step = 0; step < stage_.substeps; ++step) {
+      const auto increment = [&] {
+        return std::inner_product(w.begin(), w.end(), charge[s].begin(), 0.0) / stage_.substeps;
+      };
+      const double middle = std::clamp(x + 0.5 * increment(), static_cast<double>(stage_.x_low),
+                                       static_cast<double>(stage_.x_high));
       for (int r = 0; r < rank; ++r) {
-        const float* w = stage_.polynomial + (s * rank + r) * (degree + 1);
-        double y = w[degree];
-        for (int p = degree - 1; p >= 0; --p) y = y * at + w[p];
-        total += sums[s][r] * y;
+        w[r] = stage_.polynomial[r][stage_.degree];
+        for (int p = stage_.degree - 1; p >= 0; --p) w[r] = w[r] * middle + stage_.polynomial[r][p];
       }
-      return total;
-    };
-    x += increment(x + 0.5 * increment(x));
-  }
+      x += increment();
+    }
   return x;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <vector>
 
 #include "attention/circuit.h"
@@ -20,8 +19,9 @@ struct FitOptions {
 
 class StageFit {
  public:
-  // Finds the cheapest rank, degree and number of segments whose error on random columns, against
-  // column_charge_c, is within the limit; else the best one. Throws Error if that is ten times off.
+  // Finds the cheapest arithmetic, rank, degree and numbers of segments and steps whose error on
+  // random columns, against column_charge_c, is within the limit; else the best. Throws Error if
+  // that is ten times off.
   StageFit(const Circuit& circuit, const Circuit::Converter& converter, const ConverterLine& line,
            const FitOptions& options);
 
@@ -29,37 +29,42 @@ class StageFit {
   int rank() const { return stage_.rank; }
   double error() const { return error_; }
   double full_scale_c() const { return full_scale_c_; }
-  double segment_s() const { return segment_s_; }
 
-  // u_r of a cell that holds v_store, r = 0 .. rank-1.
+  // u_r of a cell that holds v_store, r = 0 .. rank-1, in the units of the stage's polynomials.
   std::vector<double> cell(double v_store) const;
-
-  // Segment in which a pulse ends and its share of it.
-  struct End {
-    int segment;
-    float share;
-  };
-  End end_of(double width_s) const;
+  // Level tables of kernels::Unit from u[rank][kLevels]; stage().table_bytes() of them.
+  void encode(const double* u, std::byte* table) const;
 
   StageFit(const StageFit&) = delete;
   StageFit& operator=(const StageFit&) = delete;
 
  private:
+  // A random column of the check and what the column level makes of it.
+  struct Column {
+    std::vector<std::size_t> cell;  // index of its voltage in check_v
+    std::vector<double> width;      // in longest pulses
+    double x, pulse;
+  };
+  std::vector<Column> draw_columns(const FitOptions& options) const;
+
+  double current(double v_store, double bitline_v) const;
   double edge_c(double v_store) const;
-  std::vector<double> contributions(double v_store) const;
-  void prepare(int segments);         // separable form of the charge per segment
-  void choose(int rank, int degree);  // polynomials
-  double charge_share(const std::vector<std::vector<double>>& cell_u,
-                      const std::vector<std::size_t>& cell,
-                      const std::vector<double>& width_s) const;
+  std::vector<double> currents(double v_store) const;
+  void fit_transfer(const FitOptions& options);
+  void fit_edges(const FitOptions& options);
+  void separate();
+  void choose(const kernels::Stage& candidate);
+  double charge_share(const std::vector<std::vector<double>>& u, const Column& column) const;
   double transfer(double x) const;
 
   const Circuit& circuit_;  // must outlive the fit, which reads it in cell()
   const Circuit::Converter& converter_;
-  double full_scale_c_, segment_s_ = 0, error_ = 0;
+  double full_scale_c_, error_ = 0;
+  std::size_t edge_node_ = 0;  // pulse node beyond the word line's edges
   std::vector<double> x_nodes_, v_nodes_;
-  std::vector<std::vector<double>> basis_;  // [r][segment * x node, edge], orthonormal
-  std::vector<float> polynomial_, edge_, transfer_;
+  std::vector<std::vector<double>> basis_;  // [r][x node], orthonormal
+  std::vector<double> unit_;                // [r] of u_r in the polynomials' units
+  std::vector<float> knot_, slope_;
   kernels::Stage stage_{};
 };
 

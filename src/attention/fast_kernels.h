@@ -7,69 +7,128 @@
 // chosen when the program runs (Google Highway). Nothing here knows volts or joules.
 //
 // A stage integrates columns. A column's state x is its charge as a share of full scale. A cell in
-// a state s adds sum_r u_r(s) w_r(g, x) to x while its pulse lasts through segment g of the longest
-// pulse; the u_r stand in small tables by level, the w_r are polynomials in x:
-//   x += sum_r (sum over cells of u_r x share of the segment the pulse lasts) w_r(g, x)
-// per segment, by the midpoint rule. Before that every cell with a pulse, however short, adds
-// sum_r u_r(s) edge_r.
+// state s adds sum_r u_r(s) w_r(x) dt to x while its pulse lasts (dt in longest pulses); the u_r
+// stand in small tables by level, the w_r are polynomials. The longest pulse at hand is cut into
+// `segments` equal parts; in each of them the sums over cells, weighted with the time that their
+// pulses last in it, are taken first:
+//   C_r = sum over cells of u_r(s) x time,   then   dx = sum_r C_r w_r(x)   by `substeps` midpoint
+// steps whose middle is found with the w_r of the step before. The order in which charge comes
+// matters only as far as the ratio of the C_r changes, so few segments do.
+//
+// Sums are taken in bytes where the error limit permits: u_r = high + low / 126 (both -63 .. 63, in
+// units that the polynomials carry), times 0 .. 255 in bytes. `low` is not resolved by segment: its
+// sum over the whole pulse is shared among the segments as the pulses are. Sums of bytes are exact,
+// so they do not depend on order, vector length or the number of queries taken together.
+//
+// What varies from converter to converter belongs where x of a finished column meets the transfer
+// (FinishColumns); what varies from cell to cell is one more row of sums beside the C_r.
 namespace gaincell::attention::kernels {
 
-constexpr int kMaxRank = 4, kMaxSegments = 32;
-constexpr int kDegrees[] = {0, 3, 5};  // those that have a kernel
-constexpr int kLevels = 8;             // entries of a level table
-constexpr int kTableStride = 16;       // floats from one table to the next; the upper half is 0
-constexpr int kLanes = 16;             // slots and dimensions come in multiples of this
+constexpr int kLevels = 8;       // entries of a level table
+constexpr int kUnit = 16;        // slots of a unit; dimensions come in multiples of this
+constexpr int kMaxQueries = 16;  // taken together
+constexpr int kMaxRank = 4, kMaxDegree = 5, kMaxSegments = 8;
+constexpr int kDegrees[] = {0, 3, 5};           // those that have a kernel
+constexpr int kByteSegments[] = {1, 2, 3, 4};   // likewise, for sums in bytes
+constexpr int kFloatSegments[] = {1, 2, 4, 8};  // and in floats
+constexpr int kCopies = 4;  // of Reads::count, so that neighbouring rows do not wait for each other
+constexpr int kHigh = 63, kLowPerHigh = 126, kFullWeight = 255;
 
 struct Stage {
-  int rank, degree, segments;
-  const float* polynomial;  // [segment][rank][degree + 1], rising powers of x
-  const float* edge;        // [rank]
-  float x_low, x_high;      // where the polynomials hold; x is held there inside them
-  // Transfer of the converter: pulse / full-scale pulse at transfer_low + i / transfer_per_x,
-  // linear between, held outside.
-  const float* transfer;
-  int transfer_nodes;
-  float transfer_low, transfer_per_x;
+  bool bytes;  // sums in bytes, else in floats
+  int rank, segments, degree, substeps;
+  float polynomial[kMaxRank][kMaxDegree + 1];  // w_r, rising powers of x
+  float x_low, x_high;                         // where they hold; x is held there inside them
+  // The word line's edges: every pulse lasts so much longer (in longest pulses), and adds so much
+  // to x whatever its cell holds.
+  float pulse_delay, pulse_x;
+  // Transfer of the converter as pulse / full-scale pulse: at_low + sum_i slope[i] max(0, x -
+  // knot[i]), knots ascending.
+  int knots;
+  const float *knot, *slope;
+  float at_low;
+
+  std::size_t table_bytes() const { return static_cast<std::size_t>(rank) * (bytes ? 32 : 64); }
+  int weight_rows() const { return bytes ? segments + 1 : segments; }
+  std::size_t weight_bytes() const { return bytes ? 1 : 4; }
 };
 
-// Rows with a pulse, grouped by the segment in which the pulse ends: row i of segment g is entry
-// begin[g] + i. Segments from `used` on have none.
-struct Rows {
-  int used;
-  int begin[kMaxSegments + 1];
-  const std::uint16_t* row;  // index of the row
-  const float* share;        // of its last segment, 0 < share <= 1
-  bool whole;                // all shares are 1
+// 16 neighbouring slots of a head, or the part of them that shares a table.
+struct Unit {
+  const std::uint8_t* keys;     // levels [dim / 4][slot][4 dimensions]
+  const std::uint8_t* values;   // levels [4][dim][4 slots]
+  const std::uint16_t* counts;  // [slot][kLevels] of the values' levels
+  // Per rank, bytes: high[16], low[16]; floats: u[16], of which the first 8 count.
+  const void *first_table, *second_table;
+  float first_fading, second_fading;  // relative change of the tables per token of age
+  float age;                          // tokens: of slot 0 for query 0, beyond the age of the tables
+  double age_s;                       // of slot 0 for query 0
 };
 
-// Consecutive columns (first array) that share one set of level tables.
-struct Run {
-  int first, last;  // [first, last)
+// Slots of a unit that count for a query: [first, last).
+struct Lanes {
+  std::uint8_t first, last;
 };
 
-// Name of the instruction set in use, e.g. "AVX3".
+// Pulses on the rows of one array for one query.
+struct Pulses {
+  const void* weights;  // [weight_rows][rows], bytes or floats
+  float unit;           // time of weight 1, in longest pulses
+  float low_unit[kMaxSegments];
+  float x;  // that columns start with
+};
+
+// Sums over converters of max(0, min(x, node[nodes - 1]) - node[i]), lane by lane.
+struct Hinges {
+  int nodes;
+  const float* node;
+  float* sum;  // [node][kUnit]
+};
+
+// What one head's reads of the second array add to the books.
+struct Reads {
+  int steps;  // pulse nodes at width i / steps of the longest
+  // [copy][i][cells between nodes i and i + 1, and that times the share of node i + 1][kLevels]
+  float* count;
+  double age_sum_s;
+  double period_s;  // of a token
+  std::int64_t pulses;
+};
+
+// One sub-tile of one head for consecutive queries.
+struct SubTile {
+  int dim, units, queries;
+  const Unit* unit;
+  const Lanes* lanes;    // [query][unit]
+  const Pulses* pulses;  // [query], on the first array's rows
+  float phi_per_pulse;   // longest pulses per full scale of the first converter
+  float count_step;      // of the counter, 0: not rounded
+  Hinges first_hinges, second_hinges;
+  Reads* reads;
+  // Out: x and pulse of every column; pulses of slots that do not count are 0. total[query][dim]
+  // is added to.
+  float *x, *phi;                  // [query][unit][kUnit]
+  float *second_x, *second_pulse;  // [query][dim]
+  float* total;
+  // Work space: queries * units * kUnit * weight rows * weight bytes, and 3 * units * kUnit.
+  std::byte* weights;
+  float* rows;
+};
+
+// Name of the instruction set in use, e.g. "AVX3_DL".
 const char* instruction_set();
 
 // index[i] = round_half_even(clamp(a x[i] + b, 0, high) * steps_per_unit) in double precision.
 void quantise(std::size_t n, const float* x, double a, double b, double high, double steps_per_unit,
               std::uint8_t* index);
 
-// First array of one sub-tile: columns are slots, rows are dimensions. levels[row * stride + slot];
-// slots is a multiple of kLanes. Every slot below `slots` that counts belongs to one run;
-// tables[run][rank][kTableStride]; gain[slot] multiplies a column's sums. Out: x and the transfer.
-void first_array(const Stage& stage, const Rows& rows, const std::uint8_t* levels,
-                 std::size_t stride, int slots, int runs, const Run* run, const float* tables,
-                 const float* gain, float* x, float* pulse);
+// Pulses of `rows` rows (a multiple of kUnit) that last width[row] of the longest pulse, 0: none.
+// The weights are written to `to`, which `pulses` then points at; `lasting` is work space of
+// `rows`.
+void set_pulses(const Stage& stage, int rows, const float* width, float* lasting, void* to,
+                Pulses& pulses);
 
-// Second array of one sub-tile: columns are dimensions, rows are slots. levels[row * dim + d]; dim
-// is a multiple of kLanes. table_of[row] is the row's set in tables[set][rank][kTableStride];
-// gain[row].
-void second_array(const Stage& stage, const Rows& rows, const std::uint8_t* levels, int dim,
-                  const std::uint16_t* table_of, const float* tables, const float* gain, float* x,
-                  float* pulse);
-
-// sum[i] += sum over x of max(0, min(x, node[nodes-1]) - node[i]).
-void hinge_sums(std::size_t n, const float* x, int nodes, const float* node, double* sum);
+void sub_tile(const Stage& first, const Stage& second, const SubTile& tile);
 
 // total[d] += clamp(pulse[d], -1, 1), rounded half to even to steps of `step` where it is not 0.
 void count_output(std::size_t n, const float* pulse, float step, float* total);

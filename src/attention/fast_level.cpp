@@ -1,64 +1,39 @@
 // The fast level: one byte per cell, level tables by age, vector kernels (fast_kernels.h).
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <new>
+#include <numeric>
 
 #include "attention/activity_counter.h"
 #include "attention/fast_kernels.h"
 #include "attention/fast_model.h"
 #include "attention/levels.h"
+#include "attention/thread_pool.h"
 
 namespace gaincell::attention {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr int kUnit = kernels::kUnit, kLevels = kernels::kLevels;
 
-int round_up(int n, int to) { return (n + to - 1) / to * to; }
+int blocks(int n, int size) { return (n + size - 1) / size; }
 
-// Rows sorted by the segment in which their pulse ends.
-class RowSorter {
- public:
-  void clear(int segments) {
-    rows_.used = 0;
-    rows_.whole = true;
-    std::fill_n(count_, segments, 0);
-    ends_.clear();
-  }
-  void add(int row, StageFit::End end) {
-    ends_.push_back(
-        {static_cast<std::uint16_t>(row), static_cast<std::uint16_t>(end.segment), end.share});
-    ++count_[end.segment];
-    rows_.used = std::max(rows_.used, end.segment + 1);
-    rows_.whole = rows_.whole && end.share == 1.0f;
-  }
-  const kernels::Rows& sorted() {
-    row_.resize(ends_.size());
-    share_.resize(ends_.size());
-    rows_.begin[0] = 0;
-    for (int s = 0; s < rows_.used; ++s) rows_.begin[s + 1] = rows_.begin[s] + count_[s];
-    int next[kernels::kMaxSegments];
-    std::copy_n(rows_.begin, rows_.used, next);
-    for (const Ended& e : ends_) {
-      const int at = next[e.segment]++;
-      row_[at] = e.row;
-      share_[at] = e.share;
-    }
-    rows_.row = row_.data();
-    rows_.share = share_.data();
-    return rows_;
-  }
-
- private:
-  struct Ended {
-    std::uint16_t row, segment;
-    float share;
-  };
-  kernels::Rows rows_{};
-  int count_[kernels::kMaxSegments] = {};
-  std::vector<Ended> ends_;
-  std::vector<std::uint16_t> row_;
-  std::vector<float> share_;
+// Vectors whose loads and stores do not straddle cache lines.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t kLine{64};
+  LineAllocator() = default;
+  template <class U>
+  LineAllocator(const LineAllocator<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, kLine); }
+  bool operator==(const LineAllocator&) const = default;
 };
+template <class T>
+using Lines = std::vector<T, LineAllocator<T>>;
 
 // Conversions of many charges at once, on the nodes of energy::Conversions.
 class ConversionCounter {
@@ -69,20 +44,26 @@ class ConversionCounter {
     clear();
   }
   void clear() {
-    hinge_.assign(node_.size(), 0.0);
+    hinge_.assign(node_.size() * kUnit, 0.0f);
     conversions_ = 0;
   }
-  void add(std::size_t n, const float* x) {
-    kernels::hinge_sums(n, x, static_cast<int>(node_.size()), node_.data(), hinge_.data());
-    conversions_ += static_cast<double>(n);
+  // Where the kernels add their sums; `conversions` more have gone into them.
+  kernels::Hinges hinges(int conversions) {
+    conversions_ += conversions;
+    return {static_cast<int>(node_.size()), node_.data(), hinge_.data()};
   }
   // A piecewise linear function is its value at the first node plus each interval's slope times the
   // part of x beyond the interval's start and before its end.
   void deposit(energy::Conversions& to) {
+    if (conversions_ == 0) return;
+    std::vector<double> sum;
+    for (std::size_t i = 0; i < node_.size(); ++i) {
+      const float* lanes = hinge_.data() + i * kUnit;
+      sum.push_back(std::accumulate(lanes, lanes + kUnit, 0.0));
+    }
     to.count[0] += conversions_;
     for (std::size_t i = 0; i + 1 < node_.size(); ++i) {
-      const double share =
-          (hinge_[i] - hinge_[i + 1]) / (static_cast<double>(node_[i + 1]) - node_[i]);
+      const double share = (sum[i] - sum[i + 1]) / (static_cast<double>(node_[i + 1]) - node_[i]);
       to.count[i] -= share;
       to.count[i + 1] += share;
     }
@@ -91,8 +72,137 @@ class ConversionCounter {
 
  private:
   std::vector<float> node_;
-  std::vector<double> hinge_;
+  Lines<float> hinge_;
   double conversions_ = 0;
+};
+
+// Where a token stands in the ring: sub-tiles of `tile` slots, each in units of kUnit slots (the
+// last may be partly empty) and in blocks that share tables.
+class Ring {
+ public:
+  Ring(int window, int tile, int block)
+      : window_(window), tile_(std::min(tile, window)), block_(block) {}
+
+  int window() const { return window_; }
+  int tile() const { return tile_; }
+  int tiles() const { return blocks(window_, tile_); }
+  int units_per_tile() const { return blocks(tile_, kUnit); }
+  int units() const { return tiles() * units_per_tile(); }
+  int unit_of(int slot) const { return slot / tile_ * units_per_tile() + slot % tile_ / kUnit; }
+  int lane_of(int slot) const { return slot % tile_ % kUnit; }
+  int block_begin(int slot) const { return slot - slot % tile_ % block_; }
+  int block_end(int slot) const {
+    const int begin = block_begin(slot), tile_end = (slot / tile_ + 1) * tile_;
+    return std::min({begin + block_, tile_end, window_});
+  }
+
+ private:
+  int window_, tile_, block_;
+};
+
+// The tables that queries of one block meet, part by part: every other block of the ring is a part;
+// the block that is being written is two, what this lap has written and what the last one left.
+class Plan {
+ public:
+  struct Part {
+    int begin, end;    // slots
+    int laps_ago;      // 0 or 1
+    bool is_written;   // the block at hand: its slots belong to one lap or the other by query
+    double table_age;  // tokens
+    float first_fading, second_fading;  // per token
+    // Of slot `begin` for a query in slot `slot`.
+    int age(int slot, int window) const { return slot - begin + laps_ago * window; }
+  };
+
+  explicit Plan(const FastModel& model, const Ring& ring) : model_(model), ring_(ring) {}
+
+  void clear() { block_ = -1; }
+
+  void set(std::int64_t token) {
+    const std::int64_t block = token / ring_.window() * ring_.window() +
+                               ring_.block_begin(static_cast<int>(token % ring_.window()));
+    if (block == block_) return;
+    block_ = block;
+    parts_.clear();
+    of_tile_.assign(1, 0);
+    const int begin = static_cast<int>(block % ring_.window()), end = ring_.block_end(begin);
+    const double middle = 0.5 * (begin + end - 1);
+    const bool first_lap = block < ring_.window();
+    for (int slot = 0; slot < (first_lap ? end : ring_.window()); slot = ring_.block_end(slot)) {
+      if (slot > 0 && slot % ring_.tile() == 0) of_tile_.push_back(static_cast<int>(parts_.size()));
+      const int next = ring_.block_end(slot);
+      if (slot == begin) {
+        add(slot, next, 0, true, 0.5 * (next - slot - 1));
+        if (!first_lap)
+          add(slot, next, 1, true,
+              std::min(ring_.window() - 0.5 * (next - slot), ring_.window() - 1.0));
+      } else {
+        const int laps_ago = slot > begin ? 1 : 0;
+        add(slot, next, laps_ago, false,
+            middle - 0.5 * (slot + next - 1) + laps_ago * ring_.window());
+      }
+    }
+    of_tile_.push_back(static_cast<int>(parts_.size()));
+    encode();
+  }
+
+  int tiles() const { return static_cast<int>(of_tile_.size()) - 1; }
+  int first_part(int tile) const { return of_tile_[tile]; }
+  const Part& part(int i) const { return parts_[i]; }
+  const std::byte* first_table(int part) const {
+    return first_tables_.data() + part * model_.first.stage().table_bytes();
+  }
+  const std::byte* second_table(int part) const {
+    return second_tables_.data() + part * model_.second.stage().table_bytes();
+  }
+
+ private:
+  void add(int begin, int end, int laps_ago, bool is_written, double table_age) {
+    const double period = model_.options.token_period_s, age_s = table_age * period;
+    parts_.push_back({begin, end, laps_ago, is_written, table_age,
+                      static_cast<float>(model_.first_ages.fading_per_s(age_s) * period),
+                      static_cast<float>(model_.second_ages.fading_per_s(age_s) * period)});
+  }
+  void encode() {
+    const std::size_t first = model_.first.stage().table_bytes(),
+                      second = model_.second.stage().table_bytes();
+    first_tables_.resize(parts_.size() * first);
+    second_tables_.resize(parts_.size() * second);
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      const double age_s = parts_[i].table_age * model_.options.token_period_s;
+      model_.first.encode(model_.first_ages.at(age_s).data(), first_tables_.data() + i * first);
+      model_.second.encode(model_.second_ages.at(age_s).data(), second_tables_.data() + i * second);
+    }
+  }
+
+  const FastModel& model_;
+  const Ring& ring_;
+  std::int64_t block_ = -1;  // first token of the block
+  std::vector<Part> parts_;
+  std::vector<int> of_tile_;  // first part of each sub-tile
+  std::vector<std::byte> first_tables_, second_tables_;
+};
+
+// What one head has done, apart from the other heads' so that threads need not meet.
+struct Books {
+  Books(const FastModel& model)
+      : counter(model.circuit, model.oldest_age_s),
+        first(counter.activity().first_conversions, model.first.full_scale_c()),
+        second(counter.activity().second_conversions, model.second.full_scale_c()) {}
+  ActivityCounter counter;
+  ConversionCounter first, second;
+};
+
+// Work space of one thread.
+struct Work {
+  std::vector<kernels::Unit> units;
+  std::vector<kernels::Lanes> lanes;
+  kernels::Pulses pulses[kernels::kMaxQueries];
+  Lines<std::byte> query_weights, weights;
+  Lines<float> width, lasting, rows, x, phi, second_x, second_pulse, total, reads;
+  Lines<std::uint8_t> index, old_keys, old_values;
+  std::vector<std::uint16_t> old_counts;
+  std::vector<std::int32_t> reads_by_level;  // [level of q][level of k] cells
 };
 
 class FastLevel final : public Analog {
@@ -104,160 +214,260 @@ class FastLevel final : public Analog {
         options_(model_->options),
         first_(model_->first),
         second_(model_->second),
-        tile_(std::min(circuit_.tile, shape.window)),
-        tiles_((shape.window + tile_ - 1) / tile_),
-        stride_(round_up(tile_, kernels::kLanes)),
-        counter_(circuit_, model_->oldest_age_s),
-        first_conversions_(counter_.activity().first_conversions, first_.full_scale_c()),
-        second_conversions_(counter_.activity().second_conversions, second_.full_scale_c()) {
-    const std::size_t heads = shape.heads, dim = shape.dim;
-    keys_.resize(heads * tiles_ * dim * stride_);
-    values_.resize(heads * tiles_ * tile_ * dim);
-    key_counts_.resize(heads * dim * kernels::kLevels);
-    value_counts_.resize(heads * tiles_ * tile_ * kernels::kLevels);
-    const std::size_t slots = static_cast<std::size_t>(tiles_) * stride_;
-    x_.resize(slots);
-    phi_.resize(slots);
-    gain_.resize(slots);
-    second_gain_.resize(slots);
-    table_of_.resize(slots);
-    second_x_.resize(static_cast<std::size_t>(tiles_) * dim);
-    second_pulse_.resize(second_x_.size());
-    q_index_.resize(dim);
-    written_.resize(dim);
-    total_.resize(dim);
+        ring_(shape.window, circuit_.tile, model_->age_block),
+        plan_(*model_, ring_),
+        pool_(std::clamp(options_.threads, 1, shape.heads)),
+        unit_cells_(static_cast<std::size_t>(shape.dim) * kUnit),
+        work_(pool_.threads()) {
+    const std::size_t heads = shape.heads, dim = shape.dim, units = heads * ring_.units();
+    keys_.resize(units * unit_cells_);
+    values_.resize(units * unit_cells_);
+    value_counts_.resize(units * kUnit * kLevels);
+    key_counts_.resize(heads * dim * kLevels);
+    value_totals_.resize(heads * kLevels);
+    for (std::size_t h = 0; h < heads; ++h) books_.emplace_back(*model_);
+    for (Work& work : work_) prepare(work);
   }
 
-  const energy::Activity& activity() const override { return counter_.activity(); }
+  const energy::Activity& activity() const override {
+    if (!stale_) return activity_;
+    activity_ = {};
+    for (const Books& books : books_) activity_ += books.counter.activity();
+    activity_.tokens = tokens_;
+    stale_ = false;
+    return activity_;
+  }
   const FastReport* fast_report() const override { return &model_->report; }
+  std::size_t ring_bytes() const override {
+    return keys_.size() + values_.size() + value_counts_.size() * sizeof(value_counts_[0]) +
+           key_counts_.size() * sizeof(key_counts_[0]) +
+           value_totals_.size() * sizeof(value_totals_[0]);
+  }
 
  private:
+  // One head's consecutive queries of one block.
+  struct Step {
+    int head, queries;
+    const float *q, *k, *v;  // of query 0; the next is `stride` on
+    float* out;
+    std::size_t stride;
+    std::vector<StepTrace>* traces;  // null, or where what is observed goes
+  };
+
+  void prepare(Work& work) const {
+    const std::size_t dim = shape().dim, queries = model_->age_block;
+    // Parts of a sub-tile, the block at hand twice.
+    const std::size_t parts = blocks(ring_.tile(), model_->age_block) + 1, rows = parts * kUnit;
+    work.units.resize(parts);
+    work.lanes.resize(parts * queries);
+    work.query_weights.resize(queries * dim * first_.stage().weight_rows() *
+                              first_.stage().weight_bytes());
+    work.weights.resize(queries * rows * second_.stage().weight_rows() *
+                        second_.stage().weight_bytes());
+    work.width.resize(dim);
+    work.lasting.resize(dim);
+    work.rows.resize(3 * rows);
+    work.x.resize(queries * rows);
+    work.phi.resize(queries * rows);
+    work.second_x.resize(queries * dim);
+    work.second_pulse.resize(queries * dim);
+    work.total.resize(queries * dim);
+    work.reads.resize(static_cast<std::size_t>(circuit_.q_levels - 1) * kernels::kCopies * 2 *
+                      kLevels);
+    work.index.resize(dim);
+    work.old_keys.resize(unit_cells_);
+    work.old_values.resize(unit_cells_);
+    work.old_counts.resize(kUnit * kLevels);
+    work.reads_by_level.resize(static_cast<std::size_t>(circuit_.q_levels) * kLevels);
+  }
+
   void reset_ring() override {
     now_ = 0;
-    counter_.clear();
-    first_conversions_.clear();
-    second_conversions_.clear();
+    tokens_ = 0;
+    plan_.clear();
+    for (Books& books : books_) {
+      books.counter.clear();
+      books.first.clear();
+      books.second.clear();
+    }
+    stale_ = true;
     std::fill(key_counts_.begin(), key_counts_.end(), std::int32_t{0});
+    std::fill(value_totals_.begin(), value_totals_.end(), std::int32_t{0});
   }
 
   void run_checked(int tokens, const float* q, const float* k, const float* v,
                    float* out) override {
     const int heads = shape().heads, dim = shape().dim;
-    for (int t = 0; t < tokens; ++t, ++now_) {
-      age_the_ring();
-      for (int h = 0; h < heads; ++h) {
-        const std::size_t at = (static_cast<std::size_t>(t) * heads + h) * dim;
-        step(h, q + at, k + at, v + at, out + at);
+    const std::size_t stride = static_cast<std::size_t>(heads) * dim;
+    for (int done = 0; done < tokens;) {
+      const int slot = slot_of(now_);
+      const int queries = std::min(ring_.block_end(slot) - slot, tokens - done);
+      plan_.set(now_);
+      std::vector<StepTrace> traces;
+      const auto step = [&](int head, Work& work, std::vector<StepTrace>* to) {
+        const std::size_t at = done * stride + static_cast<std::size_t>(head) * dim;
+        run_step({head, queries, q + at, k + at, v + at, out + at, stride, to}, work);
+      };
+      if (any_observed(queries)) {
+        for (int h = 0; h < heads; ++h) step(h, work_[0], &traces);
+      } else {
+        pool_.run(heads, [&](int head, int thread) { step(head, work_[thread], nullptr); });
       }
-      counter_.activity().tokens += 1;
+      std::stable_sort(traces.begin(), traces.end(),
+                       [](const StepTrace& a, const StepTrace& b) { return a.token < b.token; });
+      for (const StepTrace& trace : traces) show(trace);
+      now_ += queries;
+      done += queries;
     }
-    first_conversions_.deposit(counter_.activity().first_conversions);
-    second_conversions_.deposit(counter_.activity().second_conversions);
+    tokens_ += tokens;
+    stale_ = true;
   }
 
-  double age_s(int slot) const {
-    const int window = shape().window, newest = static_cast<int>(now_ % window);
-    return (newest - slot + window) % window * options_.token_period_s;
+  int slot_of(std::int64_t token) const { return static_cast<int>(token % ring_.window()); }
+  int filled(std::int64_t token) const {
+    return static_cast<int>(std::min<std::int64_t>(token + 1, ring_.window()));
+  }
+  bool any_observed(int queries) const {
+    for (int i = 0; i < queries; ++i)
+      for (int h = 0; h < shape().heads; ++h)
+        if (observed(now_ + i, h)) return true;
+    return false;
+  }
+  std::size_t unit_index(int head, int slot) const {
+    return static_cast<std::size_t>(head) * ring_.units() + ring_.unit_of(slot);
   }
 
-  // Runs of neighbouring tokens that share tables, their tables, and each token's own gain.
-  void age_the_ring() {
-    const int window = shape().window, newest = static_cast<int>(now_ % window);
-    filled_ = static_cast<int>(std::min<std::int64_t>(now_ + 1, window));
-    runs_.clear();
-    tile_runs_.assign(1, 0);
-    for (int tile = 0; tile * tile_ < filled_; ++tile) {
-      const int begin = tile * tile_, end = std::min(filled_, begin + tile_);
-      for (int first = begin; first < end;) {
-        // Blocks are aligned to the vectors of the tile; the ring's seam cuts one of them in two.
-        int last = std::min(end, begin + round_up(first - begin + 1, model_->age_block));
-        if (first <= newest && newest + 1 < last) last = newest + 1;
-        runs_.push_back({first - begin, last - begin});
-        const double oldest = age_s(first), youngest = age_s(last - 1),
-                     middle = 0.5 * (oldest + youngest);
-        const std::size_t run = runs_.size() - 1;
-        tables_.resize(runs_.size() * first_.rank() * kernels::kTableStride);
-        second_tables_.resize(runs_.size() * second_.rank() * kernels::kTableStride);
-        model_->first_ages.at(middle, tables_.data() + run * first_.rank() * kernels::kTableStride);
-        model_->second_ages.at(
-            middle, second_tables_.data() + run * second_.rank() * kernels::kTableStride);
-        const double fading = model_->first_ages.fading_per_s(middle);
-        const double second_fading = model_->second_ages.fading_per_s(middle);
-        for (int slot = first; slot < last; ++slot) {
-          const std::size_t at = static_cast<std::size_t>(tile) * stride_ + slot - begin;
-          gain_[at] = static_cast<float>(1 + fading * (age_s(slot) - middle));
-          second_gain_[at] = static_cast<float>(1 + second_fading * (age_s(slot) - middle));
-          table_of_[at] = static_cast<std::uint16_t>(run - tile_runs_.back());
-        }
-        first = last;
-      }
-      tile_runs_.push_back(static_cast<int>(runs_.size()));
+  void run_step(const Step& step, Work& work) {
+    const int dim = shape().dim, slot = slot_of(now_);
+    const kernels::Stage& stage = first_.stage();
+    const std::size_t unit = unit_index(step.head, slot);
+    // Queries of one call still see what later tokens of the call overwrite.
+    const bool keeps_old = step.queries > 1 && now_ >= ring_.window();
+    if (keeps_old) {
+      std::copy_n(keys_.data() + unit * unit_cells_, unit_cells_, work.old_keys.data());
+      std::copy_n(values_.data() + unit * unit_cells_, unit_cells_, work.old_values.data());
+      std::copy_n(value_counts_.data() + unit * kUnit * kLevels, kUnit * kLevels,
+                  work.old_counts.data());
     }
-    mean_age_s_ = 0;
-    for (int slot = 0; slot < filled_; ++slot) mean_age_s_ += age_s(slot);
-    mean_age_s_ /= filled_;
+    double cells[kLevels] = {};  // of the second array, over all queries
+    std::fill(work.reads_by_level.begin(), work.reads_by_level.end(), 0);
+    const std::size_t weights =
+        static_cast<std::size_t>(dim) * stage.weight_rows() * stage.weight_bytes();
+    for (int i = 0; i < step.queries; ++i) {
+      write(step.head, now_ + i, step.k + i * step.stride, step.v + i * step.stride, work);
+      for (int level = 0; level < kLevels; ++level)
+        cells[level] += value_totals_[static_cast<std::size_t>(step.head) * kLevels + level];
+      read_queries(step.head, filled(now_ + i), step.q + i * step.stride, work);
+      kernels::set_pulses(stage, dim, work.width.data(), work.lasting.data(),
+                          work.query_weights.data() + i * weights, work.pulses[i]);
+    }
+    deposit_first_reads(step, work);
+    std::vector<StepTrace> traces;
+    if (step.traces) traces = begin_traces(step);
+    std::fill(work.reads.begin(), work.reads.end(), 0.0f);
+    std::fill(work.total.begin(), work.total.end(), 0.0f);
+    kernels::Reads reads{circuit_.q_levels - 1, work.reads.data(), 0.0, options_.token_period_s, 0};
+    for (int tile = 0; tile < plan_.tiles(); ++tile)
+      run_tile(step, tile, keeps_old, reads, work, traces);
+    deposit_second_reads(step, reads, cells);
+    Books& books = books_[step.head];
+    energy::Activity& activity = books.counter.activity();
+    books.first.deposit(activity.first_conversions);
+    books.second.deposit(activity.second_conversions);
+
+    const Scalers& s = scalers();
+    for (int i = 0; i < step.queries; ++i) {
+      for (int d = 0; d < dim; ++d)
+        step.out[i * step.stride + d] =
+            s.a_o[step.head] * work.total[i * dim + d] + s.b_o[step.head];
+      activity.token_heads += 1;
+      activity.sub_tile_steps += blocks(filled(now_ + i), ring_.tile());
+    }
+    for (StepTrace& trace : traces)
+      if (observed(trace.token, trace.head)) step.traces->push_back(std::move(trace));
   }
 
-  void write(int head, const float* k, const float* v) {
-    const int dim = shape().dim, slot = static_cast<int>(now_ % shape().window);
-    const int tile = slot / tile_, in_tile = slot % tile_;
+  void write(int head, std::int64_t token, const float* k, const float* v, Work& work) {
+    const int dim = shape().dim, slot = slot_of(token), lane = ring_.lane_of(slot);
     const Scalers& s = scalers();
     const double steps = (circuit_.kv_levels - 1) / circuit_.v_max;
-    const bool overwrites = now_ >= shape().window;
-    energy::Activity& activity = counter_.activity();
+    const bool overwrites = token >= ring_.window();
+    energy::Activity& activity = books_[head].counter.activity();
+    const std::size_t unit = unit_index(head, slot);
+    std::uint8_t* index = work.index.data();
 
-    kernels::quantise(dim, k, s.a_k[head], s.b_k[head], circuit_.v_max, steps, written_.data());
-    std::uint8_t* column =
-        keys_.data() + (static_cast<std::size_t>(head) * tiles_ + tile) * dim * stride_ + in_tile;
-    std::int32_t* counts =
-        key_counts_.data() + static_cast<std::size_t>(head) * dim * kernels::kLevels;
-    int cells[kernels::kLevels] = {};
-    for (int d = 0; d < dim; ++d, column += stride_, counts += kernels::kLevels) {
-      if (overwrites) --counts[*column];
-      *column = written_[d];
-      ++counts[written_[d]];
-      ++cells[written_[d]];
+    kernels::quantise(dim, k, s.a_k[head], s.b_k[head], circuit_.v_max, steps, index);
+    std::uint8_t* to = keys_.data() + unit * unit_cells_ + lane * 4;
+    std::int32_t* key_counts = key_counts_.data() + static_cast<std::size_t>(head) * dim * kLevels;
+    int written[kLevels] = {};
+    for (int d = 0; d < dim; d += 4, to += kUnit * 4) {
+      for (int i = 0; i < 4; ++i, key_counts += kLevels) {
+        if (overwrites) --key_counts[to[i]];
+        ++key_counts[index[d + i]];
+        ++written[index[d + i]];
+      }
+      std::memcpy(to, index + d, 4);
     }
 
-    const std::size_t row = static_cast<std::size_t>(head) * tiles_ * tile_ + slot;
-    std::uint8_t* to = values_.data() + row * dim;
-    kernels::quantise(dim, v, s.a_v[head], s.b_v[head], circuit_.v_max, steps, to);
-    std::uint16_t* value_counts = value_counts_.data() + row * kernels::kLevels;
-    std::fill_n(value_counts, kernels::kLevels, std::uint16_t{0});
-    for (int d = 0; d < dim; ++d) ++value_counts[to[d]];
+    kernels::quantise(dim, v, s.a_v[head], s.b_v[head], circuit_.v_max, steps, index);
+    to = values_.data() + unit * unit_cells_ + lane / 4 * 4 * dim + lane % 4;
+    std::uint16_t* counts = value_counts_.data() + (unit * kUnit + lane) * kLevels;
+    std::int32_t* totals = value_totals_.data() + static_cast<std::size_t>(head) * kLevels;
+    for (int level = 0; level < kLevels; ++level)
+      if (overwrites) totals[level] -= counts[level];
+    std::fill_n(counts, kLevels, std::uint16_t{0});
+    for (int d = 0; d < dim; ++d) {
+      to[d * 4] = index[d];
+      ++counts[index[d]];
+    }
+    for (int level = 0; level < kLevels; ++level) totals[level] += counts[level];
     for (int level = 0; level < circuit_.kv_levels; ++level)
-      activity.writes[level] += cells[level] + value_counts[level];
+      activity.writes[level] += written[level] + counts[level];
     activity.dac_values += 2 * dim;
   }
 
-  // Rows of the first array, and what they read.
-  void sort_queries(int head, const float* q) {
+  // Pulses on the rows of the first array, and what they read.
+  void read_queries(int head, int tokens, const float* q, Work& work) {
     const int dim = shape().dim;
     const Scalers& s = scalers();
-    rows_.clear(first_.stage().segments);
-    energy::CellReads& reads = counter_.activity().first_reads;
+    ActivityCounter& counter = books_[head].counter;
+    energy::CellReads& reads = counter.activity().first_reads;
+    const double mean_age_s = 0.5 * (tokens - 1) * options_.token_period_s;
     const std::int32_t* counts =
-        key_counts_.data() + static_cast<std::size_t>(head) * dim * kernels::kLevels;
-    if (options_.effects.has(Effect::kInputQuantiser)) {
-      kernels::quantise(dim, q, s.a_q[head], s.b_q[head], 1.0, circuit_.q_levels - 1,
-                        q_index_.data());
-      reads_by_level_.assign(static_cast<std::size_t>(circuit_.q_levels) * kernels::kLevels, 0);
+        key_counts_.data() + static_cast<std::size_t>(head) * dim * kLevels;
+    if (!options_.effects.has(Effect::kInputQuantiser)) {
       for (int d = 0; d < dim; ++d) {
-        const int level = q_index_[d];
-        if (level > 0) rows_.add(d, model_->q_ends[level - 1]);
-        std::int32_t* to = reads_by_level_.data() + level * kernels::kLevels;
-        for (int i = 0; i < kernels::kLevels; ++i) to[i] += counts[d * kernels::kLevels + i];
+        const double width_s = q_width_s(head, q[d]);
+        work.width[d] = static_cast<float>(width_s / circuit_.t_max_s);
+        counter.read(reads, mean_age_s, width_s, counts + d * kLevels);
       }
-      for (int level = 0; level < circuit_.q_levels; ++level)
-        counter_.read(reads, mean_age_s_, circuit_.t_max_s * level / (circuit_.q_levels - 1),
-                      reads_by_level_.data() + level * kernels::kLevels);
       return;
     }
+    const float step = 1.0f / static_cast<float>(circuit_.q_levels - 1);
+    kernels::quantise(dim, q, s.a_q[head], s.b_q[head], 1.0, circuit_.q_levels - 1,
+                      work.index.data());
     for (int d = 0; d < dim; ++d) {
-      const double width = q_width_s(head, q[d]);
-      if (width > 0) rows_.add(d, first_.end_of(width));
-      counter_.read(reads, mean_age_s_, width, counts + d * kernels::kLevels);
+      const int level = work.index[d];
+      work.width[d] = step * static_cast<float>(level);
+      std::int32_t* to = work.reads_by_level.data() + level * kLevels;
+      for (int i = 0; i < kLevels; ++i) to[i] += counts[d * kLevels + i];
     }
+  }
+
+  void deposit_first_reads(const Step& step, const Work& work) {
+    if (!options_.effects.has(Effect::kInputQuantiser)) return;
+    // Every query reads all cells, so their mean age weighs each query by its tokens.
+    double tokens = 0, ages = 0;
+    for (int i = 0; i < step.queries; ++i) {
+      const double seen = filled(now_ + i);
+      tokens += seen;
+      ages += seen * 0.5 * (seen - 1);
+    }
+    ActivityCounter& counter = books_[step.head].counter;
+    for (int level = 0; level < circuit_.q_levels; ++level)
+      counter.read(counter.activity().first_reads, ages / tokens * options_.token_period_s,
+                   circuit_.t_max_s * level / (circuit_.q_levels - 1),
+                   work.reads_by_level.data() + static_cast<std::ptrdiff_t>(level) * kLevels);
   }
 
   double q_width_s(int head, float q) const {
@@ -268,172 +478,173 @@ class FastLevel final : public Analog {
     return x * circuit_.t_max_s;
   }
 
-  void step(int head, const float* q, const float* k, const float* v, float* out) {
-    const int dim = shape().dim;
-    energy::Activity& activity = counter_.activity();
-    write(head, k, v);
-    sort_queries(head, q);
-    const kernels::Rows& queries = rows_.sorted();
-    const int tiles = (filled_ + tile_ - 1) / tile_;
-    std::fill(total_.begin(), total_.end(), 0.0f);
+  void run_tile(const Step& step, int tile, bool keeps_old, kernels::Reads& reads, Work& work,
+                std::vector<StepTrace>& traces) {
+    const int dim = shape().dim, slot = slot_of(now_), begin = plan_.first_part(tile),
+              parts = plan_.first_part(tile + 1) - begin;
+    int columns = 0;
+    for (int i = 0; i < parts; ++i) {
+      const Plan::Part& part = plan_.part(begin + i);
+      const std::size_t unit = unit_index(step.head, part.begin);
+      const int lane = ring_.lane_of(part.begin), size = part.end - part.begin;
+      const bool old = keeps_old && part.is_written && part.laps_ago == 1;
+      const int age = part.age(slot, ring_.window()) + lane;  // of lane 0
+      work.units[i] = {old ? work.old_keys.data() : keys_.data() + unit * unit_cells_,
+                       old ? work.old_values.data() : values_.data() + unit * unit_cells_,
+                       old ? work.old_counts.data() : value_counts_.data() + unit * kUnit * kLevels,
+                       plan_.first_table(begin + i),
+                       plan_.second_table(begin + i),
+                       part.first_fading,
+                       part.second_fading,
+                       static_cast<float>(age - part.table_age),
+                       age * options_.token_period_s};
+      for (int q = 0; q < step.queries; ++q) {
+        int first = lane, last = lane + size;
+        if (part.is_written) {
+          const int written = slot + q - part.begin + 1;
+          (part.laps_ago == 0 ? last : first) = lane + written;
+        }
+        work.lanes[q * parts + i] = {static_cast<std::uint8_t>(first),
+                                     static_cast<std::uint8_t>(last)};
+        columns += last - first;
+      }
+    }
+    Books& books = books_[step.head];
     const float count_step = options_.effects.has(Effect::kCounter)
                                  ? 2.0f / static_cast<float>(circuit_.output_levels - 1)
                                  : 0.0f;
-    const float segments = static_cast<float>(second_.stage().segments);
-
-    for (int tile = 0; tile < tiles; ++tile) {
-      const int begin = tile * tile_, slots = std::min(tile_, filled_ - begin);
-      const std::size_t at = static_cast<std::size_t>(tile) * stride_;
-      const int run = tile_runs_[tile], runs = tile_runs_[tile + 1] - run;
-      kernels::first_array(
-          first_.stage(), queries,
-          keys_.data() + (static_cast<std::size_t>(head) * tiles_ + tile) * dim * stride_, stride_,
-          round_up(slots, kernels::kLanes), runs, runs_.data() + run,
-          tables_.data() + static_cast<std::size_t>(run) * first_.rank() * kernels::kTableStride,
-          gain_.data() + at, x_.data() + at, phi_.data() + at);
-      first_conversions_.add(slots, x_.data() + at);
-
-      pulses_.clear(second_.stage().segments);
-      for (int slot = 0; slot < slots; ++slot) {
-        // phi is a share of the ReLU's full scale, which is the longest pulse.
-        const float phi = phi_[at + slot] * phi_per_pulse_;
-        if (phi <= 0) continue;
-        const float in_segments = phi * segments;
-        const int segment = std::min(static_cast<int>(in_segments), second_.stage().segments - 1);
-        const float share = std::min(in_segments - static_cast<float>(segment), 1.0f);
-        pulses_.add(slot, {segment, share});
-      }
-      count_second_reads(head, begin, slots, phi_.data() + at);
-      float* pulse = second_pulse_.data() + static_cast<std::size_t>(tile) * dim;
-      float* x = second_x_.data() + static_cast<std::size_t>(tile) * dim;
-      kernels::second_array(
-          second_.stage(), pulses_.sorted(),
-          values_.data() + (static_cast<std::size_t>(head) * tiles_ * tile_ + begin) * dim, dim,
-          table_of_.data() + at,
-          second_tables_.data() +
-              static_cast<std::size_t>(run) * second_.rank() * kernels::kTableStride,
-          second_gain_.data() + at, x, pulse);
-      second_conversions_.add(dim, x);
-      kernels::count_output(dim, pulse, count_step, total_.data());
-    }
-    deposit_second_reads();
-    const Scalers& s = scalers();
-    for (int d = 0; d < dim; ++d) out[d] = s.a_o[head] * total_[d] + s.b_o[head];
-    activity.token_heads += 1;
-    activity.sub_tile_steps += tiles;
-    if (observed(now_, head)) trace(head, q);
+    const kernels::SubTile sub_tile{
+        dim,
+        parts,
+        step.queries,
+        work.units.data(),
+        work.lanes.data(),
+        work.pulses,
+        static_cast<float>(circuit_.relu.full_scale_s / circuit_.t_max_s),
+        count_step,
+        books.first.hinges(columns),
+        books.second.hinges(step.queries * dim),
+        &reads,
+        work.x.data(),
+        work.phi.data(),
+        work.second_x.data(),
+        work.second_pulse.data(),
+        work.total.data(),
+        work.weights.data(),
+        work.rows.data()};
+    kernels::sub_tile(first_.stage(), second_.stage(), sub_tile);
+    for (std::size_t q = 0; q < traces.size(); ++q)
+      if (observed(traces[q].token, step.head))
+        trace_tile(sub_tile, static_cast<int>(q), tile, traces[q]);
   }
 
-  // Cells of the second array by pulse node and level, over all sub-tiles of a step; the age is the
-  // mean over the cells that are read (the energy is nearly linear in age).
-  void count_second_reads(int head, int begin, int slots, const float* phi) {
-    const std::size_t nodes = counter_.activity().second_reads.pulse_s.size();
-    second_hist_.resize(nodes * kernels::kLevels, 0.0f);
-    const float steps = static_cast<float>(circuit_.q_levels - 1) * phi_per_pulse_;
-    const std::uint16_t* counts =
-        value_counts_.data() +
-        (static_cast<std::size_t>(head) * tiles_ * tile_ + begin) * kernels::kLevels;
-    for (int slot = 0; slot < slots; ++slot, counts += kernels::kLevels) {
-      float* low = second_hist_.data();
-      float high_share = 0;
-      if (phi[slot] > 0) {
-        const float at = std::min(phi[slot] * steps, static_cast<float>(circuit_.q_levels - 1));
-        const int node = std::min(static_cast<int>(at), circuit_.q_levels - 2);
-        high_share = at - static_cast<float>(node);
-        low += (1 + node) * kernels::kLevels;
-        second_age_sum_ += age_s(begin + slot);
-        ++second_pulses_;
-      }
-      for (int level = 0; level < kernels::kLevels; ++level) {
-        low[level] += (1 - high_share) * static_cast<float>(counts[level]);
-        low[kernels::kLevels + level] += high_share * static_cast<float>(counts[level]);
-      }
-    }
-  }
-
-  void deposit_second_reads() {
-    energy::CellReads& reads = counter_.activity().second_reads;
+  // Reads of the second array, where every cell is read by a pulse or by none; the age is the mean
+  // over the rows with a pulse (the energy is nearly linear in age).
+  void deposit_second_reads(const Step& step, const kernels::Reads& reads, const double* cells) {
+    energy::CellReads& to = books_[step.head].counter.activity().second_reads;
+    const std::size_t nodes = to.pulse_s.size();
+    const std::size_t copy = static_cast<std::size_t>(reads.steps) * 2 * kLevels;
+    for (std::size_t i = copy; i < kernels::kCopies * copy; ++i)
+      reads.count[i % copy] += reads.count[i];
+    const double mean_age_s = 0.5 * (filled(now_) - 1) * options_.token_period_s;
     const Share age =
-        share_of(reads.age_s, second_pulses_ > 0 ? second_age_sum_ / second_pulses_ : mean_age_s_);
-    for (std::size_t node = 0; node < reads.pulse_s.size(); ++node)
-      for (int a = 0; a < 2; ++a) {
-        const double weight = a ? age.high_share : 1 - age.high_share;
-        if (weight == 0) continue;
-        double* to = reads.at(age.low + a, node);
-        for (int level = 0; level < reads.levels; ++level)
-          to[level] += weight * static_cast<double>(second_hist_[node * kernels::kLevels + level]);
+        share_of(to.age_s, reads.pulses > 0 ? reads.age_sum_s / static_cast<double>(reads.pulses)
+                                            : mean_age_s);
+    for (int level = 0; level < to.levels; ++level) {
+      double idle = cells[level], from_below = 0;
+      for (std::size_t node = 1; node < nodes; ++node) {
+        // The last node has no interval above it.
+        const float* counts = reads.count + (node - 1) * 2 * kLevels + level;
+        const bool last = node + 1 == nodes;
+        const double here = last ? 0.0 : counts[0], above = last ? 0.0 : counts[kLevels];
+        const double count = here - above + from_below;
+        from_below = above;
+        idle -= here;
+        add(to, age, node, level, count);
       }
-    std::fill(second_hist_.begin(), second_hist_.end(), 0.0f);
-    second_age_sum_ = 0;
-    second_pulses_ = 0;
+      add(to, age, 0, level, idle);
+    }
   }
 
-  void trace(int head, const float* q) const {
-    const int dim = shape().dim, window = shape().window;
-    StepTrace trace;
-    trace.token = now_;
-    trace.head = head;
-    for (int d = 0; d < dim; ++d) trace.q_width_s.push_back(q_width_s(head, q[d]));
-    const std::size_t cells = static_cast<std::size_t>(window) * dim;
-    trace.key_v.assign(cells, kNan);
-    trace.value_v.assign(cells, kNan);
-    trace.first_charge_c.assign(window, kNan);
-    trace.phi_s.assign(window, kNan);
-    for (int slot = 0; slot < filled_; ++slot) {
-      const int tile = slot / tile_, in_tile = slot % tile_;
-      const std::size_t at = static_cast<std::size_t>(tile) * stride_ + in_tile;
-      trace.first_charge_c[slot] = x_[at] * first_.full_scale_c();
-      trace.phi_s[slot] = phi_[at] * circuit_.relu.full_scale_s;
-      const std::uint8_t* key =
-          keys_.data() + (static_cast<std::size_t>(head) * tiles_ + tile) * dim * stride_ + in_tile;
-      const std::uint8_t* value =
-          values_.data() + (static_cast<std::size_t>(head) * tiles_ * tile_ + slot) * dim;
-      for (int d = 0; d < dim; ++d) {
-        trace.key_v[static_cast<std::size_t>(slot) * dim + d] =
-            model_->stored_v(key[static_cast<std::size_t>(d) * stride_], age_s(slot));
-        trace.value_v[static_cast<std::size_t>(slot) * dim + d] =
-            model_->stored_v(value[d], age_s(slot));
+  static void add(energy::CellReads& to, const Share& age, std::size_t node, int level,
+                  double count) {
+    to.at(age.low, node)[level] += (1 - age.high_share) * count;
+    if (age.high_share > 0) to.at(age.low + 1, node)[level] += age.high_share * count;
+  }
+
+  std::vector<StepTrace> begin_traces(const Step& step) const {
+    const int dim = shape().dim, window = ring_.window();
+    const std::size_t cells = static_cast<std::size_t>(window) * dim,
+                      outputs = static_cast<std::size_t>(ring_.tiles()) * dim;
+    std::vector<StepTrace> traces(step.queries);
+    for (int i = 0; i < step.queries; ++i) {
+      StepTrace& trace = traces[i];
+      trace.token = now_ + i;
+      trace.head = step.head;
+      if (!observed(trace.token, trace.head)) continue;
+      for (int d = 0; d < dim; ++d)
+        trace.q_width_s.push_back(q_width_s(step.head, step.q[i * step.stride + d]));
+      trace.key_v.assign(cells, kNan);
+      trace.value_v.assign(cells, kNan);
+      trace.first_charge_c.assign(window, kNan);
+      trace.phi_s.assign(window, kNan);
+      trace.second_charge_c.assign(outputs, kNan);
+      trace.second_pulse_s.assign(outputs, kNan);
+    }
+    return traces;
+  }
+
+  void trace_tile(const kernels::SubTile& done, int query, int tile, StepTrace& trace) const {
+    const int dim = shape().dim, first = plan_.first_part(tile);
+    for (int i = 0; i < done.units; ++i) {
+      const Plan::Part& part = plan_.part(first + i);
+      const kernels::Unit& unit = done.unit[i];
+      const kernels::Lanes lanes = done.lanes[query * done.units + i];
+      for (int lane = lanes.first; lane < lanes.last; ++lane) {
+        const int slot = part.begin + lane - ring_.lane_of(part.begin);
+        const int at = (query * done.units + i) * kUnit + lane;
+        const double age_s =
+            (part.age(slot_of(trace.token), ring_.window()) - (slot - part.begin)) *
+            options_.token_period_s;
+        trace.first_charge_c[slot] = done.x[at] * first_.full_scale_c();
+        trace.phi_s[slot] = done.phi[at] * circuit_.relu.full_scale_s;
+        for (int d = 0; d < dim; ++d) {
+          const std::size_t cell = static_cast<std::size_t>(slot) * dim + d;
+          trace.key_v[cell] =
+              model_->stored_v(unit.keys[(d / 4 * kUnit + lane) * 4 + d % 4], age_s);
+          trace.value_v[cell] =
+              model_->stored_v(unit.values[(lane / 4 * dim + d) * 4 + lane % 4], age_s);
+        }
       }
     }
-    const std::size_t used = static_cast<std::size_t>((filled_ + tile_ - 1) / tile_) * dim;
-    for (std::size_t i = 0; i < used; ++i) {
-      trace.second_charge_c.push_back(second_x_[i] * second_.full_scale_c());
-      trace.second_pulse_s.push_back(second_pulse_[i] * circuit_.differential.full_scale_s);
+    for (int d = 0; d < dim; ++d) {
+      const std::size_t column = static_cast<std::size_t>(tile) * dim + d;
+      trace.second_charge_c[column] = done.second_x[query * dim + d] * second_.full_scale_c();
+      trace.second_pulse_s[column] =
+          done.second_pulse[query * dim + d] * circuit_.differential.full_scale_s;
     }
-    trace.second_charge_c.resize(second_x_.size(), kNan);
-    trace.second_pulse_s.resize(second_x_.size(), kNan);
-    show(trace);
   }
 
   std::shared_ptr<const FastModel> model_;
   const Circuit& circuit_;
   const AnalogOptions& options_;
   const StageFit &first_, &second_;
-  int tile_, tiles_,
-      stride_;  // slots of a sub-tile, sub-tiles of a head, padded slots of a sub-tile
-  ActivityCounter counter_;
-  ConversionCounter first_conversions_, second_conversions_;
-  float phi_per_pulse_ = static_cast<float>(circuit_.relu.full_scale_s / circuit_.t_max_s);
+  const Ring ring_;
+  Plan plan_;
+  ThreadPool pool_;
+  std::size_t unit_cells_;  // of keys, and as many of values, in a unit
 
   std::int64_t now_ = 0;                     // tokens since reset
-  std::vector<std::uint8_t> keys_;           // [head][sub-tile][dim][stride_] levels
-  std::vector<std::uint8_t> values_;         // [head][slot][dim] levels
+  double tokens_ = 0;                        // run through, for the activity
+  Lines<std::uint8_t> keys_;                 // [head][unit][dim / 4][slot][4 dimensions] levels
+  Lines<std::uint8_t> values_;               // [head][unit][4][dim][4 slots] levels
+  std::vector<std::uint16_t> value_counts_;  // [head][unit][slot][level] dimensions
   std::vector<std::int32_t> key_counts_;     // [head][dim][level] tokens in the ring
-  std::vector<std::uint16_t> value_counts_;  // [head][slot][level] dimensions
-
-  // Of the step at hand.
-  int filled_ = 0;
-  double mean_age_s_ = 0;
-  std::vector<kernels::Run> runs_;
-  std::vector<int> tile_runs_;  // first run of each sub-tile
-  std::vector<float> tables_, second_tables_, gain_, second_gain_;
-  std::vector<std::uint16_t> table_of_;
-  RowSorter rows_, pulses_;
-  std::vector<std::uint8_t> q_index_, written_;
-  std::vector<std::int32_t> reads_by_level_;
-  std::vector<float> x_, phi_, second_x_, second_pulse_, total_, second_hist_;
-  double second_age_sum_ = 0;
-  int second_pulses_ = 0;
+  std::vector<std::int32_t> value_totals_;   // [head][level] cells in the ring
+  std::vector<Books> books_;                 // [head]
+  std::vector<Work> work_;                   // [thread]
+  mutable energy::Activity activity_;        // the heads' together, where not stale
+  mutable bool stale_ = true;
 };
 
 }  // namespace

@@ -21,9 +21,9 @@ const Circuit& checked(const Shape& shape, const Circuit& circuit, const AnalogO
     throw Error({"attention", "kv_levels", std::to_string(circuit.kv_levels),
                  fmt::format("the fast level holds at most {}", kernels::kLevels),
                  "use level column"});
-  if (shape.dim % kernels::kLanes != 0)
+  if (shape.dim % kernels::kUnit != 0)
     throw Error({"attention", "head dimension", std::to_string(shape.dim),
-                 fmt::format("a multiple of {}", kernels::kLanes), "use level column"});
+                 fmt::format("a multiple of {}", kernels::kUnit), "use level column"});
   return circuit;
 }
 
@@ -53,19 +53,13 @@ AgeTables::AgeTables(const Circuit& circuit, const StageFit& fit, double oldest_
   if (fading_per_s_.empty()) fading_per_s_.push_back(0.0);
 }
 
-void AgeTables::at(double age_s, float* table) const {
+std::vector<double> AgeTables::at(double age_s) const {
   const auto [node, rest] = position(age_s);
   const std::vector<double>& low = table_[node];
   const std::vector<double>& high = table_[std::min(node + 1, nodes_ - 1)];
-  for (int r = 0; r < rank_; ++r) {
-    for (int level = 0; level < kernels::kLevels; ++level) {
-      const std::size_t i = static_cast<std::size_t>(r) * kernels::kLevels + level;
-      table[r * kernels::kTableStride + level] =
-          static_cast<float>(low[i] + rest * (high[i] - low[i]));
-    }
-    std::fill_n(table + r * kernels::kTableStride + kernels::kLevels,
-                kernels::kTableStride - kernels::kLevels, 0.0f);
-  }
+  std::vector<double> u(low.size());
+  for (std::size_t i = 0; i < u.size(); ++i) u[i] = low[i] + rest * (high[i] - low[i]);
+  return u;
 }
 
 double AgeTables::fading_per_s(double age_s) const {
@@ -73,23 +67,21 @@ double AgeTables::fading_per_s(double age_s) const {
 }
 
 double AgeTables::error(double span_s) const {
-  double strongest = 0, worst = 0;
-  const auto norm = [&](const std::vector<float>& table, int level) {
+  const auto norm = [&](const std::vector<double>& u, int level) {
     double sum = 0;
-    for (int r = 0; r < rank_; ++r) sum += std::pow(table[r * kernels::kTableStride + level], 2);
+    for (int r = 0; r < rank_; ++r) sum += std::pow(u[r * kernels::kLevels + level], 2);
     return std::sqrt(sum);
   };
-  std::vector<float> here(rank_ * kernels::kTableStride), there(here.size());
-  at(0, here.data());
+  double strongest = 0, worst = 0;
   for (int level = 0; level < kernels::kLevels; ++level)
-    strongest = std::max(strongest, norm(here, level));
+    strongest = std::max(strongest, norm(table_[0], level));
   for (int i = 0; i < nodes_; ++i) {
     const double age =
         std::clamp(age_step_s() * i, span_s, std::max(span_s, oldest_age_s_ - span_s));
-    at(age, here.data());
+    const std::vector<double> here = at(age);
     for (const double sign : {-1.0, 1.0}) {
-      at(age + sign * span_s, there.data());
-      const auto gain = static_cast<float>(1 + sign * span_s * fading_per_s(age));
+      std::vector<double> there = at(age + sign * span_s);
+      const double gain = 1 + sign * span_s * fading_per_s(age);
       for (std::size_t j = 0; j < here.size(); ++j) there[j] -= gain * here[j];
       for (int level = 0; level < kernels::kLevels; ++level)
         worst = std::max(worst, norm(there, level));
@@ -113,15 +105,15 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
       second(circuit, circuit.differential, differential_line(circuit), fit_options(shape, true)),
       first_ages(circuit, first, oldest_age_s),
       second_ages(circuit, second, oldest_age_s) {
+  // A query of a block meets a key of a block up to age_block - 1 tokens from their tables' age.
   const auto age_error = [&] {
-    const double span = 0.5 * (age_block - 1) * options.token_period_s;
+    const double span = (age_block - 1) * options.token_period_s;
     return std::max(first_ages.error(span), second_ages.error(span));
   };
   while (age_block > 1 && age_error() > options.error_limit) age_block /= 2;
-  for (int level = 1; level < circuit.q_levels; ++level)
-    q_ends.push_back(first.end_of(circuit.t_max_s * level / (circuit.q_levels - 1)));
   const auto stage = [](const StageFit& fit) {
-    return FastReport::Stage{fit.stage().segments, fit.rank(), fit.stage().degree, fit.error()};
+    const kernels::Stage& s = fit.stage();
+    return FastReport::Stage{s.segments, s.substeps, s.rank, s.degree, s.bytes, fit.error()};
   };
   report = {stage(first), stage(second), age_block, age_error(), kernels::instruction_set()};
 }

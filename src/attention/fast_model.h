@@ -13,8 +13,8 @@ class AgeTables {
  public:
   AgeTables(const Circuit& circuit, const StageFit& fit, double oldest_age_s);
 
-  // [rank][kTableStride]
-  void at(double age_s, float* table) const;
+  // u[rank][kLevels]
+  std::vector<double> at(double age_s) const;
   // d ln(u) / d(age) common to all levels, least squares.
   double fading_per_s(double age_s) const;
   // Worst error of any cell, relative to the strongest one, when a table serves ages +-span.
@@ -51,8 +51,8 @@ class FastModel {
   const double oldest_age_s;
   const StageFit first, second;
   const AgeTables first_ages, second_ages;
-  int age_block = kernels::kLanes;    // neighbouring tokens that share tables
-  std::vector<StageFit::End> q_ends;  // where a pulse of q level i + 1 ends
+  // So many neighbouring tokens share tables, as keys and as queries; a power of 2.
+  int age_block = kernels::kUnit;
   FastReport report;
 
  private:
