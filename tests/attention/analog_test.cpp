@@ -190,7 +190,8 @@ TEST(FastLevel, ReportsWhatItMadeOfTheErrorLimit) {
     EXPECT_LE(report.first.error, 1.5 * limit);  // the tightest may be out of reach
     EXPECT_LE(report.second.error, 1.5 * limit);
     std::printf(
-        "limit %g: first rank %d degree %d segments %d error %.2g; second rank %d degree %d segments "
+        "limit %g: first rank %d degree %d segments %d error %.2g; second rank %d degree %d "
+        "segments "
         "%d error %.2g; %s\n",
         limit, report.first.rank, report.first.degree, report.first.segments, report.first.error,
         report.second.rank, report.second.degree, report.second.segments, report.second.error,

@@ -1,0 +1,182 @@
+// What holds for the fast level whatever the instruction set, the arithmetic, the threads and the
+// cut of the text.
+#include <gtest/gtest.h>
+#include <hwy/targets.h>
+
+#include <cmath>
+#include <cstdio>
+
+#include "attention/analog.h"
+#include "circuits.h"
+#include "inputs.h"
+
+namespace gaincell::attention {
+namespace {
+
+constexpr double kTMax = 15e-9;
+
+AnalogOptions options(Level level, double error_limit = 1e-3) {
+  AnalogOptions o;
+  o.level = level;
+  o.token_period_s = 2e-7;
+  o.error_limit = error_limit;
+  return o;
+}
+
+// Pulses out of both converters of the last `tokens` tokens.
+struct Pulses {
+  std::vector<double> first, second;
+};
+
+Pulses pulses_of_last(Analog& analog, const Inputs& in, int tokens) {
+  Pulses pulses;
+  analog.observe([&](std::int64_t token, int) { return token >= in.tokens - tokens; },
+                 [&](const StepTrace& trace) {
+                   pulses.first.insert(pulses.first.end(), trace.phi_s.begin(), trace.phi_s.end());
+                   pulses.second.insert(pulses.second.end(), trace.second_pulse_s.begin(),
+                                        trace.second_pulse_s.end());
+                 });
+  run(analog, in);
+  return pulses;
+}
+
+// rms over what is not NaN in both; NaN must agree.
+double rms_difference(const std::vector<double>& a, const std::vector<double>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  double squares = 0, n = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(std::isnan(a[i]), std::isnan(b[i])) << i;
+    if (std::isnan(a[i])) continue;
+    squares += std::pow((a[i] - b[i]) / kTMax, 2);
+    ++n;
+  }
+  return n > 0 ? std::sqrt(squares / n) : 0;
+}
+
+// The last tokens see an error of both stages within a few times the limit of one.
+void expect_near_column(const Shape& shape, const Inputs& in, double error_limit,
+                        const char* what) {
+  const Circuit circuit = smooth_circuit(shape.dim);
+  const Scalers scalers = scalers_near_training(shape.heads, 3);
+  auto column = make_analog(shape, circuit, scalers, options(Level::kColumn));
+  auto fast = make_analog(shape, circuit, scalers, options(Level::kFast, error_limit));
+  const Pulses expected = pulses_of_last(*column, in, 3), got = pulses_of_last(*fast, in, 3);
+  EXPECT_LE(rms_difference(expected.first, got.first), 2 * error_limit) << what;
+  EXPECT_LE(rms_difference(expected.second, got.second), 3 * error_limit) << what;
+}
+
+class InstructionSets : public ::testing::Test {
+ protected:
+  void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
+  // Those with a kernel that this machine runs; names as in FastReport.
+  static std::vector<std::pair<std::int64_t, const char*>> all() {
+    hwy::SetSupportedTargetsForTest(0);
+    std::vector<std::pair<std::int64_t, const char*>> sets;
+#if HWY_ARCH_X86
+    const std::int64_t here = hwy::SupportedTargets();
+    if (here & HWY_AVX3_DL) sets.emplace_back(HWY_AVX3_DL, "AVX3_DL");
+    if (here & HWY_AVX3) sets.emplace_back(HWY_AVX3, "AVX3");
+    if (here & HWY_AVX2) sets.emplace_back(HWY_AVX2, "AVX2");
+#endif
+    sets.emplace_back(HWY_EMU128, "EMU128");
+    return sets;
+  }
+};
+
+TEST_F(InstructionSets, AllEqualTheColumnLevelAndEachOther) {
+  const Shape shape{1, 48, 70};
+  const Inputs in(shape, 150, 5);
+  for (const double limit : {1e-3, 3e-4}) {  // bytes and floats
+    std::vector<float> of_first_set;
+    for (const auto& [target, name] : all()) {
+      hwy::SetSupportedTargetsForTest(target);
+      auto fast = make_analog(shape, smooth_circuit(48), scalers_near_training(1, 3),
+                              options(Level::kFast, limit));
+      ASSERT_EQ(fast->fast_report()->instruction_set, name);
+      std::printf("%s, limit %g: %s and %s\n", name, limit,
+                  fast->fast_report()->first.bytes ? "bytes" : "floats",
+                  fast->fast_report()->second.bytes ? "bytes" : "floats");
+      const auto out = run(*fast, in);
+      if (of_first_set.empty()) of_first_set = out;
+      // Floats round differently where products are not fused, which may move a count.
+      int differ = 0;
+      for (std::size_t i = 0; i < out.size(); ++i)
+        differ += std::abs(out[i] - of_first_set[i]) > 1e-4f;
+      EXPECT_LE(differ, static_cast<int>(out.size() / 500)) << name;
+    }
+  }
+  const Shape small{1, 16, 20};
+  const Inputs few(small, 50, 6);
+  for (const auto& [target, name] : all()) {
+    hwy::SetSupportedTargetsForTest(target);
+    expect_near_column(small, few, 1e-3, name);
+  }
+}
+
+TEST(FastLevelRing, WrapsAroundLikeTheColumnLevel) {
+  for (const int window : {15, 16, 17, 63, 64, 65, 80, 129}) {
+    const Shape shape{1, 16, window};
+    expect_near_column(shape, Inputs(shape, window + 18, 7), 1e-3, std::to_string(window).c_str());
+  }
+}
+
+TEST(FastLevelRing, GivesTheSameBytesHoweverTheTextIsCut) {
+  for (const int window : {1, 5, 16, 40, 64, 100, 130})
+    for (const double limit : {1e-3, 1e-5}) {
+      if (limit < 1e-4 && window != 40) continue;
+      const Shape shape{2, 32, window};
+      const Inputs in(shape, 2 * window + 37, 11);
+      // The exact circuit, so that any limit can be held.
+      PublishedHardware hw = PublishedHardware::cubic();
+      hw.s_sat_first_a = 40e-6, hw.s_sat_second_a = 30e-6;
+      const Circuit circuit =
+          limit < 1e-4 ? published_circuit(hw, 2e-7) : smooth_circuit(shape.dim);
+      auto whole =
+          make_analog(shape, circuit, scalers_near_training(2, 3), options(Level::kFast, limit));
+      EXPECT_EQ(whole->fast_report()->first.bytes, limit > 1e-4);
+      const auto expected = run(*whole, in);
+      for (const int chunk : {1, 7, 16, 33}) {
+        auto cut =
+            make_analog(shape, circuit, scalers_near_training(2, 3), options(Level::kFast, limit));
+        EXPECT_EQ(run(*cut, in, chunk), expected) << "window " << window << " chunk " << chunk;
+      }
+    }
+}
+
+TEST(FastLevelThreads, ChangeNothing) {
+  const Shape shape{5, 32, 70};
+  const Inputs in(shape, 160, 13);
+  std::vector<float> expected;
+  energy::Activity activity;
+  for (const int threads : {1, 2, 3, 8}) {
+    AnalogOptions o = options(Level::kFast);
+    o.threads = threads;
+    auto fast = make_analog(shape, smooth_circuit(32), scalers_near_training(5, 3), o);
+    const auto out = run(*fast, in, 11);
+    if (threads == 1) {
+      expected = out;
+      activity = fast->activity();
+    }
+    EXPECT_EQ(out, expected) << threads;
+    EXPECT_EQ(fast->activity().first_reads.count, activity.first_reads.count) << threads;
+    EXPECT_EQ(fast->activity().second_reads.count, activity.second_reads.count) << threads;
+    EXPECT_EQ(fast->activity().second_conversions.count, activity.second_conversions.count);
+  }
+}
+
+TEST(FastLevelMemory, IsAtMostFiveQuartersOfAByteACellAndATableAToken) {
+  constexpr double kTokenTable = 16;  // bytes: eight counts
+  for (const int window : {64, 256, 1024, 65536})
+    for (const int dim : {16, 64, 128}) {
+      const Shape shape{window > 1024 ? 1 : 3, dim, window};
+      auto fast = make_analog(shape, smooth_circuit(dim), Scalers::identity(shape.heads),
+                              options(Level::kFast, 1e-2));
+      const double tokens = static_cast<double>(shape.heads) * window, cells = 2.0 * dim * tokens;
+      EXPECT_LE(static_cast<double>(fast->ring_bytes()),
+                1.25 * cells + kTokenTable * tokens + 32.0 * shape.heads)  // totals of a head
+          << window << " " << dim;
+    }
+}
+
+}  // namespace
+}  // namespace gaincell::attention
