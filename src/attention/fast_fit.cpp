@@ -126,8 +126,12 @@ std::vector<StageFit::Column> StageFit::draw_columns(const FitOptions& options) 
     }
     const double charge = column_charge_c(circuit_, converter_, v_store, width_s);
     column.x = charge / full_scale_c_;
-    column.pulse = converter_.pulse_s(charge) / converter_.full_scale_s;
-    const bool inside = std::abs(column.x) < 1 && (column.x > 0 || options.is_signed);
+    const bool known = charge >= converter_.charge_low_c && charge <= converter_.charge_high_c;
+    // Held where the converter is not known.
+    column.pulse =
+        converter_.pulse_s(std::clamp(charge, converter_.charge_low_c, converter_.charge_high_c)) /
+        converter_.full_scale_s;
+    const bool inside = known && std::abs(column.x) < 1 && (column.x > 0 || options.is_signed);
     if (inside || tries > 40 * kColumns) columns.push_back(std::move(column));
   }
   return columns;
