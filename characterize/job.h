@@ -40,7 +40,7 @@ struct JobFailure {
   enum class Why { kNotRun, kNoConvergence, kRefused, kTimeout, kMemory, kCrash, kBadReply };
   Why why = Why::kNotRun;
   std::string reason;    // one line
-  std::string log_tail;  // last lines that the simulator printed
+  std::string log_tail;  // last lines that the simulator printed; of a good run only with waveforms
 };
 
 struct JobResult {

@@ -28,7 +28,12 @@ constexpr auto kOptional = Key::Presence::kOptional;
 
 Block analysis_block() {
   std::vector<std::string> types;
-  Block result{"Analysis", "", {}, {}, false};
+  Block result{"Analysis",
+               "All take `options`. The simulator's default `chgtol` of 10 fC is more than a cell "
+               "holds: set it.",
+               {},
+               {},
+               false};
   for (const AnalysisKind& kind : analysis_kinds()) types.push_back(kind.name);
   result.keys.push_back({"type", word(types), kRequired, "which analysis"});
   result.keys.push_back({"options", nets(text()), kOptional, "simulator options by name: " + [] {
@@ -70,7 +75,12 @@ Block measurement_block() {
        {"typical", limit, kOptional, "for people: stands in the datasheet, and is not checked"},
        {"maximum", limit, kOptional, "greatest value allowed"},
        {"sigma", constant("*"), kOptional, "greatest standard deviation over the draws"}}};
-  Block result{"Measurements", "", {}, {}, true};
+  Block result{"Measurements",
+               "`otherwise` is the result where an event does not happen; without it such a point is "
+               "recorded as failed. A measurement or formula may use the ones above it.",
+               {},
+               {},
+               true};
   result.keys = {
       {"unit", text(), kRequired, "unit of the result"},
       {"description", text(), kOptional, "what it is; goes into the samples file"},

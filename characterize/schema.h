@@ -118,7 +118,8 @@ void validate(const Item& item, const Form& form);
 // The bench file: the root of the table.
 const Block& bench_block();
 
-// The reference page in Markdown (docs/bench.md).
+// The reference page in Markdown (docs/bench.md), and the bench that it shows.
 std::string bench_reference();
+std::string bench_example();
 
 }  // namespace gaincell::characterize

@@ -267,8 +267,9 @@ JobResult Session::run(const RunMessage& job) {
     result.failure.why = out_of_memory_        ? JobFailure::Why::kMemory
                          : !loaded || refused_ ? JobFailure::Why::kRefused
                                                : JobFailure::Why::kNoConvergence;
-    result.failure.log_tail = log_tail();
   }
+  // Who wants waveforms looks into a run, and may want to see what the simulator said.
+  if (!result.ok || !job.waveforms.empty()) result.failure.log_tail = log_tail();
   if (usable_) clean_up();
   result.simulator_s =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "characterize/pool.h"
+
+namespace gaincell::characterize {
+
+struct ReplayOptions {
+  std::filesystem::path samples;
+  std::string bench;  // may be left out where the file holds one
+  std::size_t point = 0;
+  std::filesystem::path folder;  // made; default <bench>_point<N> in the working folder
+  PoolOptions pool;
+};
+
+// One analysis of the point.
+struct ReplayedRun {
+  std::filesystem::path deck, log, waveforms;
+};
+
+struct ReplayReport {
+  std::filesystem::path folder;
+  std::vector<ReplayedRun> runs;
+  struct Value {
+    std::string name, unit;
+    double in_file = 0, now = 0;  // NaN where there is no number
+    bool equal() const;           // to the bit, or neither has a number
+  };
+  std::vector<Value> values;
+  std::string failure;  // why the point has no result now
+  bool equal() const;   // all values
+};
+
+// Simulates one point of a samples file again, from what the file itself holds (bench and netlist),
+// and writes into the folder, for each analysis: the exact deck, the simulator's log, the measured
+// signals over their scale as CSV; and a `.spiceinit`, so that plain `ngspice -b` in that folder
+// gives the same numbers. Throws Error for a point that the file does not have.
+ReplayReport replay(const ReplayOptions& options);
+
+}  // namespace gaincell::characterize

@@ -1,0 +1,38 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+#include "base/files.h"
+#include "cli/commands.h"
+#include "cli/datasheet_page.h"
+
+namespace gaincell::cli {
+namespace {
+
+struct Options {
+  std::string samples;
+  std::string output;
+};
+
+int run(const Options& options) {
+  const auto sheet = characterize::read_datasheet(options.samples);
+  if (options.output.empty()) {
+    fmt::print("{}", datasheet_page(sheet));
+  } else {
+    write_file(options.output, datasheet_page(sheet));
+    fmt::print("wrote {}\n", options.output);
+  }
+  return sheet.misses().empty() ? 0 : 1;
+}
+
+}  // namespace
+
+Run cmd_datasheet(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("samples", options->samples, "samples file")->required();
+  app.add_option("-o,--output", options->output, "Markdown file to write; default: standard output");
+  return [options] { return run(*options); };
+}
+
+}  // namespace gaincell::cli

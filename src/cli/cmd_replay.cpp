@@ -1,0 +1,39 @@
+#include "characterize/replay.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "base/units.h"
+#include "cli/commands.h"
+
+namespace gaincell::cli {
+namespace {
+
+int run(characterize::ReplayOptions options) {
+  options.pool.worker = characterize::worker_program();
+  const auto report = characterize::replay(options);
+  for (const auto& one : report.values)
+    fmt::print("{} = {} {}{}\n", one.name, format_exact(one.now), one.unit,
+               one.equal() ? "" : fmt::format("   (the file has {})", format_exact(one.in_file)));
+  if (!report.failure.empty()) fmt::print("{}\n", report.failure);
+  for (const auto& one : report.runs)
+    fmt::print("wrote {}, {}, {}\n", one.deck.string(), one.log.string(), one.waveforms.string());
+  fmt::print("cd {} && ngspice -b -r out.raw {}\n", report.folder.string(),
+             report.runs.front().deck.filename().string());
+  if (!report.equal()) fmt::print("not the numbers of the file\n");
+  return report.equal() ? 0 : 1;
+}
+
+}  // namespace
+
+Run cmd_replay(CLI::App& app) {
+  auto options = std::make_shared<characterize::ReplayOptions>();
+  app.add_option("samples", options->samples, "samples file")->required();
+  app.add_option("--point", options->point, "number of the point, from 0")->required();
+  app.add_option("--bench", options->bench, "bench; may be left out where the file holds one");
+  app.add_option("-o,--output", options->folder, "folder to write; default <bench>_point<N>");
+  return [options] { return run(*options); };
+}
+
+}  // namespace gaincell::cli
