@@ -67,8 +67,9 @@ std::vector<std::string> warnings_of(const Bench& bench) {
   if (!bench.mismatch.library_statistics) {
     for (const Corner& corner : bench.corners) {
       if (!corner.library->draws()) continue;
-      all.push_back("models: the library draws random numbers; every point sees the same draw "
-                    "(mismatch: {library: true} for more)");
+      all.push_back(
+          "models: the library draws random numbers; every point sees the same draw "
+          "(mismatch: {library: true} for more)");
       break;
     }
   }
@@ -83,9 +84,9 @@ BenchOutline outline(const CampaignPlan::Unit& unit) {
   out.name = bench.name;
   out.path = bench.path;
   out.points = unit.plan.points.size();
-  out.holdout = static_cast<std::size_t>(
-      std::count_if(unit.plan.points.begin(), unit.plan.points.end(),
-                    [](const Point& point) { return point.holdout; }));
+  out.holdout =
+      static_cast<std::size_t>(std::count_if(unit.plan.points.begin(), unit.plan.points.end(),
+                                             [](const Point& point) { return point.holdout; }));
   out.draws = std::max<std::size_t>(bench.draw_points, 1);
   out.simulations = unit.plan.jobs.size();
   if (!unit.plan.jobs.empty()) out.deck_bytes = unit.plan.jobs.front().deck(false).size();

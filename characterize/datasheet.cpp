@@ -95,13 +95,11 @@ DatasheetCondition read_condition(const store::ReadGroup& bench, const std::stri
   }
   std::vector<std::string> texts;
   for (const double value : values)
-    texts.push_back(words.empty() ? format_exact(value)
-                                  : words[static_cast<std::size_t>(value)]);
+    texts.push_back(words.empty() ? format_exact(value) : words[static_cast<std::size_t>(value)]);
   constexpr std::size_t kAll = 8;
-  condition.values =
-      texts.size() <= kAll
-          ? fmt::format("{}", fmt::join(texts, ", "))
-          : fmt::format("{} ... {} ({} values)", texts.front(), texts.back(), texts.size());
+  condition.values = texts.size() <= kAll ? fmt::format("{}", fmt::join(texts, ", "))
+                                          : fmt::format("{} ... {} ({} values)", texts.front(),
+                                                        texts.back(), texts.size());
   return condition;
 }
 

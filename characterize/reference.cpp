@@ -20,7 +20,7 @@ by `gaincell doc bench`, from the table that validates a bench.
 ```yaml
 )";
 
-constexpr const char* kRules = R"(
+constexpr const char* kRules = R"page(
 ## Numbers
 A value is a number, a number with a SPICE suffix and an optional unit (`15n`, `15ns`, `0.9 V`, `4.5pF`; `M` is milli, `meg` is
 1e6; `5F` is 5 femto), or text in which every `{...}` is an expression. Expressions know the parameters and conditions,
@@ -37,20 +37,28 @@ the simulator. `--filter corner=slow,fast --filter temperature=-40..27` runs a p
 left out.
 
 ## Signals
-A signal is an expression over `v(net)`, `v(a,b)`, `i(source)`, e.g. `"v(outp) - v(outn)"` or `"-i(bl)"`; inner nets of the
-subcircuit are `xdut.name`. **`i(source)` is as in SPICE: from the net into the source.** In `ac` it is made of `vm` (magnitude),
-`vdb`, `vp` (rad), `vr`, `vi` of a net or a pair, and `im`, `idb`, `ip`, `ir`, `ii` of a source; in `noise` of `onoise` and `inoise`.
-Times outside the run are errors; `from` and `to` default to the whole run. Integrals are trapezoids on the simulator's own
+A signal is an expression over `v(net)`, `v(a,b)`, `i(source)`, e.g. `"v(outp) - v(outn)"` or `"-i(bl)"`;
+inner nets of the subcircuit are `xdut.name`.**`i(source)` is as in SPICE : from the net into the source.**In `ac` it is made of `vm` (magnitude),
+`vdb`, `vp` (rad), `vr`, `vi` of a net or a pair, and `im`, `idb`, `ip`, `ir`, `ii` of a source;
+in `noise` of `onoise` and `inoise`.Times outside the run are errors;
+`from` and `to` default to the whole run. Integrals are trapezoids on the simulator's own
 points, ends interpolated.
 
 ## Circuit text
-Models and netlists hold `.subckt`, `.model`, `.param`, `.func`, `.include`, `.lib`, `.if`, and `.option scale`; anything else is
-refused, above all `.control`: a netlist is a program. A file of sections is named with `{file: sky130.lib.spice, section: tt}`.
+Models and netlists hold `.subckt`, `.model`, `.param`, `.func`, `.include`, `.lib`, `.if`, and `.option scale`;
+anything else is refused,
+    above all `.control`: a netlist is a program.A file of sections is named with `{
+file:
+  sky130.lib.spice, section : tt
+}`.
 Includes may lead below the bench's folder, the folders of its models, and `model_folders`. Of a process library only what the
 bench's words need, directly or through one another, goes to the simulator. A model parameter or level that the simulator
 does not know is an error, never ignored, unless `ignored_parameters` names it. A library that draws random numbers gets a seed
-in the deck: its own draw for every draw with `mismatch: {library: true}`, else the same one everywhere.
-)";
+in the deck: its own draw for every draw with `mismatch: {
+library:
+  true
+}`, else the same one everywhere.
+)page";
 
 const char* example() {
   return R"(gaincell_bench: 1                       # format version, required
@@ -161,16 +169,15 @@ class Page {
     text_ += fmt::format("\n## {}\n", seen_.size() == 1 ? "Keys of the file" : block.title);
     if (!block.text.empty()) text_ += block.text + "\n";
     if (!block.choice.empty())
-      text_ += fmt::format("{} of `{}`.\n",
-                           block.choice_required ? "Exactly one" : "At most one",
+      text_ += fmt::format("{} of `{}`.\n", block.choice_required ? "Exactly one" : "At most one",
                            fmt::join(block.choice, "`, `"));
     text_ += "\n";
     if (block.title == "Analysis") text_ += analysis_rows();
     const bool measurements = block.title == "Measurements";
     std::vector<Key> keys;
     for (const Key& key : block.keys) {
-      const bool kind = std::find(block.choice.begin(), block.choice.end(), key.name) !=
-                        block.choice.end();
+      const bool kind =
+          std::find(block.choice.begin(), block.choice.end(), key.name) != block.choice.end();
       if (!measurements || !kind) keys.push_back(key);
     }
     text_ += key_rows(keys);

@@ -86,16 +86,17 @@ bool ReplayReport::equal() const {
 ReplayReport replay(const ReplayOptions& options) {
   const store::Reader reader(options.samples);
   const store::ReadGroup group = bench_group(reader.root(), options);
-  const auto bench =
-      parse_bench(group.text_attribute("bench_text"), options.samples.string(),
-                  {texts(group, "filters"), texts(group, "netlist_text")});
+  const auto bench = parse_bench(group.text_attribute("bench_text"), options.samples.string(),
+                                 {texts(group, "filters"),
+                                  texts(group, "netlist_text"),
+                                  {options.pool.allow.begin(), options.pool.allow.end()}});
   const Plan whole = make_plan(*bench, bench_points(*bench));
   if (options.point >= whole.points.size())
-    throw Error({.place = options.samples.string(),
-                 .key = "--point",
-                 .value = std::to_string(options.point),
-                 .rule = fmt::format("`{}` has the points 0 to {}", bench->name,
-                                     whole.points.size() - 1)});
+    throw Error(
+        {.place = options.samples.string(),
+         .key = "--point",
+         .value = std::to_string(options.point),
+         .rule = fmt::format("`{}` has the points 0 to {}", bench->name, whole.points.size() - 1)});
   // The point's jobs as they ran, nested sweeps included, that is with all their points.
   Plan plan;
   plan.points = {whole.points[options.point]};
@@ -129,8 +130,8 @@ ReplayReport replay(const ReplayOptions& options) {
     ReplayedRun run{stem.string() + ".cir", stem.string() + ".log", stem.string() + ".csv"};
     write_file(run.deck, plan.jobs[a].deck(results[a].aided));
     write_file(run.log, results[a].failure.log_tail);
-    write_file(run.waveforms, csv(scale_name(*analysis.kind), plan.jobs[a].waveforms,
-                                  results[a].waveforms));
+    write_file(run.waveforms,
+               csv(scale_name(*analysis.kind), plan.jobs[a].waveforms, results[a].waveforms));
     report.runs.push_back(std::move(run));
   }
   const PointResult now = collect(*bench, plan, results).front();

@@ -75,12 +75,13 @@ Block measurement_block() {
        {"typical", limit, kOptional, "for people: stands in the datasheet, and is not checked"},
        {"maximum", limit, kOptional, "greatest value allowed"},
        {"sigma", constant("*"), kOptional, "greatest standard deviation over the draws"}}};
-  Block result{"Measurements",
-               "`otherwise` is the result where an event does not happen; without it such a point is "
-               "recorded as failed. A measurement or formula may use the ones above it.",
-               {},
-               {},
-               true};
+  Block result{
+      "Measurements",
+      "`otherwise` is the result where an event does not happen; without it such a point is "
+      "recorded as failed. A measurement or formula may use the ones above it.",
+      {},
+      {},
+      true};
   result.keys = {
       {"unit", text(), kRequired, "unit of the result"},
       {"description", text(), kOptional, "what it is; goes into the samples file"},

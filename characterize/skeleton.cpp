@@ -20,7 +20,7 @@ struct File {
 // A gain cell of four transistors and a capacitor in cards that belong to nobody.
 constexpr std::array<File, 5> kCell{{
     {"NAME.cir",
-     R"(* NAME: write device onto a capacitor, inverting read pair behind one switch. Stored voltages above mid-rail take
+     R"text(* NAME: write device onto a capacitor, inverting read pair behind one switch. Stored voltages above mid-rail take
 * charge out of the bitline. `sn` is a port so that a bench can set and probe the storage node.
 .subckt NAME wbl wwl bl en sn vdd cs=10f
 mwrite wbl wwl sn 0   NAME_n w=0.2u l=0.18u
@@ -29,15 +29,15 @@ mp1 x sn vdd vdd NAME_p w=0.8u l=0.36u
 mn1 x sn 0   0   NAME_n w=0.3u l=0.36u
 mread bl en x 0  NAME_n w=0.4u l=0.18u
 .ends
-)"},
+)text"},
     {"models.inc",
-     R"(* Your process goes here: `.model` cards, or in the benches a section of a library:
+     R"text(* Your process goes here: `.model` cards, or in the benches a section of a library:
 *   models: [{file: /path/to/library.lib, section: typical}]
 .model NAME_n nmos level=14 version=4.8.2 toxe=4n vth0=0.42 u0=0.035 vsat=9e4
 .model NAME_p pmos level=14 version=4.8.2 toxe=4n vth0=-0.42 u0=0.009 vsat=8e4
-)"},
+)text"},
     {"read_current.yaml",
-     R"(gaincell_bench: 1
+     R"text(gaincell_bench: 1
 name: read_current
 description: static read current
 circuit: {netlist: NAME.cir, subcircuit: NAME}
@@ -68,9 +68,9 @@ tables:
     long_name: static read current out of the bitline
     limit: {max_percent: 2}
 holdout: {points: 20, seed: 1}
-)"},
+)text"},
     {"retention.yaml",
-     R"(gaincell_bench: 1
+     R"text(gaincell_bench: 1
 name: retention
 description: stored voltage against age in one long transient per start voltage
 circuit: {netlist: NAME.cir, subcircuit: NAME}
@@ -101,9 +101,9 @@ tables:
     of: stored
     over: [v_initial, age]
     long_name: stored voltage against its start and age
-)"},
+)text"},
     {"README.md",
-     R"(# NAME
+     R"text(# NAME
 
 | file | what |
 |---|---|
@@ -117,7 +117,7 @@ tables:
     gaincell show device.h5
 
 `gaincell doc bench` prints what a bench may hold.
-)"},
+)text"},
 }};
 
 std::string named(std::string text, const std::string& name) {
@@ -147,8 +147,7 @@ std::vector<fs::path> write_cell_skeleton(const fs::path& folder) {
                  .remedy = "choose another name; nothing is overwritten"});
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error)
-    throw Error({.place = folder.string(), .rule = "cannot be made: " + error.message()});
+  if (error) throw Error({.place = folder.string(), .rule = "cannot be made: " + error.message()});
   std::vector<fs::path> files;
   for (const File& file : kCell) {
     files.push_back(folder / named(file.name, name));

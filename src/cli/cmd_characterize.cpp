@@ -7,15 +7,21 @@
 
 #include "characterize/cache.h"
 #include "characterize/campaign.h"
+#include "characterize/campaign_plan.h"
 #include "characterize/netlist.h"
+#include "cli/bench_outline.h"
 #include "cli/commands.h"
+#include "cli/datasheet_page.h"
 
 namespace gaincell::cli {
 namespace {
 
 struct Options {
   std::vector<std::string> benches;
+  std::vector<std::string> filters;
   std::string output = "samples.h5";
+  std::string datasheet;
+  bool dry_run = false;
   unsigned jobs = 0;
   std::size_t memory_mib = 4096;
   std::string shard = "1/1";
@@ -34,9 +40,14 @@ std::unique_ptr<characterize::Progress> progress(const Options& options) {
 }
 
 int run(const Options& options) {
+  if (options.dry_run) {
+    print_outline(characterize::plan_campaign(options.benches, options.filters, options.allow));
+    return 0;
+  }
   const auto watcher = progress(options);
   characterize::CampaignOptions campaign;
   campaign.benches = options.benches;
+  campaign.filters = options.filters;
   campaign.output = options.output;
   campaign.pool.worker = characterize::worker_program();
   campaign.pool.workers =
@@ -55,7 +66,10 @@ int run(const Options& options) {
     if (!report.interrupted) fmt::print("wrote {}\n", options.output);
   }
   if (report.interrupted) return 130;
-  return report.ok() ? 0 : 1;
+  if (!campaign.shard.whole()) return report.ok() ? 0 : 1;
+  const bool holds = check_specifications(
+      {.samples = options.output, .page = options.datasheet, .quiet = options.json});
+  return report.ok() && holds ? 0 : 1;
 }
 
 }  // namespace
@@ -64,6 +78,11 @@ Run cmd_characterize(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("bench", options->benches, "bench files (docs/bench.md)")->required();
   app.add_option("-o,--output", options->output, "samples file to write, or the shard's file");
+  app.add_option("--filter", options->filters,
+                 "only some values of a condition: corner=slow,fast or temperature=-40..27")
+      ->allow_extra_args(false);
+  app.add_option("--datasheet", options->datasheet, "Markdown page of the results to write");
+  app.add_flag("--dry-run", options->dry_run, "say what would run, and run nothing");
   app.add_option("-j,--jobs", options->jobs, "simulators at a time; 0 = as many as cores");
   app.add_option("--memory", options->memory_mib, "limit of one simulator in MiB")
       ->check(CLI::Range(32, 1 << 20));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "characterize/check.h"
+#include "characterize/netlist.h"
 #include "cli/bench_outline.h"
 #include "cli/commands.h"
 
@@ -16,17 +17,20 @@ namespace {
 struct Options {
   std::vector<std::string> benches;
   std::vector<std::string> filters;
+  std::vector<std::string> allow;
   std::size_t probes = 3;
   unsigned jobs = 0;
 };
 
 int run(const Options& options) {
-  auto campaign = characterize::plan_campaign(options.benches, options.filters);
+  auto campaign = characterize::plan_campaign(options.benches, options.filters, options.allow);
   print_outline(campaign);
   if (options.probes == 0) return 0;
   characterize::PoolOptions pool;
+  pool.allow = options.allow;
   pool.worker = characterize::worker_program();
-  pool.workers = options.jobs > 0 ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
+  pool.workers =
+      options.jobs > 0 ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
   const auto probes = characterize::probe(campaign, pool, options.probes);
   double seconds = 0;
   bool failed = false;
@@ -37,8 +41,8 @@ int run(const Options& options) {
       fmt::print("  probe failed: {}\n", failure);
     }
   }
-  fmt::print("about {:.2g} s of one simulator, {:.2g} s with {} (from {} probes a bench)\n", seconds,
-             seconds / static_cast<double>(pool.workers), pool.workers, options.probes);
+  fmt::print("about {:.2g} s of one simulator, {:.2g} s with {} (from {} probes a bench)\n",
+             seconds, seconds / static_cast<double>(pool.workers), pool.workers, options.probes);
   return failed ? 1 : 0;
 }
 
@@ -51,6 +55,10 @@ Run cmd_check(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_option("--probes", options->probes,
                  "simulations of each bench that are run for the estimate; 0 = none");
+  app.add_option("--allow", options->allow,
+                 "what netlists may do beyond being circuits, as for characterize")
+      ->check(CLI::IsMember(std::vector<std::string>(characterize::kPermissions.begin(),
+                                                     characterize::kPermissions.end())));
   app.add_option("-j,--jobs", options->jobs, "simulators at a time; 0 = as many as cores");
   return [options] { return run(*options); };
 }

@@ -31,7 +31,8 @@ int run(const Options& options) {
 Run cmd_datasheet(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("samples", options->samples, "samples file")->required();
-  app.add_option("-o,--output", options->output, "Markdown file to write; default: standard output");
+  app.add_option("-o,--output", options->output,
+                 "Markdown file to write; default: standard output");
   return [options] { return run(*options); };
 }
 

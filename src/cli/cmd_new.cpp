@@ -24,7 +24,9 @@ int run(const Options& options) {
 
 Run cmd_new(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("what", options->what, "what to begin")->required()->check(CLI::IsMember({"cell"}));
+  app.add_option("what", options->what, "what to begin")
+      ->required()
+      ->check(CLI::IsMember({"cell"}));
   app.add_option("name", options->folder, "folder to make; its last part names the circuit")
       ->required();
   return [options] { return run(*options); };

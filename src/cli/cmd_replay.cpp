@@ -1,10 +1,12 @@
-#include "characterize/replay.h"
-
 #include <fmt/format.h>
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/units.h"
+#include "characterize/netlist.h"
+#include "characterize/replay.h"
 #include "cli/commands.h"
 
 namespace gaincell::cli {
@@ -33,6 +35,10 @@ Run cmd_replay(CLI::App& app) {
   app.add_option("--point", options->point, "number of the point, from 0")->required();
   app.add_option("--bench", options->bench, "bench; may be left out where the file holds one");
   app.add_option("-o,--output", options->folder, "folder to write; default <bench>_point<N>");
+  app.add_option("--allow", options->pool.allow,
+                 "what netlists may do beyond being circuits, as for characterize")
+      ->check(CLI::IsMember(std::vector<std::string>(characterize::kPermissions.begin(),
+                                                     characterize::kPermissions.end())));
   return [options] { return run(*options); };
 }
 

@@ -7,8 +7,15 @@ namespace gaincell::cli {
 std::span<const Command> commands() {
   static const std::vector<Command> table{
       // {name, one line of help, function}, in the order of the pipeline
+      {"new", "begins a circuit: a folder with netlist, cards and benches", cmd_new},
+      {"check", "says what benches would run, how long it takes, and what looks wrong", cmd_check},
+      {"doc", "prints a reference page", cmd_doc},
       {"characterize", "runs benches in ngspice and writes their samples", cmd_characterize},
       {"merge", "joins the shards of a campaign into its samples file", cmd_merge},
+      {"replay", "simulates one point of a samples file again and writes its deck and waveforms",
+       cmd_replay},
+      {"datasheet", "prints the range of every measurement, and whether its limits hold",
+       cmd_datasheet},
       {"compile", "makes a device file of tables from samples, with their measured errors",
        cmd_compile},
       {"show", "prints what a device or samples file holds", cmd_show},

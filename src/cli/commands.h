@@ -37,11 +37,16 @@ Run cmd_audit(CLI::App& app);
 Run cmd_import(CLI::App& app);
 Run cmd_adapt(CLI::App& app);
 Run cmd_characterize(CLI::App& app);
+Run cmd_check(CLI::App& app);
 Run cmd_compile(CLI::App& app);
+Run cmd_datasheet(CLI::App& app);
+Run cmd_doc(CLI::App& app);
 Run cmd_generate(CLI::App& app);
 Run cmd_report(CLI::App& app);
 Run cmd_infer(CLI::App& app);
 Run cmd_merge(CLI::App& app);
+Run cmd_new(CLI::App& app);
+Run cmd_replay(CLI::App& app);
 Run cmd_show(CLI::App& app);
 Run cmd_train(CLI::App& app);
 

@@ -13,9 +13,7 @@ namespace {
 using characterize::BenchDatasheet;
 using characterize::DatasheetRow;
 
-std::string number(const std::optional<double>& value) {
-  return value ? format_exact(*value) : "";
-}
+std::string number(const std::optional<double>& value) { return value ? format_exact(*value) : ""; }
 
 std::string bench_page(const BenchDatasheet& bench) {
   std::string text = fmt::format("## {}\n\n", bench.name);
@@ -44,7 +42,8 @@ std::string bench_page(const BenchDatasheet& bench) {
     if (row.failed > 0)
       notes += fmt::format("- `{}`: {} of {} points have no number\n", row.name, row.failed,
                            row.failed + row.points);
-    if (row.description != row.name) notes += fmt::format("- `{}`: {}\n", row.name, row.description);
+    if (row.description != row.name)
+      notes += fmt::format("- `{}`: {}\n", row.name, row.description);
   }
   return notes.empty() ? text : text + "\n" + notes;
 }

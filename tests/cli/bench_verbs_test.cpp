@@ -1,0 +1,283 @@
+// The verbs around a bench, as a user meets them: new, check, doc, characterize, replay, datasheet.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "base/files.h"
+#include "tests/support/program.h"
+
+namespace gaincell {
+namespace {
+
+using gaincell::testing::Outcome;
+using gaincell::testing::run;
+using gaincell::testing::ScratchFolder;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class BenchVerbs : public ::testing::Test {
+ protected:
+  void write(const std::string& name, const std::string& text) { write_file(folder_ / name, text); }
+  Outcome gaincell(std::vector<std::string> arguments) {
+    return run("gaincell", arguments, folder_.path());
+  }
+  Outcome characterize(std::vector<std::string> more) {
+    std::vector<std::string> arguments{"characterize", "-q", "--no-cache", "-j", "1", "-o", "s.h5"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return gaincell(arguments);
+  }
+  ScratchFolder folder_;
+};
+
+std::string divider(const std::string& more = "") {
+  return "gaincell_bench: 1\nname: divider\n"
+         "sources: {in: {net: in, dc: \"{v_in}\"}}\n"
+         "elements: [R1 in out 3k, R2 out 0 1k]\n"
+         "conditions: {v_in: {unit: V, minimum: 0, maximum: 4, step: linear, points: 5}}\n"
+         "analysis: {type: op}\n"
+         "measurements: {v_out: {unit: V, value: v(out), spec: {minimum: 0, typical: 0.5, maximum: "
+         "1.5}}}\n" +
+         more;
+}
+
+TEST_F(BenchVerbs, ReferencePageIsWhatTheProgramPrints) {
+  EXPECT_EQ(run("gaincell", {"doc", "bench"}).out, read_file(GAINCELL_SOURCE_DIR "/docs/bench.md"))
+      << "rewrite it: gaincell doc bench > docs/bench.md";
+}
+
+TEST_F(BenchVerbs, NewCellCharacterizesCompilesAndShows) {
+  ASSERT_EQ(gaincell({"new", "cell", "my_cell"}).exit_code, 0);
+  const Outcome check = gaincell({"check", "my_cell/read_current.yaml", "my_cell/retention.yaml"});
+  EXPECT_EQ(check.exit_code, 0) << check.out << check.err;
+  EXPECT_THAT(check.out, Not(HasSubstr("warning")));
+  const Outcome made = characterize({"my_cell/read_current.yaml", "my_cell/retention.yaml"});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  const Outcome compiled = gaincell({"compile", "s.h5", "-o", "d.h5"});
+  ASSERT_EQ(compiled.exit_code, 0) << compiled.out << compiled.err;
+  EXPECT_THAT(gaincell({"show", "d.h5"}).out,
+              AllOf(HasSubstr("cell_static_current"), HasSubstr("cell_retention")));
+  const Outcome again = gaincell({"new", "cell", "my_cell"});
+  EXPECT_EQ(again.exit_code, 2);
+  EXPECT_THAT(again.err, HasSubstr("exists already"));
+}
+
+TEST_F(BenchVerbs, StrangersCellNeedsTwoFilesOutsideTheRepository) {
+  write("inverter.cir",
+        ".model mine_n nmos level=1 vto=0.5 kp=200u lambda=0.05\n"
+        ".model mine_p pmos level=1 vto=-0.5 kp=80u lambda=0.05\n"
+        ".subckt cell store line supply\nmn line store 0 0 mine_n w=1u l=1u\n"
+        "mp line store supply supply mine_p w=2.5u l=1u\n.ends\n");
+  write("inverter.yaml",
+        "gaincell_bench: 1\nname: mine\ncircuit: {netlist: inverter.cir, subcircuit: cell}\n"
+        "conditions:\n"
+        "  v_store: {unit: V, minimum: 0.7, maximum: 1.1, step: linear, points: 41}\n"
+        "sources:\n  supply: {net: supply, dc: 1.8}\n  line: {net: line, dc: 0.9}\n"
+        "  store: {net: store, dc: 0}\n"
+        "analysis: {type: dc, sweeps: [{source: store, condition: v_store}]}\n"
+        "measurements: {current: {unit: A, value: \"-i(line)\"}}\n"
+        "tables: {my_current: {of: current, over: [v_store], interpolation: cubic, limit: "
+        "{max_percent: 1}}}\nholdout: {points: 10, seed: 1}\n");
+  const Outcome made = characterize({"inverter.yaml"});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  const Outcome compiled = gaincell({"compile", "s.h5", "-o", "d.h5"});
+  ASSERT_EQ(compiled.exit_code, 0) << compiled.out << compiled.err;
+  const Outcome shown = gaincell({"show", "d.h5"});
+  EXPECT_EQ(shown.exit_code, 0);
+  EXPECT_THAT(shown.out, HasSubstr("my_current"));
+}
+
+TEST_F(BenchVerbs, MissedSpecificationFailsAfterTheFileIsWritten) {
+  write("b.yaml", divider());
+  const Outcome good = characterize({"b.yaml"});
+  EXPECT_EQ(good.exit_code, 0) << good.out << good.err;
+  std::string text = divider();
+  text.replace(text.find("maximum: 1.5"), 12, "maximum: 0.9");
+  write("b.yaml", text);
+  const Outcome bad = characterize({"b.yaml", "--datasheet", "page.md"});
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_THAT(bad.out, HasSubstr("specification missed: divider.v_out: maximum 1 > 0.9 V"));
+  const std::string page = read_file(folder_ / "page.md");
+  EXPECT_THAT(page, HasSubstr(">= 0, typ 0.5, <= 0.9"));
+  EXPECT_THAT(page, HasSubstr("fail |"));
+  const Outcome sheet = gaincell({"datasheet", "s.h5"});
+  EXPECT_EQ(sheet.exit_code, 1);
+  EXPECT_EQ(sheet.out, page);
+}
+
+TEST_F(BenchVerbs, DatasheetHoldsFullPrecisionAndSpread) {
+  write(
+      "b.yaml",
+      "gaincell_bench: 1\nname: drawn\nconditions: {r: {unit: Ohm, count: 1, draw: {uniform: [1k, "
+      "2k]}}}\ndraws: {points: 50, seed: 2}\nsources: {in: {net: in, dc: 1}}\n"
+      "elements: [\"R1 in 0 {r[0]}\"]\nanalysis: {type: op}\n"
+      "measurements: {ohms: {unit: Ohm, formula: \"-1/amps\"}}\n");
+  std::string text = read_file(folder_ / "b.yaml");
+  text.replace(text.find("{ohms:"), 6, "{amps: {unit: A, value: i(in)}, ohms:");
+  write("b.yaml", text);
+  ASSERT_EQ(characterize({"b.yaml"}).exit_code, 0);
+  const std::string page = gaincell({"datasheet", "s.h5"}).out;
+  EXPECT_THAT(page, HasSubstr("Spread over 50 draws"));
+  const std::size_t row = page.find("| ohms", page.find("Spread"));
+  std::istringstream cells(page.substr(row));
+  std::string name, bar;
+  double mean = 0, sigma = 0;
+  cells >> bar >> name >> bar >> mean >> bar >> sigma;
+  EXPECT_NEAR(mean, 1500, 150);
+  EXPECT_NEAR(sigma, 1e3 / std::sqrt(12.0), 60);
+  EXPECT_GT(page.substr(row, 80).find('.'), 0u);
+}
+
+TEST_F(BenchVerbs, DryRunAndFilterSayWhatWouldRun) {
+  write("b.yaml", divider("holdout: {points: 3, seed: 1}\n"));
+  const Outcome dry = characterize({"b.yaml", "--dry-run"});
+  EXPECT_EQ(dry.exit_code, 0);
+  EXPECT_THAT(dry.out, HasSubstr("divider: 8 points (3 hold-out) in 8 simulations"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "s.h5"));
+  EXPECT_THAT(characterize({"b.yaml", "--dry-run", "--filter", "v_in=1..2"}).out,
+              HasSubstr("5 points (3 hold-out)"));
+  const Outcome wrong = characterize({"b.yaml", "--filter", "v_im=1"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("no bench of this run has such a condition"));
+}
+
+TEST_F(BenchVerbs, CheckFindsWhatIsProbablyNotMeant) {
+  write("b.yaml", divider("parameters: {spare: 3}\n"));
+  const Outcome check = gaincell({"check", "b.yaml"});
+  EXPECT_EQ(check.exit_code, 0) << check.err;
+  EXPECT_THAT(check.out, AllOf(HasSubstr("warning: parameters.spare: nothing uses it"),
+                               HasSubstr("s of one simulator")));
+  write("b.yaml",
+        "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}, b: {net: a, dc: 2}}\n"
+        "elements: [R1 a 0 1k]\nanalysis: {type: op}\n"
+        "measurements: {v: {unit: V, value: v(a)}}\n");
+  const Outcome failing = gaincell({"check", "b.yaml"});
+  EXPECT_EQ(failing.exit_code, 1);
+  EXPECT_THAT(failing.out, HasSubstr("probe failed: x: "));
+}
+
+// The vectors of a binary raw file, by name.
+std::map<std::string, std::vector<double>> read_raw(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  std::istringstream head(bytes.substr(0, bytes.find("Binary:\n")));
+  std::vector<std::string> names;
+  std::size_t points = 0;
+  bool variables = false;
+  for (std::string line; std::getline(head, line);) {
+    if (line.starts_with("No. Points:")) points = std::stoul(line.substr(11));
+    if (variables) {
+      std::istringstream words(line);
+      std::string number, name;
+      words >> number >> name;
+      names.push_back(name);
+    }
+    if (line.starts_with("Variables:")) variables = true;
+  }
+  std::map<std::string, std::vector<double>> vectors;
+  const char* at = bytes.data() + bytes.find("Binary:\n") + 8;
+  for (std::size_t point = 0; point < points; ++point) {
+    for (const std::string& name : names) {
+      double value = 0;
+      std::memcpy(&value, at, sizeof value);
+      at += sizeof value;
+      vectors[name].push_back(value);
+    }
+  }
+  return vectors;
+}
+
+std::vector<std::vector<double>> read_csv(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  std::vector<std::vector<double>> columns;
+  while (std::getline(in, line)) {
+    std::istringstream cells(line);
+    std::size_t column = 0;
+    for (std::string one; std::getline(cells, one, ',');) {
+      if (columns.size() <= column) columns.emplace_back();
+      columns[column++].push_back(std::strtod(one.c_str(), nullptr));
+    }
+  }
+  return columns;
+}
+
+TEST_F(BenchVerbs, ReplayedDeckGivesTheSameNumbersInPlainNgspice) {
+  write("m.inc",
+        ".model n nmos level=14 version=4.8.2 vth0=0.4\n"
+        ".subckt inv a y vdd\nmn y a 0 0 n w=1u l=0.2u\nrl vdd y 20k\ncl y 0 5f\n.ends\n");
+  write(
+      "b.yaml",
+      "gaincell_bench: 1\nname: inv\nmodels: [m.inc]\ncircuit: {subcircuit: inv}\nngbehavior: hs\n"
+      "conditions: {w: {unit: s, enumerate: [1n, 2n, 3n]}, v_dd: {unit: V, typical: 1}}\n"
+      "draws: {points: 4, seed: 5}\nmismatch: {devices: {n: {a_vt: 5m}}}\n"
+      "sources:\n  vdd: {net: vdd, dc: \"{v_dd}\"}\n"
+      "  a: {net: a, pulse: {initial: 0, pulsed: 1, delay: 1n, rise: 50p, fall: 50p, width: "
+      "\"{w}\"}}\n"
+      "analysis: {type: tran, step: 20p, stop: 6n, options: {chgtol: 1e-17}}\n"
+      "measurements: {delay: {unit: s, delay: v(y), level: 0.5, after: v(a)}, q: {unit: C, charge: "
+      "vdd}}\n");
+  ASSERT_EQ(characterize({"b.yaml"}).exit_code, 0);
+  // What the files say now is of no consequence: the samples hold all that a replay needs.
+  std::filesystem::remove(folder_ / "m.inc");
+  const Outcome replayed = gaincell({"replay", "s.h5", "--point", "6", "-o", "r"});
+  EXPECT_EQ(replayed.exit_code, 0) << replayed.out << replayed.err;
+  EXPECT_THAT(read_file(folder_ / "r/tran.log"), HasSubstr("No. of Data Rows"));
+  EXPECT_THAT(read_file(folder_ / "r/.spiceinit"), HasSubstr("ngbehavior=hs"));
+  const Outcome plain = run("/usr/bin/ngspice", {"-b", "-r", "out.raw", "tran.cir"}, folder_ / "r");
+  ASSERT_EQ(plain.exit_code, 0) << plain.err;
+  auto raw = read_raw(folder_ / "r/out.raw");
+  const auto columns = read_csv(folder_ / "r/tran.csv");
+  ASSERT_EQ(columns.size(), 4u);  // time, v(y), v(a), -(i(vvdd))
+  EXPECT_EQ(columns[0], raw["time"]);
+  EXPECT_EQ(columns[1], raw["v(y)"]);
+  EXPECT_EQ(columns[2], raw["v(a)"]);
+  for (double& value : raw["i(vvdd)"]) value = -value;
+  EXPECT_EQ(columns[3], raw["i(vvdd)"]);
+  EXPECT_EQ(gaincell({"replay", "s.h5", "--point", "12"}).exit_code, 2);
+}
+
+// A process that is not ours, through the same keys. The data set is no part of the project.
+TEST_F(BenchVerbs, CellInAFoundryLibraryRunsOverItsCorners) {
+  const std::filesystem::path pdk = GAINCELL_SOURCE_DIR "/../shared/data/pdk/gf180mcu";
+  if (!std::filesystem::exists(pdk / "sm141064.ngspice"))
+    GTEST_SKIP() << "the GF180MCU library is not at " << pdk;
+  write("gc.cir",
+        ".subckt gc wbl wwl bl en sn vdd cs=20f\nmwrite wbl wwl sn 0 nmos_3p3 w=0.3u l=0.3u\n"
+        "cstore sn 0 {cs}\nmp1 bl sn vdd vdd pmos_3p3 w=0.9u l=0.6u\n"
+        "mn1 xn sn 0 0 nmos_3p3 w=0.3u l=0.6u\nmread bl en xn 0 nmos_3p3 w=0.3u l=0.3u\n.ends\n");
+  const std::string library = (pdk / "sm141064.ngspice").string();
+  write("gc.yaml",
+        "gaincell_bench: 1\nname: gf\ncircuit: {netlist: gc.cir, subcircuit: gc}\nmodels: [" +
+            (pdk / "design.ngspice").string() + "]\ncorners:\n  typical: [{file: " + library +
+            ", section: typical}]\n  ss: [{file: " + library +
+            ", section: ss}]\n  ff: [{file: " + library + ", section: ff}]\n" +
+            "library_parameters: {sw_stat_global: 0, sw_stat_mismatch: 0}\n"
+            "conditions: {v_store: {unit: V, enumerate: [0, 3.3]}, temperature: {unit: degC, "
+            "enumerate: [-40, 125]}}\n"
+            "sources: {vdd: {net: vdd, dc: 3.3}, bl: {net: bl, dc: 1.65}, en: {net: en, dc: 3.3}, "
+            "wwl: {net: wwl, dc: 0}, wbl: {net: wbl, dc: 1.65}, sn: {net: sn, dc: 0}}\n"
+            "analysis: {type: dc, sweeps: [{source: sn, condition: v_store}]}\n"
+            "measurements: {current: {unit: A, value: -i(bl), spec: {minimum: -500u, maximum: "
+            "500u}}}\n");
+  const Outcome made = characterize({"gc.yaml"});
+  EXPECT_EQ(made.exit_code, 0) << made.out << made.err;
+  EXPECT_THAT(made.out, HasSubstr("gf: 12 points (0 hold-out) in 6 simulations"));
+  const std::string page = gaincell({"datasheet", "s.h5"}).out;
+  EXPECT_THAT(page, HasSubstr("typical, ss, ff"));
+  // Stored high, the n branch takes current out of the bitline; stored low, the p branch puts it
+  // in.
+  std::istringstream cells(page.substr(page.find("| current")));
+  std::string name, bar;
+  double least = 0, median = 0, greatest = 0;
+  cells >> bar >> name >> bar >> least >> bar >> median >> bar >> greatest;
+  EXPECT_LT(least, -20e-6);
+  EXPECT_GT(greatest, 20e-6);
+}
+
+}  // namespace
+}  // namespace gaincell
