@@ -1,4 +1,6 @@
 // Circuits whose answers are known in closed form, from bench to results, through real workers.
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "characterize/campaign.h"
@@ -280,6 +282,44 @@ TEST_F(KnownAnswer, LibraryDrawsFromOurSeed) {
   EXPECT_NEAR(std::sqrt(own), 10 * std::sqrt(2.0), 2.5);
   // Without statistics asked for, the same draw every time.
   EXPECT_EQ(run(text), run(text));
+}
+
+// As a foundry's library is: thousands of subcircuits with the bins of their cards inside. Sent
+// whole it costs seconds and hundreds of megabytes for every simulation.
+TEST_F(KnownAnswer, LargeLibraryCostsNoMoreThanWhatIsUsedOfIt) {
+  constexpr int kDevices = 400;
+  constexpr int kBins = 20;
+  std::string text = ".param process_vth=0.4\n";
+  for (int device = 0; device < kDevices; ++device) {
+    text += fmt::format(
+        ".param dev{0}_vth='process_vth+{0}*1e-4'\n.subckt dev{0} d g s b w=1 l=1\n", device);
+    for (int bin = 0; bin < kBins; ++bin)
+      text += fmt::format(
+          ".model card{0}.{1} nmos level=14 version=4.8.2 wmin={2}u wmax={3}u "
+          "lmin=0.1u lmax=100u vth0=dev{0}_vth\n",
+          device, bin, bin, bin + 1);
+    text += fmt::format("m0 d g s b card{0} w={{w}} l={{l}}\n.ends\n", device);
+  }
+  file("huge.lib", ".lib tt\n" + text + ".endl\n");
+  const std::string bench =
+      "gaincell_bench: 1\nname: big\nmodels: [{file: LIBRARY, section: tt}]\n"
+      "elements: [X1 d g 0 0 dev7 w=2.5u l=1u]\n"
+      "conditions: {v: {unit: V, minimum: 0, maximum: 1, step: linear, points: 6}}\n"
+      "sources: {d: {net: d, dc: 1}, g: {net: g, dc: \"{v}\"}}\nanalysis: {type: op}\n"
+      "measurements: {current: {unit: A, value: -i(d)}}\n";
+  const auto with = [&](const std::string& library) {
+    std::string own = bench;
+    return run(own.replace(own.find("LIBRARY"), 7, library));
+  };
+  const auto rows = with("huge.lib");
+  // Two parameters, one subcircuit, its bins; and nothing of the other 399.
+  EXPECT_LT(plan_.jobs[0].deck(false).size(), 4000u);
+  std::string small = ".lib tt\n.param process_vth=0.4\n";
+  const std::size_t begin = text.find(".param dev7_vth");
+  small += text.substr(begin, text.find(".param dev8_vth") - begin) + ".endl\n";
+  file("small.lib", small);
+  EXPECT_EQ(rows, with("small.lib"));
+  EXPECT_GT(rows.back()[0], 1e-6);
 }
 
 }  // namespace
