@@ -169,9 +169,8 @@ std::string identity_of(const PoolOptions& pool, const std::string& ngspice_vers
 
 ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campaign,
                       const std::string& ngspice_version, const std::string& identity) {
-  ShardHeader header{options.shard, kVersion, ngspice_version, identity, campaign.fingerprint()};
-  header.filters = options.filters;
-  header.allow = options.pool.allow;
+  ShardHeader header{options.shard,          kVersion, ngspice_version, identity,
+                     campaign.fingerprint(), {},       options.filters, options.pool.allow};
   for (const std::string& bench : options.benches)
     header.benches.push_back(std::filesystem::absolute(bench).lexically_normal().string());
   return header;
