@@ -78,7 +78,8 @@ struct Pulses {
   float x;  // that columns start with
 };
 
-// Sums over converters of max(0, min(x, node[nodes - 1]) - node[i]), lane by lane.
+// Sums over columns of max(node[i], min(x, node[nodes - 1])), lane by lane; columns that do not
+// count are there with node[i].
 struct Hinges {
   int nodes;
   const float* node;

@@ -45,25 +45,25 @@ class ConversionCounter {
   }
   void clear() {
     hinge_.assign(node_.size() * kUnit, 0.0f);
+    sum_.assign(node_.size(), 0.0);
     conversions_ = 0;
+    lanes_ = 0;
   }
-  // Where the kernels add their sums; `conversions` more have gone into them.
-  kernels::Hinges hinges(int conversions) {
+  // Where the kernels add their sums over `columns`, of which `conversions` count.
+  kernels::Hinges hinges(int columns, int conversions) {
+    if (lanes_ > kLanesInFloats) flush();
     conversions_ += conversions;
+    lanes_ += columns;
     return {static_cast<int>(node_.size()), node_.data(), hinge_.data()};
   }
   // A piecewise linear function is its value at the first node plus each interval's slope times the
   // part of x beyond the interval's start and before its end.
   void deposit(energy::Conversions& to) {
     if (conversions_ == 0) return;
-    std::vector<double> sum;
-    for (std::size_t i = 0; i < node_.size(); ++i) {
-      const float* lanes = hinge_.data() + i * kUnit;
-      sum.push_back(std::accumulate(lanes, lanes + kUnit, 0.0));
-    }
+    flush();
     to.count[0] += conversions_;
     for (std::size_t i = 0; i + 1 < node_.size(); ++i) {
-      const double share = (sum[i] - sum[i + 1]) / (static_cast<double>(node_[i + 1]) - node_[i]);
+      const double share = (sum_[i] - sum_[i + 1]) / (static_cast<double>(node_[i + 1]) - node_[i]);
       to.count[i] -= share;
       to.count[i + 1] += share;
     }
@@ -71,9 +71,24 @@ class ConversionCounter {
   }
 
  private:
+  // Beyond so many columns, sums in single precision would lose counts.
+  static constexpr int kLanesInFloats = 1 << 14;
+
+  void flush() {
+    for (std::size_t i = 0; i < node_.size(); ++i) {
+      float* lanes = hinge_.data() + i * kUnit;
+      sum_[i] +=
+          std::accumulate(lanes, lanes + kUnit, 0.0) - static_cast<double>(lanes_) * node_[i];
+      std::fill_n(lanes, kUnit, 0.0f);
+    }
+    lanes_ = 0;
+  }
+
   std::vector<float> node_;
   Lines<float> hinge_;
+  std::vector<double> sum_;
   double conversions_ = 0;
+  int lanes_ = 0;  // columns in hinge_
 };
 
 // Where a token stands in the ring: sub-tiles of `tile` slots, each in units of kUnit slots (the
@@ -522,8 +537,8 @@ class FastLevel final : public Analog {
         work.pulses,
         static_cast<float>(circuit_.relu.full_scale_s / circuit_.t_max_s),
         count_step,
-        books.first.hinges(columns),
-        books.second.hinges(step.queries * dim),
+        books.first.hinges(step.queries * parts * kUnit, columns),
+        books.second.hinges(step.queries * dim, step.queries * dim),
         &reads,
         work.x.data(),
         work.phi.data(),
@@ -544,8 +559,10 @@ class FastLevel final : public Analog {
     energy::CellReads& to = books_[step.head].counter.activity().second_reads;
     const std::size_t nodes = to.pulse_s.size();
     const std::size_t copy = static_cast<std::size_t>(reads.steps) * 2 * kLevels;
-    for (std::size_t i = copy; i < kernels::kCopies * copy; ++i)
-      reads.count[i % copy] += reads.count[i];
+    for (int other = 1; other < kernels::kCopies; ++other) {
+      const float* from = reads.count + other * copy;
+      for (std::size_t i = 0; i < copy; ++i) reads.count[i] += from[i];
+    }
     const double mean_age_s = 0.5 * (filled(now_) - 1) * options_.token_period_s;
     const Share age =
         share_of(to.age_s, reads.pulses > 0 ? reads.age_sum_s / static_cast<double>(reads.pulses)

@@ -541,25 +541,24 @@ void MaskColumns(const SubTile& tile) {
 }
 
 void AddHinges(const Hinges& hinges, int n, const float* HWY_RESTRICT x) {
-  const VF top = hn::Set(kF, hinges.node[hinges.nodes - 1]), zero = hn::Zero(kF);
-  const auto beyond = [&](VF at, VF from) HWY_ATTR { return hn::Max(hn::Sub(at, from), zero); };
+  const VF top = hn::Set(kF, hinges.node[hinges.nodes - 1]);
   int i = 0;
   for (; i + 4 * kN <= n; i += 4 * kN) {
     VF at[4];
     for (int v = 0; v < 4; ++v) at[v] = hn::Min(hn::LoadU(kF, x + i + v * kN), top);
     for (int k = 0; k < hinges.nodes; ++k) {
-      const VF from = hn::Set(kF, hinges.node[k]);
+      const VF node = hn::Set(kF, hinges.node[k]);
       float* sum = hinges.sum + k * kUnit;
-      const VF a = hn::Add(beyond(at[0], from), beyond(at[1], from));
-      const VF b = hn::Add(beyond(at[2], from), beyond(at[3], from));
-      hn::StoreU(hn::Add(hn::LoadU(kF, sum), hn::Add(a, b)), kF, sum);
+      const VF a = hn::Add(hn::Max(at[0], node), hn::Max(at[1], node));
+      const VF b = hn::Add(hn::Max(at[2], node), hn::Max(at[3], node));
+      hn::Store(hn::Add(hn::Load(kF, sum), hn::Add(a, b)), kF, sum);
     }
   }
   for (; i < n; i += kN) {
     const VF at = hn::Min(hn::LoadU(kF, x + i), top);
     for (int k = 0; k < hinges.nodes; ++k) {
       float* sum = hinges.sum + k * kUnit;
-      hn::StoreU(hn::Add(hn::LoadU(kF, sum), beyond(at, hn::Set(kF, hinges.node[k]))), kF, sum);
+      hn::Store(hn::Add(hn::Load(kF, sum), hn::Max(at, hn::Set(kF, hinges.node[k]))), kF, sum);
     }
   }
 }
@@ -589,6 +588,8 @@ void CountReads(const SubTile& tile, int query) {
   constexpr int kUnits = 64 / kUnit;
   HWY_ALIGN std::int32_t node[64];
   HWY_ALIGN float share[64];
+  std::int64_t pulses = 0;
+  double age_sum_s = 0;
   for (int first = 0; first < tile.units; first += kUnits) {
     const Unit* units = tile.unit + first;
     const int slots = HWY_MIN(kUnits, tile.units - first) * kUnit;
@@ -612,10 +613,12 @@ void CountReads(const SubTile& tile, int query) {
       const int lane = i % kUnit;
       AddRow(unit.counts + lane * kLevels, share[i],
              reads.count + (lane % kCopies * reads.steps + node[i]) * 2 * kLevels);
-      ++reads.pulses;
-      reads.age_sum_s += unit.age_s + (query - lane) * reads.period_s;
+      ++pulses;
+      age_sum_s += unit.age_s + (query - lane) * reads.period_s;
     }
   }
+  reads.pulses += pulses;
+  reads.age_sum_s += age_sum_s;
 }
 
 // Where gain is not null, row i's pulse counts gain[i] times.
