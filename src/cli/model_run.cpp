@@ -162,6 +162,17 @@ nlohmann::ordered_json to_json(const attention::Spread& spread) {
   return json;
 }
 
+nlohmann::ordered_json to_json(const attention::FastReport& report, double error_limit) {
+  const auto stage = [](const attention::FastReport::Stage& s) {
+    return nlohmann::ordered_json{{"segments", s.segments}, {"substeps", s.substeps},
+                                  {"rank", s.rank},         {"degree", s.degree},
+                                  {"bytes", s.bytes},       {"error_rms", s.error}};
+  };
+  return {{"error_limit_rms", error_limit}, {"first", stage(report.first)},
+          {"second", stage(report.second)}, {"age_block", report.age_block},
+          {"age_error", report.age_error},  {"instruction_set", report.instruction_set}};
+}
+
 nlohmann::ordered_json effect_names(attention::EffectSet effects) {
   auto names = nlohmann::ordered_json::array();
   for (int i = 0; i < attention::kEffects; ++i) {
@@ -223,8 +234,11 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
   }
   const int threads = thread_count(o.threads);
   settings["threads"] = threads;
-  transformer = std::make_unique<model::Transformer>(
-      model.weights, make_attention(*model.weights, choice), threads);
+  auto layers = make_attention(*model.weights, choice);
+  if (const auto* engine = dynamic_cast<const attention::Analog*>(layers.front().get()))
+    if (const attention::FastReport* report = engine->fast_report())
+      settings["fast_level"] = to_json(*report, choice.analog.error_limit);
+  transformer = std::make_unique<model::Transformer>(model.weights, std::move(layers), threads);
 }
 
 }  // namespace gaincell::cli

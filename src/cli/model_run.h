@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "attention/analog.h"
 #include "lut/gain_cell_device.h"
 #include "model/attention_choice.h"
 #include "model/model.h"
@@ -61,6 +62,8 @@ attention::AnalogOptions analog_options(const std::string& level,
 attention::Spread parse_spread(const std::vector<std::string>& words,
                                const lut::GainCellDevice& device);
 nlohmann::ordered_json to_json(const attention::Spread& spread);
+// What the fast level made of its error limit; errors are shares of a converter's full scale.
+nlohmann::ordered_json to_json(const attention::FastReport& report, double error_limit);
 nlohmann::ordered_json effect_names(attention::EffectSet effects);
 
 // Number of threads for `asked`: itself, or one per core for 0. Error where it is negative.
