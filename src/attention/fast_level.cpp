@@ -133,10 +133,11 @@ class Plan {
 
   void clear() { block_ = -1; }
 
-  void set(std::int64_t token) {
+  // True where the block is another one than before.
+  bool set(std::int64_t token) {
     const std::int64_t block = token / ring_.window() * ring_.window() +
                                ring_.block_begin(static_cast<int>(token % ring_.window()));
-    if (block == block_) return;
+    if (block == block_) return false;
     block_ = block;
     parts_.clear();
     of_tile_.assign(1, 0);
@@ -159,6 +160,7 @@ class Plan {
     }
     of_tile_.push_back(static_cast<int>(parts_.size()));
     encode();
+    return true;
   }
 
   int tiles() const { return static_cast<int>(of_tile_.size()) - 1; }
@@ -198,14 +200,34 @@ class Plan {
   std::vector<std::byte> first_tables_, second_tables_;
 };
 
-// What one head has done, apart from the other heads' so that threads need not meet.
+// What one head has done, apart from the other heads' so that threads need not meet. Reads of a
+// block's queries are gathered, then put on the nodes at their mean age (the energy is nearly
+// linear in age).
 struct Books {
-  Books(const FastModel& model)
+  explicit Books(const FastModel& model)
       : counter(model.circuit, model.oldest_age_s),
         first(counter.activity().first_conversions, model.first.full_scale_c()),
-        second(counter.activity().second_conversions, model.second.full_scale_c()) {}
+        second(counter.activity().second_conversions, model.second.full_scale_c()),
+        first_reads(static_cast<std::size_t>(model.circuit.q_levels) * kLevels),
+        reads(static_cast<std::size_t>(model.circuit.q_levels - 1) * kernels::kCopies * 2 *
+              kLevels) {}
+
+  void clear_gathered() {
+    std::fill(first_reads.begin(), first_reads.end(), 0);
+    std::fill(reads.begin(), reads.end(), 0.0f);
+    std::fill_n(cells, kLevels, 0.0);
+    tokens = ages = age_sum_s = 0;
+    pulses = 0;
+  }
+
   ActivityCounter counter;
   ConversionCounter first, second;
+  std::vector<std::int32_t> first_reads;  // [level of q][level of k] cells
+  Lines<float> reads;                     // kernels::Reads::count
+  double cells[kLevels] = {};             // of the second array
+  double tokens = 0, ages = 0;            // tokens seen by the queries, and their ages' sum
+  double age_sum_s = 0;                   // of the rows with a pulse
+  std::int64_t pulses = 0;                // their number
 };
 
 // Work space of one thread.
@@ -214,10 +236,9 @@ struct Work {
   std::vector<kernels::Lanes> lanes;
   kernels::Pulses pulses[kernels::kMaxQueries];
   Lines<std::byte> query_weights, weights;
-  Lines<float> width, lasting, rows, x, phi, second_x, second_pulse, total, reads;
+  Lines<float> width, lasting, rows, x, phi, second_x, second_pulse, total;
   Lines<std::uint8_t> index, old_keys, old_values;
   std::vector<std::uint16_t> old_counts;
-  std::vector<std::int32_t> reads_by_level;  // [level of q][level of k] cells
 };
 
 class FastLevel final : public Analog {
@@ -247,7 +268,10 @@ class FastLevel final : public Analog {
   const energy::Activity& activity() const override {
     if (!stale_) return activity_;
     activity_ = {};
-    for (const Books& books : books_) activity_ += books.counter.activity();
+    for (Books& books : books_) {
+      deposit(books);
+      activity_ += books.counter.activity();
+    }
     activity_.tokens = tokens_;
     stale_ = false;
     return activity_;
@@ -287,13 +311,10 @@ class FastLevel final : public Analog {
     work.second_x.resize(queries * dim);
     work.second_pulse.resize(queries * dim);
     work.total.resize(queries * dim);
-    work.reads.resize(static_cast<std::size_t>(circuit_.q_levels - 1) * kernels::kCopies * 2 *
-                      kLevels);
     work.index.resize(dim);
     work.old_keys.resize(unit_cells_);
     work.old_values.resize(unit_cells_);
     work.old_counts.resize(kUnit * kLevels);
-    work.reads_by_level.resize(static_cast<std::size_t>(circuit_.q_levels) * kLevels);
   }
 
   void reset_ring() override {
@@ -302,6 +323,7 @@ class FastLevel final : public Analog {
     plan_.clear();
     for (Books& books : books_) {
       books.counter.clear();
+      books.clear_gathered();
       books.first.clear();
       books.second.clear();
     }
@@ -317,10 +339,11 @@ class FastLevel final : public Analog {
     for (int done = 0; done < tokens;) {
       const int slot = slot_of(now_);
       const int queries = std::min(ring_.block_end(slot) - slot, tokens - done);
-      plan_.set(now_);
+      const bool new_block = plan_.set(now_);
       std::vector<StepTrace> traces;
       const auto step = [&](int head, Work& work, std::vector<StepTrace>* to) {
         const std::size_t at = done * stride + static_cast<std::size_t>(head) * dim;
+        if (new_block) deposit(books_[head]);
         run_step({head, queries, q + at, k + at, v + at, out + at, stride, to}, work);
       };
       if (any_observed(queries)) {
@@ -364,31 +387,27 @@ class FastLevel final : public Analog {
       std::copy_n(value_counts_.data() + unit * kUnit * kLevels, kUnit * kLevels,
                   work.old_counts.data());
     }
-    double cells[kLevels] = {};  // of the second array, over all queries
-    std::fill(work.reads_by_level.begin(), work.reads_by_level.end(), 0);
+    Books& books = books_[step.head];
     const std::size_t weights =
         static_cast<std::size_t>(dim) * stage.weight_rows() * stage.weight_bytes();
     for (int i = 0; i < step.queries; ++i) {
       write(step.head, now_ + i, step.k + i * step.stride, step.v + i * step.stride, work);
       for (int level = 0; level < kLevels; ++level)
-        cells[level] += value_totals_[static_cast<std::size_t>(step.head) * kLevels + level];
+        books.cells[level] += value_totals_[static_cast<std::size_t>(step.head) * kLevels + level];
       read_queries(step.head, filled(now_ + i), step.q + i * step.stride, work);
       kernels::set_pulses(stage, dim, work.width.data(), work.lasting.data(),
                           work.query_weights.data() + i * weights, work.pulses[i]);
     }
-    deposit_first_reads(step, work);
     std::vector<StepTrace> traces;
     if (step.traces) traces = begin_traces(step);
-    std::fill(work.reads.begin(), work.reads.end(), 0.0f);
     std::fill(work.total.begin(), work.total.end(), 0.0f);
-    kernels::Reads reads{circuit_.q_levels - 1, work.reads.data(), 0.0, options_.token_period_s, 0};
+    kernels::Reads reads{circuit_.q_levels - 1, books.reads.data(), 0.0, options_.token_period_s,
+                         0};
     for (int tile = 0; tile < plan_.tiles(); ++tile)
       run_tile(step, tile, keeps_old, reads, work, traces);
-    deposit_second_reads(step, reads, cells);
-    Books& books = books_[step.head];
+    books.age_sum_s += reads.age_sum_s;
+    books.pulses += reads.pulses;
     energy::Activity& activity = books.counter.activity();
-    books.first.deposit(activity.first_conversions);
-    books.second.deposit(activity.second_conversions);
 
     const Scalers& s = scalers();
     for (int i = 0; i < step.queries; ++i) {
@@ -447,7 +466,10 @@ class FastLevel final : public Analog {
     const Scalers& s = scalers();
     ActivityCounter& counter = books_[head].counter;
     energy::CellReads& reads = counter.activity().first_reads;
+    books_[head].tokens += tokens;
+    books_[head].ages += 0.5 * tokens * (tokens - 1.0);
     const double mean_age_s = 0.5 * (tokens - 1) * options_.token_period_s;
+    std::int32_t* first_reads = books_[head].first_reads.data();
     const std::int32_t* counts =
         key_counts_.data() + static_cast<std::size_t>(head) * dim * kLevels;
     if (!options_.effects.has(Effect::kInputQuantiser)) {
@@ -464,25 +486,9 @@ class FastLevel final : public Analog {
     for (int d = 0; d < dim; ++d) {
       const int level = work.index[d];
       work.width[d] = step * static_cast<float>(level);
-      std::int32_t* to = work.reads_by_level.data() + level * kLevels;
+      std::int32_t* to = first_reads + level * kLevels;
       for (int i = 0; i < kLevels; ++i) to[i] += counts[d * kLevels + i];
     }
-  }
-
-  void deposit_first_reads(const Step& step, const Work& work) {
-    if (!options_.effects.has(Effect::kInputQuantiser)) return;
-    // Every query reads all cells, so their mean age weighs each query by its tokens.
-    double tokens = 0, ages = 0;
-    for (int i = 0; i < step.queries; ++i) {
-      const double seen = filled(now_ + i);
-      tokens += seen;
-      ages += seen * 0.5 * (seen - 1);
-    }
-    ActivityCounter& counter = books_[step.head].counter;
-    for (int level = 0; level < circuit_.q_levels; ++level)
-      counter.read(counter.activity().first_reads, ages / tokens * options_.token_period_s,
-                   circuit_.t_max_s * level / (circuit_.q_levels - 1),
-                   work.reads_by_level.data() + static_cast<std::ptrdiff_t>(level) * kLevels);
   }
 
   double q_width_s(int head, float q) const {
@@ -553,25 +559,38 @@ class FastLevel final : public Analog {
         trace_tile(sub_tile, static_cast<int>(q), tile, traces[q]);
   }
 
-  // Reads of the second array, where every cell is read by a pulse or by none; the age is the mean
-  // over the rows with a pulse (the energy is nearly linear in age).
-  void deposit_second_reads(const Step& step, const kernels::Reads& reads, const double* cells) {
-    energy::CellReads& to = books_[step.head].counter.activity().second_reads;
-    const std::size_t nodes = to.pulse_s.size();
-    const std::size_t copy = static_cast<std::size_t>(reads.steps) * 2 * kLevels;
+  // Puts what has been gathered on the nodes.
+  void deposit(Books& books) const {
+    if (books.tokens == 0) return;
+    const double mean_age_s = books.ages / books.tokens * options_.token_period_s;
+    energy::Activity& activity = books.counter.activity();
+    if (options_.effects.has(Effect::kInputQuantiser))
+      for (int level = 0; level < circuit_.q_levels; ++level)
+        books.counter.read(activity.first_reads, mean_age_s,
+                           circuit_.t_max_s * level / (circuit_.q_levels - 1),
+                           books.first_reads.data() + static_cast<std::ptrdiff_t>(level) * kLevels);
+    deposit_second_reads(books, mean_age_s);
+    books.first.deposit(activity.first_conversions);
+    books.second.deposit(activity.second_conversions);
+    books.clear_gathered();
+  }
+
+  // Every cell of the second array is read by a pulse or by none.
+  static void deposit_second_reads(Books& books, double mean_age_s) {
+    energy::CellReads& to = books.counter.activity().second_reads;
+    const std::size_t nodes = to.pulse_s.size(), copy = books.reads.size() / kernels::kCopies;
     for (int other = 1; other < kernels::kCopies; ++other) {
-      const float* from = reads.count + other * copy;
-      for (std::size_t i = 0; i < copy; ++i) reads.count[i] += from[i];
+      const float* from = books.reads.data() + other * copy;
+      for (std::size_t i = 0; i < copy; ++i) books.reads[i] += from[i];
     }
-    const double mean_age_s = 0.5 * (filled(now_) - 1) * options_.token_period_s;
     const Share age =
-        share_of(to.age_s, reads.pulses > 0 ? reads.age_sum_s / static_cast<double>(reads.pulses)
+        share_of(to.age_s, books.pulses > 0 ? books.age_sum_s / static_cast<double>(books.pulses)
                                             : mean_age_s);
     for (int level = 0; level < to.levels; ++level) {
-      double idle = cells[level], from_below = 0;
+      double idle = books.cells[level], from_below = 0;
       for (std::size_t node = 1; node < nodes; ++node) {
         // The last node has no interval above it.
-        const float* counts = reads.count + (node - 1) * 2 * kLevels + level;
+        const float* counts = books.reads.data() + (node - 1) * 2 * kLevels + level;
         const bool last = node + 1 == nodes;
         const double here = last ? 0.0 : counts[0], above = last ? 0.0 : counts[kLevels];
         const double count = here - above + from_below;
@@ -658,7 +677,7 @@ class FastLevel final : public Analog {
   std::vector<std::uint16_t> value_counts_;  // [head][unit][slot][level] dimensions
   std::vector<std::int32_t> key_counts_;     // [head][dim][level] tokens in the ring
   std::vector<std::int32_t> value_totals_;   // [head][level] cells in the ring
-  std::vector<Books> books_;                 // [head]
+  mutable std::vector<Books> books_;         // [head]
   std::vector<Work> work_;                   // [thread]
   mutable energy::Activity activity_;        // the heads' together, where not stale
   mutable bool stale_ = true;
