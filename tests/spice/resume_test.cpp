@@ -152,6 +152,10 @@ TEST_F(Night, KillsAtRandomMomentsChangeNothing) {
       const int code = wait_for(parent);
       ASSERT_TRUE(code == 0 || code == 128 + SIGKILL) << code << read_file(path("errors"));
       done = code == 0;
+      if (done) {
+        EXPECT_EQ(event("end")["ok"], true);
+        EXPECT_EQ(event("end")["simulations"], 420);
+      }
       const auto begun = event("begin");
       if (!begun.is_null()) {
         EXPECT_EQ(begun["from_journal"], known);
