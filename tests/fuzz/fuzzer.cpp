@@ -3,6 +3,7 @@
 // success or one Error that names a place, with no crash and no hang. `--case N` repeats one.
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -32,6 +33,7 @@ namespace gaincell::characterize {
 namespace {
 
 namespace fs = std::filesystem;
+// Of processor time; a crowded machine gets ten times as much by the clock.
 constexpr unsigned kHang_s = 30;
 
 // What is said where a case ends the process: the signal handler may not allocate.
@@ -214,6 +216,7 @@ class Fuzzer {
 
   int run() {
     ::signal(SIGALRM, on_alarm);
+    ::signal(SIGPROF, on_alarm);
     std::size_t failed = 0;
     const std::size_t begin = settings_.only.value_or(0);
     const std::size_t end = settings_.only ? begin + 1 : settings_.cases;
@@ -288,7 +291,9 @@ class Fuzzer {
     now_running[std::min<std::size_t>(
         fmt::formatted_size("--seed {} --case {} ({})", settings_.seed, number, kind),
         now_running.size() - 1)] = '\0';
-    ::alarm(kHang_s);
+    const itimerval busy{{0, 0}, {kHang_s, 0}};
+    ::setitimer(ITIMER_PROF, &busy, nullptr);
+    ::alarm(10 * kHang_s);
     const std::string wrong = kind == "bench"     ? bench(random)
                               : kind == "netlist" ? netlist(random)
                               : kind == "frame"   ? frame(random)
