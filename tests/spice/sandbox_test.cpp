@@ -148,8 +148,8 @@ TEST_F(Sandbox, WorkersHaveOneThreadWhateverTheEnvironmentSays) {
 TEST_F(Sandbox, MemoryLimitIsNamed) {
   memory_bytes_ = std::size_t{200} << 20;
   const JobResult result = run(circuit("", "0.00001p 1n 0 0.00001p"));
-  EXPECT_EQ(result.failure.why, JobFailure::Why::kMemory)
-      << result.failure.reason << "\n" << result.failure.log_tail;
+  EXPECT_EQ(result.failure.why, JobFailure::Why::kMemory) << result.failure.reason << "\n"
+                                                          << result.failure.log_tail;
   EXPECT_THAT(result.failure.reason, HasSubstr("needed more than 200 MiB of memory"));
 }
 

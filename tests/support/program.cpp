@@ -38,7 +38,8 @@ Outcome run(const std::string& program, const std::vector<std::string>& argument
   const pid_t child = ::fork();
   if (child < 0) throw std::runtime_error("fork failed");
   if (child == 0) {
-    ::setenv("XDG_CACHE_HOME", scratch.path().c_str(), 1);  // nothing of the user's or another run's
+    ::setenv("XDG_CACHE_HOME", scratch.path().c_str(),
+             1);  // nothing of the user's or another run's
     const int mode = O_WRONLY | O_CREAT | O_TRUNC;
     if ((!folder.empty() && ::chdir(folder.c_str()) != 0) ||
         ::dup2(::open("/dev/null", O_RDONLY), 0) < 0 ||
