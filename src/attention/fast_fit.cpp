@@ -29,23 +29,27 @@ std::vector<kernels::Stage> candidates(int cells) {
     int cost;
   };
   std::vector<Priced> all;
-  const auto add = [&](bool bytes, int rank, int segments) {
+  const auto add = [&](bool bytes, int rank, int low_ranks, int segments) {
     for (const int degree : kernels::kDegrees)
       for (const int substeps : {1, 2, 4}) {
         kernels::Stage stage{};
         stage.bytes = bytes;
         stage.rank = rank;
+        stage.low_ranks = low_ranks;
         stage.segments = segments;
         stage.degree = degree;
         stage.substeps = substeps;
-        const int sums = bytes ? cells / 4 * rank * (segments + 3) : cells * rank * (segments + 2);
+        const int sums = bytes ? cells / 4 * (rank * (segments + 2) + 2 * low_ranks)
+                               : cells * rank * (segments + 2);
         const int steps = segments * substeps * (rank * (degree + 2) + 4);
         all.push_back({stage, sums + steps + 3 * rank * segments});
       }
   };
   for (int rank = 1; rank <= kernels::kMaxRank; ++rank) {
-    for (const int segments : kernels::kByteSegments) add(true, rank, segments);
-    for (const int segments : kernels::kFloatSegments) add(false, rank, segments);
+    // Ranks come by size: the first ones alone may need both digits.
+    for (const int segments : kernels::kByteSegments)
+      for (int low_ranks = 0; low_ranks <= rank; ++low_ranks) add(true, rank, low_ranks, segments);
+    for (const int segments : kernels::kFloatSegments) add(false, rank, 0, segments);
   }
   std::stable_sort(all.begin(), all.end(),
                    [](const Priced& a, const Priced& b) { return a.cost < b.cost; });
@@ -239,6 +243,7 @@ void StageFit::separate() {
 void StageFit::choose(const kernels::Stage& candidate) {
   stage_.bytes = candidate.bytes;
   stage_.rank = candidate.rank;
+  stage_.low_ranks = candidate.low_ranks;
   stage_.segments = candidate.segments;
   stage_.degree = candidate.degree;
   stage_.substeps = candidate.substeps;
@@ -281,18 +286,17 @@ Digits digits(double u) {
 
 }  // namespace
 
-void StageFit::encode(const double* u, std::byte* table) const {
-  std::memset(table, 0, stage_.table_bytes());
+void StageFit::encode(const double* u, std::size_t plane, std::byte* entry) const {
   for (int r = 0; r < stage_.rank; ++r)
     for (int level = 0; level < kernels::kLevels; ++level) {
       const double value = u[r * kernels::kLevels + level];
       if (stage_.bytes) {
         const Digits d = digits(value);
-        table[r * 32 + level] = static_cast<std::byte>(d.high);
-        table[r * 32 + 16 + level] = static_cast<std::byte>(d.low);
+        entry[(2 * r) * plane + level] = static_cast<std::byte>(d.high);
+        entry[(2 * r + 1) * plane + level] = static_cast<std::byte>(d.low);
       } else {
         const auto f = static_cast<float>(value);
-        std::memcpy(table + static_cast<std::ptrdiff_t>(r * 16 + level) * 4, &f, 4);
+        std::memcpy(entry + r * plane + level * sizeof f, &f, sizeof f);
       }
     }
 }
@@ -333,7 +337,7 @@ double StageFit::charge_share(const std::vector<std::vector<double>>& u,
         charge[s][r] += rounded(share) * (stage_.bytes ? digits(of_cell[r]).high : of_cell[r]);
     }
     if (stage_.bytes)
-      for (int r = 0; r < rank; ++r)
+      for (int r = 0; r < stage_.low_ranks; ++r)
         low[r] += rounded(lasts[i] / longest) * digits(of_cell[r]).low / kernels::kLowPerHigh;
   }
   const double all_used = std::accumulate(used.begin(), used.end(), 0.0);

@@ -32,8 +32,9 @@ class StageFit {
 
   // u_r of a cell that holds v_store, r = 0 .. rank-1, in the units of the stage's polynomials.
   std::vector<double> cell(double v_store) const;
-  // Level tables of kernels::Unit from u[rank][kLevels]; stage().table_bytes() of them.
-  void encode(const double* u, std::byte* table) const;
+  // The entry that u[rank][kLevels] makes in every plane of a table; planes are `plane` bytes
+  // apart.
+  void encode(const double* u, std::size_t plane, std::byte* entry) const;
 
   StageFit(const StageFit&) = delete;
   StageFit& operator=(const StageFit&) = delete;

@@ -16,9 +16,13 @@
 // matters only as far as the ratio of the C_r changes, so few segments do.
 //
 // Sums are taken in bytes where the error limit permits: u_r = high + low / 126 (both -63 .. 63, in
-// units that the polynomials carry), times 0 .. 255 in bytes. `low` is not resolved by segment: its
-// sum over the whole pulse is shared among the segments as the pulses are. Sums of bytes are exact,
-// so they do not depend on order, vector length or the number of queries taken together.
+// units that the polynomials carry), times 0 .. 255 in bytes. `low`, which only the first
+// `low_ranks` need, is not resolved by segment: its sum over the whole pulse is shared among the
+// segments as the pulses are. Sums of bytes are exact, so they do not depend on order, vector
+// length or the number of queries taken together.
+//
+// Every kGroup neighbouring slots have level tables of their own age; a group is what one 128-bit
+// block of a vector holds, so tables change from block to block at no cost.
 //
 // What varies from converter to converter belongs where x of a finished column meets the transfer
 // (FinishColumns); what varies from cell to cell is one more row of sums beside the C_r.
@@ -26,6 +30,7 @@ namespace gaincell::attention::kernels {
 
 constexpr int kLevels = 8;       // entries of a level table
 constexpr int kUnit = 16;        // slots of a unit; dimensions come in multiples of this
+constexpr int kGroup = 4;        // slots that share a table
 constexpr int kMaxQueries = 16;  // taken together
 constexpr int kMaxRank = 4, kMaxDegree = 5, kMaxSegments = 8;
 constexpr int kDegrees[] = {0, 3, 5};           // those that have a kernel
@@ -36,7 +41,7 @@ constexpr int kHigh = 63, kLowPerHigh = 126, kFullWeight = 255;
 
 struct Stage {
   bool bytes;  // sums in bytes, else in floats
-  int rank, segments, degree, substeps;
+  int rank, low_ranks, segments, degree, substeps;
   float polynomial[kMaxRank][kMaxDegree + 1];  // w_r, rising powers of x
   float x_low, x_high;                         // where they hold; x is held there inside them
   // The word line's edges: every pulse lasts so much longer (in longest pulses), and adds so much
@@ -48,20 +53,22 @@ struct Stage {
   const float *knot, *slope;
   float at_low;
 
-  std::size_t table_bytes() const { return static_cast<std::size_t>(rank) * (bytes ? 32 : 64); }
+  // A table of one age is so many entries: per rank high and low, or floats by level.
+  int table_planes() const { return bytes ? 2 * rank : rank; }
+  static constexpr std::size_t kByteEntry = 16, kFloatEntry = kLevels * sizeof(float);
+  std::size_t table_entry() const { return bytes ? kByteEntry : kFloatEntry; }
   int weight_rows() const { return bytes ? segments + 1 : segments; }
   std::size_t weight_bytes() const { return bytes ? 1 : 4; }
 };
 
-// 16 neighbouring slots of a head, or the part of them that shares a table.
+// 16 neighbouring slots of a head, or those of them that one lap of the ring wrote.
 struct Unit {
   const std::uint8_t* keys;     // levels [dim / 4][slot][4 dimensions]
   const std::uint8_t* values;   // levels [4][dim][4 slots]
   const std::uint16_t* counts;  // [slot][kLevels] of the values' levels
-  // Per rank, bytes: high[16], low[16]; floats: u[16], of which the first 8 count.
-  const void *first_table, *second_table;
+  // Entries of the unit's four groups in plane 0; the other planes follow at SubTile's strides.
+  const std::byte *first_table, *second_table;
   float first_fading, second_fading;  // relative change of the tables per token of age
-  float age;                          // tokens: of slot 0 for query 0, beyond the age of the tables
   double age_s;                       // of slot 0 for query 0
 };
 
@@ -100,6 +107,9 @@ struct Reads {
 struct SubTile {
   int dim, units, queries;
   const Unit* unit;
+  std::size_t first_plane, second_plane;  // bytes from one plane of the tables to the next
+  // [kUnit] tokens: how much older than its table a slot is for query 0.
+  const float* beyond_table;
   const Lanes* lanes;    // [query][unit]
   const Pulses* pulses;  // [query], on the first array's rows
   float phi_per_pulse;   // longest pulses per full scale of the first converter

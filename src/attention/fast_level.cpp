@@ -92,11 +92,10 @@ class ConversionCounter {
 };
 
 // Where a token stands in the ring: sub-tiles of `tile` slots, each in units of kUnit slots (the
-// last may be partly empty) and in blocks that share tables.
+// last may be partly empty).
 class Ring {
  public:
-  Ring(int window, int tile, int block)
-      : window_(window), tile_(std::min(tile, window)), block_(block) {}
+  Ring(int window, int tile) : window_(window), tile_(std::min(tile, window)) {}
 
   int window() const { return window_; }
   int tile() const { return tile_; }
@@ -105,99 +104,90 @@ class Ring {
   int units() const { return tiles() * units_per_tile(); }
   int unit_of(int slot) const { return slot / tile_ * units_per_tile() + slot % tile_ / kUnit; }
   int lane_of(int slot) const { return slot % tile_ % kUnit; }
-  int block_begin(int slot) const { return slot - slot % tile_ % block_; }
-  int block_end(int slot) const {
-    const int begin = block_begin(slot), tile_end = (slot / tile_ + 1) * tile_;
-    return std::min({begin + block_, tile_end, window_});
+  // The sub-tile's run of `size` slots that a slot belongs to.
+  int begin(int slot, int size) const { return slot - slot % tile_ % size; }
+  int end(int slot, int size) const {
+    const int tile_end = (slot / tile_ + 1) * tile_;
+    return std::min({begin(slot, size) + size, tile_end, window_});
   }
 
  private:
-  int window_, tile_, block_;
+  int window_, tile_;
 };
 
-// The tables that queries of one block meet, part by part: every other block of the ring is a part;
-// the block that is being written is two, what this lap has written and what the last one left.
+// The parts of the ring that queries of one block meet, with their tables: every unit is a part;
+// the unit that is being written is two, what this lap has written and what the last one left.
+// Where no two slots may share a table, every slot is a part.
 class Plan {
  public:
   struct Part {
-    int begin, end;    // slots
-    int laps_ago;      // 0 or 1
-    bool is_written;   // the block at hand: its slots belong to one lap or the other by query
-    double table_age;  // tokens
+    int begin, end;   // slots of one unit
+    int laps_ago;     // 0 or 1
+    bool is_written;  // holds the block at hand: its slots belong to one lap or the other by query
+    const std::byte *first_table, *second_table;
     float first_fading, second_fading;  // per token
     // Of slot `begin` for a query in slot `slot`.
     int age(int slot, int window) const { return slot - begin + laps_ago * window; }
   };
 
-  explicit Plan(const FastModel& model, const Ring& ring) : model_(model), ring_(ring) {}
+  Plan(const FastModel& model, const Ring& ring)
+      : model_(model), ring_(ring), part_slots_(model.slot_block == 1 ? 1 : kUnit) {
+    const double middle = 0.5 * (model.slot_block - 1) - 0.5 * (model.age_block - 1);
+    for (int lane = 0; lane < kUnit; ++lane)
+      beyond_table_.push_back(static_cast<float>(middle - lane % model.slot_block));
+  }
 
   void clear() { block_ = -1; }
 
   // True where the block is another one than before.
   bool set(std::int64_t token) {
-    const std::int64_t block = token / ring_.window() * ring_.window() +
-                               ring_.block_begin(static_cast<int>(token % ring_.window()));
+    const int window = ring_.window(), slot = static_cast<int>(token % window);
+    const int begin = ring_.begin(slot, model_.age_block);
+    const std::int64_t block = token - slot + begin;
     if (block == block_) return false;
     block_ = block;
     parts_.clear();
     of_tile_.assign(1, 0);
-    const int begin = static_cast<int>(block % ring_.window()), end = ring_.block_end(begin);
-    const double middle = 0.5 * (begin + end - 1);
-    const bool first_lap = block < ring_.window();
-    for (int slot = 0; slot < (first_lap ? end : ring_.window()); slot = ring_.block_end(slot)) {
-      if (slot > 0 && slot % ring_.tile() == 0) of_tile_.push_back(static_cast<int>(parts_.size()));
-      const int next = ring_.block_end(slot);
-      if (slot == begin) {
-        add(slot, next, 0, true, 0.5 * (next - slot - 1));
-        if (!first_lap)
-          add(slot, next, 1, true,
-              std::min(ring_.window() - 0.5 * (next - slot), ring_.window() - 1.0));
-      } else {
-        const int laps_ago = slot > begin ? 1 : 0;
-        add(slot, next, laps_ago, false,
-            middle - 0.5 * (slot + next - 1) + laps_ago * ring_.window());
-      }
+    const bool first_lap = block < window;
+    for (int at = 0; at < (first_lap ? begin + 1 : window); at = ring_.end(at, part_slots_)) {
+      if (at > 0 && at % ring_.tile() == 0) of_tile_.push_back(static_cast<int>(parts_.size()));
+      const int end = ring_.end(at, part_slots_);
+      const bool is_written = at <= begin && begin < end;
+      add(at, end, at > begin ? 1 : 0, is_written, begin);
+      if (is_written && !first_lap && begin + 1 < end) add(at, end, 1, true, begin);
     }
     of_tile_.push_back(static_cast<int>(parts_.size()));
-    encode();
     return true;
   }
 
   int tiles() const { return static_cast<int>(of_tile_.size()) - 1; }
   int first_part(int tile) const { return of_tile_[tile]; }
+  int most_parts_of_a_tile() const { return blocks(ring_.tile(), part_slots_) + 1; }
   const Part& part(int i) const { return parts_[i]; }
-  const std::byte* first_table(int part) const {
-    return first_tables_.data() + part * model_.first.stage().table_bytes();
-  }
-  const std::byte* second_table(int part) const {
-    return second_tables_.data() + part * model_.second.stage().table_bytes();
-  }
+  // kernels::SubTile's, for a block's first query.
+  const std::vector<float>& beyond_table() const { return beyond_table_; }
 
  private:
-  void add(int begin, int end, int laps_ago, bool is_written, double table_age) {
-    const double period = model_.options.token_period_s, age_s = table_age * period;
-    parts_.push_back({begin, end, laps_ago, is_written, table_age,
-                      static_cast<float>(model_.first_ages.fading_per_s(age_s) * period),
-                      static_cast<float>(model_.second_ages.fading_per_s(age_s) * period)});
-  }
-  void encode() {
-    const std::size_t first = model_.first.stage().table_bytes(),
-                      second = model_.second.stage().table_bytes();
-    first_tables_.resize(parts_.size() * first);
-    second_tables_.resize(parts_.size() * second);
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-      const double age_s = parts_[i].table_age * model_.options.token_period_s;
-      model_.first.encode(model_.first_ages.at(age_s).data(), first_tables_.data() + i * first);
-      model_.second.encode(model_.second_ages.at(age_s).data(), second_tables_.data() + i * second);
-    }
+  void add(int begin, int end, int laps_ago, bool is_written, int block) {
+    const int age = block - begin + laps_ago * ring_.window();
+    const double period = model_.options.token_period_s;
+    const double middle_s = (age - 0.5 * (end - 1 - begin)) * period;
+    // A lone slot has the table of its group's place in the unit.
+    const int unit_age =
+        part_slots_ == 1 ? age + ring_.lane_of(begin) / kernels::kGroup * kernels::kGroup : age;
+    parts_.push_back({begin, end, laps_ago, is_written, model_.first_tables->unit(unit_age),
+                      model_.second_tables->unit(unit_age),
+                      static_cast<float>(model_.first_ages.fading_per_s(middle_s) * period),
+                      static_cast<float>(model_.second_ages.fading_per_s(middle_s) * period)});
   }
 
   const FastModel& model_;
   const Ring& ring_;
+  const int part_slots_;
   std::int64_t block_ = -1;  // first token of the block
   std::vector<Part> parts_;
   std::vector<int> of_tile_;  // first part of each sub-tile
-  std::vector<std::byte> first_tables_, second_tables_;
+  std::vector<float> beyond_table_;
 };
 
 // What one head has done, apart from the other heads' so that threads need not meet. Reads of a
@@ -236,7 +226,7 @@ struct Work {
   std::vector<kernels::Lanes> lanes;
   kernels::Pulses pulses[kernels::kMaxQueries];
   Lines<std::byte> query_weights, weights;
-  Lines<float> width, lasting, rows, x, phi, second_x, second_pulse, total;
+  Lines<float> width, lasting, rows, x, phi, second_x, second_pulse, total, beyond_table;
   Lines<std::uint8_t> index, old_keys, old_values;
   std::vector<std::uint16_t> old_counts;
 };
@@ -250,7 +240,7 @@ class FastLevel final : public Analog {
         options_(model_->options),
         first_(model_->first),
         second_(model_->second),
-        ring_(shape.window, circuit_.tile, model_->age_block),
+        ring_(shape.window, circuit_.tile),
         plan_(*model_, ring_),
         pool_(std::clamp(options_.threads, 1, shape.heads)),
         unit_cells_(static_cast<std::size_t>(shape.dim) * kUnit),
@@ -295,8 +285,7 @@ class FastLevel final : public Analog {
 
   void prepare(Work& work) const {
     const std::size_t dim = shape().dim, queries = model_->age_block;
-    // Parts of a sub-tile, the block at hand twice.
-    const std::size_t parts = blocks(ring_.tile(), model_->age_block) + 1, rows = parts * kUnit;
+    const std::size_t parts = plan_.most_parts_of_a_tile(), rows = parts * kUnit;
     work.units.resize(parts);
     work.lanes.resize(parts * queries);
     work.query_weights.resize(queries * dim * first_.stage().weight_rows() *
@@ -311,6 +300,7 @@ class FastLevel final : public Analog {
     work.second_x.resize(queries * dim);
     work.second_pulse.resize(queries * dim);
     work.total.resize(queries * dim);
+    work.beyond_table.resize(kUnit);
     work.index.resize(dim);
     work.old_keys.resize(unit_cells_);
     work.old_values.resize(unit_cells_);
@@ -338,7 +328,7 @@ class FastLevel final : public Analog {
     const std::size_t stride = static_cast<std::size_t>(heads) * dim;
     for (int done = 0; done < tokens;) {
       const int slot = slot_of(now_);
-      const int queries = std::min(ring_.block_end(slot) - slot, tokens - done);
+      const int queries = std::min(ring_.end(slot, model_->age_block) - slot, tokens - done);
       const bool new_block = plan_.set(now_);
       std::vector<StepTrace> traces;
       const auto step = [&](int head, Work& work, std::vector<StepTrace>* to) {
@@ -401,6 +391,9 @@ class FastLevel final : public Analog {
     std::vector<StepTrace> traces;
     if (step.traces) traces = begin_traces(step);
     std::fill(work.total.begin(), work.total.end(), 0.0f);
+    const auto queries_before = static_cast<float>(slot - ring_.begin(slot, model_->age_block));
+    for (int lane = 0; lane < kUnit; ++lane)
+      work.beyond_table[lane] = plan_.beyond_table()[lane] + queries_before;
     kernels::Reads reads{circuit_.q_levels - 1, books.reads.data(), 0.0, options_.token_period_s,
                          0};
     for (int tile = 0; tile < plan_.tiles(); ++tile)
@@ -513,11 +506,10 @@ class FastLevel final : public Analog {
       work.units[i] = {old ? work.old_keys.data() : keys_.data() + unit * unit_cells_,
                        old ? work.old_values.data() : values_.data() + unit * unit_cells_,
                        old ? work.old_counts.data() : value_counts_.data() + unit * kUnit * kLevels,
-                       plan_.first_table(begin + i),
-                       plan_.second_table(begin + i),
+                       part.first_table,
+                       part.second_table,
                        part.first_fading,
                        part.second_fading,
-                       static_cast<float>(age - part.table_age),
                        age * options_.token_period_s};
       for (int q = 0; q < step.queries; ++q) {
         int first = lane, last = lane + size;
@@ -539,6 +531,9 @@ class FastLevel final : public Analog {
         parts,
         step.queries,
         work.units.data(),
+        model_->first_tables->plane_bytes(),
+        model_->second_tables->plane_bytes(),
+        work.beyond_table.data(),
         work.lanes.data(),
         work.pulses,
         static_cast<float>(circuit_.relu.full_scale_s / circuit_.t_max_s),

@@ -92,9 +92,32 @@ double AgeTables::error(double span_s) const {
 
 std::pair<int, double> AgeTables::position(double age_s) const {
   if (nodes_ == 1) return {0, 0.0};
-  const double at = std::clamp(age_s / age_step_s(), 0.0, static_cast<double>(nodes_ - 1));
-  const int node = std::min(static_cast<int>(at), nodes_ - 2);
+  const double at = age_s / age_step_s();
+  const int node = static_cast<int>(std::clamp(at, 0.0, static_cast<double>(nodes_ - 2)));
   return {node, at - node};
+}
+
+TokenTables::TokenTables(const AgeTables& ages, const StageFit& fit, int window, double shift,
+                         double period_s)
+    : oldest_(window + kMargin),
+      per_phase_((window + 2 * kMargin) / kernels::kGroup + 1),
+      entry_bytes_(fit.stage().table_entry()),
+      plane_bytes_(entry_bytes_ * per_phase_ * kernels::kGroup),
+      // A vector's load may pass the last entry by part of itself.
+      planes_(plane_bytes_ * fit.stage().table_planes() + 64) {
+  for (int age = -kMargin; age <= oldest_; ++age)
+    fit.encode(ages.at((age + shift) * period_s).data(), plane_bytes_,
+               planes_.data() + position(age));
+}
+
+const std::byte* TokenTables::unit(int token_age) const {
+  return planes_.data() + position(token_age);
+}
+
+std::size_t TokenTables::position(int token_age) const {
+  const int younger = oldest_ - token_age;
+  return entry_bytes_ * (static_cast<std::size_t>(younger % kernels::kGroup) * per_phase_ +
+                         younger / kernels::kGroup);
 }
 
 FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions& with)
@@ -105,12 +128,21 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
       second(circuit, circuit.differential, differential_line(circuit), fit_options(shape, true)),
       first_ages(circuit, first, oldest_age_s),
       second_ages(circuit, second, oldest_age_s) {
-  // A query of a block meets a key of a block up to age_block - 1 tokens from their tables' age.
+  // So far may a query of a block and a slot of a group be from their tables' age.
+  const auto span = [&] { return 0.5 * (age_block + slot_block) - 1; };
   const auto age_error = [&] {
-    const double span = (age_block - 1) * options.token_period_s;
-    return std::max(first_ages.error(span), second_ages.error(span));
+    const double span_s = span() * options.token_period_s;
+    return std::max(first_ages.error(span_s), second_ages.error(span_s));
   };
   while (age_block > 1 && age_error() > options.error_limit) age_block /= 2;
+  if (age_error() > options.error_limit) slot_block = 1;
+  const double shift = 0.5 * (age_block - slot_block);
+  const auto tables = [&](const AgeTables& ages, const StageFit& fit) {
+    return std::make_unique<const TokenTables>(ages, fit, shape.window, shift,
+                                               options.token_period_s);
+  };
+  first_tables = tables(first_ages, first);
+  second_tables = tables(second_ages, second);
   const auto stage = [](const StageFit& fit) {
     const kernels::Stage& s = fit.stage();
     return FastReport::Stage{s.segments, s.substeps, s.rank, s.degree, s.bytes, fit.error()};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,7 @@ class AgeTables {
  public:
   AgeTables(const Circuit& circuit, const StageFit& fit, double oldest_age_s);
 
-  // u[rank][kLevels]
+  // u[rank][kLevels]; a straight line beyond the ages at hand.
   std::vector<double> at(double age_s) const;
   // d ln(u) / d(age) common to all levels, least squares.
   double fading_per_s(double age_s) const;
@@ -29,6 +30,27 @@ class AgeTables {
   int nodes_;
   std::vector<std::vector<double>> table_;  // [age node][rank * kLevels]
   std::vector<double> fading_per_s_;        // [age node]
+};
+
+// Encoded tables for every age in tokens, so that a unit's four groups, each kGroup tokens younger
+// than the one before, stand side by side.
+class TokenTables {
+ public:
+  // Ages are token_age + shift for token_age = -kMargin .. window + kMargin.
+  TokenTables(const AgeTables& ages, const StageFit& fit, int window, double shift,
+              double period_s);
+
+  static constexpr int kMargin = kernels::kUnit;
+  // Where the entries of a unit begin whose first group is token_age old.
+  const std::byte* unit(int token_age) const;
+  std::size_t plane_bytes() const { return plane_bytes_; }
+
+ private:
+  std::size_t position(int token_age) const;
+
+  int oldest_, per_phase_;
+  std::size_t entry_bytes_, plane_bytes_;
+  std::vector<std::byte> planes_;
 };
 
 // All that the fast level derives from a circuit before the first token; layers share one.
@@ -51,8 +73,11 @@ class FastModel {
   const double oldest_age_s;
   const StageFit first, second;
   const AgeTables first_ages, second_ages;
-  // So many neighbouring tokens share tables, as keys and as queries; a power of 2.
+  // So many neighbouring queries share tables; a power of 2.
   int age_block = kernels::kUnit;
+  // Likewise for slots: kernels::kGroup, or 1 where a table serves no other age.
+  int slot_block = kernels::kGroup;
+  std::unique_ptr<const TokenTables> first_tables, second_tables;
   FastReport report;
 
  private:

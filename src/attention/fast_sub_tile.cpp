@@ -67,112 +67,161 @@ HWY_INLINE VI Dot(VI acc, VB weights, VS cells) {
 #endif
 }
 
-// One group of four rows: levels looked up, times the weights of Q queries.
-template <int G, int Q, int V>
+// One group of four rows: levels looked up, times the weights of Q queries. Low digits count where
+// D is 2.
+template <int G, int D, int Q, int V>
 HWY_INLINE void AddGroup(const std::uint8_t* HWY_RESTRICT weights, std::size_t query_stride,
-                         std::size_t rows, const VB (&level)[V], const VS (&high_table)[V],
-                         const VS (&low_table)[V], VI (&acc)[Q][V][G + 1]) {
-  VS high[V], low[V];
-  for (int v = 0; v < V; ++v) {
-    high[v] = hn::TableLookupBytes(high_table[v], hn::BitCast(kS, level[v]));
-    low[v] = hn::TableLookupBytes(low_table[v], hn::BitCast(kS, level[v]));
-  }
+                         std::size_t rows, const VB (&level)[V], const VS (&table)[D][V],
+                         VI (&acc)[Q][V][G + D - 1]) {
+  VS digit[D][V];
+  for (int d = 0; d < D; ++d)
+    for (int v = 0; v < V; ++v)
+      digit[d][v] = hn::TableLookupBytes(table[d][v], hn::BitCast(kS, level[v]));
   for (int q = 0; q < Q; ++q)
-    for (int g = 0; g <= G; ++g) {
+    for (int g = 0; g < G + D - 1; ++g) {
       std::uint32_t four;
       std::memcpy(&four, weights + q * query_stride + g * rows, 4);
       const VB w = hn::BitCast(kB, hn::Set(Words{}, four));
-      for (int v = 0; v < V; ++v) acc[q][v][g] = Dot(acc[q][v][g], w, g < G ? high[v] : low[v]);
+      for (int v = 0; v < V; ++v) acc[q][v][g] = Dot(acc[q][v][g], w, digit[g < G ? 0 : 1][v]);
     }
 }
 
-template <int G, int Q, int V>
-HWY_INLINE void Clear(VI (&acc)[Q][V][G + 1]) {
+template <int N, int Q, int V>
+HWY_INLINE void Clear(VI (&acc)[Q][V][N]) {
   for (int q = 0; q < Q; ++q)
     for (int v = 0; v < V; ++v)
-      for (int g = 0; g <= G; ++g) acc[q][v][g] = hn::Zero(kI);
+      for (int g = 0; g < N; ++g) acc[q][v][g] = hn::Zero(kI);
 }
 
 // sums[query][set of columns][rank][G + 1][kUnit]
-template <int G, int Q, int V>
-HWY_INLINE void Store(const VI (&acc)[Q][V][G + 1], int rank, int r, int part,
+template <int G, int N, int Q, int V>
+HWY_INLINE void Store(const VI (&acc)[Q][V][N], int rank, int r, int part,
                       std::int32_t* HWY_RESTRICT sums) {
   for (int q = 0; q < Q; ++q)
     for (int v = 0; v < V; ++v)
-      for (int g = 0; g <= G; ++g)
+      for (int g = 0; g < N; ++g)
         hn::Store(acc[q][v][g], kI,
                   sums + (((q * V + v) * rank + r) * (G + 1) + g) * kUnit + part * kN);
 }
 
-HWY_INLINE VS LoadTable(const void* table, int r, int half) {
-  return hn::LoadDup128(kS, static_cast<const std::int8_t*>(table) + r * 32 + half * 16);
+HWY_INLINE const std::int8_t* Entry(const std::byte* table, std::size_t plane, int r, int digit) {
+  return reinterpret_cast<const std::int8_t*>(table + (2 * r + digit) * plane);
 }
 
-// First array: V units of slots under Q queries.
-template <int G, int Q, int V>
-HWY_NOINLINE void FirstBytes(int rank, int dim, const Unit* unit, const Pulses* pulses,
-                             std::int32_t* HWY_RESTRICT sums) {
-  const auto* weights = static_cast<const std::uint8_t*>(pulses[0].weights);
+// First array: V units of slots under Q queries, rank r. Every 128-bit block holds a group of
+// slots, so its part of the table is that group's entry.
+template <int G, int D, int Q, int V>
+HWY_INLINE void FirstRank(int rank, int r, int dim, std::size_t plane, const Unit* unit,
+                          const std::uint8_t* HWY_RESTRICT weights,
+                          std::int32_t* HWY_RESTRICT sums) {
   const std::size_t query_stride = static_cast<std::size_t>(G + 1) * dim;
-  for (int part = 0; part < kParts; ++part)
-    for (int r = 0; r < rank; ++r) {
-      VS high[V], low[V];
-      for (int v = 0; v < V; ++v) {
-        high[v] = LoadTable(unit[v].first_table, r, 0);
-        low[v] = LoadTable(unit[v].first_table, r, 1);
-      }
-      VI acc[Q][V][G + 1];
-      Clear<G, Q, V>(acc);
-      for (int row = 0; row < dim; row += 4) {
-        VB level[V];
-        for (int v = 0; v < V; ++v)
-          level[v] = hn::LoadU(kB, unit[v].keys + row * kUnit + part * kN * 4);
-        AddGroup<G, Q, V>(weights + row, query_stride, dim, level, high, low, acc);
-      }
-      Store<G, Q, V>(acc, rank, r, part, sums);
+  for (int part = 0; part < kParts; ++part) {
+    VS table[D][V];
+    for (int d = 0; d < D; ++d)
+      for (int v = 0; v < V; ++v)
+        table[d][v] = hn::LoadU(kS, Entry(unit[v].first_table, plane, r, d) + part * kN * 4);
+    VI acc[Q][V][G + D - 1];
+    Clear(acc);
+    for (int row = 0; row < dim; row += 4) {
+      VB level[V];
+      for (int v = 0; v < V; ++v)
+        level[v] = hn::LoadU(kB, unit[v].keys + row * kUnit + part * kN * 4);
+      AddGroup<G, D, Q, V>(weights + row, query_stride, dim, level, table, acc);
     }
+    Store<G>(acc, rank, r, part, sums);
+  }
+}
+
+template <int G, int Q, int V>
+HWY_NOINLINE void FirstBytes(const Stage& stage, const SubTile& tile, const Unit* unit,
+                             const Pulses* pulses, std::int32_t* HWY_RESTRICT sums) {
+  const auto* weights = static_cast<const std::uint8_t*>(pulses[0].weights);
+  const int rank = stage.rank, dim = tile.dim;
+  for (int r = 0; r < stage.low_ranks; ++r)
+    FirstRank<G, 2, Q, V>(rank, r, dim, tile.first_plane, unit, weights, sums);
+  for (int r = stage.low_ranks; r < rank; ++r)
+    FirstRank<G, 1, Q, V>(rank, r, dim, tile.first_plane, unit, weights, sums);
 }
 
 // Second array: V sets of 16 dimensions from `first` on, for Q queries.
-template <int G, int Q, int V>
-HWY_NOINLINE void SecondBytes(int rank, int dim, int first, int units, const Unit* unit,
-                              const std::uint8_t* HWY_RESTRICT weights,
-                              std::int32_t* HWY_RESTRICT sums) {
-  const std::size_t rows = static_cast<std::size_t>(units) * kUnit;
+template <int G, int D, int Q, int V>
+HWY_INLINE void SecondRank(int rank, int r, const SubTile& tile, int first,
+                           const std::uint8_t* HWY_RESTRICT weights,
+                           std::int32_t* HWY_RESTRICT sums) {
+  const std::size_t rows = static_cast<std::size_t>(tile.units) * kUnit;
   const std::size_t query_stride = (G + 1) * rows;
-  for (int part = 0; part < kParts; ++part)
-    for (int r = 0; r < rank; ++r) {
-      VI acc[Q][V][G + 1];
-      Clear<G, Q, V>(acc);
-      for (int u = 0; u < units; ++u) {
-        VS high[V], low[V];
-        for (int v = 0; v < V; ++v) {
-          high[v] = LoadTable(unit[u].second_table, r, 0);
-          low[v] = LoadTable(unit[u].second_table, r, 1);
+  for (int part = 0; part < kParts; ++part) {
+    VI acc[Q][V][G + D - 1];
+    Clear(acc);
+    for (int u = 0; u < tile.units; ++u) {
+      const Unit& unit = tile.unit[u];
+      for (int slot = 0; slot < kUnit; slot += 4) {
+        const std::size_t row = static_cast<std::size_t>(u) * kUnit + slot;
+        if (Q == 1) {  // slots without a pulse are frequent, and cost nothing
+          std::uint32_t longest;
+          std::memcpy(&longest, weights + row, 4);
+          if (longest == 0) continue;
         }
-        for (int slot = 0; slot < kUnit; slot += 4) {
-          const std::size_t row = static_cast<std::size_t>(u) * kUnit + slot;
-          if (Q == 1) {  // slots without a pulse are frequent, and cost nothing
-            std::uint32_t longest;
-            std::memcpy(&longest, weights + row, 4);
-            if (longest == 0) continue;
-          }
-          VB level[V];
-          for (int v = 0; v < V; ++v)
-            level[v] =
-                hn::LoadU(kB, unit[u].values + slot * dim + (first + v * kUnit + part * kN) * 4);
-          AddGroup<G, Q, V>(weights + row, query_stride, rows, level, high, low, acc);
+        VS table[D][V];
+        for (int d = 0; d < D; ++d) {
+          const VS entry = hn::LoadDup128(
+              kS, Entry(unit.second_table, tile.second_plane, r, d) + slot / kGroup * 16);
+          for (int v = 0; v < V; ++v) table[d][v] = entry;
         }
+        VB level[V];
+        for (int v = 0; v < V; ++v)
+          level[v] =
+              hn::LoadU(kB, unit.values + slot * tile.dim + (first + v * kUnit + part * kN) * 4);
+        AddGroup<G, D, Q, V>(weights + row, query_stride, rows, level, table, acc);
       }
-      Store<G, Q, V>(acc, rank, r, part, sums);
     }
+    Store<G>(acc, rank, r, part, sums);
+  }
 }
 
-// Level table of floats, in a register where one holds it.
-struct FloatTable {
+template <int G, int Q, int V>
+HWY_NOINLINE void SecondBytes(const Stage& stage, const SubTile& tile, int first,
+                              const std::uint8_t* HWY_RESTRICT weights,
+                              std::int32_t* HWY_RESTRICT sums) {
+  for (int r = 0; r < stage.low_ranks; ++r)
+    SecondRank<G, 2, Q, V>(stage.rank, r, tile, first, weights, sums);
+  for (int r = stage.low_ranks; r < stage.rank; ++r)
+    SecondRank<G, 1, Q, V>(stage.rank, r, tile, first, weights, sums);
+}
+
+// Level tables of floats: those of the groups that a vector's columns belong to.
+struct GroupTables {
+#if HWY_TARGET <= HWY_AVX3
+  VF low, high;
+  HWY_INLINE void load(const float* from, int /*part*/) {
+    low = hn::LoadU(kF, from);
+    high = hn::LoadU(kF, from + kN);
+  }
+  HWY_INLINE VF at(VI level) const {
+    const VI group = hn::ShiftLeft<3>(hn::ShiftRight<2>(hn::Iota(kI, 0)));
+    return VF{_mm512_permutex2var_ps(low.raw, hn::Add(level, group).raw, high.raw)};
+  }
+#else
+  const float* entries;
+  HWY_INLINE void load(const float* from, int part) {
+    entries = from + part * (kN / kGroup) * kLevels;
+  }
+  HWY_INLINE VF at(VI level) const {
+    const VI group = hn::ShiftLeft<3>(hn::ShiftRight<2>(hn::Iota(kI, 0)));
+    return hn::GatherIndex(kF, entries, hn::Add(level, group));
+  }
+#endif
+};
+
+// One group's table under all columns, in a register where one holds it.
+struct OneTable {
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET <= HWY_AVX3
   VF entries;
-  HWY_INLINE void load(const float* from) { entries = hn::LoadU(kF, from); }
+  HWY_INLINE void load(const float* from) {
+    HWY_ALIGN float levels[kUnit];
+    for (int i = 0; i < kUnit; ++i) levels[i] = from[i % kLevels];
+    entries = hn::Load(kF, levels);
+  }
   HWY_INLINE VF at(VI level) const {
     return hn::TableLookupLanes(entries, hn::IndicesFromVec(kF, level));
   }
@@ -184,14 +233,14 @@ struct FloatTable {
 };
 
 // Four rows of 16 columns; rows without a pulse are left out.
-template <int G, int K = 0>
-HWY_INLINE void AddFloats(const FloatTable& table, VI level, const float* HWY_RESTRICT weights,
+template <int G, class Table, int K = 0>
+HWY_INLINE void AddFloats(const Table& table, VI level, const float* HWY_RESTRICT weights,
                           std::size_t rows, VF (&acc)[G]) {
   if (weights[K] != 0) {
     const VF u = table.at(hn::And(hn::ShiftRight<8 * K>(level), hn::Set(kI, 255)));
     for (int g = 0; g < G; ++g) acc[g] = hn::MulAdd(u, hn::Set(kF, weights[g * rows + K]), acc[g]);
   }
-  if constexpr (K < 3) AddFloats<G, K + 1>(table, level, weights, rows, acc);
+  if constexpr (K < 3) AddFloats<G, Table, K + 1>(table, level, weights, rows, acc);
 }
 
 template <int G>
@@ -201,12 +250,13 @@ HWY_INLINE void StoreFloats(const VF (&acc)[G], int r, int part, float* HWY_REST
 
 // As above, in floats: sums[rank][G][kUnit] of one unit, or 16 dimensions, under one query.
 template <int G>
-HWY_NOINLINE void FirstFloats(int rank, int dim, const Unit& unit, const float* weights,
+HWY_NOINLINE void FirstFloats(int rank, const SubTile& tile, const Unit& unit, const float* weights,
                               float* HWY_RESTRICT sums) {
+  const int dim = tile.dim;
   for (int part = 0; part < kParts; ++part)
     for (int r = 0; r < rank; ++r) {
-      FloatTable table;
-      table.load(static_cast<const float*>(unit.first_table) + r * 16);
+      GroupTables table;
+      table.load(reinterpret_cast<const float*>(unit.first_table + r * tile.first_plane), part);
       VF acc[G];
       for (VF& a : acc) a = hn::Zero(kF);
       for (int row = 0; row < dim; row += 4) {
@@ -218,18 +268,21 @@ HWY_NOINLINE void FirstFloats(int rank, int dim, const Unit& unit, const float* 
 }
 
 template <int G>
-HWY_NOINLINE void SecondFloats(int rank, int dim, int first, int units, const Unit* unit,
-                               const float* weights, float* HWY_RESTRICT sums) {
-  const std::size_t rows = static_cast<std::size_t>(units) * kUnit;
+HWY_NOINLINE void SecondFloats(int rank, const SubTile& tile, int first, const float* weights,
+                               float* HWY_RESTRICT sums) {
+  const std::size_t rows = static_cast<std::size_t>(tile.units) * kUnit;
   for (int part = 0; part < kParts; ++part)
     for (int r = 0; r < rank; ++r) {
       VF acc[G];
       for (VF& a : acc) a = hn::Zero(kF);
-      for (int u = 0; u < units; ++u) {
-        FloatTable table;
-        table.load(static_cast<const float*>(unit[u].second_table) + r * 16);
+      for (int u = 0; u < tile.units; ++u) {
+        const Unit& unit = tile.unit[u];
+        const auto* tables =
+            reinterpret_cast<const float*>(unit.second_table + r * tile.second_plane);
         for (int slot = 0; slot < kUnit; slot += 4) {
-          const VB level = hn::LoadU(kB, unit[u].values + slot * dim + (first + part * kN) * 4);
+          OneTable table;
+          table.load(tables + slot / kGroup * kLevels);
+          const VB level = hn::LoadU(kB, unit.values + slot * tile.dim + (first + part * kN) * 4);
           AddFloats<G>(table, hn::BitCast(kI, level), weights + u * kUnit + slot, rows, acc);
         }
       }
@@ -245,10 +298,12 @@ struct Columns {
   HWY_ALIGN float x[kBatch * kUnit];
 };
 
-// What the sums of one set of 16 columns mean: column `lane` has faded by gain - fading * lane.
+// What the sums of one set of 16 columns mean: their tables change by `fading` a token, and the
+// columns are `beyond` + `query` tokens older.
 struct Meaning {
   const Pulses* pulses;
-  float gain, fading;
+  float fading, query;
+  const float* beyond;  // [kUnit]
 };
 
 // C_r of one substep of every segment, in x per w_r.
@@ -259,12 +314,12 @@ HWY_INLINE void ScaleSums(const Stage& stage, int sets, const Meaning* meaning, 
   for (int set = 0; set < sets; ++set) {
     const Pulses& pulses = *meaning[set].pulses;
     const VF unit = hn::Set(kF, pulses.unit * step), x = hn::Set(kF, pulses.x);
-    const VF fading = hn::Set(kF, meaning[set].fading), newest = hn::Set(kF, meaning[set].gain);
+    const VF fading = hn::Set(kF, meaning[set].fading), query = hn::Set(kF, meaning[set].query);
     float* HWY_RESTRICT to = columns.charge + set * segments * R * kUnit;
     for (int part = 0; part < kParts; ++part) {
       hn::Store(x, kF, columns.x + set * kUnit + part * kN);
-      const VF lane = hn::Iota(kF, static_cast<float>(part * kN));
-      const VF gain = hn::NegMulAdd(fading, lane, newest), scale = hn::Mul(gain, unit);
+      const VF age = hn::Add(hn::LoadU(kF, meaning[set].beyond + part * kN), query);
+      const VF gain = hn::MulAdd(fading, age, hn::Set(kF, 1.0f)), scale = hn::Mul(gain, unit);
       if (!stage.bytes) {
         for (int i = 0; i < R * segments; ++i) {
           const int r = i / segments, s = i % segments;
@@ -277,8 +332,12 @@ HWY_INLINE void ScaleSums(const Stage& stage, int sets, const Meaning* meaning, 
           columns.bytes + set * R * (segments + 1) * kUnit + part * kN;
       VF low[R];
       for (int r = 0; r < R; ++r)
-        low[r] = hn::Mul(
-            gain, hn::ConvertTo(kF, hn::Load(kI, from + (r * (segments + 1) + segments) * kUnit)));
+        low[r] =
+            r < stage.low_ranks
+                ? hn::Mul(gain,
+                          hn::ConvertTo(
+                              kF, hn::Load(kI, from + (r * (segments + 1) + segments) * kUnit)))
+                : hn::Zero(kF);
       for (int s = 0; s < segments; ++s) {
         const VF low_unit = hn::Set(kF, pulses.low_unit[s] * step);
         for (int r = 0; r < R; ++r) {
@@ -368,14 +427,14 @@ HWY_INLINE void SumFirst(const Stage& stage, const SubTile& tile, int q, int u, 
   const Pulses* pulses = tile.pulses + q;
   switch (stage.segments) {
     case 1:
-      return FirstBytes<1, Q, V>(stage.rank, tile.dim, unit, pulses, columns.bytes);
+      return FirstBytes<1, Q, V>(stage, tile, unit, pulses, columns.bytes);
     case 2:
-      return FirstBytes<2, Q, V>(stage.rank, tile.dim, unit, pulses, columns.bytes);
+      return FirstBytes<2, Q, V>(stage, tile, unit, pulses, columns.bytes);
     case 3:
-      return FirstBytes<3, Q, V>(stage.rank, tile.dim, unit, pulses, columns.bytes);
+      return FirstBytes<3, Q, V>(stage, tile, unit, pulses, columns.bytes);
     default:
       HWY_DASSERT(stage.segments == 4);
-      return FirstBytes<4, Q, V>(stage.rank, tile.dim, unit, pulses, columns.bytes);
+      return FirstBytes<4, Q, V>(stage, tile, unit, pulses, columns.bytes);
   }
 }
 
@@ -385,8 +444,7 @@ HWY_INLINE void SumSecond(const Stage& stage, const SubTile& tile, int q, int fi
   const auto* weights = reinterpret_cast<const std::uint8_t*>(tile.weights) +
                         static_cast<std::size_t>(q) * stage.weight_rows() * tile.units * kUnit;
   const auto sum = [&](auto segments) HWY_ATTR {
-    SecondBytes<decltype(segments)::value, Q, V>(stage.rank, tile.dim, first, tile.units, tile.unit,
-                                                 weights, columns.bytes);
+    SecondBytes<decltype(segments)::value, Q, V>(stage, tile, first, weights, columns.bytes);
   };
   switch (stage.segments) {
     case 1:
@@ -406,31 +464,30 @@ void SumFirstFloats(const Stage& stage, const SubTile& tile, int q, int u, Colum
   const Unit& unit = tile.unit[u];
   switch (stage.segments) {
     case 1:
-      return FirstFloats<1>(stage.rank, tile.dim, unit, weights, columns.floats);
+      return FirstFloats<1>(stage.rank, tile, unit, weights, columns.floats);
     case 2:
-      return FirstFloats<2>(stage.rank, tile.dim, unit, weights, columns.floats);
+      return FirstFloats<2>(stage.rank, tile, unit, weights, columns.floats);
     case 4:
-      return FirstFloats<4>(stage.rank, tile.dim, unit, weights, columns.floats);
+      return FirstFloats<4>(stage.rank, tile, unit, weights, columns.floats);
     default:
       HWY_DASSERT(stage.segments == 8);
-      return FirstFloats<8>(stage.rank, tile.dim, unit, weights, columns.floats);
+      return FirstFloats<8>(stage.rank, tile, unit, weights, columns.floats);
   }
 }
 
 void SumSecondFloats(const Stage& stage, const SubTile& tile, int q, int first, Columns& columns) {
   const auto* weights = reinterpret_cast<const float*>(tile.weights) +
                         static_cast<std::size_t>(q) * stage.segments * tile.units * kUnit;
-  const int rank = stage.rank, dim = tile.dim, units = tile.units;
   switch (stage.segments) {
     case 1:
-      return SecondFloats<1>(rank, dim, first, units, tile.unit, weights, columns.floats);
+      return SecondFloats<1>(stage.rank, tile, first, weights, columns.floats);
     case 2:
-      return SecondFloats<2>(rank, dim, first, units, tile.unit, weights, columns.floats);
+      return SecondFloats<2>(stage.rank, tile, first, weights, columns.floats);
     case 4:
-      return SecondFloats<4>(rank, dim, first, units, tile.unit, weights, columns.floats);
+      return SecondFloats<4>(stage.rank, tile, first, weights, columns.floats);
     default:
       HWY_DASSERT(stage.segments == 8);
-      return SecondFloats<8>(rank, dim, first, units, tile.unit, weights, columns.floats);
+      return SecondFloats<8>(stage.rank, tile, first, weights, columns.floats);
   }
 }
 
@@ -457,25 +514,24 @@ void CopyX(int set, const Columns& columns, float* HWY_RESTRICT to) {
 }
 
 void FirstArray(const Stage& stage, const SubTile& tile, Columns& columns) {
-  ForEachBatch(
-      stage.bytes, tile.queries, tile.units, [&](auto qs, auto vs, int q0, int u0) HWY_ATTR {
-        constexpr int Q = decltype(qs)::value, V = decltype(vs)::value;
-        if (stage.bytes)
-          SumFirst<Q, V>(stage, tile, q0, u0, columns);
-        else
-          SumFirstFloats(stage, tile, q0, u0, columns);
-        Meaning meaning[Q * V];
-        for (int q = 0; q < Q; ++q)
-          for (int v = 0; v < V; ++v) {
-            const Unit& unit = tile.unit[u0 + v];
-            const float gain = 1.0f + unit.first_fading * (unit.age + static_cast<float>(q0 + q));
-            meaning[q * V + v] = {tile.pulses + q0 + q, gain, unit.first_fading};
-          }
-        FinishColumns(stage, Q * V, meaning, columns);
-        for (int q = 0; q < Q; ++q)
-          for (int v = 0; v < V; ++v)
-            CopyX(q * V + v, columns, tile.x + ((q0 + q) * tile.units + u0 + v) * kUnit);
-      });
+  ForEachBatch(stage.bytes, tile.queries, tile.units,
+               [&](auto qs, auto vs, int q0, int u0) HWY_ATTR {
+                 constexpr int Q = decltype(qs)::value, V = decltype(vs)::value;
+                 if (stage.bytes)
+                   SumFirst<Q, V>(stage, tile, q0, u0, columns);
+                 else
+                   SumFirstFloats(stage, tile, q0, u0, columns);
+                 Meaning meaning[Q * V];
+                 for (int q = 0; q < Q; ++q)
+                   for (int v = 0; v < V; ++v) {
+                     meaning[q * V + v] = {tile.pulses + q0 + q, tile.unit[u0 + v].first_fading,
+                                           static_cast<float>(q0 + q), tile.beyond_table};
+                   }
+                 FinishColumns(stage, Q * V, meaning, columns);
+                 for (int q = 0; q < Q; ++q)
+                   for (int v = 0; v < V; ++v)
+                     CopyX(q * V + v, columns, tile.x + ((q0 + q) * tile.units + u0 + v) * kUnit);
+               });
 }
 
 void SecondArray(const Stage& stage, const SubTile& tile, const Pulses* pulses, Columns& columns) {
@@ -487,7 +543,8 @@ void SecondArray(const Stage& stage, const SubTile& tile, const Pulses* pulses, 
         else
           SumSecondFloats(stage, tile, q0, s0 * kUnit, columns);
         Meaning meaning[Q * V];
-        for (int i = 0; i < Q * V; ++i) meaning[i] = {pulses + q0 + i / V, 1.0f, 0.0f};
+        for (int i = 0; i < Q * V; ++i)
+          meaning[i] = {pulses + q0 + i / V, 0.0f, 0.0f, tile.beyond_table};
         FinishColumns(stage, Q * V, meaning, columns);
         for (int q = 0; q < Q; ++q)
           for (int v = 0; v < V; ++v)
@@ -704,11 +761,11 @@ void SubTileStep(const Stage& first, const Stage& second, const SubTile& tile) {
     for (int u = 0; u < tile.units; ++u) {
       const Unit& unit = tile.unit[u];
       const VF fading = hn::Set(kF, unit.second_fading);
-      const VF newest = hn::Set(kF, 1.0f + unit.second_fading * (unit.age + static_cast<float>(q)));
+      const VF query = hn::Set(kF, static_cast<float>(q));
       for (int part = 0; part < kParts; ++part) {
         const int at = u * kUnit + part * kN;
-        const VF lane = hn::Iota(kF, static_cast<float>(part * kN));
-        hn::StoreU(hn::NegMulAdd(fading, lane, newest), kF, gain + at);
+        const VF age = hn::Add(hn::LoadU(kF, tile.beyond_table + part * kN), query);
+        hn::StoreU(hn::MulAdd(fading, age, hn::Set(kF, 1.0f)), kF, gain + at);
         const VF pulse = hn::Mul(hn::LoadU(kF, phi + at), hn::Set(kF, tile.phi_per_pulse));
         hn::StoreU(hn::Min(pulse, hn::Set(kF, 1.0f)), kF, width + at);
       }
