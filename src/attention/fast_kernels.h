@@ -85,12 +85,15 @@ struct Pulses {
   float x;  // that columns start with
 };
 
-// Sums over columns of max(node[i], min(x, node[nodes - 1])), lane by lane; columns that do not
-// count are there with node[i].
+// Sums over columns of how far x lies beyond each node (0 where it does not), lane by lane. Steps
+// are 0 at `first_x`, where the first node is; at most kHingeSteps of them lie below the last, and
+// no column counts for more.
+constexpr int kHingeSteps = 32000;
 struct Hinges {
   int nodes;
-  const float* node;
-  float* sum;  // [node][kUnit]
+  const std::uint16_t* node;  // steps, ascending
+  float first_x, last_x, steps_per_x;
+  std::int32_t* sum;  // [node][kUnit], steps
 };
 
 // What one head's reads of the second array add to the books.

@@ -35,26 +35,42 @@ struct LineAllocator {
 template <class T>
 using Lines = std::vector<T, LineAllocator<T>>;
 
-// Conversions of many charges at once, on the nodes of energy::Conversions.
+// Conversions of many charges at once, on the nodes of energy::Conversions. Charges count in steps
+// of whole numbers, so that sums are exact; a charge of 0 lies on a step.
 class ConversionCounter {
  public:
   ConversionCounter(const energy::Conversions& nodes, double full_scale_c) {
-    for (const double charge : nodes.charge_c)
-      node_.push_back(static_cast<float>(charge / full_scale_c));
+    const double first = nodes.charge_c.front() / full_scale_c,
+                 last = nodes.charge_c.back() / full_scale_c;
+    double steps_per_x = kernels::kHingeSteps / (last - first);
+    if (first < 0 && last > 0) steps_per_x = std::floor(-first * steps_per_x) / -first;
+    for (const double charge : nodes.charge_c) {
+      const long step = std::lround((charge / full_scale_c - first) * steps_per_x);
+      const int after_last = node_.empty() ? 0 : node_.back() + 1;
+      node_.push_back(static_cast<std::uint16_t>(std::max<long>(step, after_last)));
+    }
+    first_x_ = static_cast<float>(first);
+    last_x_ = static_cast<float>(last);
+    steps_per_x_ = static_cast<float>(steps_per_x);
     clear();
   }
   void clear() {
-    hinge_.assign(node_.size() * kUnit, 0.0f);
-    sum_.assign(node_.size(), 0.0);
+    lanes_.assign(node_.size() * kUnit, 0);
+    sum_.assign(node_.size(), 0);
     conversions_ = 0;
-    lanes_ = 0;
+    columns_ = 0;
   }
   // Where the kernels add their sums over `columns`, of which `conversions` count.
   kernels::Hinges hinges(int columns, int conversions) {
-    if (lanes_ > kLanesInFloats) flush();
+    if (columns_ > kColumnsInLanes) flush();
     conversions_ += conversions;
-    lanes_ += columns;
-    return {static_cast<int>(node_.size()), node_.data(), hinge_.data()};
+    columns_ += columns;
+    return {static_cast<int>(node_.size()),
+            node_.data(),
+            first_x_,
+            last_x_,
+            steps_per_x_,
+            lanes_.data()};
   }
   // A piecewise linear function is its value at the first node plus each interval's slope times the
   // part of x beyond the interval's start and before its end.
@@ -63,7 +79,7 @@ class ConversionCounter {
     flush();
     to.count[0] += conversions_;
     for (std::size_t i = 0; i + 1 < node_.size(); ++i) {
-      const double share = (sum_[i] - sum_[i + 1]) / (static_cast<double>(node_[i + 1]) - node_[i]);
+      const double share = static_cast<double>(sum_[i] - sum_[i + 1]) / (node_[i + 1] - node_[i]);
       to.count[i] -= share;
       to.count[i + 1] += share;
     }
@@ -71,24 +87,24 @@ class ConversionCounter {
   }
 
  private:
-  // Beyond so many columns, sums in single precision would lose counts.
-  static constexpr int kLanesInFloats = 1 << 14;
+  // So many columns, and one more call's, of up to kHingeSteps each fit a lane.
+  static constexpr int kColumnsInLanes = 1 << 17;
 
   void flush() {
     for (std::size_t i = 0; i < node_.size(); ++i) {
-      float* lanes = hinge_.data() + i * kUnit;
-      sum_[i] +=
-          std::accumulate(lanes, lanes + kUnit, 0.0) - static_cast<double>(lanes_) * node_[i];
-      std::fill_n(lanes, kUnit, 0.0f);
+      std::int32_t* lanes = lanes_.data() + i * kUnit;
+      sum_[i] += std::accumulate(lanes, lanes + kUnit, std::int64_t{0});
+      std::fill_n(lanes, kUnit, 0);
     }
-    lanes_ = 0;
+    columns_ = 0;
   }
 
-  std::vector<float> node_;
-  Lines<float> hinge_;
-  std::vector<double> sum_;
+  std::vector<std::uint16_t> node_;
+  float first_x_, last_x_, steps_per_x_;
+  Lines<std::int32_t> lanes_;  // [node][kUnit]
+  std::vector<std::int64_t> sum_;
   double conversions_ = 0;
-  int lanes_ = 0;  // columns in hinge_
+  int columns_ = 0;  // in lanes_
 };
 
 // Where a token stands in the ring: sub-tiles of `tile` slots, each in units of kUnit slots (the

@@ -28,14 +28,17 @@ using Ints = hn::RebindToSigned<Floats>;
 using Words = hn::RebindToUnsigned<Floats>;
 using Bytes = hn::Repartition<std::uint8_t, Floats>;
 using SignedBytes = hn::Repartition<std::int8_t, Floats>;
+using Shorts = hn::Repartition<std::uint16_t, Floats>;
 using Narrow = hn::Rebind<std::uint8_t, Floats>;
 using VF = hn::Vec<Floats>;
 using VI = hn::Vec<Ints>;
 using VB = hn::Vec<Bytes>;
+using VW = hn::Vec<Shorts>;
 using VS = hn::Vec<SignedBytes>;
 constexpr Floats kF{};
 constexpr Ints kI{};
 constexpr Bytes kB{};
+constexpr Shorts kW{};
 constexpr SignedBytes kS{};
 constexpr int kN = static_cast<int>(hn::MaxLanes(Floats{}));
 constexpr int kParts = kUnit / kN;  // vectors that hold 16 columns
@@ -597,27 +600,72 @@ void MaskColumns(const SubTile& tile) {
   }
 }
 
-void AddHinges(const Hinges& hinges, int n, const float* HWY_RESTRICT x) {
-  const VF top = hn::Set(kF, hinges.node[hinges.nodes - 1]);
+// acc + the sums of two neighbouring words (0 .. 32767).
+HWY_INLINE VI AddWords(VI acc, VW words) {
+  const VW ones = hn::Set(kW, 1);
+#if HWY_TARGET == HWY_AVX3_DL
+  asm("vpdpwssd %2, %1, %0" : "+v"(acc.raw) : "v"(words.raw), "v"(ones.raw));
+  return acc;
+#else
+  const hn::RebindToSigned<decltype(kW)> d;
+  VI rest = hn::Zero(kI);
+  const VI sum =
+      hn::ReorderWidenMulAccumulate(kI, hn::BitCast(d, words), hn::BitCast(d, ones), acc, rest);
+  return hn::Add(sum, rest);
+#endif
+}
+
+// Nodes that no column passes cost nothing, and those that every one passes little.
+template <int V>
+HWY_INLINE void AddHingeWords(const Hinges& hinges, int lowest, int highest, const VW (&word)[V]) {
+  VI total = hn::Zero(kI);
+  for (int v = 0; v < V; ++v) total = AddWords(total, word[v]);
   int i = 0;
-  for (; i + 4 * kN <= n; i += 4 * kN) {
-    VF at[4];
-    for (int v = 0; v < 4; ++v) at[v] = hn::Min(hn::LoadU(kF, x + i + v * kN), top);
-    for (int k = 0; k < hinges.nodes; ++k) {
-      const VF node = hn::Set(kF, hinges.node[k]);
-      float* sum = hinges.sum + k * kUnit;
-      const VF a = hn::Add(hn::Max(at[0], node), hn::Max(at[1], node));
-      const VF b = hn::Add(hn::Max(at[2], node), hn::Max(at[3], node));
-      hn::Store(hn::Add(hn::Load(kF, sum), hn::Add(a, b)), kF, sum);
-    }
+  for (; i < hinges.nodes && hinges.node[i] <= lowest; ++i) {
+    std::int32_t* sum = hinges.sum + i * kUnit;
+    const VI beyond = hn::Sub(total, hn::Set(kI, 2 * V * hinges.node[i]));
+    hn::Store(hn::Add(hn::Load(kI, sum), beyond), kI, sum);
   }
-  for (; i < n; i += kN) {
-    const VF at = hn::Min(hn::LoadU(kF, x + i), top);
-    for (int k = 0; k < hinges.nodes; ++k) {
-      float* sum = hinges.sum + k * kUnit;
-      hn::Store(hn::Add(hn::Load(kF, sum), hn::Max(at, hn::Set(kF, hinges.node[k]))), kF, sum);
-    }
+  for (; i < hinges.nodes && hinges.node[i] < highest; ++i) {
+    std::int32_t* sum = hinges.sum + i * kUnit;
+    VI acc = hn::Load(kI, sum);
+    const VW node = hn::Set(kW, hinges.node[i]);
+    for (int v = 0; v < V; ++v) acc = AddWords(acc, hn::SaturatedSub(word[v], node));
+    hn::Store(acc, kI, sum);
   }
+}
+
+// Up to V pairs of vectors of columns; where there are fewer, the rest lies on the first node.
+template <int V>
+HWY_INLINE void AddSomeHinges(const Hinges& hinges, int columns, const float* HWY_RESTRICT x) {
+  const hn::RebindToSigned<decltype(kW)> i16;
+  const VF first = hn::Set(kF, hinges.first_x), last = hn::Set(kF, hinges.last_x);
+  const VF scale = hn::Set(kF, hinges.steps_per_x);
+  VF low = last, high = first;
+  const auto steps = [&](int vector) HWY_ATTR {
+    VF at = first;
+    if (vector * kN < columns) at = hn::Min(hn::Max(hn::LoadU(kF, x + vector * kN), first), last);
+    low = hn::Min(low, at);
+    high = hn::Max(high, at);
+    return hn::NearestInt(hn::Mul(hn::Sub(at, first), scale));
+  };
+  VW word[V];
+  for (int v = 0; v < V; ++v) {
+    const VI even = steps(2 * v), odd = steps(2 * v + 1);
+    word[v] = hn::BitCast(kW, hn::ReorderDemote2To(i16, even, odd));
+  }
+  const auto rounded = [&](VF at) HWY_ATTR {
+    return hn::GetLane(hn::NearestInt(hn::Mul(hn::Sub(at, first), scale)));
+  };
+  AddHingeWords<V>(hinges, rounded(hn::MinOfLanes(kF, low)), rounded(hn::MaxOfLanes(kF, high)),
+                   word);
+}
+
+void AddHinges(const Hinges& hinges, int n, const float* HWY_RESTRICT x) {
+  constexpr int kMany = 16 * kN, kFew = 4 * kN;
+  int i = 0;
+  for (; i + kMany <= n; i += kMany) AddSomeHinges<8>(hinges, kMany, x + i);
+  for (; i < n; i += kFew) AddSomeHinges<2>(hinges, n - i, x + i);
 }
 
 // One row's cells by level, to the first half of `to` whole and to the second half by `share`.
