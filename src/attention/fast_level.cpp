@@ -155,12 +155,14 @@ class Plan {
 
   void clear() { block_ = -1; }
 
-  // True where the block is another one than before.
-  bool set(std::int64_t token) {
+  std::int64_t block() const { return block_; }
+
+  // Of a token's block.
+  void set(std::int64_t token) {
     const int window = ring_.window(), slot = static_cast<int>(token % window);
     const int begin = ring_.begin(slot, model_.age_block);
     const std::int64_t block = token - slot + begin;
-    if (block == block_) return false;
+    if (block == block_) return;
     block_ = block;
     parts_.clear();
     of_tile_.assign(1, 0);
@@ -173,7 +175,6 @@ class Plan {
       if (is_written && !first_lap && begin + 1 < end) add(at, end, 1, true, begin);
     }
     of_tile_.push_back(static_cast<int>(parts_.size()));
-    return true;
   }
 
   int tiles() const { return static_cast<int>(of_tile_.size()) - 1; }
@@ -234,10 +235,14 @@ struct Books {
   double tokens = 0, ages = 0;            // tokens seen by the queries, and their ages' sum
   double age_sum_s = 0;                   // of the rows with a pulse
   std::int64_t pulses = 0;                // their number
+  std::int64_t gathered = 0;              // which of the runs of tokens that are gathered together
 };
 
 // Work space of one thread.
 struct Work {
+  Work(const FastModel& model, const Ring& ring) : plan(model, ring) {}
+
+  Plan plan;
   std::vector<kernels::Unit> units;
   std::vector<kernels::Lanes> lanes;
   kernels::Pulses pulses[kernels::kMaxQueries];
@@ -257,10 +262,9 @@ class FastLevel final : public Analog {
         first_(model_->first),
         second_(model_->second),
         ring_(shape.window, circuit_.tile),
-        plan_(*model_, ring_),
         pool_(std::clamp(options_.threads, 1, shape.heads)),
         unit_cells_(static_cast<std::size_t>(shape.dim) * kUnit),
-        work_(pool_.threads()) {
+        work_(pool_.threads(), Work(*model_, ring_)) {
     const std::size_t heads = shape.heads, dim = shape.dim, units = heads * ring_.units();
     keys_.resize(units * unit_cells_);
     values_.resize(units * unit_cells_);
@@ -292,6 +296,7 @@ class FastLevel final : public Analog {
  private:
   // One head's consecutive queries of one block.
   struct Step {
+    std::int64_t token;  // of query 0
     int head, queries;
     const float *q, *k, *v;  // of query 0; the next is `stride` on
     float* out;
@@ -301,7 +306,7 @@ class FastLevel final : public Analog {
 
   void prepare(Work& work) const {
     const std::size_t dim = shape().dim, queries = model_->age_block;
-    const std::size_t parts = plan_.most_parts_of_a_tile(), rows = parts * kUnit;
+    const std::size_t parts = work.plan.most_parts_of_a_tile(), rows = parts * kUnit;
     work.units.resize(parts);
     work.lanes.resize(parts * queries);
     work.query_weights.resize(queries * dim * first_.stage().weight_rows() *
@@ -326,7 +331,7 @@ class FastLevel final : public Analog {
   void reset_ring() override {
     now_ = 0;
     tokens_ = 0;
-    plan_.clear();
+    for (Work& work : work_) work.plan.clear();
     for (Books& books : books_) {
       books.counter.clear();
       books.clear_gathered();
@@ -343,30 +348,41 @@ class FastLevel final : public Analog {
     const int heads = shape().heads, dim = shape().dim;
     const std::size_t stride = static_cast<std::size_t>(heads) * dim;
     for (int done = 0; done < tokens;) {
-      const int slot = slot_of(now_);
-      const int queries = std::min(ring_.end(slot, model_->age_block) - slot, tokens - done);
-      const bool new_block = plan_.set(now_);
+      // A head's whole text at once stays in the cache; what is observed is shown by token.
+      const int piece =
+          any_observed(tokens - done) ? block_queries(now_, tokens - done) : tokens - done;
       std::vector<StepTrace> traces;
-      const auto step = [&](int head, Work& work, std::vector<StepTrace>* to) {
-        const std::size_t at = done * stride + static_cast<std::size_t>(head) * dim;
-        if (new_block) deposit(books_[head]);
-        run_step({head, queries, q + at, k + at, v + at, out + at, stride, to}, work);
+      const auto run_head = [&](int head, Work& work, std::vector<StepTrace>* to) {
+        for (int i = 0; i < piece;) {
+          const std::int64_t token = now_ + i;
+          const int queries = block_queries(token, piece - i);
+          const std::size_t at = (done + i) * stride + static_cast<std::size_t>(head) * dim;
+          work.plan.set(token);
+          deposit_at(books_[head], work.plan.block());
+          run_step({token, head, queries, q + at, k + at, v + at, out + at, stride, to}, work);
+          i += queries;
+        }
       };
-      if (any_observed(queries)) {
-        for (int h = 0; h < heads; ++h) step(h, work_[0], &traces);
+      if (any_observed(piece)) {
+        for (int h = 0; h < heads; ++h) run_head(h, work_[0], &traces);
       } else {
-        pool_.run(heads, [&](int head, int thread) { step(head, work_[thread], nullptr); });
+        pool_.run(heads, [&](int head, int thread) { run_head(head, work_[thread], nullptr); });
       }
       std::stable_sort(traces.begin(), traces.end(),
                        [](const StepTrace& a, const StepTrace& b) { return a.token < b.token; });
       for (const StepTrace& trace : traces) show(trace);
-      now_ += queries;
-      done += queries;
+      now_ += piece;
+      done += piece;
     }
     tokens_ += tokens;
     stale_ = true;
   }
 
+  // Queries of a token's block from there on, at most so many.
+  int block_queries(std::int64_t token, int most) const {
+    const int slot = slot_of(token);
+    return std::min(ring_.end(slot, model_->age_block) - slot, most);
+  }
   int slot_of(std::int64_t token) const { return static_cast<int>(token % ring_.window()); }
   int filled(std::int64_t token) const {
     return static_cast<int>(std::min<std::int64_t>(token + 1, ring_.window()));
@@ -382,11 +398,12 @@ class FastLevel final : public Analog {
   }
 
   void run_step(const Step& step, Work& work) {
-    const int dim = shape().dim, slot = slot_of(now_);
+    const int dim = shape().dim, slot = slot_of(step.token);
+    const Plan& plan = work.plan;
     const kernels::Stage& stage = first_.stage();
     const std::size_t unit = unit_index(step.head, slot);
     // Queries of one call still see what later tokens of the call overwrite.
-    const bool keeps_old = step.queries > 1 && now_ >= ring_.window();
+    const bool keeps_old = step.queries > 1 && step.token >= ring_.window();
     if (keeps_old) {
       std::copy_n(keys_.data() + unit * unit_cells_, unit_cells_, work.old_keys.data());
       std::copy_n(values_.data() + unit * unit_cells_, unit_cells_, work.old_values.data());
@@ -397,10 +414,10 @@ class FastLevel final : public Analog {
     const std::size_t weights =
         static_cast<std::size_t>(dim) * stage.weight_rows() * stage.weight_bytes();
     for (int i = 0; i < step.queries; ++i) {
-      write(step.head, now_ + i, step.k + i * step.stride, step.v + i * step.stride, work);
+      write(step.head, step.token + i, step.k + i * step.stride, step.v + i * step.stride, work);
       for (int level = 0; level < kLevels; ++level)
         books.cells[level] += value_totals_[static_cast<std::size_t>(step.head) * kLevels + level];
-      read_queries(step.head, filled(now_ + i), step.q + i * step.stride, work);
+      read_queries(step.head, filled(step.token + i), step.q + i * step.stride, work);
       kernels::set_pulses(stage, dim, work.width.data(), work.lasting.data(),
                           work.query_weights.data() + i * weights, work.pulses[i]);
     }
@@ -409,10 +426,10 @@ class FastLevel final : public Analog {
     std::fill(work.total.begin(), work.total.end(), 0.0f);
     const auto queries_before = static_cast<float>(slot - ring_.begin(slot, model_->age_block));
     for (int lane = 0; lane < kUnit; ++lane)
-      work.beyond_table[lane] = plan_.beyond_table()[lane] + queries_before;
+      work.beyond_table[lane] = plan.beyond_table()[lane] + queries_before;
     kernels::Reads reads{circuit_.q_levels - 1, books.reads.data(), 0.0, options_.token_period_s,
                          0};
-    for (int tile = 0; tile < plan_.tiles(); ++tile)
+    for (int tile = 0; tile < plan.tiles(); ++tile)
       run_tile(step, tile, keeps_old, reads, work, traces);
     books.age_sum_s += reads.age_sum_s;
     books.pulses += reads.pulses;
@@ -424,7 +441,7 @@ class FastLevel final : public Analog {
         step.out[i * step.stride + d] =
             s.a_o[step.head] * work.total[i * dim + d] + s.b_o[step.head];
       activity.token_heads += 1;
-      activity.sub_tile_steps += blocks(filled(now_ + i), ring_.tile());
+      activity.sub_tile_steps += blocks(filled(step.token + i), ring_.tile());
     }
     for (StepTrace& trace : traces)
       if (observed(trace.token, trace.head)) step.traces->push_back(std::move(trace));
@@ -510,11 +527,12 @@ class FastLevel final : public Analog {
 
   void run_tile(const Step& step, int tile, bool keeps_old, kernels::Reads& reads, Work& work,
                 std::vector<StepTrace>& traces) {
-    const int dim = shape().dim, slot = slot_of(now_), begin = plan_.first_part(tile),
-              parts = plan_.first_part(tile + 1) - begin;
+    const Plan& plan = work.plan;
+    const int dim = shape().dim, slot = slot_of(step.token), begin = plan.first_part(tile),
+              parts = plan.first_part(tile + 1) - begin;
     int columns = 0;
     for (int i = 0; i < parts; ++i) {
-      const Plan::Part& part = plan_.part(begin + i);
+      const Plan::Part& part = plan.part(begin + i);
       const std::size_t unit = unit_index(step.head, part.begin);
       const int lane = ring_.lane_of(part.begin), size = part.end - part.begin;
       const bool old = keeps_old && part.is_written && part.laps_ago == 1;
@@ -567,7 +585,16 @@ class FastLevel final : public Analog {
     kernels::sub_tile(first_.stage(), second_.stage(), sub_tile);
     for (std::size_t q = 0; q < traces.size(); ++q)
       if (observed(traces[q].token, step.head))
-        trace_tile(sub_tile, static_cast<int>(q), tile, traces[q]);
+        trace_tile(plan, sub_tile, static_cast<int>(q), tile, traces[q]);
+  }
+
+  // Gathered sums are kept small enough for single precision, and the ages in them near each other;
+  // where they are put on the nodes follows from the token alone.
+  void deposit_at(Books& books, std::int64_t block) const {
+    const int tokens = std::clamp((1 << 16) / ring_.window(), 1, 64);
+    const std::int64_t gathered = block / tokens;
+    if (gathered != books.gathered) deposit(books);
+    books.gathered = gathered;
   }
 
   // Puts what has been gathered on the nodes.
@@ -626,7 +653,7 @@ class FastLevel final : public Analog {
     std::vector<StepTrace> traces(step.queries);
     for (int i = 0; i < step.queries; ++i) {
       StepTrace& trace = traces[i];
-      trace.token = now_ + i;
+      trace.token = step.token + i;
       trace.head = step.head;
       if (!observed(trace.token, trace.head)) continue;
       for (int d = 0; d < dim; ++d)
@@ -641,10 +668,11 @@ class FastLevel final : public Analog {
     return traces;
   }
 
-  void trace_tile(const kernels::SubTile& done, int query, int tile, StepTrace& trace) const {
-    const int dim = shape().dim, first = plan_.first_part(tile);
+  void trace_tile(const Plan& plan, const kernels::SubTile& done, int query, int tile,
+                  StepTrace& trace) const {
+    const int dim = shape().dim, first = plan.first_part(tile);
     for (int i = 0; i < done.units; ++i) {
-      const Plan::Part& part = plan_.part(first + i);
+      const Plan::Part& part = plan.part(first + i);
       const kernels::Unit& unit = done.unit[i];
       const kernels::Lanes lanes = done.lanes[query * done.units + i];
       for (int lane = lanes.first; lane < lanes.last; ++lane) {
@@ -677,7 +705,6 @@ class FastLevel final : public Analog {
   const AnalogOptions& options_;
   const StageFit &first_, &second_;
   const Ring ring_;
-  Plan plan_;
   ThreadPool pool_;
   std::size_t unit_cells_;  // of keys, and as many of values, in a unit
 

@@ -1,6 +1,27 @@
 #include "attention/thread_pool.h"
 
+#include <hwy/cache_control.h>
+
+#include <chrono>
+
 namespace gaincell::attention {
+namespace {
+
+// True as soon as done(), false when it was not for a while.
+template <class Done>
+bool soon(const Done& done) {
+  constexpr std::chrono::microseconds kLookOut{100};
+  const auto begin = std::chrono::steady_clock::now();
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (done()) return true;
+      hwy::Pause();
+    }
+  } while (std::chrono::steady_clock::now() - begin < kLookOut);
+  return done();
+}
+
+}  // namespace
 
 ThreadPool::ThreadPool(int threads) {
   for (int thread = 1; thread < threads; ++thread)
@@ -8,11 +29,9 @@ ThreadPool::ThreadPool(int threads) {
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  start_.notify_all();
+  stop_ = true;
+  ++runs_;
+  runs_.notify_all();
 }
 
 void ThreadPool::run(int items, const std::function<void(int, int)>& work) {
@@ -21,39 +40,38 @@ void ThreadPool::run(int items, const std::function<void(int, int)>& work) {
     return;
   }
   const std::lock_guard one(one_run_);
-  {
-    const std::lock_guard lock(mutex_);
-    work_ = &work;
-    items_ = items;
-    next_ = finished_ = 0;
-  }
-  start_.notify_all();
+  items_ = items;
+  work_ = &work;
+  unfinished_ = items;
+  const std::uint32_t run = runs_ + 1;
+  next_ = std::uint64_t{run} << 32;
+  runs_ = run;
+  runs_.notify_all();
   work_items(0);
-  // A helper that has not woken yet finds nothing left; only items count.
-  std::unique_lock lock(mutex_);
-  done_.wait(lock, [this] { return finished_ == items_; });
+  if (soon([this] { return unfinished_ == 0; })) return;
+  for (int left = unfinished_; left != 0; left = unfinished_) unfinished_.wait(left);
 }
 
 void ThreadPool::help(int thread) {
-  for (;;) {
-    {
-      std::unique_lock lock(mutex_);
-      start_.wait(lock, [this] { return stop_ || next_ < items_; });
-      if (stop_) return;
-    }
+  std::uint32_t seen = 0;
+  while (!stop_) {
+    if (!soon([&] { return runs_ != seen; })) runs_.wait(seen);
+    seen = runs_;
     work_items(thread);
   }
 }
 
+// An item is taken by counting next_ up. Where that succeeds, the run whose number it holds is not
+// finished, so items_ and work_ read before are this run's.
 void ThreadPool::work_items(int thread) {
-  std::unique_lock lock(mutex_);
-  while (next_ < items_) {
-    const int item = next_++;
-    const auto* work = work_;
-    lock.unlock();
+  for (std::uint64_t next = next_;;) {
+    const auto item = static_cast<int>(next & 0xffffffffu);
+    const auto* work = work_.load();
+    if (item >= items_) return;
+    if (!next_.compare_exchange_weak(next, next + 1)) continue;
     (*work)(item, thread);
-    lock.lock();
-    if (++finished_ == items_) done_.notify_one();
+    if (--unfinished_ == 0) unfinished_.notify_all();
+    next = next_;
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -9,7 +10,8 @@
 namespace gaincell::attention {
 
 // Threads that wait for work on numbered items. The caller works too, so `threads` of 1 starts
-// none.
+// none. Runs come every few hundred microseconds or not at all, so a thread without work looks out
+// for more for a moment before it sleeps: waking takes about as long as a run.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);
@@ -27,11 +29,12 @@ class ThreadPool {
   void help(int thread);
   void work_items(int thread);
 
-  std::mutex one_run_, mutex_;
-  std::condition_variable start_, done_;
-  const std::function<void(int, int)>* work_ = nullptr;
-  int items_ = 0, next_ = 0, finished_ = 0;
-  bool stop_ = false;
+  std::mutex one_run_;
+  std::atomic<std::uint32_t> runs_{0};  // started so far; helpers sleep on it
+  std::atomic<std::uint64_t> next_{0};  // run in the upper half, its next item in the lower
+  std::atomic<int> items_{0}, unfinished_{0};
+  std::atomic<const std::function<void(int, int)>*> work_{nullptr};
+  std::atomic<bool> stop_{false};
   std::vector<std::jthread> helpers_;
 };
 
