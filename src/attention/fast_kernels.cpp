@@ -58,6 +58,35 @@ void CountOutput(std::size_t n, const float* HWY_RESTRICT pulse, float step,
   }
 }
 
+void CountLevels(std::size_t n, const std::uint8_t* HWY_RESTRICT level,
+                 std::uint16_t* HWY_RESTRICT count) {
+  const hn::CappedTag<std::uint8_t, 64> d;
+  const std::size_t lanes = hn::Lanes(d);
+  for (int l = 0; l < kLevels; ++l) {
+    const auto wanted = hn::Set(d, static_cast<std::uint8_t>(l));
+    std::size_t found = 0, i = 0;
+    for (; i + lanes <= n; i += lanes)
+      found += hn::CountTrue(d, hn::Eq(hn::LoadU(d, level + i), wanted));
+    for (; i < n; ++i) found += level[i] == l;
+    count[l] = static_cast<std::uint16_t>(found);
+  }
+}
+
+void StoreLevels(std::size_t n, const std::uint8_t* HWY_RESTRICT level, int offset,
+                 std::uint8_t* HWY_RESTRICT to) {
+  const hn::CappedTag<std::uint32_t, kUnit> d;
+  const hn::Rebind<std::uint8_t, decltype(d)> narrow;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto others = hn::Set(d, ~(0xffu << (8 * offset)));
+  const auto times = hn::Set(d, 1u << (8 * offset));
+  auto* HWY_RESTRICT words = reinterpret_cast<std::uint32_t*>(to);
+  for (std::size_t i = 0; i < n; i += lanes) {
+    const auto old = hn::And(hn::LoadU(d, words + i), others);
+    const auto here = hn::Mul(hn::PromoteTo(d, hn::LoadU(narrow, level + i)), times);
+    hn::StoreU(hn::Or(old, here), d, words + i);
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace gaincell::attention::kernels
 HWY_AFTER_NAMESPACE();
@@ -67,10 +96,20 @@ namespace gaincell::attention::kernels {
 
 HWY_EXPORT(Quantise);
 HWY_EXPORT(CountOutput);
+HWY_EXPORT(CountLevels);
+HWY_EXPORT(StoreLevels);
 
 void quantise(std::size_t n, const float* x, double a, double b, double high, double steps_per_unit,
               std::uint8_t* index) {
   HWY_DYNAMIC_DISPATCH(Quantise)(n, x, a, b, high, steps_per_unit, index);
+}
+
+void count_levels(std::size_t n, const std::uint8_t* level, std::uint16_t* count) {
+  HWY_DYNAMIC_DISPATCH(CountLevels)(n, level, count);
+}
+
+void store_levels(std::size_t n, const std::uint8_t* level, int offset, std::uint8_t* words) {
+  HWY_DYNAMIC_DISPATCH(StoreLevels)(n, level, offset, words);
 }
 
 void count_output(std::size_t n, const float* pulse, float step, float* total) {

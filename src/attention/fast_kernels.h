@@ -57,7 +57,7 @@ struct Stage {
   int table_planes() const { return bytes ? 2 * rank : rank; }
   static constexpr std::size_t kByteEntry = 16, kFloatEntry = kLevels * sizeof(float);
   std::size_t table_entry() const { return bytes ? kByteEntry : kFloatEntry; }
-  int weight_rows() const { return bytes ? segments + 1 : segments; }
+  int weight_rows() const { return bytes && segments > 1 ? segments + 1 : segments; }
   std::size_t weight_bytes() const { return bytes ? 1 : 4; }
 };
 
@@ -124,9 +124,9 @@ struct SubTile {
   float *x, *phi;                  // [query][unit][kUnit]
   float *second_x, *second_pulse;  // [query][dim]
   float* total;
-  // Work space: queries * units * kUnit * weight rows * weight bytes, and 3 * units * kUnit.
+  // Work space: queries * units * kUnit * weight rows * weight bytes, and units * kUnit.
   std::byte* weights;
-  float* rows;
+  float* lasting;
 };
 
 // Name of the instruction set in use, e.g. "AVX3_DL".
@@ -143,6 +143,12 @@ void set_pulses(const Stage& stage, int rows, const float* width, float* lasting
                 Pulses& pulses);
 
 void sub_tile(const Stage& first, const Stage& second, const SubTile& tile);
+
+// count[level] = how many of the n levels are `level`.
+void count_levels(std::size_t n, const std::uint8_t* level, std::uint16_t* count);
+
+// Byte `offset` of word i becomes level[i]; n is a multiple of kUnit.
+void store_levels(std::size_t n, const std::uint8_t* level, int offset, std::uint8_t* words);
 
 // total[d] += clamp(pulse[d], -1, 1), rounded half to even to steps of `step` where it is not 0.
 void count_output(std::size_t n, const float* pulse, float step, float* total);

@@ -1,4 +1,6 @@
 // The fast level: one byte per cell, level tables by age, vector kernels (fast_kernels.h).
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -247,7 +249,7 @@ struct Work {
   std::vector<kernels::Lanes> lanes;
   kernels::Pulses pulses[kernels::kMaxQueries];
   Lines<std::byte> query_weights, weights;
-  Lines<float> width, lasting, rows, x, phi, second_x, second_pulse, total, beyond_table;
+  Lines<float> width, lasting, second_lasting, x, phi, second_x, second_pulse, total, beyond_table;
   Lines<std::uint8_t> index, old_keys, old_values;
   std::vector<std::uint16_t> old_counts;
 };
@@ -315,7 +317,7 @@ class FastLevel final : public Analog {
                         second_.stage().weight_bytes());
     work.width.resize(dim);
     work.lasting.resize(dim);
-    work.rows.resize(3 * rows);
+    work.second_lasting.resize(rows);
     work.x.resize(queries * rows);
     work.phi.resize(queries * rows);
     work.second_x.resize(queries * dim);
@@ -359,6 +361,7 @@ class FastLevel final : public Analog {
           const std::size_t at = (done + i) * stride + static_cast<std::size_t>(head) * dim;
           work.plan.set(token);
           deposit_at(books_[head], work.plan.block());
+          prefetch({q + at, k + at, v + at}, queries, stride);
           run_step({token, head, queries, q + at, k + at, v + at, out + at, stride, to}, work);
           i += queries;
         }
@@ -376,6 +379,14 @@ class FastLevel final : public Analog {
     }
     tokens_ += tokens;
     stale_ = true;
+  }
+
+  // Of the block after this one, which begins `queries` on: rows lie too far apart for the machine
+  // to see where this leads.
+  void prefetch(std::initializer_list<const float*> rows, int queries, std::size_t stride) const {
+    for (const float* row : rows)
+      for (int i = 0; i < queries; ++i)
+        for (int d = 0; d < shape().dim; d += 16) hwy::Prefetch(row + (queries + i) * stride + d);
   }
 
   // Queries of a token's block from there on, at most so many.
@@ -459,27 +470,24 @@ class FastLevel final : public Analog {
     kernels::quantise(dim, k, s.a_k[head], s.b_k[head], circuit_.v_max, steps, index);
     std::uint8_t* to = keys_.data() + unit * unit_cells_ + lane * 4;
     std::int32_t* key_counts = key_counts_.data() + static_cast<std::size_t>(head) * dim * kLevels;
-    int written[kLevels] = {};
+    std::uint16_t written[kLevels];
+    kernels::count_levels(dim, index, written);
     for (int d = 0; d < dim; d += 4, to += kUnit * 4) {
       for (int i = 0; i < 4; ++i, key_counts += kLevels) {
         if (overwrites) --key_counts[to[i]];
         ++key_counts[index[d + i]];
-        ++written[index[d + i]];
       }
       std::memcpy(to, index + d, 4);
     }
 
     kernels::quantise(dim, v, s.a_v[head], s.b_v[head], circuit_.v_max, steps, index);
-    to = values_.data() + unit * unit_cells_ + lane / 4 * 4 * dim + lane % 4;
+    kernels::store_levels(dim, index, lane % 4,
+                          values_.data() + unit * unit_cells_ + lane / 4 * 4 * dim);
     std::uint16_t* counts = value_counts_.data() + (unit * kUnit + lane) * kLevels;
     std::int32_t* totals = value_totals_.data() + static_cast<std::size_t>(head) * kLevels;
     for (int level = 0; level < kLevels; ++level)
       if (overwrites) totals[level] -= counts[level];
-    std::fill_n(counts, kLevels, std::uint16_t{0});
-    for (int d = 0; d < dim; ++d) {
-      to[d * 4] = index[d];
-      ++counts[index[d]];
-    }
+    kernels::count_levels(dim, index, counts);
     for (int level = 0; level < kLevels; ++level) totals[level] += counts[level];
     for (int level = 0; level < circuit_.kv_levels; ++level)
       activity.writes[level] += written[level] + counts[level];
@@ -581,7 +589,7 @@ class FastLevel final : public Analog {
         work.second_pulse.data(),
         work.total.data(),
         work.weights.data(),
-        work.rows.data()};
+        work.second_lasting.data()};
     kernels::sub_tile(first_.stage(), second_.stage(), sub_tile);
     for (std::size_t q = 0; q < traces.size(); ++q)
       if (observed(traces[q].token, step.head))

@@ -70,6 +70,10 @@ HWY_INLINE VI Dot(VI acc, VB weights, VS cells) {
 #endif
 }
 
+// Rows of weights a query: by segment, and over all of them for the low digits. One segment is all.
+template <int G>
+constexpr int kWeightRows = G > 1 ? G + 1 : 1;
+
 // One group of four rows: levels looked up, times the weights of Q queries. Low digits count where
 // D is 2.
 template <int G, int D, int Q, int V>
@@ -83,7 +87,7 @@ HWY_INLINE void AddGroup(const std::uint8_t* HWY_RESTRICT weights, std::size_t q
   for (int q = 0; q < Q; ++q)
     for (int g = 0; g < G + D - 1; ++g) {
       std::uint32_t four;
-      std::memcpy(&four, weights + q * query_stride + g * rows, 4);
+      std::memcpy(&four, weights + q * query_stride + (G > 1 ? g * rows : 0), 4);
       const VB w = hn::BitCast(kB, hn::Set(Words{}, four));
       for (int v = 0; v < V; ++v) acc[q][v][g] = Dot(acc[q][v][g], w, digit[g < G ? 0 : 1][v]);
     }
@@ -117,7 +121,7 @@ template <int G, int D, int Q, int V>
 HWY_INLINE void FirstRank(int rank, int r, int dim, std::size_t plane, const Unit* unit,
                           const std::uint8_t* HWY_RESTRICT weights,
                           std::int32_t* HWY_RESTRICT sums) {
-  const std::size_t query_stride = static_cast<std::size_t>(G + 1) * dim;
+  const std::size_t query_stride = static_cast<std::size_t>(kWeightRows<G>) * dim;
   for (int part = 0; part < kParts; ++part) {
     VS table[D][V];
     for (int d = 0; d < D; ++d)
@@ -152,7 +156,7 @@ HWY_INLINE void SecondRank(int rank, int r, const SubTile& tile, int first,
                            const std::uint8_t* HWY_RESTRICT weights,
                            std::int32_t* HWY_RESTRICT sums) {
   const std::size_t rows = static_cast<std::size_t>(tile.units) * kUnit;
-  const std::size_t query_stride = (G + 1) * rows;
+  const std::size_t query_stride = kWeightRows<G> * rows;
   for (int part = 0; part < kParts; ++part) {
     VI acc[Q][V][G + D - 1];
     Clear(acc);
@@ -671,16 +675,24 @@ void AddHinges(const Hinges& hinges, int n, const float* HWY_RESTRICT x) {
 // One row's cells by level, to the first half of `to` whole and to the second half by `share`.
 HWY_INLINE void AddRow(const std::uint16_t* HWY_RESTRICT counts, float share,
                        float* HWY_RESTRICT to) {
-  const hn::Rebind<std::uint16_t, Floats> u16;
-  for (int part = 0; part < kParts; ++part) {
-    const VF lane = hn::Iota(kF, static_cast<float>(part * kN));
-    const VF by = hn::IfThenElse(hn::Lt(lane, hn::Set(kF, static_cast<float>(kLevels))),
-                                 hn::Set(kF, 1.0f), hn::Set(kF, share));
-    const auto cells =
-        kN > kLevels ? hn::LoadDup128(u16, counts) : hn::LoadU(u16, counts + part * kN % kLevels);
-    const VF sum = hn::Load(kF, to + part * kN);
-    hn::Store(hn::MulAdd(hn::ConvertTo(kF, hn::PromoteTo(kI, cells)), by, sum), kF, to + part * kN);
+  const hn::CappedTag<float, kLevels> f;
+  const hn::RebindToSigned<decltype(f)> i32;
+  const hn::Rebind<std::uint16_t, decltype(f)> u16;
+  const int lanes = static_cast<int>(hn::Lanes(f));
+  const auto by = hn::Set(f, share);
+  for (int i = 0; i < kLevels; i += lanes) {
+    const auto cells = hn::ConvertTo(f, hn::PromoteTo(i32, hn::LoadU(u16, counts + i)));
+    hn::Store(hn::Add(hn::Load(f, to + i), cells), f, to + i);
+    hn::Store(hn::MulAdd(cells, by, hn::Load(f, to + kLevels + i)), f, to + kLevels + i);
   }
+}
+
+// Sum of the numbers of the bits that are set.
+HWY_INLINE int SumOfBits(std::uint32_t bits) {
+  constexpr std::uint32_t kWith[] = {0xaaaa, 0xcccc, 0xf0f0, 0xff00};
+  int sum = 0;
+  for (int i = 0; i < 4; ++i) sum += static_cast<int>(hwy::PopCount(bits & kWith[i])) << i;
+  return sum;
 }
 
 // Reads of the values' cells by pulse; cells without a pulse are left to the caller.
@@ -688,107 +700,134 @@ void CountReads(const SubTile& tile, int query) {
   Reads& reads = *tile.reads;
   const VF top = hn::Set(kF, static_cast<float>(reads.steps)), zero = hn::Zero(kF);
   const VF scale = hn::Set(kF, static_cast<float>(reads.steps) * tile.phi_per_pulse);
-  const auto last = hn::Set(kI, reads.steps - 1);
-  // As many slots at a time as a word has bits.
-  constexpr int kUnits = 64 / kUnit;
-  HWY_ALIGN std::int32_t node[64];
-  HWY_ALIGN float share[64];
+  const VI last = hn::Set(kI, reads.steps - 1), row = hn::Set(kI, 2 * kLevels);
+  const VI copies = hn::Set(kI, kCopies - 1), copy = hn::Set(kI, reads.steps * 2 * kLevels);
+  HWY_ALIGN std::int32_t to[kUnit];
+  HWY_ALIGN float share[kUnit];
   std::int64_t pulses = 0;
   double age_sum_s = 0;
-  for (int first = 0; first < tile.units; first += kUnits) {
-    const Unit* units = tile.unit + first;
-    const int slots = HWY_MIN(kUnits, tile.units - first) * kUnit;
-    const float* HWY_RESTRICT phi = tile.phi + (query * tile.units + first) * kUnit;
-    std::uint64_t pulsed = 0;
-    for (int i = 0; i < slots; i += kN) {
-      const VF pulse = hn::LoadU(kF, phi + i);
+  for (int u = 0; u < tile.units; ++u) {
+    const Unit& unit = tile.unit[u];
+    std::uint32_t pulsed = 0;
+    for (int i = 0; i < kUnit; i += kN) {
+      const VF pulse = hn::LoadU(kF, tile.phi + (query * tile.units + u) * kUnit + i);
       const VF at = hn::Min(hn::Mul(pulse, scale), top);
-      const VI low = hn::Min(hn::ConvertTo(kI, at), last);
-      hn::Store(low, kI, node + i);
-      hn::Store(hn::Sub(at, hn::ConvertTo(kF, low)), kF, share + i);
+      const VI node = hn::Min(hn::ConvertTo(kI, at), last);
+      const VI lane = hn::And(hn::Iota(kI, i), copies);
+      hn::Store(hn::Add(hn::Mul(node, row), hn::Mul(lane, copy)), kI, to + i);
+      hn::Store(hn::Sub(at, hn::ConvertTo(kF, node)), kF, share + i);
       std::uint8_t bits[8] = {};
       hn::StoreMaskBits(kF, hn::Gt(pulse, zero), bits);
-      std::uint64_t word;
-      std::memcpy(&word, bits, 8);
+      const std::uint32_t word = bits[0] | bits[1] << 8;
       pulsed |= (kN < 8 ? word & ((1u << kN) - 1) : word) << i;
     }
-    for (; pulsed != 0; pulsed &= pulsed - 1) {
-      const auto i = static_cast<int>(hwy::Num0BitsBelowLS1Bit_Nonzero64(pulsed));
-      const Unit& unit = units[i / kUnit];
-      const int lane = i % kUnit;
-      AddRow(unit.counts + lane * kLevels, share[i],
-             reads.count + (lane % kCopies * reads.steps + node[i]) * 2 * kLevels);
-      ++pulses;
-      age_sum_s += unit.age_s + (query - lane) * reads.period_s;
+    const auto number = static_cast<int>(hwy::PopCount(pulsed));
+    pulses += number;
+    age_sum_s +=
+        number * (unit.age_s + query * reads.period_s) - SumOfBits(pulsed) * reads.period_s;
+    for (std::uint32_t left = pulsed; left != 0; left &= left - 1) {
+      const auto lane = hwy::Num0BitsBelowLS1Bit_Nonzero32(left);
+      AddRow(unit.counts + lane * kLevels, share[lane], reads.count + to[lane]);
     }
   }
   reads.pulses += pulses;
   reads.age_sum_s += age_sum_s;
 }
 
-// Where gain is not null, row i's pulse counts gain[i] times.
-void SetPulsesWithGain(const Stage& stage, int rows, const float* HWY_RESTRICT width,
-                       const float* HWY_RESTRICT gain, float* HWY_RESTRICT lasting, void* to,
-                       Pulses& pulses) {
-  const VF zero = hn::Zero(kF), one = hn::Set(kF, 1.0f), delay = hn::Set(kF, stage.pulse_delay);
+// Weights of rows whose pulses last lasting[row], at most `longest`.
+void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float longest,
+                const float* HWY_RESTRICT lasting, void* to, Pulses& pulses) {
+  const VF zero = hn::Zero(kF), one = hn::Set(kF, 1.0f);
+  const int segments = stage.segments;
+  pulses.weights = to;
+  pulses.x = stage.pulse_x * static_cast<float>(pulsed_rows);
+  pulses.unit = longest / static_cast<float>(segments * (stage.bytes ? kFullWeight : 1));
+  for (float& low : pulses.low_unit) low = 0;
+  if (longest <= 0) {
+    std::memset(to, 0, static_cast<std::size_t>(stage.weight_rows()) * rows * stage.weight_bytes());
+    return;
+  }
+  const VF per_segment = hn::Set(kF, static_cast<float>(segments) / longest);
+  const auto share = [&](int row, int s) HWY_ATTR {
+    const VF at = hn::Mul(hn::LoadU(kF, lasting + row), per_segment);
+    return hn::Min(hn::Max(hn::Sub(at, hn::Set(kF, static_cast<float>(s))), zero), one);
+  };
+  if (!stage.bytes) {
+    auto* floats = static_cast<float*>(to);
+    for (int s = 0; s < segments; ++s)
+      for (int i = 0; i < rows; i += kN) hn::StoreU(share(i, s), kF, floats + s * rows + i);
+    return;
+  }
+
+  auto* bytes = static_cast<std::uint8_t*>(to);
+  const VF full = hn::Set(kF, static_cast<float>(kFullWeight));
+  const auto store = [&](VF part, std::uint8_t* at) HWY_ATTR {
+    hn::StoreU(hn::DemoteTo(Narrow{}, hn::NearestInt(hn::Mul(part, full))), Narrow{}, at);
+  };
+  const float low = longest / static_cast<float>(kFullWeight * kLowPerHigh);
+  if (segments == 1) {
+    for (int i = 0; i < rows; i += kN) store(share(i, 0), bytes + i);
+    pulses.low_unit[0] = low;
+    return;
+  }
+  float total = 0;
+  for (int s = 0; s < segments; ++s) {
+    VF used = zero;
+    for (int i = 0; i < rows; i += kN) {
+      const VF part = share(i, s);
+      used = hn::Add(used, part);
+      store(part, bytes + s * rows + i);
+    }
+    pulses.low_unit[s] = hn::GetLane(hn::SumOfLanes(kF, used));
+    total += pulses.low_unit[s];
+  }
+  const VF whole = hn::Set(kF, 1.0f / longest);
+  for (int i = 0; i < rows; i += kN)
+    store(hn::Mul(hn::LoadU(kF, lasting + i), whole), bytes + segments * rows + i);
+  for (int s = 0; s < segments; ++s) pulses.low_unit[s] *= low / total;
+}
+
+void SetPulses(const Stage& stage, int rows, const float* HWY_RESTRICT width,
+               float* HWY_RESTRICT lasting, void* to, Pulses& pulses) {
+  const VF zero = hn::Zero(kF), delay = hn::Set(kF, stage.pulse_delay);
   VF longest = zero;
   std::size_t pulsed_rows = 0;
   for (int i = 0; i < rows; i += kN) {
     const VF w = hn::LoadU(kF, width + i);
     const auto pulsed = hn::Gt(w, zero);
-    VF lasts = hn::IfThenElseZero(pulsed, hn::Max(hn::Add(w, delay), zero));
-    if (gain) lasts = hn::Mul(lasts, hn::LoadU(kF, gain + i));
+    const VF lasts = hn::IfThenElseZero(pulsed, hn::Max(hn::Add(w, delay), zero));
     hn::StoreU(lasts, kF, lasting + i);
     longest = hn::Max(longest, lasts);
     pulsed_rows += hn::CountTrue(kF, pulsed);
   }
-  const float length = hn::GetLane(hn::MaxOfLanes(kF, longest));
-  const int segments = stage.segments;
-  pulses.weights = to;
-  pulses.x = stage.pulse_x * static_cast<float>(pulsed_rows);
-  pulses.unit = length / static_cast<float>(segments * (stage.bytes ? kFullWeight : 1));
-  for (float& low : pulses.low_unit) low = 0;
-  if (length <= 0) {
-    std::memset(to, 0, static_cast<std::size_t>(stage.weight_rows()) * rows * stage.weight_bytes());
-    return;
-  }
-
-  const VF per_segment = hn::Set(kF, static_cast<float>(segments) / length);
-  const VF full = hn::Set(kF, static_cast<float>(kFullWeight));
-  auto* bytes = static_cast<std::uint8_t*>(to);
-  auto* floats = static_cast<float*>(to);
-  VF used[kMaxSegments];
-  for (VF& sum : used) sum = zero;
-  for (int i = 0; i < rows; i += kN) {
-    const VF at = hn::Mul(hn::LoadU(kF, lasting + i), per_segment);
-    for (int s = 0; s < segments; ++s) {
-      const VF share = hn::Min(hn::Max(hn::Sub(at, hn::Set(kF, static_cast<float>(s))), zero), one);
-      used[s] = hn::Add(used[s], share);
-      if (stage.bytes)
-        hn::StoreU(hn::DemoteTo(Narrow{}, hn::NearestInt(hn::Mul(share, full))), Narrow{},
-                   bytes + s * rows + i);
-      else
-        hn::StoreU(share, kF, floats + s * rows + i);
-    }
-    if (stage.bytes) {
-      const VF whole = hn::Mul(hn::LoadU(kF, lasting + i), hn::Set(kF, 255.0f / length));
-      hn::StoreU(hn::DemoteTo(Narrow{}, hn::NearestInt(whole)), Narrow{},
-                 bytes + segments * rows + i);
-    }
-  }
-  if (!stage.bytes) return;
-  float total = 0;
-  for (int s = 0; s < segments; ++s) {
-    pulses.low_unit[s] = hn::GetLane(hn::SumOfLanes(kF, used[s]));
-    total += pulses.low_unit[s];
-  }
-  for (int s = 0; s < segments; ++s)
-    pulses.low_unit[s] *= length / (static_cast<float>(kFullWeight) * kLowPerHigh * total);
+  SetWeights(stage, rows, pulsed_rows, hn::GetLane(hn::MaxOfLanes(kF, longest)), lasting, to,
+             pulses);
 }
 
-void SetPulses(const Stage& stage, int rows, const float* width, float* lasting, void* to,
-               Pulses& pulses) {
-  SetPulsesWithGain(stage, rows, width, nullptr, lasting, to, pulses);
+// The second array's pulses, those of the first converters. A row that has faded is read as if by a
+// shorter pulse.
+void SetSecondPulses(const Stage& stage, const SubTile& tile, int query, void* to, Pulses& pulses) {
+  const VF zero = hn::Zero(kF), one = hn::Set(kF, 1.0f), delay = hn::Set(kF, stage.pulse_delay);
+  const VF scale = hn::Set(kF, tile.phi_per_pulse), age = hn::Set(kF, static_cast<float>(query));
+  VF longest = zero;
+  std::size_t pulsed_rows = 0;
+  for (int u = 0; u < tile.units; ++u) {
+    const VF fading = hn::Set(kF, tile.unit[u].second_fading);
+    for (int i = 0; i < kUnit; i += kN) {
+      const int row = u * kUnit + i;
+      const VF pulse = hn::LoadU(kF, tile.phi + query * tile.units * kUnit + row);
+      const auto pulsed = hn::Gt(pulse, zero);
+      const VF width = hn::Min(hn::Mul(pulse, scale), one);
+      const VF beyond = hn::Add(hn::LoadU(kF, tile.beyond_table + i), age);
+      VF lasts = hn::Max(hn::Add(width, delay), zero);
+      lasts = hn::IfThenElseZero(pulsed, hn::MulAdd(hn::Mul(fading, beyond), lasts, lasts));
+      hn::Store(lasts, kF, tile.lasting + row);
+      longest = hn::Max(longest, lasts);
+      pulsed_rows += hn::CountTrue(kF, pulsed);
+    }
+  }
+  SetWeights(stage, tile.units * kUnit, pulsed_rows, hn::GetLane(hn::MaxOfLanes(kF, longest)),
+             tile.lasting, to, pulses);
 }
 
 void SubTileStep(const Stage& first, const Stage& second, const SubTile& tile) {
@@ -800,25 +839,11 @@ void SubTileStep(const Stage& first, const Stage& second, const SubTile& tile) {
   AddHinges(tile.first_hinges, all, tile.x);
 
   Pulses pulses[kMaxQueries];
-  float *width = tile.rows, *gain = width + slots, *lasting = gain + slots;
   const std::size_t stride =
       static_cast<std::size_t>(second.weight_rows()) * slots * second.weight_bytes();
   for (int q = 0; q < tile.queries; ++q) {
     CountReads(tile, q);
-    const float* phi = tile.phi + q * slots;
-    for (int u = 0; u < tile.units; ++u) {
-      const Unit& unit = tile.unit[u];
-      const VF fading = hn::Set(kF, unit.second_fading);
-      const VF query = hn::Set(kF, static_cast<float>(q));
-      for (int part = 0; part < kParts; ++part) {
-        const int at = u * kUnit + part * kN;
-        const VF age = hn::Add(hn::LoadU(kF, tile.beyond_table + part * kN), query);
-        hn::StoreU(hn::MulAdd(fading, age, hn::Set(kF, 1.0f)), kF, gain + at);
-        const VF pulse = hn::Mul(hn::LoadU(kF, phi + at), hn::Set(kF, tile.phi_per_pulse));
-        hn::StoreU(hn::Min(pulse, hn::Set(kF, 1.0f)), kF, width + at);
-      }
-    }
-    SetPulsesWithGain(second, slots, width, gain, lasting, tile.weights + q * stride, pulses[q]);
+    SetSecondPulses(second, tile, q, tile.weights + q * stride, pulses[q]);
   }
   SecondArray(second, tile, pulses, columns);
   const int outputs = tile.queries * tile.dim;
