@@ -22,16 +22,15 @@ void Quantise(std::size_t n, const float* HWY_RESTRICT x, double a, double b, do
   const hn::CappedTag<double, 8> d;
   const hn::Rebind<float, decltype(d)> f;
   const hn::Rebind<std::int32_t, decltype(d)> i32;
+  const hn::Rebind<std::uint8_t, decltype(d)> u8;
   const std::size_t lanes = hn::Lanes(d);
   const auto va = hn::Set(d, a), vb = hn::Set(d, b), top = hn::Set(d, high);
   const auto scale = hn::Set(d, steps_per_unit);
-  std::int32_t rounded[8];
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     auto y = hn::Add(hn::Mul(va, hn::PromoteTo(d, hn::LoadU(f, x + i))), vb);
     y = hn::Round(hn::Mul(hn::Min(hn::Max(y, hn::Zero(d)), top), scale));
-    hn::StoreU(hn::DemoteTo(i32, y), i32, rounded);
-    for (std::size_t l = 0; l < lanes; ++l) index[i + l] = static_cast<std::uint8_t>(rounded[l]);
+    hn::StoreU(hn::DemoteTo(u8, hn::DemoteTo(i32, y)), u8, index + i);
   }
   const hn::CappedTag<double, 1> one;
   for (; i < n; ++i) {

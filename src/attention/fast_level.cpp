@@ -350,9 +350,11 @@ class FastLevel final : public Analog {
     const int heads = shape().heads, dim = shape().dim;
     const std::size_t stride = static_cast<std::size_t>(heads) * dim;
     for (int done = 0; done < tokens;) {
-      // A head's whole text at once stays in the cache; what is observed is shown by token.
-      const int piece =
-          any_observed(tokens - done) ? block_queries(now_, tokens - done) : tokens - done;
+      // A head's tokens run together as long as its ring and they stay in the cache; what is
+      // observed is shown by token.
+      constexpr int kTogether = 128;
+      const int rest = std::min(tokens - done, kTogether);
+      const int piece = any_observed(rest) ? block_queries(now_, rest) : rest;
       std::vector<StepTrace> traces;
       const auto run_head = [&](int head, Work& work, std::vector<StepTrace>* to) {
         for (int i = 0; i < piece;) {
