@@ -7,13 +7,16 @@ are printed. The device is GAINCELL_DEVICE, else the closed form of the tests.
 """
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import torch
+# Before the libraries start: a product's own threads would spin beside the one that is timed.
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+import torch  # noqa: E402
 
 HEADS, DIM, WINDOW, TOKENS, TILE = 12, 64, 1024, 1024, 64
 WINDOWS = [64, 256, 1024, 4096, 16384, 65536]
@@ -165,8 +168,10 @@ def main():
     published = median("torch published, evaluation")
     result = {
         "generation_over_torch_softmax": median(generation) / softmax,
-        "evaluation_speedup_over_torch_published": published / median(evaluation),
-        "published_evaluation_speedup_over_torch_published": published / median(ours("published", TOKENS)),
+        # The same equations on both sides; then the engine's with the bitline's movement beside the
+        # same peer, which leaves it out.
+        "evaluation_speedup_over_torch_published": published / median(ours("published", TOKENS)),
+        "evaluation_with_bitline_over_torch_published": published / median(evaluation),
         "window_64_step_s": median(by_window[64]),
         "two_threads_speedup": {"evaluation": threads_speedup("evaluation", TOKENS),
                                 "generation": threads_speedup("generation", WINDOW),
@@ -189,7 +194,7 @@ def main():
     for w, seconds in result["s_per_token_and_head_by_window"].items():
         print(f"  window {w:>6}: {1e9 * seconds / int(w):8.1f} ns")
     for key in ("generation_over_torch_softmax", "evaluation_speedup_over_torch_published",
-                "published_evaluation_speedup_over_torch_published"):
+                "evaluation_with_bitline_over_torch_published"):
         print(f"{key}: {result[key]:.2f}")
     print(f"window_64_step: {1e6 * result['window_64_step_s']:.1f} us")
     for key, value in result["two_threads_speedup"].items():

@@ -30,11 +30,12 @@ struct FastReport {
     int segments = 0;    // equal parts of the longest pulse, over which cells are added up first
     int substeps = 0;    // of the integration in each of them
     int rank = 0;        // products in the separable form of the read charge
+    int low_ranks = 0;   // of them in two bytes instead of one
     int degree = 0;      // of the polynomials in the bitline's charge
     bool bytes = false;  // cells are added up in bytes, else in floats
     double error = 0;    // rms at the end of a column of random cells, share of full scale
   } first, second;
-  int age_block = 0;     // neighbouring tokens that share one table
+  int age_block = 0;     // neighbouring queries that share tables
   double age_error = 0;  // worst relative error of a cell's current from that
   std::string instruction_set;
 };

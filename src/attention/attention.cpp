@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "base/error.h"
@@ -90,9 +91,11 @@ void Attention::run(int tokens, const float* q, const float* k, const float* v, 
     const float* data;
   };
   for (const Input input : {Input{"q", q}, Input{"k", k}, Input{"v", v}}) {
-    // x - x is 0 for every finite x; one sum finds trouble fast, the search follows only then.
-    float trouble = 0;
-    for (std::size_t i = 0; i < values; ++i) trouble += input.data[i] - input.data[i];
+    // Whole numbers make this a vector loop; the search follows only where there is trouble.
+    constexpr std::uint32_t kExponent = 0x7f800000;
+    std::uint32_t trouble = 0;
+    for (std::size_t i = 0; i < values; ++i)
+      trouble |= (std::bit_cast<std::uint32_t>(input.data[i]) & kExponent) == kExponent;
     if (trouble == 0) continue;
     for (std::size_t i = 0; i < values; ++i)
       if (!std::isfinite(input.data[i]))

@@ -1,7 +1,6 @@
 // The fast level: one byte per cell, level tables by age, vector kernels (fast_kernels.h).
-#include <hwy/cache_control.h>
-
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -19,6 +18,8 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr int kUnit = kernels::kUnit, kLevels = kernels::kLevels;
+
+constexpr int kTogether = 128;  // tokens that a head runs through before the next one does
 
 int blocks(int n, int size) { return (n + size - 1) / size; }
 
@@ -218,8 +219,7 @@ struct Books {
         first(counter.activity().first_conversions, model.first.full_scale_c()),
         second(counter.activity().second_conversions, model.second.full_scale_c()),
         first_reads(static_cast<std::size_t>(model.circuit.q_levels) * kLevels),
-        reads(static_cast<std::size_t>(model.circuit.q_levels - 1) * kernels::kCopies * 2 *
-              kLevels) {}
+        reads(static_cast<std::size_t>(model.circuit.q_levels) * kernels::kCopies * 2 * kLevels) {}
 
   void clear_gathered() {
     std::fill(first_reads.begin(), first_reads.end(), 0);
@@ -250,7 +250,8 @@ struct Work {
   kernels::Pulses pulses[kernels::kMaxQueries];
   Lines<std::byte> query_weights, weights;
   Lines<float> width, lasting, second_lasting, x, phi, second_x, second_pulse, total, beyond_table;
-  Lines<std::uint8_t> index, old_keys, old_values;
+  Lines<std::uint8_t> q_levels, k_levels, v_levels;  // [kTogether][dim]
+  Lines<std::uint8_t> old_keys, old_values;
   std::vector<std::uint16_t> old_counts;
 };
 
@@ -300,7 +301,8 @@ class FastLevel final : public Analog {
   struct Step {
     std::int64_t token;  // of query 0
     int head, queries;
-    const float *q, *k, *v;  // of query 0; the next is `stride` on
+    int levels;      // row of Work's levels that is query 0's
+    const float* q;  // of query 0; the next is `stride` on
     float* out;
     std::size_t stride;
     std::vector<StepTrace>* traces;  // null, or where what is observed goes
@@ -324,7 +326,8 @@ class FastLevel final : public Analog {
     work.second_pulse.resize(queries * dim);
     work.total.resize(queries * dim);
     work.beyond_table.resize(kUnit);
-    work.index.resize(dim);
+    for (auto* levels : {&work.q_levels, &work.k_levels, &work.v_levels})
+      levels->resize(dim * kTogether);
     work.old_keys.resize(unit_cells_);
     work.old_values.resize(unit_cells_);
     work.old_counts.resize(kUnit * kLevels);
@@ -352,19 +355,19 @@ class FastLevel final : public Analog {
     for (int done = 0; done < tokens;) {
       // A head's tokens run together as long as its ring and they stay in the cache; what is
       // observed is shown by token.
-      constexpr int kTogether = 128;
       const int rest = std::min(tokens - done, kTogether);
       const int piece = any_observed(rest) ? block_queries(now_, rest) : rest;
       std::vector<StepTrace> traces;
       const auto run_head = [&](int head, Work& work, std::vector<StepTrace>* to) {
+        const std::size_t first = done * stride + static_cast<std::size_t>(head) * dim;
+        quantise({q + first, k + first, v + first}, head, piece, work);
         for (int i = 0; i < piece;) {
           const std::int64_t token = now_ + i;
           const int queries = block_queries(token, piece - i);
           const std::size_t at = (done + i) * stride + static_cast<std::size_t>(head) * dim;
           work.plan.set(token);
           deposit_at(books_[head], work.plan.block());
-          prefetch({q + at, k + at, v + at}, queries, stride);
-          run_step({token, head, queries, q + at, k + at, v + at, out + at, stride, to}, work);
+          run_step({token, head, queries, i, q + at, out + at, stride, to}, work);
           i += queries;
         }
       };
@@ -383,12 +386,21 @@ class FastLevel final : public Analog {
     stale_ = true;
   }
 
-  // Of the block after this one, which begins `queries` on: rows lie too far apart for the machine
-  // to see where this leads.
-  void prefetch(std::initializer_list<const float*> rows, int queries, std::size_t stride) const {
-    for (const float* row : rows)
-      for (int i = 0; i < queries; ++i)
-        for (int d = 0; d < shape().dim; d += 16) hwy::Prefetch(row + (queries + i) * stride + d);
+  // Levels of a head's next tokens, all at once: their rows lie so far apart that each is waited
+  // for.
+  void quantise(const std::array<const float*, 3>& qkv, int head, int tokens, Work& work) const {
+    const Scalers& s = scalers();
+    const double kv_steps = (circuit_.kv_levels - 1) / circuit_.v_max;
+    const std::size_t dim = shape().dim, stride = dim * shape().heads;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(tokens); ++i) {
+      const std::size_t from = i * stride, to = i * dim;
+      kernels::quantise(dim, qkv[0] + from, s.a_q[head], s.b_q[head], 1.0, circuit_.q_levels - 1,
+                        work.q_levels.data() + to);
+      kernels::quantise(dim, qkv[1] + from, s.a_k[head], s.b_k[head], circuit_.v_max, kv_steps,
+                        work.k_levels.data() + to);
+      kernels::quantise(dim, qkv[2] + from, s.a_v[head], s.b_v[head], circuit_.v_max, kv_steps,
+                        work.v_levels.data() + to);
+    }
   }
 
   // Queries of a token's block from there on, at most so many.
@@ -427,10 +439,11 @@ class FastLevel final : public Analog {
     const std::size_t weights =
         static_cast<std::size_t>(dim) * stage.weight_rows() * stage.weight_bytes();
     for (int i = 0; i < step.queries; ++i) {
-      write(step.head, step.token + i, step.k + i * step.stride, step.v + i * step.stride, work);
+      write(step.head, step.token + i, step.levels + i, work);
       for (int level = 0; level < kLevels; ++level)
         books.cells[level] += value_totals_[static_cast<std::size_t>(step.head) * kLevels + level];
-      read_queries(step.head, filled(step.token + i), step.q + i * step.stride, work);
+      read_queries(step.head, filled(step.token + i), step.q + i * step.stride, step.levels + i,
+                   work);
       kernels::set_pulses(stage, dim, work.width.data(), work.lasting.data(),
                           work.query_weights.data() + i * weights, work.pulses[i]);
     }
@@ -460,16 +473,12 @@ class FastLevel final : public Analog {
       if (observed(trace.token, trace.head)) step.traces->push_back(std::move(trace));
   }
 
-  void write(int head, std::int64_t token, const float* k, const float* v, Work& work) {
+  void write(int head, std::int64_t token, int row, Work& work) {
     const int dim = shape().dim, slot = slot_of(token), lane = ring_.lane_of(slot);
-    const Scalers& s = scalers();
-    const double steps = (circuit_.kv_levels - 1) / circuit_.v_max;
     const bool overwrites = token >= ring_.window();
     energy::Activity& activity = books_[head].counter.activity();
     const std::size_t unit = unit_index(head, slot);
-    std::uint8_t* index = work.index.data();
-
-    kernels::quantise(dim, k, s.a_k[head], s.b_k[head], circuit_.v_max, steps, index);
+    const std::uint8_t* index = work.k_levels.data() + static_cast<std::size_t>(row) * dim;
     std::uint8_t* to = keys_.data() + unit * unit_cells_ + lane * 4;
     std::int32_t* key_counts = key_counts_.data() + static_cast<std::size_t>(head) * dim * kLevels;
     std::uint16_t written[kLevels];
@@ -482,7 +491,7 @@ class FastLevel final : public Analog {
       std::memcpy(to, index + d, 4);
     }
 
-    kernels::quantise(dim, v, s.a_v[head], s.b_v[head], circuit_.v_max, steps, index);
+    index = work.v_levels.data() + static_cast<std::size_t>(row) * dim;
     kernels::store_levels(dim, index, lane % 4,
                           values_.data() + unit * unit_cells_ + lane / 4 * 4 * dim);
     std::uint16_t* counts = value_counts_.data() + (unit * kUnit + lane) * kLevels;
@@ -497,9 +506,8 @@ class FastLevel final : public Analog {
   }
 
   // Pulses on the rows of the first array, and what they read.
-  void read_queries(int head, int tokens, const float* q, Work& work) {
+  void read_queries(int head, int tokens, const float* q, int row, Work& work) {
     const int dim = shape().dim;
-    const Scalers& s = scalers();
     ActivityCounter& counter = books_[head].counter;
     energy::CellReads& reads = counter.activity().first_reads;
     books_[head].tokens += tokens;
@@ -517,13 +525,13 @@ class FastLevel final : public Analog {
       return;
     }
     const float step = 1.0f / static_cast<float>(circuit_.q_levels - 1);
-    kernels::quantise(dim, q, s.a_q[head], s.b_q[head], 1.0, circuit_.q_levels - 1,
-                      work.index.data());
-    for (int d = 0; d < dim; ++d) {
-      const int level = work.index[d];
-      work.width[d] = step * static_cast<float>(level);
-      std::int32_t* to = first_reads + level * kLevels;
-      for (int i = 0; i < kLevels; ++i) to[i] += counts[d * kLevels + i];
+    const std::uint8_t* index = work.q_levels.data() + static_cast<std::size_t>(row) * dim;
+    for (int d = 0; d < dim; ++d, counts += kLevels) {
+      work.width[d] = step * static_cast<float>(index[d]);
+      std::int32_t* to = first_reads + index[d] * kLevels;
+      std::int32_t sum[kLevels];  // apart, so that the compiler sees vectors
+      for (int i = 0; i < kLevels; ++i) sum[i] = to[i] + counts[i];
+      for (int i = 0; i < kLevels; ++i) to[i] = sum[i];
     }
   }
 

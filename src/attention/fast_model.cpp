@@ -145,7 +145,8 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
   second_tables = tables(second_ages, second);
   const auto stage = [](const StageFit& fit) {
     const kernels::Stage& s = fit.stage();
-    return FastReport::Stage{s.segments, s.substeps, s.rank, s.degree, s.bytes, fit.error()};
+    return FastReport::Stage{s.segments, s.substeps, s.rank,     s.low_ranks,
+                             s.degree,   s.bytes,    fit.error()};
   };
   report = {stage(first), stage(second), age_block, age_error(), kernels::instruction_set()};
 }

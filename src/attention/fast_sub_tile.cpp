@@ -701,7 +701,8 @@ void CountReads(const SubTile& tile, int query) {
   const VF top = hn::Set(kF, static_cast<float>(reads.steps)), zero = hn::Zero(kF);
   const VF scale = hn::Set(kF, static_cast<float>(reads.steps) * tile.phi_per_pulse);
   const VI last = hn::Set(kI, reads.steps - 1), row = hn::Set(kI, 2 * kLevels);
-  const VI copies = hn::Set(kI, kCopies - 1), copy = hn::Set(kI, reads.steps * 2 * kLevels);
+  const VI nowhere = hn::Set(kI, reads.steps);
+  const VI copies = hn::Set(kI, kCopies - 1), copy = hn::Set(kI, (reads.steps + 1) * 2 * kLevels);
   HWY_ALIGN std::int32_t to[kUnit];
   HWY_ALIGN float share[kUnit];
   std::int64_t pulses = 0;
@@ -712,12 +713,14 @@ void CountReads(const SubTile& tile, int query) {
     for (int i = 0; i < kUnit; i += kN) {
       const VF pulse = hn::LoadU(kF, tile.phi + (query * tile.units + u) * kUnit + i);
       const VF at = hn::Min(hn::Mul(pulse, scale), top);
-      const VI node = hn::Min(hn::ConvertTo(kI, at), last);
+      const auto has_pulse = hn::Gt(pulse, zero);
+      const VI between = hn::Min(hn::ConvertTo(kI, at), last);
+      const VI node = hn::IfThenElse(hn::RebindMask(kI, has_pulse), between, nowhere);
       const VI lane = hn::And(hn::Iota(kI, i), copies);
       hn::Store(hn::Add(hn::Mul(node, row), hn::Mul(lane, copy)), kI, to + i);
-      hn::Store(hn::Sub(at, hn::ConvertTo(kF, node)), kF, share + i);
+      hn::Store(hn::Sub(at, hn::ConvertTo(kF, between)), kF, share + i);
       std::uint8_t bits[8] = {};
-      hn::StoreMaskBits(kF, hn::Gt(pulse, zero), bits);
+      hn::StoreMaskBits(kF, has_pulse, bits);
       const std::uint32_t word = bits[0] | bits[1] << 8;
       pulsed |= (kN < 8 ? word & ((1u << kN) - 1) : word) << i;
     }
@@ -725,10 +728,9 @@ void CountReads(const SubTile& tile, int query) {
     pulses += number;
     age_sum_s +=
         number * (unit.age_s + query * reads.period_s) - SumOfBits(pulsed) * reads.period_s;
-    for (std::uint32_t left = pulsed; left != 0; left &= left - 1) {
-      const auto lane = hwy::Num0BitsBelowLS1Bit_Nonzero32(left);
+    if (pulsed == 0) continue;
+    for (int lane = 0; lane < kUnit; ++lane)  // a branch would cost more than a row
       AddRow(unit.counts + lane * kLevels, share[lane], reads.count + to[lane]);
-    }
   }
   reads.pulses += pulses;
   reads.age_sum_s += age_sum_s;

@@ -165,8 +165,9 @@ nlohmann::ordered_json to_json(const attention::Spread& spread) {
 nlohmann::ordered_json to_json(const attention::FastReport& report, double error_limit) {
   const auto stage = [](const attention::FastReport::Stage& s) {
     return nlohmann::ordered_json{{"segments", s.segments}, {"substeps", s.substeps},
-                                  {"rank", s.rank},         {"degree", s.degree},
-                                  {"bytes", s.bytes},       {"error_rms", s.error}};
+                                  {"rank", s.rank},         {"low_ranks", s.low_ranks},
+                                  {"degree", s.degree},     {"bytes", s.bytes},
+                                  {"error_rms", s.error}};
   };
   return {{"error_limit_rms", error_limit}, {"first", stage(report.first)},
           {"second", stage(report.second)}, {"age_block", report.age_block},

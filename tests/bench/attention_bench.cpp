@@ -83,8 +83,9 @@ class Case {
     const FastReport& report = *attention_->fast_report();
     const auto stage = [](const FastReport::Stage& s) {
       return fmt::format(
-          R"({{"arithmetic": "{}", "rank": {}, "degree": {}, "segments": {}, "substeps": {}, "error": {:.3g}}})",
-          s.bytes ? "bytes" : "floats", s.rank, s.degree, s.segments, s.substeps, s.error);
+          R"({{"arithmetic": "{}", "rank": {}, "low_ranks": {}, "degree": {}, "segments": {}, "substeps": {}, "error": {:.3g}}})",
+          s.bytes ? "bytes" : "floats", s.rank, s.low_ranks, s.degree, s.segments, s.substeps,
+          s.error);
     };
     const char* device = std::getenv("GAINCELL_DEVICE");
     return fmt::format(
