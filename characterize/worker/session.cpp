@@ -218,7 +218,7 @@ void Session::read(const RunMessage& job, JobResult& result) {
               [&](const std::string& name) -> std::optional<std::span<const double>> {
                 if (name.find('|') != std::string::npos) return complex_part(vectors, name, parts);
                 const auto at = vectors.find(name);
-                if (at == vectors.end() || at->second.imaginary.size() > 0) return std::nullopt;
+                if (at == vectors.end() || !at->second.imaginary.empty()) return std::nullopt;
                 return at->second.real;
               });
   for (const MeasureCall& call : job.calls) {
