@@ -20,8 +20,8 @@
 // sum over the whole pulse is shared among the segments as the pulses are. Sums of bytes are exact,
 // so they do not depend on order, vector length or the number of queries taken together.
 //
-// What varies from converter to converter belongs where x of a finished column meets the transfer
-// (FinishColumns); what varies from cell to cell is one more row of sums beside the C_r.
+// What differs from converter to converter comes in where x of a finished column meets the
+// transfer, what differs from cell to cell where u_r are summed: fast_spread_kernels.h.
 namespace gaincell::attention::kernels {
 
 constexpr int kLevels = 8;       // entries of a level table
@@ -96,6 +96,8 @@ struct Reads {
   std::int64_t pulses;
 };
 
+struct SpreadTile;
+
 // One sub-tile of one head for consecutive queries.
 struct SubTile {
   int dim, units, queries;
@@ -114,6 +116,7 @@ struct SubTile {
   // Work space: queries * units * kUnit * weight rows * weight bytes, and 3 * units * kUnit.
   std::byte* weights;
   float* rows;
+  const SpreadTile* spread;  // null: cells and converters are alike, and there is no noise
 };
 
 // Name of the instruction set in use, e.g. "AVX3_DL".

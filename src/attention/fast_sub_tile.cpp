@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "attention/fast_kernels.h"
+#include "attention/fast_spread_kernels.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention/fast_sub_tile.cpp"
@@ -402,6 +403,8 @@ HWY_INLINE void SumSecond(const Stage& stage, const SubTile& tile, int q, int fi
 }
 
 void SumFirstFloats(const Stage& stage, const SubTile& tile, int q, int u, Columns& columns) {
+  if (tile.spread && tile.spread->cells)
+    return sum_first_of_spread(stage, tile, q, u, columns.floats);
   const auto* weights = static_cast<const float*>(tile.pulses[q].weights);
   const Unit& unit = tile.unit[u];
   switch (stage.segments) {
@@ -418,6 +421,8 @@ void SumFirstFloats(const Stage& stage, const SubTile& tile, int q, int u, Colum
 }
 
 void SumSecondFloats(const Stage& stage, const SubTile& tile, int q, int first, Columns& columns) {
+  if (tile.spread && tile.spread->cells)
+    return sum_second_of_spread(stage, tile, q, first / kUnit, columns.floats);
   const auto* weights = reinterpret_cast<const float*>(tile.weights) +
                         static_cast<std::size_t>(q) * stage.segments * tile.units * kUnit;
   const int rank = stage.rank, dim = tile.dim, units = tile.units;
@@ -434,19 +439,23 @@ void SumSecondFloats(const Stage& stage, const SubTile& tile, int q, int first, 
   }
 }
 
-// Calls sums(Q, V, query, set) for every query and every set of 16 columns, in batches.
+// Calls sums(Q, V, query, set) for every query and every set of 16 columns: in batches in bytes, in
+// floats all queries of a set after each other.
 template <class Sums>
 HWY_INLINE void ForEachBatch(bool bytes, int queries, int sets, const Sums& sums) {
   using One = std::integral_constant<int, 1>;
   using Batch = std::integral_constant<int, kBatch>;
+  if (!bytes) {
+    for (int s = 0; s < sets; ++s)
+      for (int q = 0; q < queries; ++q) sums(One(), One(), q, s);
+    return;
+  }
   int q = 0;
-  if (bytes)
-    for (; q + kBatch <= queries; q += kBatch)
-      for (int s = 0; s < sets; ++s) sums(Batch(), One(), q, s);
+  for (; q + kBatch <= queries; q += kBatch)
+    for (int s = 0; s < sets; ++s) sums(Batch(), One(), q, s);
   for (; q < queries; ++q) {
     int s = 0;
-    if (bytes)
-      for (; s + kBatch <= sets; s += kBatch) sums(One(), Batch(), q, s);
+    for (; s + kBatch <= sets; s += kBatch) sums(One(), Batch(), q, s);
     for (; s < sets; ++s) sums(One(), One(), q, s);
   }
 }
@@ -690,7 +699,7 @@ void SubTileStep(const Stage& first, const Stage& second, const SubTile& tile) {
   Columns columns;
   const int slots = tile.units * kUnit, all = tile.queries * slots;
   FirstArray(first, tile, columns);
-  Transfer(first, all, tile.x, tile.phi);
+  Transfer(first, all, tile.spread ? first_seen(tile) : tile.x, tile.phi);
   MaskColumns(tile);
   AddHinges(tile.first_hinges, all, tile.x);
 
@@ -717,7 +726,7 @@ void SubTileStep(const Stage& first, const Stage& second, const SubTile& tile) {
   }
   SecondArray(second, tile, pulses, columns);
   const int outputs = tile.queries * tile.dim;
-  Transfer(second, outputs, tile.second_x, tile.second_pulse);
+  Transfer(second, outputs, tile.spread ? second_seen(tile) : tile.second_x, tile.second_pulse);
   AddHinges(tile.second_hinges, outputs, tile.second_x);
 }
 

@@ -12,6 +12,7 @@ namespace gaincell::attention {
 namespace {
 
 const Shape kShape{2, 16, 8};
+constexpr auto kFirst = PhysicalSpread::Stage::kFirst, kSecond = PhysicalSpread::Stage::kSecond;
 
 AnalogOptions column_options(const Spread& spread) {
   return {.level = Level::kColumn, .spread = spread, .token_period_s = 2e-7};
@@ -93,22 +94,22 @@ TEST(Spread, OfConvertersIsGainOffsetAndNoiseOfTheirCharge) {
   const PhysicalSpread physical(kShape, column_options(spread));
   double noise = 0, gain = 0;
   constexpr int kDraws = 4000;
-  const double at_zero = physical.relu_charge_c(0, 3, 0, 0.0);
+  const double at_zero = physical.converted_c(kFirst, 0, 3, 0, 0.0);
   for (int token = 0; token < kDraws; ++token) {
-    const double seen = physical.relu_charge_c(0, 3, token, 0.0);
+    const double seen = physical.converted_c(kFirst, 0, 3, token, 0.0);
     noise += (seen - at_zero) * (seen - at_zero);
   }
   // The difference of two draws has twice the variance, less what the first one happened to be.
   EXPECT_GT(std::sqrt(noise / kDraws), 0.9e-15);
   for (int column = 0; column < 100; ++column) {
-    const double slope =
-        (physical.relu_charge_c(1, column, 7, 1e-12) - physical.relu_charge_c(1, column, 7, 0.0)) /
-        1e-12;
+    const double slope = (physical.converted_c(kFirst, 1, column, 7, 1e-12) -
+                          physical.converted_c(kFirst, 1, column, 7, 0.0)) /
+                         1e-12;
     gain += (slope - 1) * (slope - 1);
   }
   EXPECT_NEAR(std::sqrt(gain / 100), 0.03, 0.008);
   // The second stage has none.
-  EXPECT_EQ(physical.differential_charge_c(0, 3, 5, 1e-13), 1e-13);
+  EXPECT_EQ(physical.converted_c(kSecond, 0, 3, 5, 1e-13), 1e-13);
 }
 
 TEST(Spread, OfLayersIsTheirOwn) {
