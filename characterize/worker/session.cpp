@@ -263,6 +263,13 @@ JobResult Session::run(const RunMessage& job) {
   if (ran) read(job, result);
   if (!result.ok) {
     if (!error_.empty()) result.failure.reason = error_;
+    if (contains(error_, "no data saved")) {
+      std::vector<std::string> signals;
+      for (const MeasureCall& call : job.calls)
+        signals.insert(signals.end(), call.signals.begin(), call.signals.end());
+      result.failure.reason =
+          fmt::format("the circuit has nothing of what is measured ({})", fmt::join(signals, ", "));
+    }
     if (result.failure.reason.empty()) result.failure.reason = "the simulator said nothing";
     result.failure.why = out_of_memory_        ? JobFailure::Why::kMemory
                          : !loaded || refused_ ? JobFailure::Why::kRefused

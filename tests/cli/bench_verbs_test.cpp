@@ -158,6 +158,15 @@ TEST_F(BenchVerbs, CheckFindsWhatIsProbablyNotMeant) {
   const Outcome failing = gaincell({"check", "b.yaml"});
   EXPECT_EQ(failing.exit_code, 1);
   EXPECT_THAT(failing.out, HasSubstr("probe failed: x: "));
+  std::string text = divider();
+  text.replace(text.find("value: v(out)"), 13, "value: v(uot)");
+  text.replace(text.find("v_in: {unit: V"), 14, "v_in: {unit: volt");
+  write("b.yaml", text);
+  const Outcome misspelt = gaincell({"check", "b.yaml"});
+  EXPECT_EQ(misspelt.exit_code, 1);
+  EXPECT_THAT(misspelt.out,
+              AllOf(HasSubstr("the circuit has nothing of what is measured (v(uot))"),
+                    HasSubstr("warning: conditions.v_in.unit: `volt` is no unit that is known")));
 }
 
 // The vectors of a binary raw file, by name.
