@@ -278,23 +278,14 @@ std::vector<double> StageFit::cell(double v_store) const {
                   (stage_.bytes ? unit_[r] : 1.0));
     return u;
   };
-  if (!cells_differ_) return at(v_store);
-  // Gauss-Hermite quadrature of five points: offset in standard deviations, and weight.
-  constexpr double kNode[] = {0.0, 1.3556261799742659, 2.8569700138728056},
-                   kWeight[] = {8.0 / 15, 0.22207592200561266, 0.011257411327720689};
-  std::vector<double> mean = at(v_store), slope(mean.size(), 0.0);
-  for (double& u : mean) u *= kWeight[0];
-  for (int i = 1; i < 3; ++i) {
-    const double offset_steps = kNode[i] * PhysicalSpread::kStepsPerSigma;
-    const std::vector<double> below = at(v_store - offset_step_v_ * offset_steps),
-                              above = at(v_store + offset_step_v_ * offset_steps);
-    for (std::size_t r = 0; r < mean.size(); ++r) {
-      mean[r] += kWeight[i] * (above[r] + below[r]);
-      slope[r] += kWeight[i] * kNode[i] * (above[r] - below[r]) / PhysicalSpread::kStepsPerSigma;
-    }
-  }
-  mean.insert(mean.end(), slope.begin(), slope.end());
-  return mean;
+  std::vector<double> u = at(v_store);
+  if (!cells_differ_) return u;
+  // At these two points, a cubic's chord is its regression over normally distributed offsets.
+  const double steps = std::sqrt(3.0) * PhysicalSpread::kStepsPerSigma;
+  const std::vector<double> below = at(v_store - steps * offset_step_v_),
+                            above = at(v_store + steps * offset_step_v_);
+  for (int r = 0; r < stage_.rank; ++r) u.push_back((above[r] - below[r]) / (2 * steps));
+  return u;
 }
 
 namespace {

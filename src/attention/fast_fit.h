@@ -32,8 +32,7 @@ class StageFit {
   double full_scale_c() const { return full_scale_c_; }
 
   // u_r of a cell that holds v_store, r = 0 .. rank-1, in the units of the stage's polynomials.
-  // Where cells differ, as many more: the change of u_r with one step of a cell's offset
-  // (PhysicalSpread), by regression over the offsets that occur, as u_r is.
+  // Where cells differ, as many more: their change with one step of offset (PhysicalSpread).
   std::vector<double> cell(double v_store) const;
   bool has_slopes() const { return cells_differ_; }
   // Level tables of kernels::Unit from u[rank][kLevels], then slopes[rank][kLevels] where there are

@@ -112,6 +112,44 @@ TEST(Spread, OfConvertersIsGainOffsetAndNoiseOfTheirCharge) {
   EXPECT_EQ(physical.converted_c(kSecond, 0, 3, 5, 1e-13), 1e-13);
 }
 
+TEST(Spread, OfConversionsIsNormalAndIndependentByConverterAndToken) {
+  const PhysicalSpread spread({4, 64, 250}, column_options({.relu = {.noise_c = 1e-15}}));
+  // Powers of a draw, and its products with the draws of the next token and the next converter.
+  double power[5] = {}, next_token = 0, next_converter = 0;
+  constexpr int kTokens = 200, kColumns = 250, kDraws = kTokens * kColumns;
+  const auto draw = [&](int column, int token) {
+    return noise_at(spread.converter(kFirst, 1, column).noise, spread.token_noise(kFirst, token));
+  };
+  for (int token = 0; token < kTokens; ++token)
+    for (int column = 0; column < kColumns; ++column) {
+      const double x = draw(column, token);
+      for (int p = 1; p <= 4; ++p) power[p] += std::pow(x, p) / kDraws;
+      next_token += x * draw(column, token + 1) / kDraws;
+      next_converter += x * draw((column + 1) % kColumns, token) / kDraws;
+    }
+  const double error = 1 / std::sqrt(kDraws);  // standard error of a mean of unit variance
+  EXPECT_NEAR(power[1], 0, 4.5 * error);
+  EXPECT_NEAR(power[2], 1, 4.5 * std::sqrt(2.0) * error);
+  EXPECT_NEAR(power[3], 0, 4.5 * std::sqrt(15.0) * error);
+  EXPECT_NEAR(power[4], 3, 4.5 * std::sqrt(96.0) * error);
+  EXPECT_NEAR(next_token, 0, 4.5 * error);
+  EXPECT_NEAR(next_converter, 0, 4.5 * error);
+}
+
+TEST(Spread, OfCellsIsDrawnInStepsThatAByteHolds) {
+  const PhysicalSpread spread({1, 64, 64}, column_options({.cell_gain = 0.1}));
+  double squares = 0;
+  for (int slot = 0; slot < 64; ++slot)
+    for (int d = 0; d < 64; ++d) {
+      const auto keys = PhysicalSpread::Array::kKeys;
+      const auto draw = spread.draw(keys, 0, slot, d);
+      EXPECT_EQ(spread.cell(keys, 0, slot, d).gain, 1 + spread.gain_step() * draw.gain);
+      EXPECT_EQ(draw.offset, 0);
+      squares += std::pow(static_cast<double>(draw.gain) / PhysicalSpread::kStepsPerSigma, 2);
+    }
+  EXPECT_NEAR(squares / (64 * 64), 1, 0.1);  // 4.5 standard errors
+}
+
 TEST(Spread, OfLayersIsTheirOwn) {
   auto options = column_options({.cell_gain = 0.05});
   const PhysicalSpread first(kShape, options);
