@@ -133,7 +133,7 @@ std::size_t BenchReader::analysis_of(const Item& item) const {
 }
 
 std::string BenchReader::known_source(const Item& item) const {
-  const std::string name = lower(item.text());
+  std::string name = lower(item.text());
   if (!source_names_.contains(name)) {
     const std::vector<std::string> known(source_names_.begin(), source_names_.end());
     item.refuse("is no source of this bench", suggest_remedy(name, known));

@@ -297,8 +297,9 @@ std::string CampaignReport::brief() const {
   if (from_journal > 0)
     text += fmt::format(", {} from the journal of an interrupted run", from_journal);
   if (from_cache > 0) text += fmt::format(", {} from the cache", from_cache);
-  text += fmt::format(", in {:.3g} s; simulators busy {:.3g} s, ngspice {}\n", pool.wall_s,
-                      pool.simulator_s, pool.ngspice_version);
+  if (pool.workers_started > 0)
+    text += fmt::format(", in {:.3g} s; simulators busy {:.3g} s", pool.wall_s, pool.simulator_s);
+  text += fmt::format(", ngspice {}\n", pool.ngspice_version);
   for (const auto& [reason, count] : pool.losses)
     text += fmt::format("  {} x worker lost: {}\n", count, reason);
   if (pool.jobs_repeated > 0)

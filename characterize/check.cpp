@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <set>
 
 #include "base/units.h"
 
@@ -39,11 +40,44 @@ std::string axis_text(const Condition& c) {
   if (shown.size() > 6)
     return fmt::format("{}: {} values, {} ... {} {}", c.name, shown.size(), shown.front(),
                        shown.back(), c.unit);
-  return fmt::format("{}: {} {}", c.name, fmt::join(shown, ", "), c.unit);
+  return fmt::format("{}: {}{}{}", c.name, fmt::join(shown, ", "), c.unit.empty() ? "" : " ",
+                     c.unit);
+}
+
+// `V`, `uA/V`, `mV*um`, `1/s^2`: symbols with prefixes, joined. Any text may be a unit, since it is
+// only handed on; but `volt` is compared with nothing that a number carries.
+bool known_unit(const std::string& unit) {
+  static const std::set<std::string> symbols{
+      "V", "A",  "s",   "F",   "C", "J",  "W",    "Ohm", "ohm", "H",  "Hz",  "S", "m",
+      "K", "dB", "rad", "deg", "%", "eV", "degC", "B",   "T",   "Wb", "bit", "g", "N"};
+  std::string word;
+  const auto known = [&] {
+    const bool prefixed =
+        word.size() > 1 && std::string("TGMkmunpfa").find(word[0]) != std::string::npos;
+    return word.empty() || symbols.contains(word) || (prefixed && symbols.contains(word.substr(1)));
+  };
+  for (const char c : unit) {
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '%') {
+      word += c;
+      continue;
+    }
+    if (!known()) return false;
+    word.clear();
+  }
+  return known();
 }
 
 std::vector<std::string> warnings_of(const Bench& bench) {
   std::vector<std::string> all;
+  const auto mind_unit = [&](const std::string& key, const std::string& unit) {
+    if (!known_unit(unit))
+      all.push_back(
+          fmt::format("{}.unit: `{}` is no unit that is known; `V`, `s`, `A`, `F`, `C`, "
+                      "`J`, `Ohm`, `degC` ...",
+                      key, unit));
+  };
+  for (const Condition& c : bench.conditions) mind_unit("conditions." + c.name, c.unit);
+  for (const Measurement& m : bench.measurements) mind_unit("measurements." + m.name, m.unit);
   const auto counts = word_counts(bench.text);
   const auto unused = [&](const std::string& name) {
     const auto at = counts.find(name);

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -228,21 +231,60 @@ std::string read_available(int fd, bool& open) {
   return bytes;
 }
 
+namespace {
+
+constexpr std::string_view kScratchPrefix = "gaincell-workers-";
+
+int open_folder(const std::filesystem::path& path) {
+  return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+// The kernel drops a lock with the process that holds it, however that ends.
+bool lock_now(int fd) { return ::flock(fd, LOCK_EX | LOCK_NB) == 0; }
+
+void remove_orphans(const std::filesystem::path& base) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(base, error)) {
+    if (!entry.path().filename().string().starts_with(kScratchPrefix)) continue;
+    int fd = open_folder(entry.path());
+    struct stat found {};
+    if (fd >= 0 && ::fstat(fd, &found) == 0 && found.st_uid == ::geteuid() && lock_now(fd)) {
+      std::error_code ignored;
+      std::filesystem::remove_all(entry.path(), ignored);
+    }
+    close_fd(fd);
+  }
+}
+
+}  // namespace
+
 ScratchFolder::ScratchFolder() {
   std::error_code error;
   auto base = std::filesystem::temp_directory_path(error);
   if (error) base = "/tmp";
-  std::string name = (base / "gaincell-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr)
-    throw Error({.place = name,
-                 .rule = fmt::format("no scratch folder could be made ({})", std::strerror(errno)),
-                 .remedy = "set TMPDIR to a writable folder"});
-  path_ = name;
+  remove_orphans(base);
+  while (path_.empty()) {
+    std::string name = (base / kScratchPrefix).string() + "XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr)
+      throw Error(
+          {.place = name,
+           .rule = fmt::format("no scratch folder could be made ({})", std::strerror(errno)),
+           .remedy = "set TMPDIR to a writable folder"});
+    lock_ = open_folder(name);
+    // Between the two lines above another process may have taken it for an orphan.
+    const bool taken = lock_ < 0 || (!lock_now(lock_) && errno == EWOULDBLOCK);
+    if (!taken && std::filesystem::exists(name)) {
+      path_ = name;
+    } else {
+      close_fd(lock_);
+    }
+  }
 }
 
 ScratchFolder::~ScratchFolder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+  close_fd(lock_);
 }
 
 }  // namespace gaincell::characterize

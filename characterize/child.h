@@ -53,7 +53,8 @@ class Child {
 // Reads what is there. `open` becomes false at the end of the stream.
 std::string read_available(int fd, bool& open);
 
-// A fresh folder, removed with all it holds.
+// A fresh folder, removed with all it holds. What a killed process left behind is removed by the
+// next one: an owner that lives holds a lock on its folder.
 class ScratchFolder {
  public:
   ScratchFolder();
@@ -64,6 +65,7 @@ class ScratchFolder {
 
  private:
   std::filesystem::path path_;
+  int lock_ = -1;
 };
 
 }  // namespace gaincell::characterize

@@ -132,7 +132,7 @@ std::vector<CircuitLine> logical_lines(std::string_view text, const std::string&
     if (line.front() == '+') {
       if (lines.empty())
         throw Error({.place = place, .rule = "continues a line, but none stands before it"});
-      lines.back().text += " " + trimmed(line.substr(1));
+      lines.back().text += fmt::format(" {}", trimmed(line.substr(1)));
     } else {
       lines.push_back({line, place});
     }
@@ -321,6 +321,12 @@ void Library::take(CircuitLine line, const fs::path& file, int depth) {
         lines_.size();
   } else if (first == ".model") {
     take_model(line, words);
+  } else if (first == ".param" && open_scope_ != 0) {
+    // An instance may set these as well: ngspice moves them to the .subckt line.
+    const Scope& open = scopes_[static_cast<std::size_t>(open_scope_)];
+    auto& known =
+        scopes_[static_cast<std::size_t>(open.parent)].subcircuits.at(open.name).parameters;
+    for (std::string& name : parameter_names(words, 1)) known.push_back(std::move(name));
   } else if (first == ".option" || first == ".options") {
     // Libraries with sizes in um scale them; every other option is the bench's affair.
     for (std::size_t k = 1; k < words.size(); ++k) {

@@ -46,7 +46,7 @@ class Every {
 
 class LineProgress : public Progress {
  public:
-  explicit LineProgress(std::FILE* out) : out_(out) {}
+  LineProgress(std::FILE* out, double every_s) : out_(out), every_(every_s) {}
   void tick(const ProgressCount& count) override {
     if (!every_.due()) return;
     fmt::print(out_, "{}\n", line(count));
@@ -55,7 +55,7 @@ class LineProgress : public Progress {
 
  private:
   std::FILE* out_;
-  Every every_{10};
+  Every every_;
 };
 
 class BarProgress : public Progress {
@@ -139,9 +139,9 @@ double ProgressCount::left_s() const {
                   : std::numeric_limits<double>::infinity();
 }
 
-std::unique_ptr<Progress> text_progress(std::FILE* out) {
+std::unique_ptr<Progress> text_progress(std::FILE* out, double line_every_s) {
   if (::isatty(::fileno(out)) == 1) return std::make_unique<BarProgress>(out);
-  return std::make_unique<LineProgress>(out);
+  return std::make_unique<LineProgress>(out, line_every_s);
 }
 
 std::unique_ptr<Progress> json_progress(std::FILE* out) {

@@ -33,8 +33,8 @@ class Progress {
   virtual void end() {}
 };
 
-// A bar that redraws itself on a terminal, a plain line now and then elsewhere.
-std::unique_ptr<Progress> text_progress(std::FILE* out);
+// A bar that redraws itself on a terminal, a plain line every `line_every_s` elsewhere.
+std::unique_ptr<Progress> text_progress(std::FILE* out, double line_every_s = 10);
 // One JSON object a line: docs/campaigns.md.
 std::unique_ptr<Progress> json_progress(std::FILE* out);
 

@@ -38,26 +38,19 @@ left out.
 
 ## Signals
 A signal is an expression over `v(net)`, `v(a,b)`, `i(source)`, e.g. `"v(outp) - v(outn)"` or `"-i(bl)"`;
-inner nets of the subcircuit are `xdut.name`.**`i(source)` is as in SPICE : from the net into the source.**In `ac` it is made of `vm` (magnitude),
-`vdb`, `vp` (rad), `vr`, `vi` of a net or a pair, and `im`, `idb`, `ip`, `ir`, `ii` of a source;
-in `noise` of `onoise` and `inoise`.Times outside the run are errors;
-`from` and `to` default to the whole run. Integrals are trapezoids on the simulator's own
-points, ends interpolated.
+inner nets of the subcircuit are `xdut.name`. **`i(source)` is as in SPICE: from the net into the source.** In `ac` it is made of
+`vm` (magnitude), `vdb`, `vp` (rad), `vr`, `vi` of a net or a pair, and `im`, `idb`, `ip`, `ir`, `ii` of a source; in `noise` of
+`onoise` and `inoise`. Times outside the run are errors; `from` and `to` default to the whole run. Integrals are trapezoids on
+the simulator's own points, ends interpolated.
 
 ## Circuit text
-Models and netlists hold `.subckt`, `.model`, `.param`, `.func`, `.include`, `.lib`, `.if`, and `.option scale`;
-anything else is refused,
-    above all `.control`: a netlist is a program.A file of sections is named with `{
-file:
-  sky130.lib.spice, section : tt
-}`.
+Models and netlists hold `.subckt`, `.model`, `.param`, `.func`, `.include`, `.lib`, `.if`, and `.option scale`; anything else
+is refused, above all `.control`: a netlist is a program. A file of sections is named with
+`{file: sky130.lib.spice, section: tt}`.
 Includes may lead below the bench's folder, the folders of its models, and `model_folders`. Of a process library only what the
 bench's words need, directly or through one another, goes to the simulator. A model parameter or level that the simulator
 does not know is an error, never ignored, unless `ignored_parameters` names it. A library that draws random numbers gets a seed
-in the deck: its own draw for every draw with `mismatch: {
-library:
-  true
-}`, else the same one everywhere.
+in the deck: its own draw for every draw with `mismatch: {library: true}`, else the same one everywhere.
 )page";
 
 const char* example() {
@@ -113,7 +106,7 @@ memory: 512M
 )";
 }
 
-std::string cell(std::string text) {
+std::string cell(const std::string& text) {
   std::string out;
   for (const char c : text) {
     if (c == '|') out += '\\';

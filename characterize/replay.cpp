@@ -62,7 +62,7 @@ std::string csv(const std::string& scale, const std::vector<std::string>& signal
   text += '\n';
   for (std::size_t row = 0; !columns.empty() && row < columns.front().size(); ++row) {
     for (std::size_t column = 0; column < columns.size(); ++column)
-      text += (column > 0 ? "," : "") + format_exact(columns[column][row]);
+      text += fmt::format("{}{}", column > 0 ? "," : "", format_exact(columns[column][row]));
     text += '\n';
   }
   return text;

@@ -218,7 +218,7 @@ void Session::read(const RunMessage& job, JobResult& result) {
               [&](const std::string& name) -> std::optional<std::span<const double>> {
                 if (name.find('|') != std::string::npos) return complex_part(vectors, name, parts);
                 const auto at = vectors.find(name);
-                if (at == vectors.end() || at->second.imaginary.size() > 0) return std::nullopt;
+                if (at == vectors.end() || !at->second.imaginary.empty()) return std::nullopt;
                 return at->second.real;
               });
   for (const MeasureCall& call : job.calls) {
@@ -263,6 +263,13 @@ JobResult Session::run(const RunMessage& job) {
   if (ran) read(job, result);
   if (!result.ok) {
     if (!error_.empty()) result.failure.reason = error_;
+    if (contains(error_, "no data saved")) {
+      std::vector<std::string> signals;
+      for (const MeasureCall& call : job.calls)
+        signals.insert(signals.end(), call.signals.begin(), call.signals.end());
+      result.failure.reason =
+          fmt::format("the circuit has nothing of what is measured ({})", fmt::join(signals, ", "));
+    }
     if (result.failure.reason.empty()) result.failure.reason = "the simulator said nothing";
     result.failure.why = out_of_memory_        ? JobFailure::Why::kMemory
                          : !loaded || refused_ ? JobFailure::Why::kRefused

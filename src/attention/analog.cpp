@@ -1,7 +1,6 @@
 #include "attention/analog.h"
 
 #include "attention/levels.h"
-#include "base/error.h"
 #include "lut/gain_cell_device.h"
 
 namespace gaincell::attention {
@@ -11,19 +10,11 @@ std::vector<std::unique_ptr<Analog>> make_analog_layers(Shape shape, const Circu
                                                         AnalogOptions options) {
   std::vector<std::unique_ptr<Analog>> layers;
   std::shared_ptr<const FastModel> model;
-  if (options.level == Level::kFast) {
-    if ((options.spread.mismatch() && options.effects.has(Effect::kMismatch)) ||
-        (options.spread.noise() && options.effects.has(Effect::kReadNoise)))
-      throw Error({.place = "attention",
-                   .key = "level",
-                   .value = "fast",
-                   .rule = "has no mismatch and no noise",
-                   .remedy = "choose the column level"});
+  if (options.level == Level::kFast)
     model = std::make_shared<const FastModel>(shape, circuit, options);
-  }
   for (Scalers& of_layer : scalers) {
     options.layer = static_cast<int>(layers.size());
-    layers.push_back(model ? make_fast_level(shape, model, std::move(of_layer))
+    layers.push_back(model ? make_fast_level(shape, model, std::move(of_layer), options.layer)
                            : make_column_level(shape, circuit, std::move(of_layer), options));
   }
   return layers;

@@ -111,7 +111,7 @@ class ColumnLevel final : public Analog {
       }
       now.v[d] = retained;
     }
-    if (!spread_.mismatch()) return now;
+    if (!spread_.of_cells()) return now;
     now.gain.resize(dim);
     for (int d = 0; d < dim; ++d) {
       const auto cell = spread_.cell(array.which, head, slot, d);
@@ -145,7 +145,8 @@ class ColumnLevel final : public Analog {
       value[slot] = stored(values_, head, slot, age_s[slot]);
       charge_c[slot] =
           column_charge_c(circuit_, circuit_.relu, key[slot].v, q_width_s, key[slot].gain);
-      phi_s[slot] = circuit_.relu.pulse_s(spread_.relu_charge_c(head, slot, now_, charge_c[slot]));
+      phi_s[slot] = circuit_.relu.pulse_s(
+          spread_.converted_c(PhysicalSpread::Stage::kFirst, head, slot, now_, charge_c[slot]));
       counter_.convert(activity.first_conversions, charge_c[slot]);
       const std::uint8_t* levels = cells(keys_.level, head, slot);
       for (int d = 0; d < dim; ++d)
@@ -163,14 +164,14 @@ class ColumnLevel final : public Analog {
         std::vector<double> column, gain;
         for (int slot = first; slot < last; ++slot) {
           column.push_back(value[slot].v[d]);
-          if (spread_.mismatch()) gain.push_back(value[slot].gain[d]);
+          if (spread_.of_cells()) gain.push_back(value[slot].gain[d]);
           counter_.read_cell(activity.second_reads, age_s[slot], phi_s[slot],
                              cells(values_.level, head, slot)[d]);
         }
         const double charge =
             column_charge_c(circuit_, circuit_.differential, column, widths, gain);
         const double pulse = circuit_.differential.pulse_s(
-            spread_.differential_charge_c(head, i * dim + d, now_, charge));
+            spread_.converted_c(PhysicalSpread::Stage::kSecond, head, i * dim + d, now_, charge));
         second_charge_c.push_back(charge);
         second_pulse_s.push_back(pulse);
         counter_.convert(activity.second_conversions, charge);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "attention/physical_spread.h"
 #include "base/error.h"
 #include "base/random.h"
 
@@ -23,7 +24,7 @@ double weight(double x) { return 1.0 / (0.3 + std::abs(x)); }
 
 // Arithmetic and numbers to choose from, cheapest first. The cost is in vector instructions for 16
 // columns of `cells` rows: sums (bytes take four rows at a time), then the integration.
-std::vector<kernels::Stage> candidates(int cells) {
+std::vector<kernels::Stage> candidates(int cells, bool cells_differ) {
   struct Priced {
     kernels::Stage stage;
     int cost;
@@ -46,9 +47,12 @@ std::vector<kernels::Stage> candidates(int cells) {
       }
   };
   for (int rank = 1; rank <= kernels::kMaxRank; ++rank) {
-    // Ranks come by size: the first ones alone may need both digits.
-    for (const int segments : kernels::kByteSegments)
-      for (int low_ranks = 0; low_ranks <= rank; ++low_ranks) add(true, rank, low_ranks, segments);
+    // Ranks come by size: the first ones alone may need both digits. Bytes hold one u_r a level,
+    // not one a cell.
+    if (!cells_differ)
+      for (const int segments : kernels::kByteSegments)
+        for (int low_ranks = 0; low_ranks <= rank; ++low_ranks)
+          add(true, rank, low_ranks, segments);
     for (const int segments : kernels::kFloatSegments) add(false, rank, 0, segments);
   }
   std::stable_sort(all.begin(), all.end(),
@@ -64,7 +68,9 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
                    const ConverterLine& line, const FitOptions& options)
     : circuit_(circuit),
       converter_(converter),
-      full_scale_c_(line.full_scale_c(converter.full_scale_s)) {
+      full_scale_c_(line.full_scale_c(converter.full_scale_s)),
+      cells_differ_(options.cell_gain > 0 || options.cell_offset_v > 0),
+      offset_step_v_(options.cell_offset_v / PhysicalSpread::kStepsPerSigma) {
   stage_.x_low = options.is_signed ? -1.0f : -0.3f;
   stage_.x_high = 1.0f;
   for (int i = 0; i < kChargeNodes; ++i)  // Chebyshev
@@ -90,7 +96,7 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
       squares += std::pow(transfer(charge_share(u, column)) - column.pulse, 2);
     error_ = std::sqrt(squares / static_cast<double>(columns.size()));
   };
-  const std::vector<kernels::Stage> all = candidates(options.cells);
+  const std::vector<kernels::Stage> all = candidates(options.cells, cells_differ_);
   const kernels::Stage* best = nullptr;
   double least = 0;
   for (const kernels::Stage& candidate : all) {
@@ -126,9 +132,18 @@ std::vector<StageFit::Column> StageFit::draw_columns(const FitOptions& options) 
       if (!options.is_signed) width = std::floor(width * options.q_levels) / (options.q_levels - 1);
       column.width.push_back(width);
       v_store.push_back(options.check_v[column.cell.back()]);
+      if (cells_differ_) {
+        constexpr double kMost = PhysicalSpread::kMostSteps;
+        const auto steps = [&] {
+          return std::clamp(PhysicalSpread::kStepsPerSigma * random.normal(), -kMost, kMost);
+        };
+        column.gain.push_back(1 + options.cell_gain / PhysicalSpread::kStepsPerSigma * steps());
+        column.offset_steps.push_back(steps());
+        v_store.back() += offset_step_v_ * column.offset_steps.back();
+      }
       width_s.push_back(width * circuit_.t_max_s);
     }
-    const double charge = column_charge_c(circuit_, converter_, v_store, width_s);
+    const double charge = column_charge_c(circuit_, converter_, v_store, width_s, column.gain);
     column.x = charge / full_scale_c_;
     const bool known = charge >= converter_.charge_low_c && charge <= converter_.charge_high_c;
     // Held where the converter is not known.
@@ -261,11 +276,21 @@ void StageFit::choose(const kernels::Stage& candidate) {
 }
 
 std::vector<double> StageFit::cell(double v_store) const {
-  const std::vector<double> all = currents(v_store);
-  std::vector<double> u;
-  for (int r = 0; r < stage_.rank; ++r)
-    u.push_back(std::inner_product(all.begin(), all.end(), basis_[r].begin(), 0.0) /
-                (stage_.bytes ? unit_[r] : 1.0));
+  const auto at = [&](double v) {
+    const std::vector<double> all = currents(v);
+    std::vector<double> u;
+    for (int r = 0; r < stage_.rank; ++r)
+      u.push_back(std::inner_product(all.begin(), all.end(), basis_[r].begin(), 0.0) /
+                  (stage_.bytes ? unit_[r] : 1.0));
+    return u;
+  };
+  std::vector<double> u = at(v_store);
+  if (!cells_differ_) return u;
+  // At these two points, a cubic's chord is its regression over normally distributed offsets.
+  const double steps = std::sqrt(3.0) * PhysicalSpread::kStepsPerSigma;
+  const std::vector<double> below = at(v_store - steps * offset_step_v_),
+                            above = at(v_store + steps * offset_step_v_);
+  for (int r = 0; r < stage_.rank; ++r) u.push_back((above[r] - below[r]) / (2 * steps));
   return u;
 }
 
@@ -297,6 +322,9 @@ void StageFit::encode(const double* u, std::size_t plane, std::byte* entry) cons
       } else {
         const auto f = static_cast<float>(value);
         std::memcpy(entry + r * plane + level * sizeof f, &f, sizeof f);
+        if (!cells_differ_) continue;
+        const auto slope = static_cast<float>(u[(stage_.rank + r) * kernels::kLevels + level]);
+        std::memcpy(entry + (stage_.rank + r) * plane + level * sizeof slope, &slope, sizeof slope);
       }
     }
 }
@@ -329,7 +357,10 @@ double StageFit::charge_share(const std::vector<std::vector<double>>& u,
     return stage_.bytes ? std::nearbyint(share * full) : share;
   };
   for (int i = 0; i < rows; ++i) {
-    const std::vector<double>& of_cell = u[column.cell[i]];
+    std::vector<double> of_cell = u[column.cell[i]];
+    if (cells_differ_)
+      for (int r = 0; r < rank; ++r)
+        of_cell[r] = (of_cell[r] + of_cell[rank + r] * column.offset_steps[i]) * column.gain[i];
     for (int s = 0; s < segments; ++s) {
       const double share = std::clamp(lasts[i] / longest * segments - s, 0.0, 1.0);
       used[s] += share;

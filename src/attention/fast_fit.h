@@ -15,6 +15,7 @@ struct FitOptions {
   bool is_signed = false;          // second stage
   int q_levels = 16;               // widths of the check's pulses where the stage is not signed
   std::vector<double> check_v;     // stored voltages that the check draws from
+  double cell_gain = 0, cell_offset_v = 0;  // standard deviations from cell to cell
 };
 
 class StageFit {
@@ -31,9 +32,12 @@ class StageFit {
   double full_scale_c() const { return full_scale_c_; }
 
   // u_r of a cell that holds v_store, r = 0 .. rank-1, in the units of the stage's polynomials.
+  // Where cells differ, as many more: their change with one step of offset (PhysicalSpread).
   std::vector<double> cell(double v_store) const;
-  // The entry that u[rank][kLevels] makes in every plane of a table; planes are `plane` bytes
-  // apart.
+  bool has_slopes() const { return cells_differ_; }
+  int table_planes() const { return stage_.table_planes() * (has_slopes() ? 2 : 1); }
+  // The entry that u[rank][kLevels], then slopes[rank][kLevels] where there are any, make in every
+  // plane of a table; planes are `plane` bytes apart.
   void encode(const double* u, std::size_t plane, std::byte* entry) const;
 
   StageFit(const StageFit&) = delete;
@@ -42,8 +46,9 @@ class StageFit {
  private:
   // A random column of the check and what the column level makes of it.
   struct Column {
-    std::vector<std::size_t> cell;  // index of its voltage in check_v
-    std::vector<double> width;      // in longest pulses
+    std::vector<std::size_t> cell;           // index of its voltage in check_v
+    std::vector<double> width;               // in longest pulses
+    std::vector<double> gain, offset_steps;  // where cells differ
     double x, pulse;
   };
   std::vector<Column> draw_columns(const FitOptions& options) const;
@@ -61,6 +66,8 @@ class StageFit {
   const Circuit& circuit_;  // must outlive the fit, which reads it in cell()
   const Circuit::Converter& converter_;
   double full_scale_c_, error_ = 0;
+  bool cells_differ_;
+  double offset_step_v_;
   std::size_t edge_node_ = 0;  // pulse node beyond the word line's edges
   std::vector<double> x_nodes_, v_nodes_;
   std::vector<std::vector<double>> basis_;  // [r][x node], orthonormal

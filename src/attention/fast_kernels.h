@@ -24,8 +24,8 @@
 // Every kGroup neighbouring slots have level tables of their own age; a group is what one 128-bit
 // block of a vector holds, so tables change from block to block at no cost.
 //
-// What varies from converter to converter belongs where x of a finished column meets the transfer
-// (FinishColumns); what varies from cell to cell is one more row of sums beside the C_r.
+// What differs from converter to converter comes in where x of a finished column meets the
+// transfer, what differs from cell to cell where u_r are summed: fast_spread_kernels.h.
 namespace gaincell::attention::kernels {
 
 constexpr int kLevels = 8;       // entries of a level table
@@ -107,6 +107,8 @@ struct Reads {
   std::int64_t pulses;
 };
 
+struct SpreadTile;
+
 // One sub-tile of one head for consecutive queries.
 struct SubTile {
   int dim, units, queries;
@@ -128,6 +130,7 @@ struct SubTile {
   // Work space: queries * units * kUnit * weight rows * weight bytes, and units * kUnit.
   std::byte* weights;
   float* lasting;
+  const SpreadTile* spread;  // null: cells and converters are alike, and there is no noise
 };
 
 // Name of the instruction set in use, e.g. "AVX3_DL".

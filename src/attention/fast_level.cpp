@@ -4,13 +4,16 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <numeric>
+#include <optional>
 
 #include "attention/activity_counter.h"
 #include "attention/fast_kernels.h"
 #include "attention/fast_model.h"
+#include "attention/fast_spread.h"
 #include "attention/levels.h"
+#include "attention/lines.h"
+#include "attention/ring.h"
 #include "attention/thread_pool.h"
 
 namespace gaincell::attention {
@@ -20,23 +23,6 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr int kUnit = kernels::kUnit, kLevels = kernels::kLevels;
 
 constexpr int kTogether = 128;  // tokens that a head runs through before the next one does
-
-int blocks(int n, int size) { return (n + size - 1) / size; }
-
-// Vectors whose loads and stores do not straddle cache lines.
-template <class T>
-struct LineAllocator {
-  using value_type = T;
-  static constexpr std::align_val_t kLine{64};
-  LineAllocator() = default;
-  template <class U>
-  LineAllocator(const LineAllocator<U>&) {}
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kLine)); }
-  void deallocate(T* p, std::size_t) { ::operator delete(p, kLine); }
-  bool operator==(const LineAllocator&) const = default;
-};
-template <class T>
-using Lines = std::vector<T, LineAllocator<T>>;
 
 // Conversions of many charges at once, on the nodes of energy::Conversions. Charges count in steps
 // of whole numbers, so that sums are exact; a charge of 0 lies on a step.
@@ -108,30 +94,6 @@ class ConversionCounter {
   std::vector<std::int64_t> sum_;
   double conversions_ = 0;
   int columns_ = 0;  // in lanes_
-};
-
-// Where a token stands in the ring: sub-tiles of `tile` slots, each in units of kUnit slots (the
-// last may be partly empty).
-class Ring {
- public:
-  Ring(int window, int tile) : window_(window), tile_(std::min(tile, window)) {}
-
-  int window() const { return window_; }
-  int tile() const { return tile_; }
-  int tiles() const { return blocks(window_, tile_); }
-  int units_per_tile() const { return blocks(tile_, kUnit); }
-  int units() const { return tiles() * units_per_tile(); }
-  int unit_of(int slot) const { return slot / tile_ * units_per_tile() + slot % tile_ / kUnit; }
-  int lane_of(int slot) const { return slot % tile_ % kUnit; }
-  // The sub-tile's run of `size` slots that a slot belongs to.
-  int begin(int slot, int size) const { return slot - slot % tile_ % size; }
-  int end(int slot, int size) const {
-    const int tile_end = (slot / tile_ + 1) * tile_;
-    return std::min({begin(slot, size) + size, tile_end, window_});
-  }
-
- private:
-  int window_, tile_;
 };
 
 // The parts of the ring that queries of one block meet, with their tables: every unit is a part;
@@ -253,11 +215,13 @@ struct Work {
   Lines<std::uint8_t> q_levels, k_levels, v_levels;  // [kTogether][dim]
   Lines<std::uint8_t> old_keys, old_values;
   std::vector<std::uint16_t> old_counts;
+  FastSpread::Work spread;  // where there is any
 };
 
 class FastLevel final : public Analog {
  public:
-  FastLevel(Shape shape, std::shared_ptr<const FastModel> model, Scalers scalers)
+  FastLevel(Shape shape, std::shared_ptr<const FastModel> model, Scalers scalers,
+            const PhysicalSpread& spread)
       : Analog(shape, std::move(scalers)),
         model_(std::move(model)),
         circuit_(model_->circuit),
@@ -275,6 +239,7 @@ class FastLevel final : public Analog {
     key_counts_.resize(heads * dim * kLevels);
     value_totals_.resize(heads * kLevels);
     for (std::size_t h = 0; h < heads; ++h) books_.emplace_back(*model_);
+    if (spread.any()) spread_.emplace(shape, ring_, *model_, spread);
     for (Work& work : work_) prepare(work);
   }
 
@@ -293,7 +258,7 @@ class FastLevel final : public Analog {
   std::size_t ring_bytes() const override {
     return keys_.size() + values_.size() + value_counts_.size() * sizeof(value_counts_[0]) +
            key_counts_.size() * sizeof(key_counts_[0]) +
-           value_totals_.size() * sizeof(value_totals_[0]);
+           value_totals_.size() * sizeof(value_totals_[0]) + (spread_ ? spread_->bytes() : 0);
   }
 
  private:
@@ -331,6 +296,7 @@ class FastLevel final : public Analog {
     work.old_keys.resize(unit_cells_);
     work.old_values.resize(unit_cells_);
     work.old_counts.resize(kUnit * kLevels);
+    if (spread_) work.spread = spread_->work(static_cast<int>(parts), static_cast<int>(queries));
   }
 
   void reset_ring() override {
@@ -453,6 +419,7 @@ class FastLevel final : public Analog {
     const auto queries_before = static_cast<float>(slot - ring_.begin(slot, model_->age_block));
     for (int lane = 0; lane < kUnit; ++lane)
       work.beyond_table[lane] = plan.beyond_table()[lane] + queries_before;
+    if (spread_) spread_->set_tokens(step.token, step.queries, work.spread);
     kernels::Reads reads{circuit_.q_levels - 1, books.reads.data(), 0.0, options_.token_period_s,
                          0};
     for (int tile = 0; tile < plan.tiles(); ++tile)
@@ -563,6 +530,7 @@ class FastLevel final : public Analog {
                        part.first_fading,
                        part.second_fading,
                        age * options_.token_period_s};
+      if (spread_) spread_->set_unit(step.head, ring_.unit_of(part.begin), i, work.spread);
       for (int q = 0; q < step.queries; ++q) {
         int first = lane, last = lane + size;
         if (part.is_written) {
@@ -599,7 +567,8 @@ class FastLevel final : public Analog {
         work.second_pulse.data(),
         work.total.data(),
         work.weights.data(),
-        work.second_lasting.data()};
+        work.second_lasting.data(),
+        spread_ ? spread_->tile(step.head, tile, work.spread) : nullptr};
     kernels::sub_tile(first_.stage(), second_.stage(), sub_tile);
     for (std::size_t q = 0; q < traces.size(); ++q)
       if (observed(traces[q].token, step.head))
@@ -703,10 +672,12 @@ class FastLevel final : public Analog {
         trace.phi_s[slot] = done.phi[at] * circuit_.relu.full_scale_s;
         for (int d = 0; d < dim; ++d) {
           const std::size_t cell = static_cast<std::size_t>(slot) * dim + d;
-          trace.key_v[cell] =
-              model_->stored_v(unit.keys[(d / 4 * kUnit + lane) * 4 + d % 4], age_s);
-          trace.value_v[cell] =
-              model_->stored_v(unit.values[(lane / 4 * dim + d) * 4 + lane % 4], age_s);
+          trace.key_v[cell] = model_->stored_v(unit.keys[key_at(lane, d)], age_s);
+          trace.value_v[cell] = model_->stored_v(unit.values[value_at(lane, d, dim)], age_s);
+          if (!spread_) continue;
+          using Array = PhysicalSpread::Array;
+          trace.key_v[cell] += spread_->offset_v(Array::kKeys, trace.head, slot, d);
+          trace.value_v[cell] += spread_->offset_v(Array::kValues, trace.head, slot, d);
         }
       }
     }
@@ -733,6 +704,7 @@ class FastLevel final : public Analog {
   std::vector<std::uint16_t> value_counts_;  // [head][unit][slot][level] dimensions
   std::vector<std::int32_t> key_counts_;     // [head][dim][level] tokens in the ring
   std::vector<std::int32_t> value_totals_;   // [head][level] cells in the ring
+  std::optional<FastSpread> spread_;         // none: all alike, and no noise
   mutable std::vector<Books> books_;         // [head]
   std::vector<Work> work_;                   // [thread]
   mutable energy::Activity activity_;        // the heads' together, where not stale
@@ -742,8 +714,11 @@ class FastLevel final : public Analog {
 }  // namespace
 
 std::unique_ptr<Analog> make_fast_level(Shape shape, std::shared_ptr<const FastModel> model,
-                                        Scalers scalers) {
-  return std::make_unique<FastLevel>(shape, std::move(model), std::move(scalers));
+                                        Scalers scalers, int layer) {
+  AnalogOptions options = model->options;
+  options.layer = layer;
+  const PhysicalSpread spread(shape, options);
+  return std::make_unique<FastLevel>(shape, std::move(model), std::move(scalers), spread);
 }
 
 }  // namespace gaincell::attention

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "attention/physical_spread.h"
 #include "base/error.h"
 
 namespace gaincell::attention {
@@ -33,11 +34,12 @@ AgeTables::AgeTables(const Circuit& circuit, const StageFit& fit, double oldest_
     : rank_(fit.rank()), oldest_age_s_(oldest_age_s), nodes_(oldest_age_s > 0 ? kAgeNodes : 1) {
   for (int i = 0; i < nodes_; ++i) {
     const double age = nodes_ > 1 ? oldest_age_s * i / (nodes_ - 1) : 0.0;
-    std::vector<double> table(static_cast<std::size_t>(rank_) * kernels::kLevels, 0.0);
+    const std::size_t rows = fit.has_slopes() ? 2 * rank_ : rank_;
+    std::vector<double> table(rows * kernels::kLevels, 0.0);
     for (int level = 0; level < circuit.kv_levels; ++level) {
       const double target = circuit.v_max * level / (circuit.kv_levels - 1);
       const auto u = fit.cell(circuit.retained_v(circuit.written_v(target), age));
-      for (int r = 0; r < rank_; ++r) table[r * kernels::kLevels + level] = u[r];
+      for (std::size_t r = 0; r < rows; ++r) table[r * kernels::kLevels + level] = u[r];
     }
     table_.push_back(std::move(table));
   }
@@ -104,7 +106,7 @@ TokenTables::TokenTables(const AgeTables& ages, const StageFit& fit, int window,
       entry_bytes_(fit.stage().table_entry()),
       plane_bytes_(entry_bytes_ * per_phase_ * kernels::kGroup),
       // A vector's load may pass the last entry by part of itself.
-      planes_(plane_bytes_ * fit.stage().table_planes() + 64) {
+      planes_(plane_bytes_ * fit.table_planes() + 64) {
   for (int age = -kMargin; age <= oldest_; ++age)
     fit.encode(ages.at((age + shift) * period_s).data(), plane_bytes_,
                planes_.data() + position(age));
@@ -162,8 +164,14 @@ FitOptions FastModel::fit_options(const Shape& shape, bool is_signed) const {
     if (oldest_age_s > 0) fit.check_v.push_back(stored_v(level, oldest_age_s));
   }
   std::sort(fit.check_v.begin(), fit.check_v.end());
-  fit.v_low = fit.check_v.front();
-  fit.v_high = fit.check_v.back();
+  if (options.effects.has(Effect::kMismatch)) {
+    fit.cell_gain = options.spread.cell_gain;
+    fit.cell_offset_v = options.spread.cell_offset_v;
+  }
+  const double most_sigmas =
+      static_cast<double>(PhysicalSpread::kMostSteps) / PhysicalSpread::kStepsPerSigma;
+  fit.v_low = fit.check_v.front() - most_sigmas * fit.cell_offset_v;
+  fit.v_high = fit.check_v.back() + most_sigmas * fit.cell_offset_v;
   return fit;
 }
 

@@ -14,7 +14,8 @@ class AgeTables {
  public:
   AgeTables(const Circuit& circuit, const StageFit& fit, double oldest_age_s);
 
-  // u[rank][kLevels]; a straight line beyond the ages at hand.
+  // u[rank][kLevels], and slopes[rank][kLevels] where the fit has them; a straight line beyond the
+  // ages at hand.
   std::vector<double> at(double age_s) const;
   // d ln(u) / d(age) common to all levels, least squares.
   double fading_per_s(double age_s) const;

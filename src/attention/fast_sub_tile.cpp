@@ -10,11 +10,13 @@
 #include <cstring>
 
 #include "attention/fast_kernels.h"
+#include "attention/fast_spread_kernels.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention/fast_sub_tile.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for every instruction set
 //
+#include "attention/fast_tables-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -195,49 +197,6 @@ HWY_NOINLINE void SecondBytes(const Stage& stage, const SubTile& tile, int first
   for (int r = stage.low_ranks; r < stage.rank; ++r)
     SecondRank<G, 1, Q, V>(stage.rank, r, tile, first, weights, sums);
 }
-
-// Level tables of floats: those of the groups that a vector's columns belong to.
-struct GroupTables {
-#if HWY_TARGET <= HWY_AVX3
-  VF low, high;
-  HWY_INLINE void load(const float* from, int /*part*/) {
-    low = hn::LoadU(kF, from);
-    high = hn::LoadU(kF, from + kN);
-  }
-  HWY_INLINE VF at(VI level) const {
-    const VI group = hn::ShiftLeft<3>(hn::ShiftRight<2>(hn::Iota(kI, 0)));
-    return VF{_mm512_permutex2var_ps(low.raw, hn::Add(level, group).raw, high.raw)};
-  }
-#else
-  const float* entries;
-  HWY_INLINE void load(const float* from, int part) {
-    entries = from + part * (kN / kGroup) * kLevels;
-  }
-  HWY_INLINE VF at(VI level) const {
-    const VI group = hn::ShiftLeft<3>(hn::ShiftRight<2>(hn::Iota(kI, 0)));
-    return hn::GatherIndex(kF, entries, hn::Add(level, group));
-  }
-#endif
-};
-
-// One group's table under all columns, in a register where one holds it.
-struct OneTable {
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET <= HWY_AVX3
-  VF entries;
-  HWY_INLINE void load(const float* from) {
-    HWY_ALIGN float levels[kUnit];
-    for (int i = 0; i < kUnit; ++i) levels[i] = from[i % kLevels];
-    entries = hn::Load(kF, levels);
-  }
-  HWY_INLINE VF at(VI level) const {
-    return hn::TableLookupLanes(entries, hn::IndicesFromVec(kF, level));
-  }
-#else
-  const float* entries;
-  HWY_INLINE void load(const float* from) { entries = from; }
-  HWY_INLINE VF at(VI level) const { return hn::GatherIndex(kF, entries, level); }
-#endif
-};
 
 // Four rows of 16 columns; rows without a pulse are left out.
 template <int G, class Table, int K = 0>
@@ -467,6 +426,8 @@ HWY_INLINE void SumSecond(const Stage& stage, const SubTile& tile, int q, int fi
 }
 
 void SumFirstFloats(const Stage& stage, const SubTile& tile, int q, int u, Columns& columns) {
+  if (tile.spread && tile.spread->cells)
+    return sum_first_of_spread(stage, tile, q, u, columns.floats);
   const auto* weights = static_cast<const float*>(tile.pulses[q].weights);
   const Unit& unit = tile.unit[u];
   switch (stage.segments) {
@@ -483,6 +444,8 @@ void SumFirstFloats(const Stage& stage, const SubTile& tile, int q, int u, Colum
 }
 
 void SumSecondFloats(const Stage& stage, const SubTile& tile, int q, int first, Columns& columns) {
+  if (tile.spread && tile.spread->cells)
+    return sum_second_of_spread(stage, tile, q, first / kUnit, columns.floats);
   const auto* weights = reinterpret_cast<const float*>(tile.weights) +
                         static_cast<std::size_t>(q) * stage.segments * tile.units * kUnit;
   switch (stage.segments) {
@@ -498,19 +461,23 @@ void SumSecondFloats(const Stage& stage, const SubTile& tile, int q, int first, 
   }
 }
 
-// Calls sums(Q, V, query, set) for every query and every set of 16 columns, in batches.
+// Calls sums(Q, V, query, set) for every query and every set of 16 columns: in batches in bytes, in
+// floats all queries of a set after each other.
 template <class Sums>
 HWY_INLINE void ForEachBatch(bool bytes, int queries, int sets, const Sums& sums) {
   using One = std::integral_constant<int, 1>;
   using Batch = std::integral_constant<int, kBatch>;
+  if (!bytes) {
+    for (int s = 0; s < sets; ++s)
+      for (int q = 0; q < queries; ++q) sums(One(), One(), q, s);
+    return;
+  }
   int q = 0;
-  if (bytes)
-    for (; q + kBatch <= queries; q += kBatch)
-      for (int s = 0; s < sets; ++s) sums(Batch(), One(), q, s);
+  for (; q + kBatch <= queries; q += kBatch)
+    for (int s = 0; s < sets; ++s) sums(Batch(), One(), q, s);
   for (; q < queries; ++q) {
     int s = 0;
-    if (bytes)
-      for (; s + kBatch <= sets; s += kBatch) sums(One(), Batch(), q, s);
+    for (; s + kBatch <= sets; s += kBatch) sums(One(), Batch(), q, s);
     for (; s < sets; ++s) sums(One(), One(), q, s);
   }
 }
@@ -836,7 +803,7 @@ void SubTileStep(const Stage& first, const Stage& second, const SubTile& tile) {
   Columns columns;
   const int slots = tile.units * kUnit, all = tile.queries * slots;
   FirstArray(first, tile, columns);
-  Transfer(first, all, tile.x, tile.phi);
+  Transfer(first, all, tile.spread ? first_seen(tile) : tile.x, tile.phi);
   MaskColumns(tile);
   AddHinges(tile.first_hinges, all, tile.x);
 
@@ -849,7 +816,7 @@ void SubTileStep(const Stage& first, const Stage& second, const SubTile& tile) {
   }
   SecondArray(second, tile, pulses, columns);
   const int outputs = tile.queries * tile.dim;
-  Transfer(second, outputs, tile.second_x, tile.second_pulse);
+  Transfer(second, outputs, tile.spread ? second_seen(tile) : tile.second_x, tile.second_pulse);
   AddHinges(tile.second_hinges, outputs, tile.second_x);
 }
 

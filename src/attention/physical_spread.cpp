@@ -1,8 +1,30 @@
 #include "attention/physical_spread.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
 #include "base/random.h"
 
 namespace gaincell::attention {
+namespace {
+
+// lowbias32 (Wellons, hash-prospector).
+std::uint32_t mix(std::uint32_t x) {
+  x = (x ^ (x >> 16)) * 0x7feb352du;
+  x = (x ^ (x >> 15)) * 0x846ca68bu;
+  return x ^ (x >> 16);
+}
+
+// Inside (0, 1), 24 bits, so that a float holds it.
+double unit(std::uint32_t bits) { return ((bits >> 9) + 0.5) * 0x1.0p-23; }
+
+}  // namespace
+
+double noise_at(NoiseKey converter, NoiseKey token) {
+  return std::sqrt(-2 * std::log(unit(mix(converter.low + token.low)))) *
+         std::cos(2 * std::numbers::pi * unit(mix(converter.high + token.high)));
+}
 
 bool Spread::mismatch() const {
   return cell_gain > 0 || cell_offset_v > 0 || relu.gain > 0 || relu.offset_c > 0 ||
@@ -20,43 +42,55 @@ double PhysicalSpread::normal(std::uint64_t stream, std::uint64_t index) const {
   return normal_at(hash_of(seed_, stream), index);
 }
 
-PhysicalSpread::Cell PhysicalSpread::cell(Array array, int head, int slot, int dim) const {
+std::int8_t PhysicalSpread::steps(std::uint64_t stream, std::uint64_t index) const {
+  constexpr double kMost = kMostSteps;
+  return static_cast<std::int8_t>(
+      std::clamp(std::nearbyint(kStepsPerSigma * normal(stream, index)), -kMost, kMost));
+}
+
+NoiseKey PhysicalSpread::key(std::uint64_t stream, std::uint64_t index) const {
+  const std::uint64_t bits = hash_of(hash_of(seed_, stream), index);
+  return {static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32)};
+}
+
+PhysicalSpread::Draw PhysicalSpread::draw(Array array, int head, int slot, int dim) const {
   if (!mismatch_) return {};
   const std::uint64_t index =
       (static_cast<std::uint64_t>(head) * shape_.window + slot) * shape_.dim + dim;
   const bool keys = array == Array::kKeys;
-  Cell cell;
-  if (spread_.cell_gain > 0)
-    cell.gain += spread_.cell_gain * normal(keys ? kKeyGain : kValueGain, index);
-  if (spread_.cell_offset_v > 0)
-    cell.offset_v = spread_.cell_offset_v * normal(keys ? kKeyOffset : kValueOffset, index);
-  return cell;
+  Draw draw;
+  if (spread_.cell_gain > 0) draw.gain = steps(keys ? kKeyGain : kValueGain, index);
+  if (spread_.cell_offset_v > 0) draw.offset = steps(keys ? kKeyOffset : kValueOffset, index);
+  return draw;
 }
 
-double PhysicalSpread::converted(const Spread::Converter& converter, int stage, int head,
-                                 int column, std::int64_t token, double charge_c) const {
+PhysicalSpread::Converter PhysicalSpread::converter(Stage stage, int head, int column) const {
+  const int number = stage == Stage::kFirst ? 0 : 1;
   // A head has at most window x dim columns in a stage.
   const std::uint64_t index =
       static_cast<std::uint64_t>(head) * shape_.window * shape_.dim + column;
-  if (mismatch_ && converter.gain > 0)
-    charge_c *= 1 + converter.gain * normal(kConverterGain + stage, index);
-  if (mismatch_ && converter.offset_c > 0)
-    charge_c += converter.offset_c * normal(kConverterOffset + stage, index);
-  if (noise_ && converter.noise_c > 0)
-    charge_c +=
-        converter.noise_c * normal_at(hash_of(hash_of(seed_, kConverterNoise + stage), index),
-                                      static_cast<std::uint64_t>(token));
+  Converter converter;
+  if (mismatch_ && of(stage).gain > 0)
+    converter.gain += of(stage).gain * normal(kConverterGain + number, index);
+  if (mismatch_ && of(stage).offset_c > 0)
+    converter.offset_c = of(stage).offset_c * normal(kConverterOffset + number, index);
+  if (noise_c(stage) > 0) converter.noise = key(kConverterNoise + number, index);
+  return converter;
+}
+
+NoiseKey PhysicalSpread::token_noise(Stage stage, std::int64_t token) const {
+  return key(stage == Stage::kFirst ? kTokenNoise : kTokenNoise + 1,
+             static_cast<std::uint64_t>(token));
+}
+
+double PhysicalSpread::converted_c(Stage stage, int head, int column, std::int64_t token,
+                                   double charge_c) const {
+  if (!any()) return charge_c;
+  const Converter of_column = converter(stage, head, column);
+  charge_c = charge_c * of_column.gain + of_column.offset_c;
+  if (noise_c(stage) > 0)
+    charge_c += noise_c(stage) * noise_at(of_column.noise, token_noise(stage, token));
   return charge_c;
-}
-
-double PhysicalSpread::relu_charge_c(int head, int column, std::int64_t token,
-                                     double charge_c) const {
-  return converted(spread_.relu, 0, head, column, token, charge_c);
-}
-
-double PhysicalSpread::differential_charge_c(int head, int column, std::int64_t token,
-                                             double charge_c) const {
-  return converted(spread_.differential, 1, head, column, token, charge_c);
 }
 
 }  // namespace gaincell::attention

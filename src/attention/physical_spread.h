@@ -6,25 +6,59 @@
 
 namespace gaincell::attention {
 
+// Noise of one conversion follows from two keys, the converter's and the token's.
+struct NoiseKey {
+  std::uint32_t low = 0, high = 0;
+};
+// A standard normal, cut at 5.8. In 32-bit arithmetic, so that vectors of it are quick
+// (fast_spread_kernels.cpp has them).
+double noise_at(NoiseKey converter, NoiseKey token);
+
 // Mismatch and noise of one layer's arrays by place: what a physical cell or converter is like
 // follows from seed, layer and place alone, so nothing is stored and no order matters.
 class PhysicalSpread {
  public:
   enum class Array { kKeys, kValues };
+  enum class Stage { kFirst, kSecond };
 
   PhysicalSpread(const Shape& shape, const AnalogOptions& options);
 
-  bool mismatch() const { return mismatch_; }
+  bool any() const { return mismatch_ || noise_; }
+  bool of_cells() const {
+    return mismatch_ && (spread_.cell_gain > 0 || spread_.cell_offset_v > 0);
+  }
+
+  // What is drawn for a cell are whole steps of a 32nd of the standard deviation, held at +-127, so
+  // that an engine can keep it in a byte.
+  static constexpr int kStepsPerSigma = 32, kMostSteps = 127;
+  struct Draw {
+    std::int8_t gain = 0, offset = 0;
+  };
+  Draw draw(Array array, int head, int slot, int dim) const;
+  double gain_step() const { return spread_.cell_gain / kStepsPerSigma; }
+  double offset_step_v() const { return spread_.cell_offset_v / kStepsPerSigma; }
 
   struct Cell {
     double gain = 1, offset_v = 0;
   };
-  Cell cell(Array array, int head, int slot, int dim) const;
+  Cell cell(Array array, int head, int slot, int dim) const {
+    const Draw steps = draw(array, head, slot, dim);
+    return {1 + gain_step() * steps.gain, offset_step_v() * steps.offset};
+  }
 
-  // Charge that a converter acts on, for the charge on its bitline. `column` numbers the converters
-  // of a head: slots in the first stage, [sub-tile][dim] in the second.
-  double relu_charge_c(int head, int column, std::int64_t token, double charge_c) const;
-  double differential_charge_c(int head, int column, std::int64_t token, double charge_c) const;
+  // A converter acts on charge x gain + offset_c + noise_c() x noise_at(noise, token_noise(token)).
+  // `column` numbers the converters of a head: slots in the first stage, [sub-tile][dim] in the
+  // second.
+  struct Converter {
+    double gain = 1, offset_c = 0;
+    NoiseKey noise;
+  };
+  Converter converter(Stage stage, int head, int column) const;
+  NoiseKey token_noise(Stage stage, std::int64_t token) const;
+  double noise_c(Stage stage) const { return noise_ ? of(stage).noise_c : 0.0; }
+
+  // Charge that a converter acts on, for the charge on its bitline.
+  double converted_c(Stage stage, int head, int column, std::int64_t token, double charge_c) const;
 
  private:
   // Streams of random numbers that never meet.
@@ -36,10 +70,14 @@ class PhysicalSpread {
     kConverterGain,  // + 1 and so on: two stages
     kConverterOffset = kConverterGain + 2,
     kConverterNoise = kConverterOffset + 2,
+    kTokenNoise = kConverterNoise + 2,
   };
-  double converted(const Spread::Converter& converter, int stage, int head, int column,
-                   std::int64_t token, double charge_c) const;
+  const Spread::Converter& of(Stage stage) const {
+    return stage == Stage::kFirst ? spread_.relu : spread_.differential;
+  }
   double normal(std::uint64_t stream, std::uint64_t index) const;
+  std::int8_t steps(std::uint64_t stream, std::uint64_t index) const;
+  NoiseKey key(std::uint64_t stream, std::uint64_t index) const;
 
   Shape shape_;
   Spread spread_;

@@ -298,7 +298,8 @@ void Audit::write(const std::filesystem::path& path, const std::string& settings
                                                               {"second", &second},
                                                               {"sub_tile_first", &tile_first},
                                                               {"sub_tile_second", &tile_second}};
-  for (const auto& [name, comparison] : groups) {
+  for (const auto& [name, group_of] : groups) {
+    const Comparison* comparison = group_of;  // lambdas cannot capture a binding
     if (comparison->columns.empty()) continue;
     store::Group group = root.group(name);
     group.dimension("case", comparison->columns.size());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,9 +37,10 @@ int run(const Options& options) {
   bool failed = false;
   for (std::size_t k = 0; k < probes.size(); ++k) {
     seconds += probes[k].seconds_each * static_cast<double>(campaign.units[k].plan.jobs.size());
+    std::set<std::string> said;
     for (const std::string& failure : probes[k].failures) {
       failed = true;
-      fmt::print("  probe failed: {}\n", failure);
+      if (said.insert(failure).second) fmt::print("  probe failed: {}\n", failure);
     }
   }
   fmt::print("about {:.2g} s of one simulator, {:.2g} s with {} (from {} probes a bench)\n",

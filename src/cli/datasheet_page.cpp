@@ -56,7 +56,7 @@ std::string datasheet_page(const characterize::Datasheet& sheet) {
       "gaincell {}, ngspice {}. SI units, full precision; `min` and `max` over all points but the "
       "hold-out points, `typ` is their median.\n",
       kVersion, sheet.ngspice_version);
-  for (const BenchDatasheet& bench : sheet.benches) text += "\n" + bench_page(bench);
+  for (const BenchDatasheet& bench : sheet.benches) text += fmt::format("\n{}", bench_page(bench));
   return text;
 }
 

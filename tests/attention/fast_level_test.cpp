@@ -8,12 +8,11 @@
 
 #include "attention/analog.h"
 #include "circuits.h"
+#include "fast_beside_column.h"
 #include "inputs.h"
 
 namespace gaincell::attention {
 namespace {
-
-constexpr double kTMax = 15e-9;
 
 AnalogOptions options(Level level, double error_limit = 1e-3) {
   AnalogOptions o;
@@ -21,36 +20,6 @@ AnalogOptions options(Level level, double error_limit = 1e-3) {
   o.token_period_s = 2e-7;
   o.error_limit = error_limit;
   return o;
-}
-
-// Pulses out of both converters of the last `tokens` tokens.
-struct Pulses {
-  std::vector<double> first, second;
-};
-
-Pulses pulses_of_last(Analog& analog, const Inputs& in, int tokens) {
-  Pulses pulses;
-  analog.observe([&](std::int64_t token, int) { return token >= in.tokens - tokens; },
-                 [&](const StepTrace& trace) {
-                   pulses.first.insert(pulses.first.end(), trace.phi_s.begin(), trace.phi_s.end());
-                   pulses.second.insert(pulses.second.end(), trace.second_pulse_s.begin(),
-                                        trace.second_pulse_s.end());
-                 });
-  run(analog, in);
-  return pulses;
-}
-
-// rms over what is not NaN in both; NaN must agree.
-double rms_difference(const std::vector<double>& a, const std::vector<double>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double squares = 0, n = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    EXPECT_EQ(std::isnan(a[i]), std::isnan(b[i])) << i;
-    if (std::isnan(a[i])) continue;
-    squares += std::pow((a[i] - b[i]) / kTMax, 2);
-    ++n;
-  }
-  return n > 0 ? std::sqrt(squares / n) : 0;
 }
 
 // The last tokens see an error of both stages within a few times the limit of one.
@@ -68,19 +37,6 @@ void expect_near_column(const Shape& shape, const Inputs& in, double error_limit
 class InstructionSets : public ::testing::Test {
  protected:
   void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
-  // Those with a kernel that this machine runs; names as in FastReport.
-  static std::vector<std::pair<std::int64_t, const char*>> all() {
-    hwy::SetSupportedTargetsForTest(0);
-    std::vector<std::pair<std::int64_t, const char*>> sets;
-#if HWY_ARCH_X86
-    const std::int64_t here = hwy::SupportedTargets();
-    if (here & HWY_AVX3_DL) sets.emplace_back(HWY_AVX3_DL, "AVX3_DL");
-    if (here & HWY_AVX3) sets.emplace_back(HWY_AVX3, "AVX3");
-    if (here & HWY_AVX2) sets.emplace_back(HWY_AVX2, "AVX2");
-#endif
-    sets.emplace_back(HWY_EMU128, "EMU128");
-    return sets;
-  }
 };
 
 TEST_F(InstructionSets, AllEqualTheColumnLevelAndEachOther) {
@@ -88,7 +44,7 @@ TEST_F(InstructionSets, AllEqualTheColumnLevelAndEachOther) {
   const Inputs in(shape, 150, 5);
   for (const double limit : {1e-3, 3e-4}) {  // bytes and floats
     std::vector<float> of_first_set;
-    for (const auto& [target, name] : all()) {
+    for (const auto& [target, name] : instruction_sets()) {
       hwy::SetSupportedTargetsForTest(target);
       auto fast = make_analog(shape, smooth_circuit(48), scalers_near_training(1, 3),
                               options(Level::kFast, limit));
@@ -107,7 +63,7 @@ TEST_F(InstructionSets, AllEqualTheColumnLevelAndEachOther) {
   }
   const Shape small{1, 16, 20};
   const Inputs few(small, 50, 6);
-  for (const auto& [target, name] : all()) {
+  for (const auto& [target, name] : instruction_sets()) {
     hwy::SetSupportedTargetsForTest(target);
     expect_near_column(small, few, 1e-3, name);
   }

@@ -12,6 +12,7 @@ namespace gaincell::attention {
 namespace {
 
 const Shape kShape{2, 16, 8};
+constexpr auto kFirst = PhysicalSpread::Stage::kFirst, kSecond = PhysicalSpread::Stage::kSecond;
 
 AnalogOptions column_options(const Spread& spread) {
   return {.level = Level::kColumn, .spread = spread, .token_period_s = 2e-7};
@@ -93,22 +94,60 @@ TEST(Spread, OfConvertersIsGainOffsetAndNoiseOfTheirCharge) {
   const PhysicalSpread physical(kShape, column_options(spread));
   double noise = 0, gain = 0;
   constexpr int kDraws = 4000;
-  const double at_zero = physical.relu_charge_c(0, 3, 0, 0.0);
+  const double at_zero = physical.converted_c(kFirst, 0, 3, 0, 0.0);
   for (int token = 0; token < kDraws; ++token) {
-    const double seen = physical.relu_charge_c(0, 3, token, 0.0);
+    const double seen = physical.converted_c(kFirst, 0, 3, token, 0.0);
     noise += (seen - at_zero) * (seen - at_zero);
   }
   // The difference of two draws has twice the variance, less what the first one happened to be.
   EXPECT_GT(std::sqrt(noise / kDraws), 0.9e-15);
   for (int column = 0; column < 100; ++column) {
-    const double slope =
-        (physical.relu_charge_c(1, column, 7, 1e-12) - physical.relu_charge_c(1, column, 7, 0.0)) /
-        1e-12;
+    const double slope = (physical.converted_c(kFirst, 1, column, 7, 1e-12) -
+                          physical.converted_c(kFirst, 1, column, 7, 0.0)) /
+                         1e-12;
     gain += (slope - 1) * (slope - 1);
   }
   EXPECT_NEAR(std::sqrt(gain / 100), 0.03, 0.008);
   // The second stage has none.
-  EXPECT_EQ(physical.differential_charge_c(0, 3, 5, 1e-13), 1e-13);
+  EXPECT_EQ(physical.converted_c(kSecond, 0, 3, 5, 1e-13), 1e-13);
+}
+
+TEST(Spread, OfConversionsIsNormalAndIndependentByConverterAndToken) {
+  const PhysicalSpread spread({4, 64, 250}, column_options({.relu = {.noise_c = 1e-15}}));
+  // Powers of a draw, and its products with the draws of the next token and the next converter.
+  double power[5] = {}, next_token = 0, next_converter = 0;
+  constexpr int kTokens = 200, kColumns = 250, kDraws = kTokens * kColumns;
+  const auto draw = [&](int column, int token) {
+    return noise_at(spread.converter(kFirst, 1, column).noise, spread.token_noise(kFirst, token));
+  };
+  for (int token = 0; token < kTokens; ++token)
+    for (int column = 0; column < kColumns; ++column) {
+      const double x = draw(column, token);
+      for (int p = 1; p <= 4; ++p) power[p] += std::pow(x, p) / kDraws;
+      next_token += x * draw(column, token + 1) / kDraws;
+      next_converter += x * draw((column + 1) % kColumns, token) / kDraws;
+    }
+  const double error = 1 / std::sqrt(kDraws);  // standard error of a mean of unit variance
+  EXPECT_NEAR(power[1], 0, 4.5 * error);
+  EXPECT_NEAR(power[2], 1, 4.5 * std::sqrt(2.0) * error);
+  EXPECT_NEAR(power[3], 0, 4.5 * std::sqrt(15.0) * error);
+  EXPECT_NEAR(power[4], 3, 4.5 * std::sqrt(96.0) * error);
+  EXPECT_NEAR(next_token, 0, 4.5 * error);
+  EXPECT_NEAR(next_converter, 0, 4.5 * error);
+}
+
+TEST(Spread, OfCellsIsDrawnInStepsThatAByteHolds) {
+  const PhysicalSpread spread({1, 64, 64}, column_options({.cell_gain = 0.1}));
+  double squares = 0;
+  for (int slot = 0; slot < 64; ++slot)
+    for (int d = 0; d < 64; ++d) {
+      const auto keys = PhysicalSpread::Array::kKeys;
+      const auto draw = spread.draw(keys, 0, slot, d);
+      EXPECT_EQ(spread.cell(keys, 0, slot, d).gain, 1 + spread.gain_step() * draw.gain);
+      EXPECT_EQ(draw.offset, 0);
+      squares += std::pow(static_cast<double>(draw.gain) / PhysicalSpread::kStepsPerSigma, 2);
+    }
+  EXPECT_NEAR(squares / (64 * 64), 1, 0.1);  // 4.5 standard errors
 }
 
 TEST(Spread, OfLayersIsTheirOwn) {

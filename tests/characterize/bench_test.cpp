@@ -130,7 +130,7 @@ class Corners : public BenchTest {
     file("lib.inc", ".lib ss\n.param r=2k\n.endl\n.lib ff\n.param r=1k\n.endl\n");
   }
   std::unique_ptr<Bench> filtered(const std::string& text, std::vector<std::string> filters) {
-    return read_bench(file("bench.yaml", text).string(), {std::move(filters), {}});
+    return read_bench(file("bench.yaml", text).string(), {std::move(filters), {}, {}});
   }
 };
 
@@ -173,7 +173,9 @@ TEST_F(Corners, AreNoAxisOfATable) {
 
 TEST_F(BenchFile, FilterKeepsSomeValues) {
   const auto with = [&](const std::string& filter) {
-    return read_bench(file("bench.yaml", divider()).string(), {{filter}, {}})->conditions[0].values;
+    return read_bench(file("bench.yaml", divider()).string(), {{filter}, {}, {}})
+        ->conditions[0]
+        .values;
   };
   EXPECT_EQ(with("v_in=1,3"), (std::vector<double>{1, 3}));
   EXPECT_EQ(with("v_in=1..3V"), (std::vector<double>{1, 2, 3}));
@@ -185,7 +187,7 @@ TEST_F(BenchFile, FilterKeepsSomeValues) {
 TEST_F(BenchFile, FilterThatLeavesNoAxisLeavesNoTable) {
   const auto b =
       read_bench(file("bench.yaml", divider("tables: {t: {of: v_out, over: [v_in]}}\n")).string(),
-                 {{"v_in=1"}, {}});
+                 {{"v_in=1"}, {}, {}});
   EXPECT_TRUE(b->tables.empty());
 }
 

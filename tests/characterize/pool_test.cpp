@@ -1,6 +1,9 @@
 #include "characterize/pool.h"
 
+#include <stdlib.h>
+
 #include <chrono>
+#include <set>
 
 #include "tests/characterize/support.h"
 
@@ -44,7 +47,7 @@ class PoolTest : public BenchTest {
     listener.tick = [] { return true; };
     listener.lost = [&](const std::string& reason) { lost_.push_back(reason); };
     report_ = Pool(options).run(order, listener);
-    for (const int count : seen) EXPECT_EQ(count, 1);
+    for (const int replies : seen) EXPECT_EQ(replies, 1);
     return results;
   }
   // All jobs but number 3 are fine.
@@ -191,6 +194,33 @@ TEST_F(PoolTest, MissingWorkerProgramIsAnError) {
   PoolOptions options;
   options.worker = path("nowhere");
   EXPECT_THROW(Pool(options).ngspice_version(), Error);
+}
+
+TEST_F(PoolTest, RemovesWhatAKilledProcessLeftAndNothingElse) {
+  const char* before = ::getenv("TMPDIR");
+  const std::string kept = before != nullptr ? before : "";
+  std::filesystem::create_directories(path("gaincell-workers-orphan/worker0"));
+  file("gaincell-workers-orphan/worker0/deck", "x");
+  file("gaincell-workers-file", "x");
+  std::filesystem::create_directories(path("other"));
+  std::filesystem::create_directory_symlink(path("other"), path("gaincell-workers-link"));
+  ::setenv("TMPDIR", folder_.path().c_str(), 1);
+  {
+    const ScratchFolder living;
+    const ScratchFolder mine;
+    EXPECT_TRUE(std::filesystem::exists(living.path()));
+    EXPECT_NE(living.path(), mine.path());
+  }
+  if (before != nullptr) {
+    ::setenv("TMPDIR", kept.c_str(), 1);
+  } else {
+    ::unsetenv("TMPDIR");
+  }
+  std::set<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+    left.insert(entry.path().filename());
+  EXPECT_EQ(left,
+            (std::set<std::string>{"gaincell-workers-file", "gaincell-workers-link", "other"}));
 }
 
 }  // namespace

@@ -131,6 +131,26 @@ TEST_F(Attend, RunsAnImportedDevice) {
   EXPECT_FALSE(store::Reader(folder_ / "out.h5").root().has("phi"));
 }
 
+TEST_F(Attend, MeetsTheSameMismatchAndNoiseAtBothLevels) {
+  write_random_input("in.h5");
+  const auto phi = [&](const std::string& level, const std::string& seed) {
+    const auto outcome =
+        run({"attend", "--device", "published", "--input", "in.h5", "--output", "out.h5", "--level",
+             level, "--spread-seed", seed, "--spread",
+             "cell_gain=0.05,cell_offset_v=0.01,relu_gain=0.05,relu_noise_c=1e-14"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read("out.h5", "phi").values;
+  };
+  const auto fast = phi("fast", "1"), column = phi("column", "1"), other = phi("fast", "2");
+  ASSERT_EQ(fast.size(), column.size());
+  double squares = 0, between_seeds = 0;
+  for (std::size_t i = 0; i < fast.size(); ++i) {
+    squares += std::pow(fast[i] - column[i], 2);
+    between_seeds += std::pow(fast[i] - other[i], 2);
+  }
+  EXPECT_LT(std::sqrt(squares), 0.1 * std::sqrt(between_seeds));
+}
+
 TEST_F(Attend, RefusesWrongInputInOneLine) {
   write_random_input("in.h5");
   const std::vector<std::string> good{"attend", "--device", "published", "--input",

@@ -158,6 +158,15 @@ TEST_F(BenchVerbs, CheckFindsWhatIsProbablyNotMeant) {
   const Outcome failing = gaincell({"check", "b.yaml"});
   EXPECT_EQ(failing.exit_code, 1);
   EXPECT_THAT(failing.out, HasSubstr("probe failed: x: "));
+  std::string text = divider();
+  text.replace(text.find("value: v(out)"), 13, "value: v(uot)");
+  text.replace(text.find("v_in: {unit: V"), 14, "v_in: {unit: volt");
+  write("b.yaml", text);
+  const Outcome misspelt = gaincell({"check", "b.yaml"});
+  EXPECT_EQ(misspelt.exit_code, 1);
+  EXPECT_THAT(misspelt.out,
+              AllOf(HasSubstr("the circuit has nothing of what is measured (v(uot))"),
+                    HasSubstr("warning: conditions.v_in.unit: `volt` is no unit that is known")));
 }
 
 // The vectors of a binary raw file, by name.
@@ -239,6 +248,119 @@ TEST_F(BenchVerbs, ReplayedDeckGivesTheSameNumbersInPlainNgspice) {
   for (double& value : raw["i(vvdd)"]) value = -value;
   EXPECT_EQ(columns[3], raw["i(vvdd)"]);
   EXPECT_EQ(gaincell({"replay", "s.h5", "--point", "12"}).exit_code, 2);
+}
+
+// A library as SkyWater's are: sections that include folders of cells, corners' parameters in
+// front, a subcircuit for each device with its own .param line, cards binned by size, mismatch
+// behind a switch, and far more than a circuit needs.
+class BinnedLibrary : public BenchVerbs {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(folder_ / "pdk/corners");
+    std::filesystem::create_directories(folder_ / "pdk/cells/nfet");
+    std::string sections = "* SPICE file\n.param mc_mm_switch=0\n.param mc_pr_switch=0\n";
+    for (const std::string name : {"tt", "ss", "tt_mm"})
+      sections += ".lib " + name + "\n.param MC_MM_SWITCH=" + (name == "tt_mm" ? "1" : "0") +
+                  "\n.param mc_pr_switch=0\n.include \"corners/" + (name == "ss" ? "ss" : "tt") +
+                  ".spice\"\n.include \"all.spice\"\n.lib 'passives.lib' typical\n.endl " + name +
+                  "\n";
+    write("pdk/process.lib.spice", sections);
+    for (const std::string corner : {"tt", "ss"})
+      write("pdk/corners/" + corner + ".spice",
+            ".param nfet__vth0_diff=" + std::string(corner == "ss" ? "0.08" : "0") +
+                "\n.include \"../cells/nfet/nfet.pm3.spice\"\n");
+    write("pdk/all.spice",
+          ".option scale=1.0u\n.include \"cells/others.spice\"\n.include \"cells/more.spice\"\n");
+    write("pdk/passives.lib",
+          ".lib typical\n.param r_sheet=48.2\n.include \"cells/poly.spice\"\n.endl\n"
+          ".lib high\n.param r_sheet=60\n.include \"cells/poly.spice\"\n.endl\n");
+    write("pdk/cells/poly.spice",
+          ".func squares(l,w) {l/w}\n.subckt poly a b w=1 l=1\n"
+          "r1 a b {r_sheet*squares(l,w)}\n.ends poly\n");
+    const std::string bins[] = {"+ lmin = 1.45e-07 lmax = 5.0e-07",
+                                "+ lmin = 5.0e-07 lmax = 2.0e-06"};
+    std::string device =
+        ".param nfet__vth0_slope = 0.0\n.param nfet__vth0_slope = 5.0e-03\n"
+        ".subckt  NFET d g s b\n+ \n.param  l = 1 w = 1 nf = 1.0\n+ mult = 1\n"
+        "mnfet d g s b nfet__model l = {l} w = {w} nf = {nf} m = {mult}\n";
+    for (int bin = 0; bin < 2; ++bin)
+      device +=
+          ".model nfet__model." + std::to_string(bin) + " nmos\n* Model Flag Parameters\n" +
+          bins[bin] +
+          " wmin = 4.0e-07 wmax = 1.0e-04\n+ level = 54.0\n* DC\n+ version = 4.5\n+ vth0 = {" +
+          (bin == 0 ? "0.5" : "0.6") +
+          "+nfet__vth0_diff+MC_MM_SWITCH*AGAUSS(0,1.0,1)*(nfet__vth0_slope/sqrt(l*w*mult))}\n";
+    write("pdk/cells/nfet/nfet.pm3.spice", device + ".ends nfet\n");
+    std::string others;
+    for (int k = 0; k < 200; ++k)
+      others += ".param other" + std::to_string(k) + "__vth0=0.4\n.subckt other" +
+                std::to_string(k) +
+                " d g s b\n.param l=1 w=1\nm1 d g s b m l={l} w={w}\n.model m nmos "
+                "level=54 vth0={other" +
+                std::to_string(k) + "__vth0}\n.ends\n";
+    write("pdk/cells/others.spice", others);
+    write("pdk/cells/more.spice", ".include \"others2.spice\"\n");
+    write("pdk/cells/others2.spice", ".subckt late a b\nxp a b poly l=3\n.ends\n");
+    write("pair.cir",
+          ".subckt pair d g s\nxshort d g s 0 nfet w=1 l=0.15\nxlong d g x 0 nfet w=2 l=1 mult=2\n"
+          "xr x s poly l=10\n.ends\n");
+  }
+  std::string bench(const std::string& corner, const std::string& more) {
+    return "gaincell_bench: 1\nname: pair\ncircuit: {netlist: pair.cir, subcircuit: pair, ports: "
+           "{s: "
+           "\"0\"}}\ncorners: {" +
+           corner + ": [{file: pdk/process.lib.spice, section: " + corner +
+           "}]}\nsources: {d: {net: d, dc: 1.8}, g: {net: g, dc: 1}}\nanalysis: {type: op}\n"
+           "measurements: {current: {unit: A, value: -i(d)}}\n" +
+           more;
+  }
+  // Of the datasheet's table under `heading`: the numbers behind the name.
+  std::vector<double> row(const std::string& heading) {
+    const std::string page = gaincell({"datasheet", "s.h5"}).out;
+    std::istringstream cells(page.substr(page.find("| current", page.find(heading))));
+    std::string word;
+    std::vector<double> numbers;
+    cells >> word >> word >> word;
+    for (double number = 0; cells >> number; cells >> word) numbers.push_back(number);
+    return numbers;
+  }
+};
+
+TEST_F(BinnedLibrary, CutGivesTheNumbersOfTheWhole) {
+  for (const std::string corner : {"tt", "ss"}) {
+    write("b.yaml", bench(corner, ""));
+    const Outcome made = characterize({"b.yaml"});
+    ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+    ASSERT_EQ(gaincell({"replay", "s.h5", "--point", "0", "-o", corner}).exit_code, 0);
+    const std::string deck = read_file(folder_ / corner / "op.cir");
+    EXPECT_THAT(deck, AllOf(HasSubstr("nfet__model.0"), HasSubstr("nfet__model.1"),
+                            HasSubstr("squares"), HasSubstr("scale=1.0u")));
+    EXPECT_THAT(deck, AllOf(Not(HasSubstr("other7")), Not(HasSubstr("late"))));
+    write("whole.cir", "* whole\n.lib 'pdk/process.lib.spice' " + corner +
+                           "\n.include pair.cir\nvd d 0 1.8\nvg g 0 1\nxdut d g 0 pair\n.control\n"
+                           "set num_threads=1\nset numdgt=15\nop\nprint i(vd)\n.endc\n.end\n");
+    const Outcome plain = run("/usr/bin/ngspice", {"-b", "whole.cir"}, folder_.path());
+    const std::size_t at = plain.out.find("i(vd) =");
+    ASSERT_NE(at, std::string::npos) << plain.out << plain.err;
+    const double whole = -std::strtod(plain.out.c_str() + at + 7, nullptr);
+    const std::vector<double> cut = row("| parameter");
+    ASSERT_FALSE(cut.empty());
+    EXPECT_GT(whole, 1e-6);
+    EXPECT_NEAR(cut[0], whole, 1e-9 * whole) << corner;
+  }
+}
+
+TEST_F(BinnedLibrary, ItsOwnStatisticsAreDrawnBehindTheirSwitch) {
+  const std::string drawn = "draws: {points: 30, seed: 3}\nmismatch: {library: true}\n";
+  write("b.yaml", bench("tt", drawn));
+  ASSERT_EQ(characterize({"b.yaml"}).exit_code, 0);
+  EXPECT_EQ(row("Spread over 30 draws")[1], 0);
+  write("b.yaml", bench("tt_mm", drawn));
+  const Outcome made = characterize({"b.yaml"});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  const auto spread = row("Spread over 30 draws");
+  EXPECT_GT(spread[1], 0.002 * spread[0]);
+  EXPECT_LT(spread[1], 0.2 * spread[0]);
 }
 
 // A process that is not ours, through the same keys. The data set is no part of the project.

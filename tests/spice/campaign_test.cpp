@@ -254,8 +254,13 @@ TEST_F(Campaign, MeasuredNetMustExist) {
 TEST_F(Campaign, GoesOnFromItsJournal) {
   run("whole.h5", 2, campaign_bench());
   // Stop the campaign as Ctrl-C does, some way in.
-  std::thread stopper([] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  std::thread stopper([journal = path("part.h5.journal")] {
+    std::error_code none;
+    for (int patience = 0; patience < 2000; ++patience) {
+      const auto size = std::filesystem::file_size(journal, none);
+      if (!none && size > 2000) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
     ::raise(SIGTERM);
   });
   // raise() in a thread goes to that thread only if unblocked: the handler sets a flag either way.

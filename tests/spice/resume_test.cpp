@@ -73,18 +73,23 @@ std::vector<std::string> journal_keys(const std::filesystem::path& path) {
 
 class Night : public BenchTest {
  protected:
-  Night() { file("bench.yaml", night_bench()); }
+  Night() {
+    file("bench.yaml", night_bench());
+    std::filesystem::create_directory(path("scratch"));
+  }
 
   // The program a user starts, with its events in a file.
   pid_t start(const std::string& output, rlim_t most_file_bytes = RLIM_INFINITY) {
     const std::string program = std::string(GAINCELL_BINARY_DIR) + "/bin/gaincell";
     const std::string bench = path("bench.yaml"), out = path("events"), err = path("errors");
+    const std::string scratch = path("scratch");
     const pid_t child = ::fork();
     if (child == 0) {
       if (most_file_bytes != RLIM_INFINITY) {
         const rlimit limit{most_file_bytes, most_file_bytes};
         ::setrlimit(RLIMIT_FSIZE, &limit);
       }
+      ::setenv("TMPDIR", scratch.c_str(), 1);
       ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), 1);
       ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), 2);
       ::execl(program.c_str(), "gaincell", "characterize", bench.c_str(), "-o", output.c_str(),
@@ -171,6 +176,7 @@ TEST_F(Night, KillsAtRandomMomentsChangeNothing) {
     }
     EXPECT_TRUE(read_file(output) == whole);
     EXPECT_FALSE(std::filesystem::exists(journal));
+    EXPECT_TRUE(std::filesystem::is_empty(path("scratch"))) << "killed runs left their folders";
     std::filesystem::remove(output);
   }
   EXPECT_GT(resumed, 0u) << "no kill left anything to go on from";

@@ -127,8 +127,8 @@ TEST_F(Sandbox, WorkersHaveOneThreadWhateverTheEnvironmentSays) {
   std::size_t seen = 0;
   each_tick_ = [&] {
     for (const pid_t pid : workers_of_this_process()) {
-      most =
-          std::max(most, static_cast<std::size_t>(std::stoul("0" + status_line(pid, "Threads"))));
+      most = std::max(most, static_cast<std::size_t>(
+                                std::stoul(fmt::format("0{}", status_line(pid, "Threads")))));
       ++seen;
     }
   };

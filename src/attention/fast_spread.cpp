@@ -1,0 +1,118 @@
+#include "attention/fast_spread.h"
+
+namespace gaincell::attention {
+namespace {
+
+constexpr int kUnit = kernels::kUnit;
+using Array = PhysicalSpread::Array;
+using Stage = PhysicalSpread::Stage;
+
+}  // namespace
+
+FastSpread::FastSpread(const Shape& shape, const Ring& ring, const FastModel& model,
+                       const PhysicalSpread& physical)
+    : physical_(physical),
+      dim_(shape.dim),
+      units_(ring.units()),
+      tiles_(ring.tiles()),
+      first_noise_x_(
+          static_cast<float>(physical.noise_c(Stage::kFirst) / model.first.full_scale_c())),
+      second_noise_x_(
+          static_cast<float>(physical.noise_c(Stage::kSecond) / model.second.full_scale_c())) {
+  const std::size_t heads = shape.heads, columns = heads * units_ * kUnit;
+  first_.resize(columns);
+  second_.resize(heads * tiles_ * dim_);
+  if (physical.of_cells())
+    for (Steps* steps : {&keys_, &values_}) {
+      steps->gain.resize(columns * dim_);
+      steps->offset.resize(columns * dim_);
+    }
+  for (int head = 0; head < shape.heads; ++head) {
+    for (int slot = 0; slot < shape.window; ++slot) {
+      const int lane = ring.lane_of(slot);
+      const std::size_t unit = static_cast<std::size_t>(head) * units_ + ring.unit_of(slot);
+      first_.set(unit * kUnit + lane, physical.converter(Stage::kFirst, head, slot),
+                 model.first.full_scale_c());
+      if (!physical.of_cells()) continue;
+      const auto put = [&](Steps& steps, Array array, int d, int at) {
+        const PhysicalSpread::Draw draw = physical.draw(array, head, slot, d);
+        const std::size_t cell = unit * dim_ * kUnit + at;
+        steps.gain[cell] = draw.gain;
+        steps.offset[cell] = draw.offset;
+      };
+      for (int d = 0; d < dim_; ++d) {
+        put(keys_, Array::kKeys, d, key_at(lane, d));
+        put(values_, Array::kValues, d, value_at(lane, d, dim_));
+      }
+    }
+    for (int column = 0; column < tiles_ * dim_; ++column)
+      second_.set(static_cast<std::size_t>(head) * tiles_ * dim_ + column,
+                  physical.converter(Stage::kSecond, head, column), model.second.full_scale_c());
+  }
+}
+
+FastSpread::Work FastSpread::work(int parts, int queries) const {
+  Work work{};
+  const std::size_t rows = std::max(dim_, parts * kUnit);
+  work.cells.resize(parts);
+  work.first.resize(parts);
+  if (physical_.of_cells()) work.u.resize(rows * kernels::kMaxRank * kUnit);
+  work.seen.resize(rows * queries);
+  return work;
+}
+
+void FastSpread::set_tokens(std::int64_t token, int queries, Work& work) const {
+  for (int q = 0; q < queries; ++q) {
+    const NoiseKey first = physical_.token_noise(Stage::kFirst, token + q),
+                   second = physical_.token_noise(Stage::kSecond, token + q);
+    work.first_noise[q] = {first.low, first.high};
+    work.second_noise[q] = {second.low, second.high};
+  }
+}
+
+void FastSpread::set_unit(int head, int unit, int part, Work& work) const {
+  const std::size_t at = (static_cast<std::size_t>(head) * units_ + unit) * kUnit, cell = at * dim_;
+  work.first[part] = first_.from(at);
+  if (physical_.of_cells())
+    work.cells[part] = {keys_.gain.data() + cell, keys_.offset.data() + cell,
+                        values_.gain.data() + cell, values_.offset.data() + cell};
+}
+
+const kernels::SpreadTile* FastSpread::tile(int head, int sub_tile, Work& work) const {
+  work.tile = {physical_.of_cells() ? work.cells.data() : nullptr,
+               static_cast<float>(physical_.gain_step()),
+               work.first.data(),
+               second_.from((static_cast<std::size_t>(head) * tiles_ + sub_tile) * dim_),
+               first_noise_x_,
+               second_noise_x_,
+               work.first_noise,
+               work.second_noise,
+               work.u.data(),
+               work.seen.data()};
+  return &work.tile;
+}
+
+std::size_t FastSpread::bytes() const {
+  return 2 * (keys_.gain.size() + values_.gain.size()) + first_.bytes() + second_.bytes();
+}
+
+void FastSpread::Converters::resize(std::size_t n) {
+  gain.resize(n);
+  offset.resize(n);
+  low.resize(n);
+  high.resize(n);
+}
+
+void FastSpread::Converters::set(std::size_t at, const PhysicalSpread::Converter& converter,
+                                 double full_scale_c) {
+  gain[at] = static_cast<float>(converter.gain);
+  offset[at] = static_cast<float>(converter.offset_c / full_scale_c);
+  low[at] = converter.noise.low;
+  high[at] = converter.noise.high;
+}
+
+kernels::Converters FastSpread::Converters::from(std::size_t at) const {
+  return {gain.data() + at, offset.data() + at, low.data() + at, high.data() + at};
+}
+
+}  // namespace gaincell::attention
