@@ -114,8 +114,9 @@ TEST(Spread, OfConvertersIsGainOffsetAndNoiseOfTheirCharge) {
 
 TEST(Spread, OfConversionsIsNormalAndIndependentByConverterAndToken) {
   const PhysicalSpread spread({4, 64, 250}, column_options({.relu = {.noise_c = 1e-15}}));
-  // Powers of a draw, and its products with the draws of the next token and the next converter.
-  double power[5] = {}, next_token = 0, next_converter = 0;
+  // Powers of a draw, and its products with the draws of the next token and the next converter, as
+  // they are and squared.
+  double power[5] = {}, next_token[2] = {}, next_converter[2] = {};
   constexpr int kTokens = 200, kColumns = 250, kDraws = kTokens * kColumns;
   const auto draw = [&](int column, int token) {
     return noise_at(spread.converter(kFirst, 1, column).noise, spread.token_noise(kFirst, token));
@@ -124,16 +125,22 @@ TEST(Spread, OfConversionsIsNormalAndIndependentByConverterAndToken) {
     for (int column = 0; column < kColumns; ++column) {
       const double x = draw(column, token);
       for (int p = 1; p <= 4; ++p) power[p] += std::pow(x, p) / kDraws;
-      next_token += x * draw(column, token + 1) / kDraws;
-      next_converter += x * draw((column + 1) % kColumns, token) / kDraws;
+      const auto add = [&](double y, double(&products)[2]) {
+        products[0] += x * y / kDraws;
+        products[1] += (x * x - 1) * (y * y - 1) / kDraws;
+      };
+      add(draw(column, token + 1), next_token);
+      add(draw((column + 1) % kColumns, token), next_converter);
     }
   const double error = 1 / std::sqrt(kDraws);  // standard error of a mean of unit variance
   EXPECT_NEAR(power[1], 0, 4.5 * error);
   EXPECT_NEAR(power[2], 1, 4.5 * std::sqrt(2.0) * error);
   EXPECT_NEAR(power[3], 0, 4.5 * std::sqrt(15.0) * error);
   EXPECT_NEAR(power[4], 3, 4.5 * std::sqrt(96.0) * error);
-  EXPECT_NEAR(next_token, 0, 4.5 * error);
-  EXPECT_NEAR(next_converter, 0, 4.5 * error);
+  for (const auto& products : {next_token, next_converter}) {
+    EXPECT_NEAR(products[0], 0, 4.5 * error);
+    EXPECT_NEAR(products[1], 0, 4.5 * 2 * error);
+  }
 }
 
 TEST(Spread, OfCellsIsDrawnInStepsThatAByteHolds) {
