@@ -1,4 +1,6 @@
 // The fast level: one byte per cell, level tables by age, vector kernels (fast_kernels.h).
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -360,6 +362,10 @@ class FastLevel final : public Analog {
     const std::size_t dim = shape().dim, stride = dim * shape().heads;
     for (std::size_t i = 0; i < static_cast<std::size_t>(tokens); ++i) {
       const std::size_t from = i * stride, to = i * dim;
+      constexpr std::size_t kAhead = 6;
+      if (i + kAhead < static_cast<std::size_t>(tokens))
+        for (const float* row : qkv)
+          for (std::size_t d = 0; d < dim; d += 16) hwy::Prefetch(row + from + kAhead * stride + d);
       kernels::quantise(dim, qkv[0] + from, s.a_q[head], s.b_q[head], 1.0, circuit_.q_levels - 1,
                         work.q_levels.data() + to);
       kernels::quantise(dim, qkv[1] + from, s.a_k[head], s.b_k[head], circuit_.v_max, kv_steps,
