@@ -209,7 +209,7 @@ struct Work {
   Plan plan;
   std::vector<kernels::Unit> units;
   std::vector<kernels::Lanes> lanes;
-  kernels::Pulses pulses[kernels::kMaxQueries];
+  kernels::Pulses pulses[kernels::kMaxQueries] = {};
   Lines<std::byte> query_weights, weights;
   Lines<float> width, lasting, second_lasting, x, phi, second_x, second_pulse, total, beyond_table;
   Lines<std::uint8_t> q_levels, k_levels, v_levels;  // [kTogether][dim]

@@ -21,9 +21,10 @@ class FastSpread {
   struct Work {
     std::vector<kernels::CellSpread> cells;
     std::vector<kernels::Converters> first;
-    kernels::TokenNoise first_noise[kernels::kMaxQueries], second_noise[kernels::kMaxQueries];
+    kernels::TokenNoise first_noise[kernels::kMaxQueries] = {},
+                        second_noise[kernels::kMaxQueries] = {};
     Lines<float> u, seen;
-    kernels::SpreadTile tile;
+    kernels::SpreadTile tile = {};
   };
   // Room for sub-tiles of `parts` units under `queries` queries.
   Work work(int parts, int queries) const;
