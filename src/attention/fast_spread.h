@@ -21,8 +21,8 @@ class FastSpread {
   struct Work {
     std::vector<kernels::CellSpread> cells;
     std::vector<kernels::Converters> first;
-    kernels::TokenNoise first_noise[kernels::kMaxQueries] = {};
-    kernels::TokenNoise second_noise[kernels::kMaxQueries] = {};
+    kernels::TokenNoise first_noise[kernels::kMaxQueries] = {},
+                        second_noise[kernels::kMaxQueries] = {};
     Lines<float> u, seen;
     kernels::SpreadTile tile = {};
   };
