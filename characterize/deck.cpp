@@ -120,7 +120,8 @@ std::string source_line(const Source& source, const std::string& name) {
 
 // ngspice counts a sweep up in steps and ends it within an absolute 2e-13: fine steps go by table.
 bool evenly_spaced(const Condition& condition) {
-  if (condition.logarithmic || condition.values.size() < 2) return false;
+  if (condition.values.size() == 1) return true;  // a table of one point would be none
+  if (condition.logarithmic) return false;
   const double first = condition.values.front();
   const double step =
       (condition.values.back() - first) / static_cast<double>(condition.values.size() - 1);
@@ -139,8 +140,9 @@ std::string swept_source(const Source& source, const Condition& condition,
   const std::string net = lower(source.net.text());
   const std::size_t points = condition.values.size();
   if (evenly_spaced(condition)) {
-    const double step =
-        (condition.values.back() - condition.values.front()) / static_cast<double>(points - 1);
+    const double step = points == 1 ? 1
+                                    : (condition.values.back() - condition.values.front()) /
+                                          static_cast<double>(points - 1);
     sweeps.push_back({(source.current ? "i" : "v") + source.name, condition.values.front(),
                       condition.values.back(), step, points});
     const std::string start = format_exact(condition.values.front());

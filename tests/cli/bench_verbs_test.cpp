@@ -145,6 +145,31 @@ TEST_F(BenchVerbs, DryRunAndFilterSayWhatWouldRun) {
   EXPECT_THAT(wrong.err, HasSubstr("no bench of this run has such a condition"));
 }
 
+TEST_F(BenchVerbs, FilterMayLeaveOneValueOfANestedSweep) {
+  const std::string text =
+      "gaincell_bench: 1\nname: x\nconditions:\n"
+      "  a: {unit: V, minimum: 0, maximum: 2, step: linear, points: 3}\n"
+      "  b: {unit: V, enumerate: [0.3, 0.5, 0.9]}\n"
+      "sources: {a: {net: a, dc: 0}, b: {net: b, dc: 0}}\nelements: [R1 a b 1k]\n"
+      "analysis: {type: dc, sweeps: [{source: b, condition: b}, {source: a, condition: a}]}\n"
+      "measurements: {current: {unit: A, value: i(b)}}\n";
+  write("b.yaml", text);
+  const std::vector<std::vector<std::string>> filters{
+      {"b=0.9"}, {"a=1"}, {"a=1", "b=0.3"}, {"b=0.3,0.9"}};
+  for (const auto& some : filters) {
+    std::vector<std::string> arguments{"b.yaml"};
+    for (const std::string& one : some) {
+      arguments.push_back("--filter");
+      arguments.push_back(one);
+    }
+    const Outcome made = characterize(arguments);
+    EXPECT_EQ(made.exit_code, 0) << some[0] << made.out << made.err;
+  }
+  // (1 - 0.3) / 1k
+  characterize({"b.yaml", "--filter", "a=1", "--filter", "b=0.3"});
+  EXPECT_THAT(gaincell({"datasheet", "s.h5"}).out, HasSubstr("0.0007"));
+}
+
 TEST_F(BenchVerbs, CheckFindsWhatIsProbablyNotMeant) {
   write("b.yaml", divider("parameters: {spare: 3}\n"));
   const Outcome check = gaincell({"check", "b.yaml"});

@@ -1,7 +1,10 @@
 // What a netlist that is a program can do to the machine that simulates it. The screening of
 // netlists is not asked here: these decks go straight to a real worker.
 #include <fmt/format.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -111,15 +114,21 @@ TEST_F(Sandbox, FilesAreNotReadUnlessTheUserSaysSo) {
 }
 
 TEST_F(Sandbox, StartUpFilesOfTheUserAreNotRun) {
-  // Where it ran, the worker would have ended before its hello.
+  // Where it ran, the worker would have ended before its hello. ngspice takes the home from the
+  // password file; one of our own stands there, where a test may mount.
   file(".spiceinit", "quit 1\n");
-  const std::string home = std::getenv("HOME") != nullptr ? std::getenv("HOME") : "/";
-  const auto here = std::filesystem::current_path();
-  std::filesystem::current_path(folder_.path());
-  ::setenv("HOME", folder_.path().c_str(), 1);
-  EXPECT_TRUE(run(circuit()).ok);
-  ::setenv("HOME", home.c_str(), 1);
-  std::filesystem::current_path(here);
+  const auto passwd = file("passwd", fmt::format("user:x:{}:{}::{}:/bin/sh\n", ::getuid(),
+                                                 ::getgid(), folder_.path().string()));
+  const auto runs = [&] {
+    if (::unshare(CLONE_NEWNS) == 0 &&
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0)
+      ::mount(passwd.c_str(), "/etc/passwd", nullptr, MS_BIND, nullptr);
+    std::filesystem::current_path(folder_.path());
+    ::setenv("HOME", folder_.path().c_str(), 1);
+    // With the right to read files nothing but its own start-up file stands between.
+    return run(circuit()).ok && run(circuit(), {"source"}).ok;
+  };
+  EXPECT_EXIT(::_exit(runs() ? 0 : 1), ::testing::ExitedWithCode(0), "");
 }
 
 TEST_F(Sandbox, WorkersHaveOneThreadWhateverTheEnvironmentSays) {
