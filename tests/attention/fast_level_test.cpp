@@ -23,15 +23,20 @@ AnalogOptions options(Level level, double error_limit = 1e-3) {
 }
 
 // The last tokens see an error of both stages within a few times the limit of one.
-void expect_near_column(const Shape& shape, const Inputs& in, double error_limit,
-                        const char* what) {
+FastReport expect_near_column(const Shape& shape, const Inputs& in, double error_limit,
+                              const char* what, double token_period_s = 2e-7) {
   const Circuit circuit = smooth_circuit(shape.dim);
   const Scalers scalers = scalers_near_training(shape.heads, 3);
-  auto column = make_analog(shape, circuit, scalers, options(Level::kColumn));
-  auto fast = make_analog(shape, circuit, scalers, options(Level::kFast, error_limit));
+  const auto make = [&](Level level) {
+    AnalogOptions o = options(level, error_limit);
+    o.token_period_s = token_period_s;
+    return make_analog(shape, circuit, scalers, o);
+  };
+  auto column = make(Level::kColumn), fast = make(Level::kFast);
   const Pulses expected = pulses_of_last(*column, in, 3), got = pulses_of_last(*fast, in, 3);
   EXPECT_LE(rms_difference(expected.first, got.first), 2 * error_limit) << what;
   EXPECT_LE(rms_difference(expected.second, got.second), 3 * error_limit) << what;
+  return *fast->fast_report();
 }
 
 class InstructionSets : public ::testing::Test {
@@ -74,6 +79,23 @@ TEST(FastLevelRing, WrapsAroundLikeTheColumnLevel) {
     const Shape shape{1, 16, window};
     expect_near_column(shape, Inputs(shape, window + 18, 7), 1e-3, std::to_string(window).c_str());
   }
+}
+
+// From tables that all queries of a unit share to one for every age in the ring.
+TEST(FastLevelRing, FollowsCellsThatFadeWithinAFewTokens) {
+  int blocks_seen = 0;
+  for (const double token_period_s : {2e-7, 2e-6, 8e-6, 3e-5, 8e-4}) {
+    const Shape shape{1, 32, 40};
+    const FastReport report = expect_near_column(
+        shape, Inputs(shape, 60, 7), 1e-3, std::to_string(token_period_s).c_str(), token_period_s);
+    EXPECT_LE(report.age_error, 1e-3);
+    blocks_seen |= report.age_block;
+    if (token_period_s > 5e-4) {
+      EXPECT_EQ(report.age_error, 0);
+    }
+  }
+  EXPECT_EQ(blocks_seen & 17, 17) << "both ends";
+  EXPECT_GT(blocks_seen, 17) << "and something between";
 }
 
 TEST(FastLevelRing, GivesTheSameBytesHoweverTheTextIsCut) {
