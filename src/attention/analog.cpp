@@ -1,6 +1,7 @@
 #include "attention/analog.h"
 
 #include "attention/levels.h"
+#include "base/error.h"
 #include "lut/gain_cell_device.h"
 
 namespace gaincell::attention {
@@ -10,8 +11,17 @@ std::vector<std::unique_ptr<Analog>> make_analog_layers(Shape shape, const Circu
                                                         AnalogOptions options) {
   std::vector<std::unique_ptr<Analog>> layers;
   std::shared_ptr<const FastModel> model;
-  if (options.level == Level::kFast)
+  if (options.level == Level::kFast) {
+    for (const Effect effect : {Effect::kSaturation, Effect::kClipping})
+      if (!options.effects.has(effect))
+        throw Error({.place = "attention",
+                     .key = "effects",
+                     .value = std::string(name(effect)) + " off",
+                     .rule = "the fast level's pulses end at the longest one, and its cells hold "
+                             "levels within their range",
+                     .remedy = "choose the column level"});
     model = std::make_shared<const FastModel>(shape, circuit, options);
+  }
   for (Scalers& of_layer : scalers) {
     options.layer = static_cast<int>(layers.size());
     layers.push_back(model ? make_fast_level(shape, model, std::move(of_layer), options.layer)

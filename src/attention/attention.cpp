@@ -44,7 +44,7 @@ void add(Moments& to, double a, double b, const float* x, int n) {
 constexpr std::array<std::string_view, kEffects> kNames = {
     "write",           "retention",      "pulse_edges",     "bitline",           "converter_offset",
     "converter_curve", "converter_gain", "input_quantiser", "storage_quantiser", "counter",
-    "mismatch",        "read_noise"};
+    "mismatch",        "read_noise",     "saturation",      "clipping"};
 
 }  // namespace
 

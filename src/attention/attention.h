@@ -136,11 +136,14 @@ enum class Effect {
   kCounter,           // output pulse counted in 32 levels       | not rounded
   kMismatch,          // cells and converters differ (Spread)    | all alike
   kReadNoise,         // noise of every conversion (Spread)      | none
+  kSaturation,        // converters and counter end at full scale  | go on as a line
+  kClipping,          // q, k and v are held in their ranges     | taken as they are
 };
-inline constexpr int kEffects = 12;
+inline constexpr int kEffects = 14;
 
 // "write", "retention", "pulse_edges", "bitline", "converter_offset", "converter_curve",
-// "converter_gain", "input_quantiser", "storage_quantiser", "counter", "mismatch", "read_noise".
+// "converter_gain", "input_quantiser", "storage_quantiser", "counter", "mismatch", "read_noise",
+// "saturation", "clipping".
 std::string_view name(Effect effect);
 std::optional<Effect> effect_named(std::string_view name);
 

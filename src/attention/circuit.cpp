@@ -38,14 +38,15 @@ double charge_at_rest_c(const Circuit& circuit, double v_bitline,
   const auto& nodes = circuit.pulse_nodes_s;
   double charge = 0;
   for (std::size_t i = 0; i < v_store.size(); ++i) {
-    const double width = std::min(width_s[i], circuit.t_max_s);
-    if (width <= 0) continue;
+    const double width = std::abs(width_s[i]);
+    if (width == 0) continue;
     const auto above = std::lower_bound(nodes.begin() + 1, nodes.end() - 1, width);
     const std::size_t high = static_cast<std::size_t>(above - nodes.begin());
     const double share = (width - nodes[high - 1]) / (nodes[high] - nodes[high - 1]);
     double of_cell = share * circuit.read_charge_c(v_store[i], high, v_bitline);
-    if (share < 1) of_cell += (1 - share) * circuit.read_charge_c(v_store[i], high - 1, v_bitline);
-    charge += gain.empty() ? of_cell : gain[i] * of_cell;
+    if (share != 1) of_cell += (1 - share) * circuit.read_charge_c(v_store[i], high - 1, v_bitline);
+    const double sign = width_s[i] < 0 ? -1 : 1;
+    charge += gain.empty() ? sign * of_cell : sign * gain[i] * of_cell;
   }
   return charge;
 }
@@ -76,7 +77,8 @@ void change_transfer(Circuit::Converter& converter, const ConverterLine& line, E
   const double zero = line.zero_charge_c, slope = line.slope_s_per_c;
   const bool offset = effects.has(Effect::kConverterOffset);
   if (!effects.has(Effect::kConverterCurve)) {
-    const double top = converter.full_scale_s;
+    const double top =
+        effects.has(Effect::kSaturation) ? converter.full_scale_s : Circuit::kUnlimited;
     converter.pulse_s = [=, from = offset ? zero : 0.0](double charge) {
       return std::clamp(slope * (charge - from), lowest_pulse_s, top);
     };
@@ -87,6 +89,19 @@ void change_transfer(Circuit::Converter& converter, const ConverterLine& line, E
   }
 }
 
+// From 95 % of full scale on, and beyond the charges that the functions are known at, the pulse
+// grows with the slope of the line.
+void remove_saturation(Circuit::Converter& converter, const ConverterLine& line, bool is_signed) {
+  const double share = 0.95 * converter.full_scale_s;
+  const double high = charge_at(converter, share);
+  const double low = is_signed ? charge_at(converter, -share) : -Circuit::kUnlimited;
+  converter.pulse_s = [=, slope = line.slope_s_per_c, with = converter.pulse_s](double charge) {
+    if (charge > high) return share + slope * (charge - high);
+    if (charge < low) return -share + slope * (charge - low);
+    return with(charge);
+  };
+}
+
 }  // namespace
 
 ConverterLine relu_line(const Circuit& circuit) { return line_between(circuit.relu, 0.2, 0.8); }
@@ -95,7 +110,11 @@ ConverterLine differential_line(const Circuit& circuit) {
 }
 
 Circuit with_effects(Circuit circuit, EffectSet effects) {
-  if (!effects.has(Effect::kWrite)) circuit.written_v = [](double target) { return target; };
+  if (!effects.has(Effect::kWrite)) {
+    circuit.written_v = [](double target) { return target; };
+    circuit.target_low_v = -Circuit::kUnlimited;
+    circuit.target_high_v = Circuit::kUnlimited;
+  }
   if (!effects.has(Effect::kRetention))
     circuit.retained_v = [](double initial, double) { return initial; };
   if (!effects.has(Effect::kPulseEdges)) {
@@ -112,8 +131,14 @@ Circuit with_effects(Circuit circuit, EffectSet effects) {
     };
   }
   const ConverterLine relu = relu_line(circuit), differential = differential_line(circuit);
+  const bool saturates = effects.has(Effect::kSaturation);
+  if (!saturates) {
+    remove_saturation(circuit.relu, relu, false);
+    remove_saturation(circuit.differential, differential, true);
+  }
   change_transfer(circuit.relu, relu, effects, 0.0);
-  change_transfer(circuit.differential, differential, effects, -circuit.differential.full_scale_s);
+  change_transfer(circuit.differential, differential, effects,
+                  saturates ? -circuit.differential.full_scale_s : -Circuit::kUnlimited);
   if (!effects.has(Effect::kConverterGain)) {
     const double per_volt_c = cell_slope_a_per_v(circuit) * circuit.t_max_s;
     change_gain(circuit.relu, relu, kReluFullScaleV * per_volt_c);
@@ -175,9 +200,10 @@ double column_charge_c(const Circuit& circuit, const Circuit::Converter& convert
   std::map<double, std::map<double, double>> multiplicity;  // voltage -> width -> cells
   std::vector<double> ends;
   for (std::size_t i = 0; i < v_store.size(); ++i)
-    if (width_s[i] > 0) {
-      multiplicity[v_store[i]][std::min(width_s[i], circuit.t_max_s)] += gain.empty() ? 1 : gain[i];
-      ends.push_back(std::min(width_s[i], circuit.t_max_s));
+    if (width_s[i] != 0) {
+      const double width = std::abs(width_s[i]), sign = width_s[i] < 0 ? -1 : 1;
+      multiplicity[v_store[i]][width] += gain.empty() ? sign : sign * gain[i];
+      ends.push_back(width);
     }
   if (ends.empty()) return 0.0;
   const double last_end = *std::max_element(ends.begin(), ends.end());
@@ -203,7 +229,7 @@ double column_charge_c(const Circuit& circuit, const Circuit::Converter& convert
     }
     const auto& nodes = circuit.pulse_nodes_s;
     const std::size_t node =
-        static_cast<std::size_t>(std::upper_bound(nodes.begin(), nodes.end(), begin) -
+        static_cast<std::size_t>(std::upper_bound(nodes.begin(), nodes.end() - 1, begin) -
                                  nodes.begin()) -
         1;
     const auto current = [&](const double& q, double& dq_dt, double) {

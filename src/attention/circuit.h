@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -16,14 +17,20 @@ namespace gaincell::attention {
 // from a device file (circuit_of), from the published equations (published_circuit), or from any
 // closed form.
 struct Circuit {
+  static constexpr double kUnlimited = std::numeric_limits<double>::infinity();
+
   // Charge that a cell takes out of the bitline in one whole read pulse (both edges), at a bitline
   // held at v_bitline: read_charge_c(v_store, i, v_bitline) for a pulse of pulse_nodes_s[i], linear
-  // between the nodes. pulse_nodes_s[0] is 0 (no pulse, charge 0); the last is the longest pulse.
+  // between the nodes. pulse_nodes_s[0] is 0 (no pulse, charge 0); the last is the longest pulse,
+  // and a longer one (without saturation or clipping) goes on as the last stretch does.
   std::vector<double> pulse_nodes_s;
   std::function<double(double v_store, std::size_t node, double v_bitline)> read_charge_c;
 
   std::function<double(double v_target)> written_v;
   std::function<double(double v_initial, double age_s)> retained_v;
+  // Where these functions are known; held outside.
+  double target_low_v = -kUnlimited, target_high_v = kUnlimited;
+  double store_low_v = -kUnlimited, store_high_v = kUnlimited;
 
   struct Converter {
     // Pulse (signed converter: positive minus negative output) and bitline voltage at the end of
@@ -73,7 +80,8 @@ Circuit published_circuit(const PublishedHardware& hardware, double token_period
 // widths: dQ/dt = sum over cells with width > t of dQ_cell/dt(v_store, t, bitline(Q)), Q(0) = 0,
 // integrated with Boost.Odeint between all pulse ends and pulse nodes to 1e-7 of the converter's
 // range; a plain sum over the cells where the bitline does not move. v_store and width_s have one
-// entry per cell; width 0 is no pulse.
+// entry per cell; width 0 is no pulse, and a negative one takes the charge of its size the other
+// way (an unclipped query).
 // `gain` multiplies the charge of each cell; empty: 1.
 double column_charge_c(const Circuit& circuit, const Circuit::Converter& converter,
                        const std::vector<double>& v_store, const std::vector<double>& width_s,

@@ -1,5 +1,7 @@
 // The column level: obvious loops in double precision. What a person reads to know what the engine
 // means, and what the fast level is held to.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -7,9 +9,11 @@
 #include <utility>
 
 #include "attention/activity_counter.h"
+#include "attention/column_simulator.h"
 #include "attention/levels.h"
 #include "attention/physical_spread.h"
 #include "attention/quantiser.h"
+#include "base/error.h"
 
 namespace gaincell::attention {
 namespace {
@@ -18,7 +22,9 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 class ColumnLevel final : public Analog {
  public:
-  ColumnLevel(Shape shape, const Circuit& circuit, Scalers scalers, AnalogOptions options)
+  // `simulator` reads the columns, or where there is none, the circuit's functions do.
+  ColumnLevel(Shape shape, const Circuit& circuit, Scalers scalers, AnalogOptions options,
+              std::shared_ptr<ColumnSimulator> simulator)
       : Analog(shape, std::move(scalers)),
         circuit_(with_effects(circuit, options.effects)),
         options_(options),
@@ -26,7 +32,8 @@ class ColumnLevel final : public Analog {
         kv_(0.0, circuit_.v_max, circuit_.kv_levels),
         output_(-1.0, 1.0, circuit_.output_levels),
         spread_(shape, options),
-        counter_(circuit_, (shape.window - 1) * options.token_period_s) {
+        counter_(circuit_, (shape.window - 1) * options.token_period_s),
+        simulator_(std::move(simulator)) {
     const std::size_t cells = static_cast<std::size_t>(shape.heads) * shape.window * shape.dim;
     for (Cells* array : {&keys_, &values_}) {
       array->written_v.resize(cells);
@@ -55,6 +62,7 @@ class ColumnLevel final : public Analog {
   void run_checked(int tokens, const float* q, const float* k, const float* v,
                    float* out) override {
     const int heads = shape().heads, dim = shape().dim;
+    if (!options_.effects.has(Effect::kClipping)) check_ranges(tokens, k, v);
     for (int t = 0; t < tokens; ++t, ++now_) {
       for (int h = 0; h < heads; ++h) {
         const std::size_t at = (static_cast<std::size_t>(t) * heads + h) * dim;
@@ -62,6 +70,52 @@ class ColumnLevel final : public Analog {
       }
       counter_.activity().tokens += 1;
     }
+  }
+
+  // What k or v asks a cell for, quantised and clipped as far as that is on.
+  double target_v(double x) const {
+    const bool quantise = options_.effects.has(Effect::kStorageQuantiser);
+    if (!options_.effects.has(Effect::kClipping)) return quantise ? kv_.round(x) : x;
+    return quantise ? kv_(x) : kv_.clamp(x);
+  }
+
+  // Unclipped keys and values must lie where the circuit is known.
+  void check_ranges(int tokens, const float* k, const float* v) const {
+    const int heads = shape().heads, dim = shape().dim;
+    const Scalers& s = scalers();
+    const auto check = [&](const char* which, int token, int head, int d, double x) {
+      const double target = target_v(x);
+      const bool known = target >= circuit_.target_low_v && target <= circuit_.target_high_v;
+      const double written = known ? circuit_.written_v(target) : 0.0;
+      if (known && written >= circuit_.store_low_v && written <= circuit_.store_high_v) return;
+      throw Error(
+          {.place = place(),
+           .key = fmt::format("{}[token {}][head {}][{}]", which, now_ + token, head, d),
+           .value = fmt::format("{:.4g} V", x),
+           .rule = fmt::format("without clipping, the device's tables end at {:.4g} and {:.4g} V",
+                               std::max(circuit_.target_low_v, circuit_.store_low_v),
+                               std::min(circuit_.target_high_v, circuit_.store_high_v)),
+           .remedy = "scale it down, or leave the effect `clipping` on"});
+    };
+    for (int t = 0; t < tokens; ++t)
+      for (int h = 0; h < heads; ++h)
+        for (int d = 0; d < dim; ++d) {
+          const std::size_t at = (static_cast<std::size_t>(t) * heads + h) * dim + d;
+          check("k", t, h, d, static_cast<double>(s.a_k[h]) * k[at] + s.b_k[h]);
+          check("v", t, h, d, static_cast<double>(s.a_v[h]) * v[at] + s.b_v[h]);
+        }
+  }
+
+  double q_share(double x) const {
+    const bool quantise = options_.effects.has(Effect::kInputQuantiser);
+    if (!options_.effects.has(Effect::kClipping)) return quantise ? q_.round(x) : x;
+    return quantise ? q_(x) : q_.clamp(x);
+  }
+
+  double counted(double part) const {
+    const bool counter = options_.effects.has(Effect::kCounter);
+    if (!options_.effects.has(Effect::kSaturation)) return counter ? output_.round(part) : part;
+    return counter ? output_(part) : output_.clamp(part);
   }
 
   double* cells(std::vector<double>& voltages, int head, int slot) {
@@ -75,10 +129,9 @@ class ColumnLevel final : public Analog {
     const int slot = static_cast<int>(now_ % shape().window);
     double* written = cells(array.written_v, head, slot);
     std::uint8_t* levels = cells(array.level, head, slot);
-    const bool quantise = options_.effects.has(Effect::kStorageQuantiser);
     for (int d = 0; d < shape().dim; ++d) {
       const double target = a * x[d] + b;
-      written[d] = circuit_.written_v(quantise ? kv_(target) : kv_.clamp(target));
+      written[d] = circuit_.written_v(target_v(target));
       levels[d] = static_cast<std::uint8_t>(kv_.index(target));
       counter_.activity().writes[levels[d]] += 1;
     }
@@ -121,6 +174,54 @@ class ColumnLevel final : public Analog {
     return now;
   }
 
+  // The first array's columns, by slot.
+  std::vector<ColumnOutput> read_first(int head, const std::vector<Stored>& key,
+                                       const std::vector<double>& q_width_s) {
+    if (simulator_) {
+      std::vector<ColumnInput> columns;
+      for (const Stored& token : key) columns.push_back({token.v, q_width_s});
+      return simulator_->first(columns);
+    }
+    std::vector<ColumnOutput> read(key.size());
+    for (std::size_t slot = 0; slot < key.size(); ++slot) {
+      const double charge =
+          column_charge_c(circuit_, circuit_.relu, key[slot].v, q_width_s, key[slot].gain);
+      read[slot] = {
+          charge, circuit_.relu.pulse_s(spread_.converted_c(PhysicalSpread::Stage::kFirst, head,
+                                                            static_cast<int>(slot), now_, charge))};
+    }
+    return read;
+  }
+
+  // The second array's columns, [sub-tile][dim].
+  std::vector<ColumnOutput> read_second(int head, const std::vector<Stored>& value,
+                                        const std::vector<double>& phi_s) {
+    const int dim = shape().dim, tile = circuit_.tile, filled = static_cast<int>(value.size());
+    std::vector<ColumnInput> columns;
+    std::vector<ColumnOutput> read;
+    for (int first = 0; first < filled; first += tile) {
+      const int last = std::min(filled, first + tile);
+      const std::vector<double> widths(phi_s.begin() + first, phi_s.begin() + last);
+      for (int d = 0; d < dim; ++d) {
+        std::vector<double> column, gain;
+        for (int slot = first; slot < last; ++slot) {
+          column.push_back(value[slot].v[d]);
+          if (spread_.of_cells()) gain.push_back(value[slot].gain[d]);
+        }
+        if (simulator_) {
+          columns.push_back({std::move(column), widths});
+          continue;
+        }
+        const double charge =
+            column_charge_c(circuit_, circuit_.differential, column, widths, gain);
+        read.push_back({charge, circuit_.differential.pulse_s(spread_.converted_c(
+                                    PhysicalSpread::Stage::kSecond, head,
+                                    static_cast<int>(read.size()), now_, charge))});
+      }
+    }
+    return simulator_ ? simulator_->second(columns) : read;
+  }
+
   void step(int head, const float* q, const float* k, const float* v, float* out) {
     const int dim = shape().dim, window = shape().window, tile = circuit_.tile;
     const Scalers& s = scalers();
@@ -129,11 +230,9 @@ class ColumnLevel final : public Analog {
     write(values_, head, v, s.a_v[head], s.b_v[head]);
 
     std::vector<double> q_width_s(dim);
-    for (int d = 0; d < dim; ++d) {
-      const double x = static_cast<double>(s.a_q[head]) * q[d] + s.b_q[head];
+    for (int d = 0; d < dim; ++d)
       q_width_s[d] =
-          circuit_.t_max_s * (options_.effects.has(Effect::kInputQuantiser) ? q_(x) : q_.clamp(x));
-    }
+          circuit_.t_max_s * q_share(static_cast<double>(s.a_q[head]) * q[d] + s.b_q[head]);
 
     const int filled = static_cast<int>(std::min<std::int64_t>(now_ + 1, window));
     const int newest = static_cast<int>(now_ % window);
@@ -143,42 +242,29 @@ class ColumnLevel final : public Analog {
       age_s[slot] = (newest - slot + window) % window * options_.token_period_s;
       key[slot] = stored(keys_, head, slot, age_s[slot]);
       value[slot] = stored(values_, head, slot, age_s[slot]);
-      charge_c[slot] =
-          column_charge_c(circuit_, circuit_.relu, key[slot].v, q_width_s, key[slot].gain);
-      phi_s[slot] = circuit_.relu.pulse_s(
-          spread_.converted_c(PhysicalSpread::Stage::kFirst, head, slot, now_, charge_c[slot]));
+    }
+    const std::vector<ColumnOutput> first = read_first(head, key, q_width_s);
+    for (int slot = 0; slot < filled; ++slot) {
+      charge_c[slot] = first[slot].charge_c;
+      phi_s[slot] = first[slot].pulse_s;
       counter_.convert(activity.first_conversions, charge_c[slot]);
       const std::uint8_t* levels = cells(keys_.level, head, slot);
       for (int d = 0; d < dim; ++d)
-        counter_.read_cell(activity.first_reads, age_s[slot], q_width_s[d], levels[d]);
+        counter_.read_cell(activity.first_reads, age_s[slot], std::abs(q_width_s[d]), levels[d]);
     }
 
     const int tiles = (filled + tile - 1) / tile;
-    std::vector<double> second_charge_c, second_pulse_s;
-    for (int d = 0; d < dim; ++d) out[d] = 0;
+    const std::vector<ColumnOutput> second = read_second(head, value, phi_s);
     std::vector<double> sum(dim, 0.0);
-    for (int i = 0; i < tiles; ++i) {
-      const int first = i * tile, last = std::min(filled, first + tile);
-      const std::vector<double> widths(phi_s.begin() + first, phi_s.begin() + last);
+    for (int i = 0; i < tiles; ++i)
       for (int d = 0; d < dim; ++d) {
-        std::vector<double> column, gain;
-        for (int slot = first; slot < last; ++slot) {
-          column.push_back(value[slot].v[d]);
-          if (spread_.of_cells()) gain.push_back(value[slot].gain[d]);
+        const auto& [charge, pulse] = second[i * dim + d];
+        for (int slot = i * tile; slot < std::min(filled, (i + 1) * tile); ++slot)
           counter_.read_cell(activity.second_reads, age_s[slot], phi_s[slot],
                              cells(values_.level, head, slot)[d]);
-        }
-        const double charge =
-            column_charge_c(circuit_, circuit_.differential, column, widths, gain);
-        const double pulse = circuit_.differential.pulse_s(
-            spread_.converted_c(PhysicalSpread::Stage::kSecond, head, i * dim + d, now_, charge));
-        second_charge_c.push_back(charge);
-        second_pulse_s.push_back(pulse);
         counter_.convert(activity.second_conversions, charge);
-        const double part = pulse / circuit_.differential.full_scale_s;
-        sum[d] += options_.effects.has(Effect::kCounter) ? output_(part) : output_.clamp(part);
+        sum[d] += counted(pulse / circuit_.differential.full_scale_s);
       }
-    }
     for (int d = 0; d < dim; ++d) out[d] = static_cast<float>(s.a_o[head] * sum[d] + s.b_o[head]);
     activity.token_heads += 1;
     activity.sub_tile_steps += tiles;
@@ -199,8 +285,10 @@ class ColumnLevel final : public Analog {
     trace.key_v.resize(static_cast<std::size_t>(window) * dim, kNan);
     trace.value_v.resize(static_cast<std::size_t>(window) * dim, kNan);
     const std::size_t columns = static_cast<std::size_t>((window + tile - 1) / tile) * dim;
-    trace.second_charge_c = std::move(second_charge_c);
-    trace.second_pulse_s = std::move(second_pulse_s);
+    for (const auto& [charge, pulse] : second) {
+      trace.second_charge_c.push_back(charge);
+      trace.second_pulse_s.push_back(pulse);
+    }
     trace.second_charge_c.resize(columns, kNan);
     trace.second_pulse_s.resize(columns, kNan);
     show(trace);
@@ -211,6 +299,7 @@ class ColumnLevel final : public Analog {
   Quantiser q_, kv_, output_;
   PhysicalSpread spread_;
   ActivityCounter counter_;
+  std::shared_ptr<ColumnSimulator> simulator_;
   std::int64_t now_ = 0;  // tokens since reset
   Cells keys_{PhysicalSpread::Array::kKeys, {}, {}};
   Cells values_{PhysicalSpread::Array::kValues, {}, {}};
@@ -220,7 +309,30 @@ class ColumnLevel final : public Analog {
 
 std::unique_ptr<Analog> make_column_level(Shape shape, const Circuit& circuit, Scalers scalers,
                                           AnalogOptions options) {
-  return std::make_unique<ColumnLevel>(shape, circuit, std::move(scalers), options);
+  return std::make_unique<ColumnLevel>(shape, circuit, std::move(scalers), options, nullptr);
+}
+
+std::unique_ptr<Analog> make_simulated_level(Shape shape, const Circuit& circuit, Scalers scalers,
+                                             AnalogOptions options,
+                                             std::shared_ptr<ColumnSimulator> simulator) {
+  if (options.spread.mismatch() || options.spread.noise())
+    throw Error({.place = "attention",
+                 .key = "level",
+                 .value = "spice",
+                 .rule = "has no mismatch and no noise: its transistors are all alike",
+                 .remedy = "choose the column level"});
+  for (const Effect effect :
+       {Effect::kPulseEdges, Effect::kBitline, Effect::kConverterOffset, Effect::kConverterCurve,
+        Effect::kConverterGain, Effect::kSaturation, Effect::kClipping})
+    if (!options.effects.has(effect))
+      throw Error({.place = "attention",
+                   .key = "effects",
+                   .value = fmt::format("{} off", name(effect)),
+                   .rule = "transistors cannot lose this effect",
+                   .remedy = "choose the column level; the spice level can be without write, "
+                             "retention, the quantisers and the counter"});
+  return std::make_unique<ColumnLevel>(shape, circuit, std::move(scalers), options,
+                                       std::move(simulator));
 }
 
 }  // namespace gaincell::attention

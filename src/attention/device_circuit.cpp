@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "attention/circuit.h"
 #include "lut/gain_cell_device.h"
 
@@ -37,6 +39,11 @@ Circuit circuit_of(const lut::GainCellDevice& device) {
   circuit.retained_v = [table = device.retention](double initial, double age) {
     return table.at(initial, age);
   };
+  circuit.target_low_v = device.written_voltage.axis(0).front() - offset;
+  circuit.target_high_v = device.written_voltage.axis(0).back() - offset;
+  const lut::Axis &initial = device.retention.axis(0), &read = device.read_charge.axis(0);
+  circuit.store_low_v = std::max(initial.front(), read.front());
+  circuit.store_high_v = std::min(initial.back(), read.back());
   circuit.relu = converter_of(device.relu, device.t_max_s);
   circuit.differential = converter_of(device.differential, device.signed_full_scale_s);
   circuit.t_max_s = device.t_max_s;

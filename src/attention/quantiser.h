@@ -21,6 +21,8 @@ class Quantiser {
     if (x <= low_ + slack) return low_;
     return x;
   }
+  // Without the clamp.
+  double round(double x) const { return step_ * std::nearbyint(x / step_); }
   // In steps from zero. std::nearbyint rounds half to even in the default mode.
   int index(double x) const { return static_cast<int>(std::nearbyint(clamp(x) / step_)); }
   double value(int index) const { return step_ * index; }

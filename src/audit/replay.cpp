@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <sstream>
 
@@ -45,16 +46,18 @@ ColumnBench::ColumnBench(const std::filesystem::path& path, const lut::GainCellD
   };
   v_store_ = vector_condition("v_store");
   pulse_width_ = vector_condition("pulse_width");
-  const auto& measurements = bench_->measurements;
-  const auto found = std::find_if(measurements.begin(), measurements.end(),
-                                  [](const auto& m) { return m.name == "pulse_width_out"; });
-  if (found == measurements.end())
+  if (!measures("pulse_width_out"))
     refuse("measurements.pulse_width_out", "a column bench measures its output pulse");
-  output_ = static_cast<std::size_t>(found - measurements.begin());
   require_same_models(device);
 }
 
-// A device made of other models than the column would make every error look like the engine's.
+bool ColumnBench::measures(const std::string& name) const {
+  return std::any_of(bench_->measurements.begin(), bench_->measurements.end(),
+                     [&](const auto& m) { return m.name == name; });
+}
+
+// A device made of other models or another cell than the column would make every error look like
+// the engine's.
 void ColumnBench::require_same_models(const lut::GainCellDevice& device) const {
   std::map<std::string, std::string> ours;
   for (const auto& file : bench_->library().files())
@@ -77,11 +80,22 @@ void ColumnBench::require_same_models(const lut::GainCellDevice& device) const {
                      .remedy = "characterize and compile the device again"});
     }
   }
+  const std::string remedy = "give the column benches of this device's cell with --benches";
   if (!any)
     throw Error({.place = device.file().place(),
                  .key = "provenance",
                  .rule = "the device has no file in common with " + bench_->path,
-                 .remedy = "give the column benches of this device's cell with --benches"});
+                 .remedy = remedy});
+  const std::string& cell_bench = device.file().find_table("cell_read_charge")->bench;
+  for (const lut::Provenance& provenance : device.file().provenance())
+    for (const std::string& name : lines_of(provenance, "model_files"))
+      if (provenance.bench == cell_bench && !ours.contains(name))
+        throw Error({.place = device.file().place(),
+                     .key = "provenance/" + provenance.bench,
+                     .value = name,
+                     .rule = "the device's cell is made of this file, and " + bench_->path +
+                             " does not use it",
+                     .remedy = remedy});
 }
 
 characterize::Point ColumnBench::point_of(const ColumnCase& column) const {
@@ -103,8 +117,18 @@ std::vector<Replayed> ColumnBench::run(std::span<const ColumnCase> columns,
   std::vector<Replayed> replayed;
   for (const characterize::PointResult& result : characterize::simulate(
            *bench_, plan,
-           {.pool = options.pool, .cache = options.cache, .progress = options.progress}))
-    replayed.push_back({result.ok, result.ok ? result.values[output_] : 0.0, result.reason});
+           {.pool = options.pool, .cache = options.cache, .progress = options.progress})) {
+    const auto measured = [&](const char* name) {
+      for (std::size_t i = 0; i < bench_->measurements.size(); ++i)
+        if (bench_->measurements[i].name == name) return result.values[i];
+      return std::nan("");
+    };
+    if (!result.ok)
+      replayed.push_back({false, 0.0, result.reason});
+    else
+      replayed.push_back({true, measured("pulse_width_out"), "", measured("bitline_voltage"),
+                          measured("cell_energy"), measured("converter_energy")});
+  }
   return replayed;
 }
 

@@ -19,22 +19,28 @@ struct ReplayOptions {
   characterize::Progress* progress = nullptr;
 };
 
-// A column's output pulse in SPICE (s; signed in the second stage), or why there is none.
+// A column's output pulse in SPICE (s; signed in the second stage), or why there is none. What the
+// bench does not measure is NaN.
 struct Replayed {
   bool ok = false;
   double pulse_s = 0;
   std::string reason;
+  double bitline_v = 0;                              // at the end of integration
+  double cell_energy_j = 0, converter_energy_j = 0;  // delivered by their supplies
 };
 
 // A column bench: a whole column with vector conditions v_store (V) and pulse_width (s; 0 is no
-// pulse), one entry a cell, and the measurement pulse_width_out (s).
+// pulse), one entry a cell, and the measurement pulse_width_out (s); it may have bitline_voltage
+// (V), cell_energy and converter_energy (J) as well.
 class ColumnBench {
  public:
-  // Throws Error where the bench is no such column of `cells` cells, or is made of other models
-  // than the device.
+  // Throws Error where the bench is no such column of `cells` cells, or is made of other models or
+  // another cell than the device.
   ColumnBench(const std::filesystem::path& path, const lut::GainCellDevice& device, int cells);
 
   std::vector<Replayed> run(std::span<const ColumnCase> columns, const ReplayOptions& options);
+  const std::string& path() const { return bench_->path; }
+  bool measures(const std::string& name) const;
   // The deck of one column, for plain `ngspice -b`.
   std::string deck(const ColumnCase& column);
 
@@ -43,7 +49,7 @@ class ColumnBench {
   void require_same_models(const lut::GainCellDevice& device) const;
 
   std::unique_ptr<characterize::Bench> bench_;
-  std::size_t v_store_ = 0, pulse_width_ = 0, output_ = 0;
+  std::size_t v_store_ = 0, pulse_width_ = 0;
 };
 
 }  // namespace gaincell::audit

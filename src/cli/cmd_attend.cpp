@@ -6,13 +6,16 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
 #include "attention/analog.h"
+#include "audit/spice_level.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "characterize/cache.h"
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
@@ -36,6 +39,10 @@ struct Options {
   std::optional<double> decay, token_period_s;
   int window = 1024;
   bool no_quantise = false;
+  // The spice level.
+  std::filesystem::path benches = GAINCELL_NETLISTS "/column";
+  unsigned jobs = 0;
+  std::string cache = characterize::default_cache_folder();
 
   bool wants(const char* name) const {
     return std::find(datasets.begin(), datasets.end(), name) != datasets.end();
@@ -208,8 +215,33 @@ double token_period_s(const Options& o, const DeviceFacts& facts) {
   return facts.latency_s_per_token(kPublishedLayers);
 }
 
+// What the spice level simulates: each token's columns of the first array, and the second's of
+// every sub-tile with a token in it.
+std::size_t columns_of(const Sizes& n, const Options& o, std::size_t tile) {
+  std::size_t columns = 0;
+  for (std::size_t t = 0; t < n.time; ++t) {
+    const std::size_t filled = std::min(t + 1, static_cast<std::size_t>(o.window));
+    columns += filled + (filled + tile - 1) / tile * n.dim;
+  }
+  return n.batch * n.head * columns;
+}
+
+std::shared_ptr<audit::SpiceColumns> spice_columns(const Options& o,
+                                                   const lut::GainCellDevice& device) {
+  if (o.device == "published")
+    throw Error({.key = "--level",
+                 .value = "spice",
+                 .rule = "the published device is equations and has no transistors",
+                 .remedy = "choose the column level, or a device of `gaincell compile`"});
+  audit::ReplayOptions replay;
+  replay.pool.worker = characterize::worker_program();
+  replay.pool.workers = o.jobs > 0 ? o.jobs : std::max(1u, std::thread::hardware_concurrency());
+  replay.cache = o.cache;
+  return std::make_shared<audit::SpiceColumns>(o.benches, device, replay);
+}
+
 void write(const Options& o, const Input& in, const Result& result, const energy::Energy& energy,
-           const nlohmann::ordered_json& settings) {
+           const nlohmann::ordered_json& settings, const audit::SpiceColumns* spice) {
   store::Writer writer(o.output);
   store::Group root = writer.root();
   root.attribute("gaincell_format", "attend");
@@ -241,10 +273,24 @@ void write(const Options& o, const Input& in, const Result& result, const energy
   joules.scalar("total", energy.total_j()).attribute("units", "J");
   for (const auto& part : energy.parts)
     joules.scalar(part.name, part.energy_j()).attribute("units", "J");
+  if (spice != nullptr) {
+    store::Group supplies = root.group("supply_energy");
+    supplies.attribute("comment",
+                       "what the supplies of the simulated cells and converters delivered; without "
+                       "word lines, clock drivers and reference");
+    const audit::SupplyEnergy& e = spice->energy();
+    for (const auto& [name, value] : {std::pair{"first_cells", e.first_cells_j},
+                                      {"first_converters", e.first_converters_j},
+                                      {"second_cells", e.second_cells_j},
+                                      {"second_converters", e.second_converters_j}})
+      supplies.scalar(name, value).attribute("units", "J");
+  }
   writer.commit();
 }
 
 int attend(Options& o) {
+  if (!o.level.empty() && o.level != "fast" && o.level != "column" && o.level != "spice")
+    throw Error({.key = "--level", .value = o.level, .rule = "must be fast, column or spice"});
   const DeviceFacts facts = read_device(o.device);
   for (const std::string& name : o.datasets)
     if (name != "S" && name != "phi" && name != "output")
@@ -267,12 +313,23 @@ int attend(Options& o) {
   // The plain sums of a still bitline are quick in double precision, and the fast level has no
   // unquantised cells.
   if (o.level.empty()) o.level = o.no_quantise || !circuit.relu.bitline_moves ? "column" : "fast";
-  attention::AnalogOptions options = analog_options(o.level, o.without, token_period_s(o, facts));
+  const bool simulated = o.level == "spice";
+  attention::AnalogOptions options =
+      analog_options(simulated ? "column" : o.level, o.without, token_period_s(o, facts));
   options.spread = parse_spread(o.spread, *facts.device);
   options.seed = o.seed;
   const attention::Shape shape{static_cast<int>(in.sizes.head), static_cast<int>(in.sizes.dim),
                                o.window};
-  const auto engine = attention::make_analog(shape, circuit, in.scalers, options);
+  const auto spice = simulated ? spice_columns(o, *facts.device) : nullptr;
+  const auto engine =
+      simulated ? audit::make_spice_level(shape, *facts.device, in.scalers, options, spice)
+                : attention::make_analog(shape, circuit, in.scalers, options);
+  if (simulated) {
+    constexpr double kColumnS = 0.8;  // of 64 rows, of one core's time
+    const auto n = columns_of(in.sizes, o, static_cast<std::size_t>(circuit.tile));
+    fmt::print(stderr, "{} columns, transistor by transistor: some {:.0f} s of processor time\n", n,
+               std::ceil(kColumnS * static_cast<double>(n)));
+  }
   const Result result = Runner(in, o, circuit, *engine).run();
   const energy::Energy energy = energy::EnergyModel(*facts.device).of(result.activity);
 
@@ -287,7 +344,8 @@ int attend(Options& o) {
                                   {"spread", to_json(options.spread)},
                                   {"spread_seed", o.seed}};
   settings["scalers"] = {{"b_k", in.scalers.b_k}, {"b_v", in.scalers.b_v}};
-  write(o, in, result, energy, settings);
+  if (simulated) settings["benches"] = o.benches.string();
+  write(o, in, result, energy, settings, spice.get());
   const double steps = static_cast<double>(in.sizes.batch * in.sizes.head * in.sizes.time);
   fmt::print("{} tokens, {} heads of {}, window {}, level {}: {} a token and head\nwrote {}\n",
              in.sizes.batch * in.sizes.time, in.sizes.head, in.sizes.dim, o.window, o.level,
@@ -307,8 +365,9 @@ Run cmd_attend(CLI::App& app) {
   app.add_option("--output", o->output, "HDF5 to write: S, phi, output, energy")->required();
   app.add_option("--window", o->window, "tokens attended to")->capture_default_str();
   app.add_option("--level", o->level,
-                 "fast or column (default: column where the bitline stands still or nothing is "
-                 "quantised, else fast)");
+                 "fast, column, or spice: transistor by transistor, about 0.8 s of a core for a "
+                 "column (default: column where the bitline stands still or nothing is quantised, "
+                 "else fast)");
   app.add_flag("--no-quantise", o->no_quantise, "q, k, v and the output of any value");
   app.add_option("--without", o->without, "switch effects of the circuits off, by name")
       ->delimiter(',');
@@ -322,10 +381,24 @@ Run cmd_attend(CLI::App& app) {
                  "seconds from one token to the next (default: 12 layers' latency)");
   app.add_option("--datasets", o->datasets, "what to write (default: S,phi,output)")
       ->delimiter(',');
+  app.add_option("--benches", o->benches,
+                 "level spice: folder with column_relu.yaml and column_signed.yaml of the device's "
+                 "cell")
+      ->capture_default_str();
+  app.add_option("-j,--jobs", o->jobs, "level spice: simulators at a time; 0 = as many as cores");
+  app.add_option("--cache", o->cache, "level spice: folder with results of earlier simulations")
+      ->capture_default_str();
   app.footer(
       "Without scalers, q is the share of the longest pulse (0 to 1), k and v are the cells' "
       "voltages;\na k or v with a negative number in it counts from the cells' zero (0.45 V).");
-  return [o] { return attend(*o); };
+  return [o] {
+    try {
+      return attend(*o);
+    } catch (const characterize::Interrupted& stop) {
+      fmt::print(stderr, "gaincell: {}\n", stop.what());
+      return 130;
+    }
+  };
 }
 
 }  // namespace gaincell::cli

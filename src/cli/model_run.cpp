@@ -107,7 +107,13 @@ attention::AnalogOptions analog_options(const std::string& level,
   } else if (level == "column") {
     options.level = attention::Level::kColumn;
   } else {
-    throw Error({.key = "--level", .value = level, .rule = "must be fast or column"});
+    throw Error({.key = "--level",
+                 .value = level,
+                 .rule = "must be fast or column",
+                 .remedy = level == "spice"
+                               ? "`gaincell attend` has the spice level, and `gaincell "
+                                 "audit` replays columns of a model's inference"
+                               : ""});
   }
   for (const std::string& text : without) {
     const auto effect = attention::effect_named(text);

@@ -111,14 +111,20 @@ TEST(FastLevel, EqualsColumnLevelWhereTheRingAgesFast) {
 TEST(FastLevel, EqualsColumnLevelWithAnyEffectOff) {
   for (int i = 0; i < kEffects; ++i) {
     const auto effect = static_cast<Effect>(i);
-    if (effect == Effect::kStorageQuantiser) continue;
+    // Column level only.
+    if (effect == Effect::kStorageQuantiser || effect == Effect::kSaturation ||
+        effect == Effect::kClipping)
+      continue;
     SCOPED_TRACE(name(effect));
     const Shape shape{1, 32, 20};
     expect_fast_equals_column(shape, Inputs(shape, 6, 37), 2e-7, EffectSet::all().without(effect));
   }
   const Shape shape{1, 32, 20};
   expect_fast_equals_column(shape, Inputs(shape, 6, 37), 2e-7,
-                            EffectSet::none().with(Effect::kStorageQuantiser));
+                            EffectSet::none()
+                                .with(Effect::kStorageQuantiser)
+                                .with(Effect::kSaturation)
+                                .with(Effect::kClipping));
 }
 
 TEST(FastLevel, EqualsColumnLevelOnZeroAndSaturatedInputs) {
