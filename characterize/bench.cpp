@@ -34,6 +34,7 @@ void BenchReader::read() {
   read_waveforms();
   read_tables();
   read_constants();
+  read_spreads();
   read_holdout();
 }
 

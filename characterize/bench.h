@@ -149,6 +149,14 @@ struct ConstantRequest {
   double value = 0;
 };
 
+// A standard deviation over the draws.
+struct SpreadRequest {
+  std::string name;
+  std::string of;
+  bool relative = false;  // over the size of the mean
+  std::string long_name;
+};
+
 // A bench file, read and checked as far as that is possible without a simulator. Expressions hold
 // pointers into `scope`: a Bench stays where it was made.
 struct Bench {
@@ -181,6 +189,7 @@ struct Bench {
   std::vector<Measurement> measurements;
   std::vector<TableRequest> tables;
   std::vector<ConstantRequest> constants;
+  std::vector<SpreadRequest> spreads;
   double holdout_share = 0;
   std::size_t holdout_points = 0;
   std::uint64_t holdout_seed = 0;

@@ -66,6 +66,7 @@ class BenchReader {
   void read_tables();
   void read_table_limits(const Item& item, TableRequest& table) const;
   void read_constants();
+  void read_spreads();
   void read_limits();
 
   const Item& root_;

@@ -416,6 +416,23 @@ void BenchReader::read_constants() {
   }
 }
 
+void BenchReader::read_spreads() {
+  if (!root_.has("spreads")) return;
+  const std::vector<std::string> measured = names_of(bench_.measurements);
+  for (const auto& [name, item] : root_["spreads"].map()) {
+    (void)index_of(measured, item["of"], "measurement");
+    if (bench_.draw_points < 2)
+      item.refuse("a spread is over draws, and this bench has none", "add `draws` and `mismatch`");
+    for (const Condition& c : bench_.conditions)
+      if (c.swept)
+        item.refuse(fmt::format("a spread is over the draws alone, but `{}` is swept", c.name),
+                    "fix it with `typical`, or choose one: --filter " + c.name + "=VALUE");
+    bench_.spreads.push_back({name, item.text("of"),
+                              item.has("relative") && item["relative"].boolean(),
+                              item.text("long_name")});
+  }
+}
+
 void BenchReader::read_limits() {
   if (root_.has("retry")) {
     bench_.retry = read_options(root_["retry"]);

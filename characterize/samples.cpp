@@ -202,6 +202,13 @@ void write_requests(store::Group& group, const Bench& bench) {
     constants.scalar(constant.name, constant.value)
         .attribute("units", constant.unit)
         .attribute("long_name", constant.long_name.empty() ? constant.name : constant.long_name);
+  if (bench.spreads.empty()) return;
+  store::Group spreads = group.group("spreads");
+  for (const SpreadRequest& spread : bench.spreads)
+    spreads.group(spread.name)
+        .attribute("of", spread.of)
+        .attribute("relative", spread.relative ? 1 : 0)
+        .attribute("long_name", spread.long_name.empty() ? spread.name : spread.long_name);
 }
 
 // One row a failed simulation, or a failed measurement of a good one.

@@ -231,6 +231,15 @@ const Block& bench_block() {
                                       "number or expression over parameters and fixed conditions"},
                                      {"unit", text(), kOptional, "its unit"},
                                      {"long_name", text(), kOptional, "for people"}}};
+  static const Block spread{
+      "Spreads",
+      "What `gaincell compile` makes of the draws: constants `spread_<name>`, one standard "
+      "deviation "
+      "(n - 1). The engine knows `cell_gain`, `cell_offset_v`, `relu_gain`, `relu_offset_c`, "
+      "`relu_noise_c`, and the same three of `signed_`.",
+      {{"of", name(), kRequired, "a measurement"},
+       {"relative", boolean(), kOptional, "true: over the size of the mean; default false"},
+       {"long_name", text(), kOptional, "for people"}}};
   static const Block holdout{"Hold-out points",
                              "Extra points that no table sees, drawn inside the axes' ranges.",
                              {{"share", constant(""), kOptional, "of the number of swept points"},
@@ -308,6 +317,8 @@ const Block& bench_block() {
        {"measurements", map(block(measurement)), kRequired, "what is read off"},
        {"tables", map(block(table)), kOptional, "what is made of the points"},
        {"constants", map(block(constant_block)), kOptional, "numbers that go into the device file"},
+       {"spreads", map(block(spread)), kOptional,
+        "standard deviations that go into the device file"},
        {"holdout", block(holdout), kOptional, "points for the measured error"},
        {"waveforms", map(either({text(), block(waveform)})), kOptional,
         "signals that are kept whole in the samples file"},

@@ -266,11 +266,48 @@ void retention(const Request* check, Compiled& result) {
   result.report.tables.push_back(std::move(report));
 }
 
+void spread(const BenchSamples& bench, const SpreadRequest& request, Compiled& result) {
+  const Series& of = bench.measurements.at(request.of);
+  SpreadReport report{.name = "spread_" + request.name,
+                      .unit = request.relative ? "1" : of.quantity.unit,
+                      .bench = bench.name};
+  std::vector<double> good;
+  for (std::size_t point = 0; point < bench.points(); ++point)
+    if (bench.status[point] == 0 && std::isfinite(of.values[point]))
+      good.push_back(of.values[point]);
+  report.draws = good.size();
+  report.failed = bench.points() - good.size();
+  double square = 0;
+  for (const double value : good) report.mean += value / static_cast<double>(good.size());
+  for (const double value : good) square += (value - report.mean) * (value - report.mean);
+  if (good.size() < 2)
+    report.problems.push_back(
+        fmt::format("{} of {} draws gave a value; two are needed", good.size(), bench.points()));
+  else if (request.relative && report.mean == 0)
+    report.problems.push_back("it is relative, and the mean is 0");
+  if (report.problems.empty()) {
+    report.value = std::sqrt(square / static_cast<double>(good.size() - 1));
+    if (request.relative) report.value /= std::abs(report.mean);
+    const auto seed = bench.provenance.attributes.find("seed");
+    std::string drawn = fmt::format("{} draws", good.size());
+    if (seed != bench.provenance.attributes.end())
+      if (const auto* number = std::get_if<double>(&seed->second))
+        drawn += fmt::format(", seed {:.0f}", *number);
+    result.device.add(Constant{
+        {report.name, report.unit,
+         fmt::format("{}: standard deviation of {} over {}", request.long_name, request.of, drawn)},
+        report.value,
+        bench.name});
+  }
+  result.report.spreads.push_back(std::move(report));
+}
+
 }  // namespace
 
 bool CompileReport::ok() const {
-  return std::all_of(tables.begin(), tables.end(),
-                     [](const TableReport& t) { return t.problems.empty(); });
+  const auto good = [](const auto& made) { return made.problems.empty(); };
+  return std::all_of(tables.begin(), tables.end(), good) &&
+         std::all_of(spreads.begin(), spreads.end(), good);
 }
 
 std::string CompileReport::brief() const {
@@ -289,12 +326,24 @@ std::string CompileReport::brief() const {
           format_percent(table.accuracy.max_percent), format_percent(table.accuracy.rms_percent));
     text += table.problems.empty() ? "\n" : "  FAILS\n";
   }
+  for (const SpreadReport& one : spreads)
+    if (one.problems.empty())
+      text += fmt::format(
+          "{}: {} over {} draws{}, mean {} (bench {})\n", one.name,
+          one.unit == "1" ? fmt::format("{:.3g} %", 100 * one.value)
+                          : format_si(one.value, one.unit, 3),
+          one.draws, one.failed > 0 ? fmt::format(", {} failed", one.failed) : "",
+          one.unit == "1" ? fmt::format("{:.4g}", one.mean) : format_si(one.mean, one.unit, 3),
+          one.bench);
   for (const TableReport& table : tables)
     for (const std::string& note : table.notes)
       text += fmt::format("note: {}: {}\n", table.name, note);
   for (const TableReport& table : tables)
     for (const std::string& problem : table.problems)
       text += fmt::format("fails: {} (bench {}): {}\n", table.name, table.bench, problem);
+  for (const SpreadReport& one : spreads)
+    for (const std::string& problem : one.problems)
+      text += fmt::format("fails: {} (bench {}): {}\n", one.name, one.bench, problem);
   return text;
 }
 
@@ -316,6 +365,11 @@ nlohmann::json CompileReport::to_json() const {
     out["error_rms_percent"] = table.accuracy.rms_percent;
     out["worst"] = table.worst;
   }
+  for (const SpreadReport& one : spreads)
+    json["spreads"][one.name] = {{"bench", one.bench},      {"units", one.unit},
+                                 {"draws", one.draws},      {"failed", one.failed},
+                                 {"mean", one.mean},        {"value", one.value},
+                                 {"problems", one.problems}};
   return json;
 }
 
@@ -360,6 +414,14 @@ Compiled compile(const std::vector<SamplesFile>& files, const CompileOptions& op
 
   for (const SamplesFile& file : files) {
     for (const BenchSamples& bench : file.benches) {
+      for (const SpreadRequest& request : bench.spreads) {
+        if (result.device.find_constant("spread_" + request.name) != nullptr)
+          throw Error({.place = file.place,
+                       .key = "/benches/" + bench.name + "/spreads/" + request.name,
+                       .rule = "another bench makes a spread of this name as well",
+                       .remedy = "give the samples of one of them"});
+        spread(bench, request, result);
+      }
       for (const Constant& constant : bench.constants) {
         const Constant* known = result.device.find_constant(constant.quantity.name);
         if (known == nullptr) {

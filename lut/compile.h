@@ -27,8 +27,17 @@ struct TableReport {
   std::vector<std::string> notes{};     // what a reader should know, though it stands
 };
 
+// What happened to one standard deviation over draws: constant `spread_<name>`.
+struct SpreadReport {
+  std::string name, unit, bench;
+  std::size_t draws = 0, failed = 0;  // failed ones count in nothing
+  double mean = 0, value = 0;
+  std::vector<std::string> problems{};  // why there is no constant
+};
+
 struct CompileReport {
   std::vector<TableReport> tables;
+  std::vector<SpreadReport> spreads;
   bool ok() const;
   // For people: one aligned line a table, then problems and notes.
   std::string brief() const;
@@ -45,7 +54,10 @@ struct Compiled {
 // A table stands if every node has a value, its limits hold, and hold-out points are there wherever
 // a limit is. cell_retention is not sampled but integrated from cell_leakage_current and
 // cell_storage_capacitance (retention.h); a bench table of that name is then hold-out altogether.
-// Throws Error where two benches give one name different meanings, or a request makes no table.
+// A bench's spreads become constants `spread_<name>`: the standard deviation (n - 1) of a
+// measurement over the draws that gave a value, of which there must be two or more; relative ones
+// are divided by the size of the mean. Throws Error where two benches give one name different
+// meanings, or a request makes no table.
 Compiled compile(const std::vector<SamplesFile>& files, const CompileOptions& options = {});
 
 }  // namespace gaincell::lut

@@ -134,6 +134,17 @@ BenchSamples read_bench(const store::ReadGroup& group, const std::string& name,
     for (const std::string& table : tables.group_names())
       bench.tables.push_back(read_request(tables.group(table), table, bench));
   }
+  if (group.has("spreads")) {
+    const store::ReadGroup spreads = group.group("spreads");
+    for (const std::string& spread : spreads.group_names()) {
+      const store::ReadGroup one = spreads.group(spread);
+      bench.spreads.push_back({spread, one.text_attribute("of"),
+                               one.text_attribute("long_name", ""),
+                               one.number_attribute("relative") != 0});
+      if (!bench.measurements.contains(bench.spreads.back().of))
+        refuse(one, bench.spreads.back().of, "no such measurement");
+    }
+  }
   if (group.has("constants")) {
     const store::ReadGroup constants = group.group("constants");
     for (const std::string& constant : constants.dataset_names()) {

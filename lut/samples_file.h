@@ -27,6 +27,12 @@ struct TableRequest {
   Limit limit;
 };
 
+// A standard deviation over the draws that a bench asks for.
+struct SpreadRequest {
+  std::string name, of, long_name;
+  bool relative = false;  // over the size of the mean
+};
+
 // What one bench has simulated.
 struct BenchSamples {
   std::string name, description;
@@ -38,6 +44,7 @@ struct BenchSamples {
   std::map<std::size_t, std::string> failures;  // reason by point
   std::vector<TableRequest> tables;
   std::vector<Constant> constants;
+  std::vector<SpreadRequest> spreads;
   Provenance provenance;
 
   std::size_t points() const { return status.size(); }

@@ -97,6 +97,12 @@ attention::Scalers read_scalers(const store::ReadGroup& root, const Input& in, d
                    .key = name,
                    .value = fmt::format("{} numbers", values->size()),
                    .rule = fmt::format("one a head is needed: {}", in.sizes.head)});
+    for (std::size_t h = 0; h < values->size(); ++h)
+      if (!std::isfinite((*values)[h]))
+        throw Error({.place = root.file(),
+                     .key = fmt::format("{}[head {}]", name, h),
+                     .value = fmt::format("{}", (*values)[h]),
+                     .rule = "must be finite"});
   }
   return s;
 }
@@ -105,7 +111,12 @@ Input read_input(const std::string& path, double v_zero) {
   const store::Reader reader(path);
   const store::ReadGroup root = reader.root();
   const store::Array<double> q = root.dataset("q").read<double>();
-  if (q.shape.size() != 4 || q.values.empty())
+  if (q.shape.size() == 4 && q.values.empty())
+    throw Error({.place = path,
+                 .key = "q",
+                 .value = shape_text(q.shape),
+                 .rule = "holds no numbers: each dimension must be 1 or more"});
+  if (q.shape.size() != 4)
     throw Error({.place = path,
                  .key = "q",
                  .value = shape_text(q.shape),

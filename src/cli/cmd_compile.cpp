@@ -32,9 +32,9 @@ int compile(const Options& options) {
     files.push_back(lut::SamplesFile::read(path));
   }
   const lut::Compiled compiled = lut::compile(files, options.compile);
-  if (compiled.report.tables.empty())
+  if (compiled.report.tables.empty() && compiled.report.spreads.empty())
     throw Error({.place = options.samples.front().string(),
-                 .rule = "no bench in it asks for a table",
+                 .rule = "no bench in it asks for a table or a spread",
                  .remedy = "add `tables` to a bench"});
   if (compiled.report.ok()) compiled.device.write(options.output);
 

@@ -21,16 +21,18 @@ namespace {
 struct SpreadField {
   const char* name;
   double& (*of)(attention::Spread&);
+  const char* unit;
 };
 constexpr SpreadField kSpreadFields[] = {
-    {"cell_gain", [](attention::Spread& s) -> double& { return s.cell_gain; }},
-    {"cell_offset_v", [](attention::Spread& s) -> double& { return s.cell_offset_v; }},
-    {"relu_gain", [](attention::Spread& s) -> double& { return s.relu.gain; }},
-    {"relu_offset_c", [](attention::Spread& s) -> double& { return s.relu.offset_c; }},
-    {"relu_noise_c", [](attention::Spread& s) -> double& { return s.relu.noise_c; }},
-    {"signed_gain", [](attention::Spread& s) -> double& { return s.differential.gain; }},
-    {"signed_offset_c", [](attention::Spread& s) -> double& { return s.differential.offset_c; }},
-    {"signed_noise_c", [](attention::Spread& s) -> double& { return s.differential.noise_c; }},
+    {"cell_gain", [](attention::Spread& s) -> double& { return s.cell_gain; }, "1"},
+    {"cell_offset_v", [](attention::Spread& s) -> double& { return s.cell_offset_v; }, "V"},
+    {"relu_gain", [](attention::Spread& s) -> double& { return s.relu.gain; }, "1"},
+    {"relu_offset_c", [](attention::Spread& s) -> double& { return s.relu.offset_c; }, "C"},
+    {"relu_noise_c", [](attention::Spread& s) -> double& { return s.relu.noise_c; }, "C"},
+    {"signed_gain", [](attention::Spread& s) -> double& { return s.differential.gain; }, "1"},
+    {"signed_offset_c", [](attention::Spread& s) -> double& { return s.differential.offset_c; },
+     "C"},
+    {"signed_noise_c", [](attention::Spread& s) -> double& { return s.differential.noise_c; }, "C"},
 };
 
 std::string spread_names() {
@@ -45,6 +47,11 @@ attention::Spread spread_of(const lut::GainCellDevice& device) {
   bool any = false;
   for (const SpreadField& field : kSpreadFields)
     if (const auto* found = device.file().find_constant(std::string("spread_") + field.name)) {
+      if (found->quantity.unit != field.unit)
+        throw Error({.place = device.file().place(),
+                     .key = found->quantity.name + "@units",
+                     .value = found->quantity.unit,
+                     .rule = std::string("must be ") + field.unit});
       field.of(spread) = found->value;
       any = true;
     }

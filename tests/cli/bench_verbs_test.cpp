@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/files.h"
@@ -424,6 +425,42 @@ TEST_F(BenchVerbs, CellInAFoundryLibraryRunsOverItsCorners) {
   cells >> bar >> name >> bar >> least >> bar >> median >> bar >> greatest;
   EXPECT_LT(least, -20e-6);
   EXPECT_GT(greatest, 20e-6);
+}
+
+// A resistive cell and an offset that spread as Pelgrom says: A/sqrt(2 w l), here of 1 um2.
+TEST_F(BenchVerbs, SpreadsBecomeConstantsOfTheDevice) {
+  write("cells.inc",
+        ".subckt rcell a b w=1u l=1u gain=1\nr1 a b {1k/gain}\n.ends\n"
+        ".subckt vcell a b w=1u l=1u shift=0\nv1 a b {0.1+shift}\n.ends\n");
+  const std::string bench =
+      "gaincell_bench: 1\nname: spread\nmodels: [cells.inc]\n"
+      "elements: [X1 a 0 rcell w=1u l=1u, X2 b 0 vcell w=1u l=1u, R9 b 0 1k]\n"
+      "sources: {a: {net: a, dc: 0.5}}\nanalysis: {type: op}\n"
+      "mismatch: {devices: {rcell: {a_beta: 0.02, gain: gain}, vcell: {a_vt: 5 mV*um, shift: "
+      "shift}}}\n"
+      "measurements: {current: {unit: A, value: -i(a)}, zero: {unit: V, value: v(b)}}\n"
+      "spreads: {cell_gain: {of: current, relative: true}, cell_offset_v: {of: zero}}\n";
+  write("s.yaml", bench + "draws: {points: 200, seed: 5}\n");
+  const Outcome made = characterize({"s.yaml"});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  const Outcome compiled = gaincell({"compile", "s.h5", "-o", "d.h5"});
+  ASSERT_EQ(compiled.exit_code, 0) << compiled.out << compiled.err;
+  EXPECT_THAT(compiled.out, HasSubstr("over 200 draws"));
+  const auto shown = nlohmann::json::parse(gaincell({"show", "d.h5", "--json"}).out);
+  const auto& gain = shown["constants"]["spread_cell_gain"];
+  const auto& offset = shown["constants"]["spread_cell_offset_v"];
+  // The standard error of a sigma from 200 draws is 5 %.
+  EXPECT_NEAR(gain["value"], 0.02 / std::sqrt(2.0), 0.15 * 0.02 / std::sqrt(2.0));
+  EXPECT_NEAR(offset["value"], 5e-3 / std::sqrt(2.0), 0.15 * 5e-3 / std::sqrt(2.0));
+  EXPECT_EQ(gain["units"], "1");
+  EXPECT_EQ(offset["units"], "V");
+  EXPECT_EQ(gain["bench"], "spread");
+  EXPECT_THAT(gain["long_name"], HasSubstr("over 200 draws, seed 5"));
+
+  write("none.yaml",
+        bench.substr(0, bench.find("mismatch")) + bench.substr(bench.find("measurements")));
+  EXPECT_THAT(characterize({"none.yaml"}).err,
+              HasSubstr("a spread is over draws, and this bench has none"));
 }
 
 }  // namespace

@@ -261,5 +261,50 @@ TEST(Retention, RefusesWhatHasNoMeaning) {
   EXPECT_TRUE(integrate_retention(constant(1e-15), constant(1e-15), {}).leaves_axis);
 }
 
+ExampleBench spread_bench(std::vector<double> drawn, std::map<std::string, bool> spreads) {
+  return {.name = "read_spread",
+          .axes = {},
+          .measurement = "gain",
+          .unit = "A/V",
+          .f = {},
+          .drawn = std::move(drawn),
+          .spreads = std::move(spreads)};
+}
+
+TEST_F(Compile, MakesConstantsOfSpreads) {
+  // Mean -2, deviations 0, 0.4, -0.4 and one failure: sigma sqrt(0.32 / 2) = 0.4, 20 % of the mean.
+  ExampleBench bench = spread_bench({-2, -2.4, 99, -1.6}, {{"cell_gain", true}, {"slope", false}});
+  bench.failed = {2};
+  const Compiled compiled = of({charge_bench(), bench});
+  EXPECT_TRUE(compiled.report.ok()) << compiled.report.brief();
+  EXPECT_NEAR(compiled.device.constant("spread_cell_gain"), 0.2, 1e-15);
+  EXPECT_NEAR(compiled.device.constant("spread_slope"), 0.4, 1e-15);
+  const Constant* constant = compiled.device.find_constant("spread_cell_gain");
+  EXPECT_EQ(constant->quantity.unit, "1");
+  EXPECT_EQ(constant->bench, "read_spread");
+  EXPECT_EQ(constant->quantity.long_name,
+            "spread cell_gain: standard deviation of gain over 3 draws, seed 7");
+  EXPECT_EQ(compiled.device.find_constant("spread_slope")->quantity.unit, "A/V");
+  EXPECT_THAT(
+      compiled.report.brief(),
+      HasSubstr("spread_cell_gain: 20 % over 3 draws, 1 failed, mean -2 (bench read_spread)"));
+  EXPECT_EQ(compiled.report.to_json()["spreads"]["spread_slope"]["draws"], 3);
+}
+
+TEST_F(Compile, RefusesSpreadsOfNothing) {
+  ExampleBench lone = spread_bench({1, 2, 3}, {{"cell_gain", true}});
+  lone.failed = {0, 2};
+  const Compiled one = of({charge_bench(), lone});
+  EXPECT_FALSE(one.report.ok());
+  EXPECT_THAT(one.report.brief(), HasSubstr("1 of 3 draws gave a value; two are needed"));
+  EXPECT_EQ(one.device.find_constant("spread_cell_gain"), nullptr);
+  const Compiled zero = of({charge_bench(), spread_bench({1, -1}, {{"cell_gain", true}})});
+  EXPECT_THAT(zero.report.brief(), HasSubstr("it is relative, and the mean is 0"));
+  ExampleBench other = spread_bench({1, 2}, {{"cell_gain", true}});
+  other.name = "other";
+  EXPECT_THAT(error_of({other, spread_bench({1, 2}, {{"cell_gain", true}})}),
+              HasSubstr("another bench makes a spread of this name"));
+}
+
 }  // namespace
 }  // namespace gaincell::lut

@@ -30,6 +30,8 @@ struct ExampleBench {
   std::size_t hold_out_points = 20;
   std::set<std::size_t> failed{};             // points without a value
   std::map<std::string, double> constants{};  // in s
+  std::vector<double> drawn{};                // values of so many draws, in place of axes and f
+  std::map<std::string, bool> spreads{};      // whether relative
 };
 
 inline void write_bench(store::Group& root, const ExampleBench& bench) {
@@ -43,9 +45,10 @@ inline void write_bench(store::Group& root, const ExampleBench& bench) {
     while (a > 0 && ++index[a - 1] == bench.axes[a - 1].nodes.size()) index[--a] = 0;
     more = a > 0;
   }
+  if (!bench.drawn.empty()) points.assign(bench.drawn.size(), {});
   std::vector<std::uint8_t> hold_out(points.size(), 0);
   Random random(7, bench.name);
-  for (std::size_t i = 0; i < bench.hold_out_points; ++i) {
+  for (std::size_t i = 0; i < bench.hold_out_points && bench.drawn.empty(); ++i) {
     std::vector<double> x;
     for (const auto& axis : bench.axes)
       x.push_back(random.uniform(axis.nodes.front(), axis.nodes.back()));
@@ -66,7 +69,9 @@ inline void write_bench(store::Group& root, const ExampleBench& bench) {
     job.push_back(static_cast<std::uint32_t>(p));
     const bool failed = bench.failed.contains(p);
     status[p] = failed ? 1 : 0;
-    values.push_back(failed ? std::numeric_limits<double>::quiet_NaN() : bench.f(points[p]));
+    values.push_back(failed                ? std::numeric_limits<double>::quiet_NaN()
+                     : bench.drawn.empty() ? bench.f(points[p])
+                                           : bench.drawn[p]);
   }
   group.dataset("status", {"point"}, status);
   group.dataset("holdout", {"point"}, hold_out);
@@ -103,6 +108,12 @@ inline void write_bench(store::Group& root, const ExampleBench& bench) {
         .scalar(name, value)
         .attribute("units", "s")
         .attribute("long_name", "constant " + name);
+
+  for (const auto& [name, relative] : bench.spreads)
+    group.group("spreads/" + name)
+        .attribute("of", bench.measurement)
+        .attribute("relative", relative ? 1 : 0)
+        .attribute("long_name", "spread " + name);
 
   store::Group failures = group.group("failures");
   failures.dimension("failure", bench.failed.size());
