@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -53,18 +54,26 @@ CurrentSurface read_current_csv(const std::filesystem::path& path) {
                      .remedy = "keep one row a point"});
     }
   } catch (const io::error::base& error) {
+    const std::string_view what = error.what();  // a sentence with its stop
     throw Error({.place = path.string(),
-                 .rule = error.what(),
+                 .rule = std::string(what.substr(0, what.find_last_not_of('.') + 1)),
                  .remedy = "the first line names the columns V_store, V_in and I, every further "
                            "line has their numbers"});
   }
-  if (stores.size() < 2 || inputs.empty() || points.size() != stores.size() * inputs.size())
+  for (const double v_store : stores)
+    for (const double v_in : inputs)
+      if (stores.size() >= 2 && !points.contains({v_store, v_in}))
+        throw Error({.place = path.string(),
+                     .key = "V_store, V_in",
+                     .value = fmt::format("{}, {}", v_store, v_in),
+                     .rule = "must be a full grid, and this point is missing",
+                     .remedy = "measure every V_store at every V_in"});
+  if (stores.size() < 2)
     throw Error({.place = path.string(),
                  .key = "points",
-                 .value = fmt::format("{} of {} V_store x {} V_in", points.size(), stores.size(),
-                                      inputs.size()),
-                 .rule = "must be a full grid of at least 2 stored voltages",
-                 .remedy = "measure every V_store at every V_in"});
+                 .value = std::to_string(points.size()),
+                 .rule = "at least 2 stored voltages are needed",
+                 .remedy = "measure the current at several V_store"});
   std::vector<double> v_in(inputs.begin(), inputs.end()), values;
   for (const auto& [at, current] : points) values.push_back(current);
   if (v_in.size() == 1) {

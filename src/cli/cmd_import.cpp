@@ -39,10 +39,11 @@ lut::DeviceFile imported(Options& o) {
                            "--s-sat-first and --s-sat-second"});
   p.s_sat_first_a = o.s_sat_first_a.value_or(kFirstFullScaleV * slope);
   p.s_sat_second_a = o.s_sat_second_a.value_or(kSecondFullScaleV * slope);
+  lut::DeviceFile device = lut::ideal_device(current, p);
   fmt::print("{}: {} stored voltages, slope {}, full scales {} and {}\n", current.comment,
              current.v_store.size(), format_si(slope, "A/V"), format_si(p.s_sat_first_a, "A"),
              format_si(p.s_sat_second_a, "A"));
-  return lut::ideal_device(current, p);
+  return device;
 }
 
 int import(Options& o) {

@@ -164,6 +164,9 @@ TEST_F(Attend, RefusesWrongInputInOneLine) {
   expect_refused(with({"--without", "nosie"}), "nosie: is no effect");
   expect_refused(with({"--datasets", "T"}), "there are S, phi and output");
   expect_refused(with({"--level", "fast", "--no-quantise"}), "storage_quantiser");
+  expect_refused(with({"--level", "exact"}), "--level = exact: must be fast, column or spice");
+  expect_refused(with({"--level", "spice"}), "is equations and has no transistors");
+  expect_refused(with({"--level", "fast", "--without", "clipping"}), "choose the column level");
   expect_refused({"attend", "--device", "none.h5", "--input", "in.h5", "--output", "o.h5"},
                  "none.h5");
   auto q = drawn(shape_.size(), 1, 0, 1);

@@ -55,7 +55,8 @@ TEST_F(CurrentCsv, RefusesWhatIsNoFullGridOfNumbers) {
   expect_refused("V_store,V_in,I\n0,0.9,1e-6\n0.9,high,1e-6\n",
                  ":3: V_in = high: must be a number");
   expect_refused("V_store,V_in,I\n0,0.9,1e-6\n0,0.9,2e-6\n", "stands in the table already");
-  expect_refused("V_store,V_in,I\n0,0.9,1e-6\n0.9,0.8,1e-6\n", "must be a full grid");
+  expect_refused("V_store,V_in,I\n0,0.9,1e-6\n0.9,0.8,1e-6\n",
+                 "V_store, V_in = 0, 0.8: must be a full grid, and this point is missing");
   expect_refused("V_store,V_in,I\n0,0.9\n", "iv.csv");
   expect_refused("", "iv.csv");
 }
