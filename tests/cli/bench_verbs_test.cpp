@@ -430,14 +430,14 @@ TEST_F(BenchVerbs, CellInAFoundryLibraryRunsOverItsCorners) {
 // A resistive cell and an offset that spread as Pelgrom says: A/sqrt(2 w l), here of 1 um2.
 TEST_F(BenchVerbs, SpreadsBecomeConstantsOfTheDevice) {
   write("cells.inc",
-        ".subckt rcell a b w=1u l=1u gain=1\nr1 a b {1k/gain}\n.ends\n"
-        ".subckt vcell a b w=1u l=1u shift=0\nv1 a b {0.1+shift}\n.ends\n");
+        ".subckt rcell a b w=1u l=1u shift=0 gain=1\nr1 a b {1k/gain}\n.ends\n"
+        ".subckt vcell a b w=1u l=1u shift=0 gain=1\nv1 a b {0.1+shift}\n.ends\n");
   const std::string bench =
       "gaincell_bench: 1\nname: spread\nmodels: [cells.inc]\n"
       "elements: [X1 a 0 rcell w=1u l=1u, X2 b 0 vcell w=1u l=1u, R9 b 0 1k]\n"
       "sources: {a: {net: a, dc: 0.5}}\nanalysis: {type: op}\n"
-      "mismatch: {devices: {rcell: {a_beta: 0.02, gain: gain}, vcell: {a_vt: 5 mV*um, shift: "
-      "shift}}}\n"
+      "mismatch: {devices: {rcell: {a_beta: 0.02, shift: shift, gain: gain},\n"
+      "                     vcell: {a_vt: 5 mV*um, shift: shift, gain: gain}}}\n"
       "measurements: {current: {unit: A, value: -i(a)}, zero: {unit: V, value: v(b)}}\n"
       "spreads: {cell_gain: {of: current, relative: true}, cell_offset_v: {of: zero}}\n";
   write("s.yaml", bench + "draws: {points: 200, seed: 5}\n");
