@@ -35,6 +35,7 @@ struct Options {
   std::filesystem::path output;
   std::vector<std::string> without, spread;
   std::uint64_t seed = 1;
+  double error_limit = 1e-3;
   std::vector<std::string> datasets{"S", "phi", "output"};
   std::optional<double> decay, token_period_s;
   int window = 1024;
@@ -327,6 +328,7 @@ int attend(Options& o) {
   const bool simulated = o.level == "spice";
   attention::AnalogOptions options =
       analog_options(simulated ? "column" : o.level, o.without, token_period_s(o, facts));
+  set_error_limit(o.error_limit, options);
   options.spread = parse_spread(o.spread, *facts.device);
   options.seed = o.seed;
   const attention::Shape shape{static_cast<int>(in.sizes.head), static_cast<int>(in.sizes.dim),
@@ -354,6 +356,8 @@ int attend(Options& o) {
                                   {"effects", effect_names(options.effects)},
                                   {"spread", to_json(options.spread)},
                                   {"spread_seed", o.seed}};
+  if (const attention::FastReport* report = engine->fast_report())
+    settings["fast_level"] = to_json(*report, options.error_limit);
   settings["scalers"] = {{"b_k", in.scalers.b_k}, {"b_v", in.scalers.b_v}};
   if (simulated) settings["benches"] = o.benches.string();
   write(o, in, result, energy, settings, spice.get());
@@ -385,6 +389,7 @@ Run cmd_attend(CLI::App& app) {
   app.add_option("--spread", o->spread, "mismatch and read noise, as in `gaincell infer`")
       ->delimiter(',');
   app.add_option("--spread-seed", o->seed, "of mismatch and noise")->capture_default_str();
+  declare_error_limit(app, o->error_limit);
   app.add_option("--decay", o->decay,
                  "share of its deviation from zero that a cell loses from one token to the next "
                  "(published device: 1.6e-4)");

@@ -111,8 +111,9 @@ Subject random_inputs(const Options& o) {
   constexpr int kHeads = 4, kPublishedWindow = 1024, kLayers = 12;
   DeviceFacts facts = read_device(o.run.device);
   const attention::Shape shape{kHeads, facts.device->tile, o.window.value_or(kPublishedWindow)};
-  const attention::AnalogOptions options =
+  attention::AnalogOptions options =
       analog_options("fast", o.run.without, facts.latency_s_per_token(kLayers));
+  set_error_limit(o.run.error_limit, options);
   const auto engine = attention::make_analog(shape, attention::circuit_of(*facts.device),
                                              attention::Scalers::identity(shape.heads), options);
   audit::Recorder recorder(shape, 1, facts.device->tile, o.tokens, o.draw);
@@ -129,6 +130,7 @@ Subject random_inputs(const Options& o) {
                       {"window", shape.window},
                       {"tokens", o.tokens},
                       {"token_period_s", options.token_period_s},
+                      {"error_limit_rms", options.error_limit},
                       {"effects", effect_names(options.effects)}};
   subject.random_device = std::move(facts.device);
   return subject;
@@ -203,6 +205,7 @@ Run cmd_audit(CLI::App& app) {
   app.add_option("--tokens", o->tokens, "of the text, from its beginning")->capture_default_str();
   app.add_option("--without", o->run.without, "switch effects of the circuits off, by name")
       ->delimiter(',');
+  declare_error_limit(app, o->run.error_limit);
   app.add_option("--window", o->window, "tokens attended to (default: the model's own)");
   app.add_option("--benches", o->benches,
                  "folder with column_relu.yaml and column_signed.yaml of the device's cell")

@@ -81,6 +81,7 @@ void declare(CLI::App& app, ModelRunOptions& o) {
                      "; or `device` for what the device file states")
       ->delimiter(',');
   app.add_option("--spread-seed", o.seed, "of mismatch and noise")->capture_default_str();
+  declare_error_limit(app, o.error_limit);
   app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
 }
 
@@ -137,6 +138,22 @@ attention::AnalogOptions analog_options(const std::string& level,
     options.effects = options.effects.without(*effect);
   }
   return options;
+}
+
+void declare_error_limit(CLI::App& app, double& error_limit) {
+  app.add_option("--error-limit", error_limit,
+                 "what the fast level may be off the column level, rms, share of full scale")
+      ->capture_default_str();
+}
+
+void set_error_limit(double error_limit, attention::AnalogOptions& options) {
+  constexpr double kLeast = 1e-5, kMost = 0.1;
+  if (!(error_limit >= kLeast && error_limit <= kMost))
+    throw Error({.key = "--error-limit",
+                 .value = fmt::format("{}", error_limit),
+                 .rule = fmt::format("must lie between {} and {}", kLeast, kMost),
+                 .remedy = "1e-3 is a hundredth of the output's LSB"});
+  options.error_limit = error_limit;
 }
 
 attention::Spread parse_spread(const std::vector<std::string>& words,
@@ -226,6 +243,7 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     DeviceFacts facts = read_device(o.device);
     latency_s_per_token = facts.latency_s_per_token(config.n_layer);
     choice.analog = analog_options(o.level, o.without, *latency_s_per_token);
+    set_error_limit(o.error_limit, choice.analog);
     settings["device"] = o.device;
     if (!facts.sha256.empty()) settings["device_sha256"] = facts.sha256;
     settings["level"] = o.level;

@@ -23,6 +23,7 @@ struct ModelRunOptions {
   std::vector<std::string> without;  // effects switched off
   std::vector<std::string> spread;   // mismatch and noise, see parse_spread
   std::uint64_t seed = 1;            // of the spread
+  double error_limit = 1e-3;         // of the fast level
   std::optional<int> window;         // none = the model's own
   int threads = 0;                   // 0 = one per core
 };
@@ -57,6 +58,9 @@ DeviceFacts read_device(const std::string& path);
 attention::AnalogOptions analog_options(const std::string& level,
                                         const std::vector<std::string>& without,
                                         double token_period_s);
+// --error-limit, for the fast level. Error where it is not between 1e-5 and 0.1.
+void declare_error_limit(CLI::App& app, double& error_limit);
+void set_error_limit(double error_limit, attention::AnalogOptions& options);
 // Mismatch and noise from `name=value` words (SI units), or the word `device`: what the device file
 // states under `spread_<name>`. Error where a name is unknown or a number is negative.
 attention::Spread parse_spread(const std::vector<std::string>& words,
