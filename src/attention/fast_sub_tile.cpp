@@ -639,68 +639,65 @@ void AddHinges(const Hinges& hinges, int n, const float* HWY_RESTRICT x) {
   for (; i < n; i += kFew) AddSomeHinges<2>(hinges, n - i, x + i);
 }
 
-// One row's cells by level, to the first half of `to` whole and to the second half by `share`.
-HWY_INLINE void AddRow(const std::uint16_t* HWY_RESTRICT counts, float share,
-                       float* HWY_RESTRICT to) {
+// One row's cells by level, under every query: to the first half of what `to` points at whole, and
+// to the second half by `share`.
+HWY_INLINE void AddRow(const std::uint16_t* HWY_RESTRICT counts, int queries,
+                       const std::int32_t* HWY_RESTRICT to, const float* HWY_RESTRICT share,
+                       float* HWY_RESTRICT count) {
   const hn::CappedTag<float, kLevels> f;
   const hn::RebindToSigned<decltype(f)> i32;
   const hn::Rebind<std::uint16_t, decltype(f)> u16;
   const int lanes = static_cast<int>(hn::Lanes(f));
-  const auto by = hn::Set(f, share);
   for (int i = 0; i < kLevels; i += lanes) {
     const auto cells = hn::ConvertTo(f, hn::PromoteTo(i32, hn::LoadU(u16, counts + i)));
-    hn::Store(hn::Add(hn::Load(f, to + i), cells), f, to + i);
-    hn::Store(hn::MulAdd(cells, by, hn::Load(f, to + kLevels + i)), f, to + kLevels + i);
+    for (int q = 0; q < queries; ++q) {
+      float* whole = count + to[q * kUnit] + i;
+      float* shared = whole + kLevels;
+      hn::Store(hn::Add(hn::Load(f, whole), cells), f, whole);
+      hn::Store(hn::MulAdd(cells, hn::Set(f, share[q * kUnit]), hn::Load(f, shared)), f, shared);
+    }
   }
-}
-
-// Sum of the numbers of the bits that are set.
-HWY_INLINE int SumOfBits(std::uint32_t bits) {
-  constexpr std::uint32_t kWith[] = {0xaaaa, 0xcccc, 0xf0f0, 0xff00};
-  int sum = 0;
-  for (int i = 0; i < 4; ++i) sum += static_cast<int>(hwy::PopCount(bits & kWith[i])) << i;
-  return sum;
 }
 
 // Reads of the values' cells by pulse; cells without a pulse are left to the caller.
-void CountReads(const SubTile& tile, int query) {
+void CountReads(const SubTile& tile) {
   Reads& reads = *tile.reads;
   const VF top = hn::Set(kF, static_cast<float>(reads.steps)), zero = hn::Zero(kF);
   const VF scale = hn::Set(kF, static_cast<float>(reads.steps) * tile.phi_per_pulse);
-  const VI last = hn::Set(kI, reads.steps - 1), row = hn::Set(kI, 2 * kLevels);
-  const VI nowhere = hn::Set(kI, reads.steps);
-  const VI copies = hn::Set(kI, kCopies - 1), copy = hn::Set(kI, (reads.steps + 1) * 2 * kLevels);
-  HWY_ALIGN std::int32_t to[kUnit];
-  HWY_ALIGN float share[kUnit];
-  std::int64_t pulses = 0;
-  double age_sum_s = 0;
+  const VI last = hn::Set(kI, reads.steps - 1), nowhere = hn::Set(kI, reads.steps);
+  const VI node_floats = hn::Set(kI, 2 * kLevels), copies = hn::Set(kI, kCopies - 1);
+  const VI copy_floats = hn::Set(kI, (reads.steps + 1) * 2 * kLevels);
+  HWY_ALIGN std::int32_t to[kMaxQueries * kUnit];
+  HWY_ALIGN float share[kMaxQueries * kUnit];
+  VI lane_sum = hn::Zero(kI);
   for (int u = 0; u < tile.units; ++u) {
     const Unit& unit = tile.unit[u];
-    std::uint32_t pulsed = 0;
-    for (int i = 0; i < kUnit; i += kN) {
-      const VF pulse = hn::LoadU(kF, tile.phi + (query * tile.units + u) * kUnit + i);
-      const VF at = hn::Min(hn::Mul(pulse, scale), top);
-      const auto has_pulse = hn::Gt(pulse, zero);
-      const VI between = hn::Min(hn::ConvertTo(kI, at), last);
-      const VI node = hn::IfThenElse(hn::RebindMask(kI, has_pulse), between, nowhere);
-      const VI lane = hn::And(hn::Iota(kI, i), copies);
-      hn::Store(hn::Add(hn::Mul(node, row), hn::Mul(lane, copy)), kI, to + i);
-      hn::Store(hn::Sub(at, hn::ConvertTo(kF, between)), kF, share + i);
-      std::uint8_t bits[8] = {};
-      hn::StoreMaskBits(kF, has_pulse, bits);
-      const std::uint32_t word = bits[0] | bits[1] << 8;
-      pulsed |= (kN < 8 ? word & ((1u << kN) - 1) : word) << i;
-    }
-    const auto number = static_cast<int>(hwy::PopCount(pulsed));
-    pulses += number;
-    age_sum_s +=
-        number * (unit.age_s + query * reads.period_s) - SumOfBits(pulsed) * reads.period_s;
-    if (pulsed == 0) continue;
+    std::size_t pulses = 0, query_sum = 0;
+    for (int q = 0; q < tile.queries; ++q)
+      for (int i = 0; i < kUnit; i += kN) {
+        const VF pulse = hn::LoadU(kF, tile.phi + (q * tile.units + u) * kUnit + i);
+        const VF at = hn::Min(hn::Mul(pulse, scale), top);
+        const auto has_pulse = hn::Gt(pulse, zero);
+        const auto has_pulse_i = hn::RebindMask(kI, has_pulse);
+        const VI between = hn::Min(hn::ConvertTo(kI, at), last), lane = hn::Iota(kI, i);
+        const VI node = hn::IfThenElse(has_pulse_i, between, nowhere);
+        const VI copy = hn::And(hn::Add(lane, hn::Set(kI, q)), copies);
+        hn::Store(hn::Add(hn::Mul(node, node_floats), hn::Mul(copy, copy_floats)), kI,
+                  to + q * kUnit + i);
+        hn::Store(hn::Sub(at, hn::ConvertTo(kF, between)), kF, share + q * kUnit + i);
+        lane_sum = hn::Add(lane_sum, hn::IfThenElseZero(has_pulse_i, lane));
+        const std::size_t number = hn::CountTrue(kF, has_pulse);
+        pulses += number;
+        query_sum += number * q;
+      }
+    if (pulses == 0) continue;
+    reads.pulses += static_cast<std::int64_t>(pulses);
+    reads.age_sum_s +=
+        static_cast<double>(pulses) * unit.age_s + static_cast<double>(query_sum) * reads.period_s;
     for (int lane = 0; lane < kUnit; ++lane)  // a branch would cost more than a row
-      AddRow(unit.counts + lane * kLevels, share[lane], reads.count + to[lane]);
+      AddRow(unit.counts + lane * kLevels, tile.queries, to + lane, share + lane, reads.count);
   }
-  reads.pulses += pulses;
-  reads.age_sum_s += age_sum_s;
+  reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
 }
 
 // Weights of rows whose pulses last lasting[row], at most `longest`.
@@ -810,8 +807,8 @@ void SubTileStep(const Stage& first, const Stage& second, const SubTile& tile) {
   Pulses pulses[kMaxQueries];
   const std::size_t stride =
       static_cast<std::size_t>(second.weight_rows()) * slots * second.weight_bytes();
+  CountReads(tile);
   for (int q = 0; q < tile.queries; ++q) {
-    CountReads(tile, q);
     SetSecondPulses(second, tile, q, tile.weights + q * stride, pulses[q]);
   }
   SecondArray(second, tile, pulses, columns);
