@@ -344,12 +344,11 @@ HWY_INLINE void IntegrateVectors(const Stage& stage, int first, Columns& columns
   };
   for (int segment = 0; segment < stage.segments; ++segment)
     for (int step = 0; step < stage.substeps; ++step) {
-      if (P > 0)
-        for (int v = 0; v < V; ++v) {
-          VF middle = hn::MulAdd(half, increment(v, segment), x[v]);
-          middle = hn::Min(hn::Max(middle, low), high);
-          for (int r = 0; r < R; ++r) w[v][r] = Polynomial<P>(stage.polynomial[r], middle);
-        }
+      for (int v = 0; v < V; ++v) {
+        VF middle = hn::MulAdd(half, increment(v, segment), x[v]);
+        middle = hn::Min(hn::Max(middle, low), high);
+        for (int r = 0; r < R; ++r) w[v][r] = Polynomial<P>(stage.polynomial[r], middle);
+      }
       for (int v = 0; v < V; ++v) x[v] = hn::Add(x[v], increment(v, segment));
     }
   for (int v = 0; v < V; ++v) hn::Store(x[v], kF, columns.x + (first + v) * kN);
@@ -364,10 +363,44 @@ HWY_NOINLINE void Integrate(const Stage& stage, int sets, const Meaning* meaning
   for (; v < sets * kParts; ++v) IntegrateVectors<R, P, 1>(stage, v, columns);
 }
 
+// Where the w_r do not depend on x, neither segments nor steps matter.
+template <int R>
+HWY_NOINLINE void AddStraight(const Stage& stage, int sets, const Meaning* meaning,
+                              Columns& columns) {
+  const int segments = stage.segments, rows = stage.bytes ? segments + 1 : segments;
+  for (int set = 0; set < sets; ++set) {
+    const Pulses& pulses = *meaning[set].pulses;
+    float low_unit = 0;
+    for (int s = 0; s < segments; ++s) low_unit += pulses.low_unit[s];
+    const VF fading = hn::Set(kF, meaning[set].fading), query = hn::Set(kF, meaning[set].query);
+    for (int part = 0; part < kParts; ++part) {
+      const std::size_t from = static_cast<std::size_t>(set) * R * rows * kUnit + part * kN;
+      VF all = hn::Zero(kF);
+      for (int r = 0; r < R; ++r) {
+        VF sum = hn::Zero(kF);
+        for (int s = 0; s < segments; ++s) {
+          const std::size_t at = from + (r * rows + s) * kUnit;
+          sum = hn::Add(sum, stage.bytes ? hn::ConvertTo(kF, hn::Load(kI, columns.bytes + at))
+                                         : hn::Load(kF, columns.floats + at));
+        }
+        sum = hn::Mul(sum, hn::Set(kF, pulses.unit));
+        if (r < stage.low_ranks) {
+          const VI low = hn::Load(kI, columns.bytes + from + (r * rows + segments) * kUnit);
+          sum = hn::MulAdd(hn::ConvertTo(kF, low), hn::Set(kF, low_unit), sum);
+        }
+        all = hn::MulAdd(sum, hn::Set(kF, stage.polynomial[r][0]), all);
+      }
+      const VF age = hn::Add(hn::LoadU(kF, meaning[set].beyond + part * kN), query);
+      all = hn::MulAdd(hn::Mul(fading, age), all, all);
+      hn::Store(hn::Add(all, hn::Set(kF, pulses.x)), kF, columns.x + set * kUnit + part * kN);
+    }
+  }
+}
+
 template <int R>
 HWY_INLINE void IntegrateRank(const Stage& stage, int sets, const Meaning* meaning,
                               Columns& columns) {
-  if (stage.degree == 0) return Integrate<R, 0>(stage, sets, meaning, columns);
+  if (stage.degree == 0) return AddStraight<R>(stage, sets, meaning, columns);
   if (stage.degree == 3) return Integrate<R, 3>(stage, sets, meaning, columns);
   HWY_DASSERT(stage.degree == 5);
   return Integrate<R, 5>(stage, sets, meaning, columns);
@@ -665,7 +698,8 @@ void CountReads(const SubTile& tile) {
   const VF top = hn::Set(kF, static_cast<float>(reads.steps)), zero = hn::Zero(kF);
   const VF scale = hn::Set(kF, static_cast<float>(reads.steps) * tile.phi_per_pulse);
   const VI last = hn::Set(kI, reads.steps - 1), nowhere = hn::Set(kI, reads.steps);
-  const VI node_floats = hn::Set(kI, 2 * kLevels), copies = hn::Set(kI, kCopies - 1);
+  static_assert(2 * kLevels == 1 << 4);  // floats of a node, below
+  const VI copies = hn::Set(kI, kCopies - 1);
   const VI copy_floats = hn::Set(kI, (reads.steps + 1) * 2 * kLevels);
   HWY_ALIGN std::int32_t to[kMaxQueries * kUnit];
   HWY_ALIGN float share[kMaxQueries * kUnit];
@@ -682,7 +716,7 @@ void CountReads(const SubTile& tile) {
         const VI between = hn::Min(hn::ConvertTo(kI, at), last), lane = hn::Iota(kI, i);
         const VI node = hn::IfThenElse(has_pulse_i, between, nowhere);
         const VI copy = hn::And(hn::Add(lane, hn::Set(kI, q)), copies);
-        hn::Store(hn::Add(hn::Mul(node, node_floats), hn::Mul(copy, copy_floats)), kI,
+        hn::Store(hn::Add(hn::ShiftLeft<4>(node), hn::Mul(copy, copy_floats)), kI,
                   to + q * kUnit + i);
         hn::Store(hn::Sub(at, hn::ConvertTo(kF, between)), kF, share + q * kUnit + i);
         lane_sum = hn::Add(lane_sum, hn::IfThenElseZero(has_pulse_i, lane));
