@@ -1,17 +1,15 @@
-// Mismatch and noise of the fast level. See fast_sub_tile.cpp for the instruction sets.
-#define HWY_WANT_AVX3_DL
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4)
-#define HWY_BROKEN_EMU128 0
-
+// Mismatch and noise of the fast level.
 #include "attention/fast_spread_kernels.h"
 
 #include <type_traits>
+
+#include "attention/fast_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention/fast_spread_kernels.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for every instruction set
 //
-#include "attention/fast_tables-inl.h"
+#include "attention/fast_vectors-inl.h"
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 
@@ -19,19 +17,9 @@ HWY_BEFORE_NAMESPACE();
 namespace gaincell::attention::kernels {
 namespace HWY_NAMESPACE {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-using Floats = hn::CappedTag<float, kUnit>;
-using Ints = hn::RebindToSigned<Floats>;
 using Words = hn::RebindToUnsigned<Floats>;
-using VF = hn::Vec<Floats>;
-using VI = hn::Vec<Ints>;
 using VW = hn::Vec<Words>;
-constexpr Floats kF{};
-constexpr Ints kI{};
 constexpr Words kW{};
-constexpr int kN = static_cast<int>(hn::MaxLanes(Floats{}));
-constexpr int kParts = kUnit / kN;  // vectors that hold 16 columns
 
 // u_r and u'_r by level.
 template <class Table>

@@ -1,49 +1,32 @@
 // Sub-tiles of the fast level: both arrays, from pulses on the rows to pulses out of the counter.
-//
-// Portable code serves what has neither AVX2 nor NEON; SSE would only add compile time. Highway
-// falls back to one lane instead where gcc is older than 12.3 (its bug 106322, in the high half of
-// 16-bit products, which are not used here).
-#define HWY_WANT_AVX3_DL
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4)
-#define HWY_BROKEN_EMU128 0
-
 #include <cstring>
 
 #include "attention/fast_kernels.h"
 #include "attention/fast_spread_kernels.h"
+#include "attention/fast_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention/fast_sub_tile.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for every instruction set
 //
-#include "attention/fast_tables-inl.h"
+#include "attention/fast_vectors-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gaincell::attention::kernels {
 namespace HWY_NAMESPACE {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-using Floats = hn::CappedTag<float, kUnit>;
-using Ints = hn::RebindToSigned<Floats>;
 using Words = hn::RebindToUnsigned<Floats>;
 using Bytes = hn::Repartition<std::uint8_t, Floats>;
 using SignedBytes = hn::Repartition<std::int8_t, Floats>;
 using Shorts = hn::Repartition<std::uint16_t, Floats>;
 using Narrow = hn::Rebind<std::uint8_t, Floats>;
-using VF = hn::Vec<Floats>;
-using VI = hn::Vec<Ints>;
 using VB = hn::Vec<Bytes>;
 using VW = hn::Vec<Shorts>;
 using VS = hn::Vec<SignedBytes>;
-constexpr Floats kF{};
-constexpr Ints kI{};
 constexpr Bytes kB{};
 constexpr Shorts kW{};
 constexpr SignedBytes kS{};
-constexpr int kN = static_cast<int>(hn::MaxLanes(Floats{}));
-constexpr int kParts = kUnit / kN;  // vectors that hold 16 columns
 // Sets of 16 columns summed at a time: what the registers hold.
 constexpr int kBatch = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
 
