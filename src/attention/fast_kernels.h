@@ -36,7 +36,6 @@ constexpr int kMaxRank = 4, kMaxDegree = 5, kMaxSegments = 8;
 constexpr int kDegrees[] = {0, 3, 5};           // those that have a kernel
 constexpr int kByteSegments[] = {1, 2, 3, 4};   // likewise, for sums in bytes
 constexpr int kFloatSegments[] = {1, 2, 4, 8};  // and in floats
-constexpr int kCopies = 8;  // of Reads::count, so that neighbouring rows do not wait for each other
 constexpr int kHigh = 63, kLowPerHigh = 126, kFullWeight = 255;
 
 struct Stage {
@@ -98,10 +97,15 @@ struct Hinges {
 
 // What one head's reads of the second array add to the books.
 struct Reads {
-  int steps;  // pulse nodes at width i / steps of the longest
-  // [copy][i][cells between nodes i and i + 1, and that times the share of node i + 1][kLevels];
-  // i = steps is where cells without a pulse go, and means nothing.
-  float* count;
+  static constexpr int kCopies = 8;  // so that neighbouring rows do not wait for each other
+  static constexpr int kNodes = 8;   // are counted at a time
+  // In `count`: pulse nodes at width i / steps of the longest, i = 0 .. steps, then what means
+  // nothing.
+  static constexpr int nodes(int steps) { return (steps + 3 + kNodes - 1) / kNodes * kNodes; }
+
+  int steps;      // 1 .. 255
+  float* count;   // [copy][node][kLevels] cells, each shared between the nodes around its pulse
+  float* hat;     // work space, [node][kUnit]; 0 where i > steps
   double age_sum_s;
   double period_s;  // of a token
   std::int64_t pulses;

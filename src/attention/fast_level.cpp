@@ -183,7 +183,8 @@ struct Books {
         first(counter.activity().first_conversions, model.first.full_scale_c()),
         second(counter.activity().second_conversions, model.second.full_scale_c()),
         first_reads(static_cast<std::size_t>(model.circuit.q_levels) * kLevels),
-        reads(static_cast<std::size_t>(model.circuit.q_levels) * kernels::kCopies * 2 * kLevels) {}
+        reads(static_cast<std::size_t>(kernels::Reads::nodes(model.circuit.q_levels - 1)) *
+              kernels::Reads::kCopies * kLevels) {}
 
   void clear_gathered() {
     std::fill(first_reads.begin(), first_reads.end(), 0);
@@ -214,6 +215,7 @@ struct Work {
   kernels::Pulses pulses[kernels::kMaxQueries] = {};
   Lines<std::byte> query_weights, weights;
   Lines<float> width, lasting, second_lasting, x, phi, second_x, second_pulse, total, beyond_table;
+  Lines<float> hat;
   Lines<std::uint8_t> q_levels, k_levels, v_levels;  // [kTogether][dim]
   Lines<std::uint8_t> old_keys, old_values;
   std::vector<std::uint16_t> old_counts;
@@ -293,6 +295,7 @@ class FastLevel final : public Analog {
     work.second_pulse.resize(queries * dim);
     work.total.resize(queries * dim);
     work.beyond_table.resize(kUnit);
+    work.hat.resize(static_cast<std::size_t>(kernels::Reads::nodes(circuit_.q_levels - 1)) * kUnit);
     for (auto* levels : {&work.q_levels, &work.k_levels, &work.v_levels})
       levels->resize(dim * kTogether);
     work.old_keys.resize(unit_cells_);
@@ -426,8 +429,8 @@ class FastLevel final : public Analog {
     for (int lane = 0; lane < kUnit; ++lane)
       work.beyond_table[lane] = plan.beyond_table()[lane] + queries_before;
     if (spread_) spread_->set_tokens(step.token, step.queries, work.spread);
-    kernels::Reads reads{circuit_.q_levels - 1, books.reads.data(), 0.0, options_.token_period_s,
-                         0};
+    kernels::Reads reads{circuit_.q_levels - 1,   books.reads.data(), work.hat.data(), 0.0,
+                         options_.token_period_s, 0};
     for (int tile = 0; tile < plan.tiles(); ++tile)
       run_tile(step, tile, keeps_old, reads, work, traces);
     books.age_sum_s += reads.age_sum_s;
@@ -609,8 +612,8 @@ class FastLevel final : public Analog {
   // Every cell of the second array is read by a pulse or by none.
   static void deposit_second_reads(Books& books, double mean_age_s) {
     energy::CellReads& to = books.counter.activity().second_reads;
-    const std::size_t nodes = to.pulse_s.size(), copy = books.reads.size() / kernels::kCopies;
-    for (int other = 1; other < kernels::kCopies; ++other) {
+    const std::size_t copy = books.reads.size() / kernels::Reads::kCopies;
+    for (int other = 1; other < kernels::Reads::kCopies; ++other) {
       const float* from = books.reads.data() + other * copy;
       for (std::size_t i = 0; i < copy; ++i) books.reads[i] += from[i];
     }
@@ -618,15 +621,10 @@ class FastLevel final : public Analog {
         share_of(to.age_s, books.pulses > 0 ? books.age_sum_s / static_cast<double>(books.pulses)
                                             : mean_age_s);
     for (int level = 0; level < to.levels; ++level) {
-      double idle = books.cells[level], from_below = 0;
-      for (std::size_t node = 1; node < nodes; ++node) {
-        // The last node has no interval above it.
-        const float* counts = books.reads.data() + (node - 1) * 2 * kLevels + level;
-        const bool last = node + 1 == nodes;
-        const double here = last ? 0.0 : counts[0], above = last ? 0.0 : counts[kLevels];
-        const double count = here - above + from_below;
-        from_below = above;
-        idle -= here;
+      double idle = books.cells[level];
+      for (std::size_t node = 1; node < to.pulse_s.size(); ++node) {
+        const double count = books.reads[(node - 1) * kLevels + level];
+        idle -= count;
         add(to, age, node, level, count);
       }
       add(to, age, 0, level, idle);

@@ -27,8 +27,12 @@ using VS = hn::Vec<SignedBytes>;
 constexpr Bytes kB{};
 constexpr Shorts kW{};
 constexpr SignedBytes kS{};
-// Sets of 16 columns summed at a time: what the registers hold.
-constexpr int kBatch = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
+// Sums of bytes are taken for so many sets of 16 columns at a time: of one unit under several
+// queries, or of several units under one. What the registers hold.
+constexpr int kBatch = 4;
+template <int G>
+constexpr int kQueryBatch = HWY_TARGET <= HWY_AVX3 || G == 1 ? kBatch : 2;
+constexpr int kUnitBatch = HWY_TARGET <= HWY_AVX3 ? kBatch : 2;
 
 const char* InstructionSet() { return hwy::TargetName(HWY_TARGET); }
 
@@ -147,11 +151,12 @@ HWY_INLINE void SecondRank(int rank, int r, const SubTile& tile, int first,
     Clear(acc);
     for (int u = 0; u < tile.units; ++u) {
       const Unit& unit = tile.unit[u];
+      const std::uint8_t* HWY_RESTRICT of_unit = weights + static_cast<std::size_t>(u) * kUnit;
+#pragma GCC unroll 1  // unrolled, sums of several groups crowd the registers
       for (int slot = 0; slot < kUnit; slot += 4) {
-        const std::size_t row = static_cast<std::size_t>(u) * kUnit + slot;
         if (Q == 1) {  // slots without a pulse are frequent, and cost nothing
           std::uint32_t longest;
-          std::memcpy(&longest, weights + row, 4);
+          std::memcpy(&longest, of_unit + slot, 4);
           if (longest == 0) continue;
         }
         VS table[D][V];
@@ -164,7 +169,7 @@ HWY_INLINE void SecondRank(int rank, int r, const SubTile& tile, int first,
         for (int v = 0; v < V; ++v)
           level[v] =
               hn::LoadU(kB, unit.values + slot * tile.dim + (first + v * kUnit + part * kN) * 4);
-        AddGroup<G, D, Q, V>(weights + row, query_stride, rows, level, table, acc);
+        AddGroup<G, D, Q, V>(of_unit + slot, query_stride, rows, level, table, acc);
       }
     }
     Store<G>(acc, rank, r, part, sums);
@@ -244,7 +249,6 @@ struct Columns {
   HWY_ALIGN std::int32_t bytes[kBatch * kMaxRank * (kMaxSegments + 1) * kUnit];
   HWY_ALIGN float floats[kBatch * kMaxRank * kMaxSegments * kUnit];
   HWY_ALIGN float charge[kBatch * kMaxRank * kMaxSegments * kUnit];  // [set][segment][rank][kUnit]
-  HWY_ALIGN float x[kBatch * kUnit];
 };
 
 // What the sums of one set of 16 columns mean: their tables change by `fading` a token, and the
@@ -253,6 +257,7 @@ struct Meaning {
   const Pulses* pulses;
   float fading, query;
   const float* beyond;  // [kUnit]
+  float* x;             // [kUnit], where the columns end
 };
 
 // C_r of one substep of every segment, in x per w_r.
@@ -262,11 +267,10 @@ HWY_INLINE void ScaleSums(const Stage& stage, int sets, const Meaning* meaning, 
   const float step = 1.0f / static_cast<float>(stage.substeps);
   for (int set = 0; set < sets; ++set) {
     const Pulses& pulses = *meaning[set].pulses;
-    const VF unit = hn::Set(kF, pulses.unit * step), x = hn::Set(kF, pulses.x);
+    const VF unit = hn::Set(kF, pulses.unit * step);
     const VF fading = hn::Set(kF, meaning[set].fading), query = hn::Set(kF, meaning[set].query);
     float* HWY_RESTRICT to = columns.charge + set * segments * R * kUnit;
     for (int part = 0; part < kParts; ++part) {
-      hn::Store(x, kF, columns.x + set * kUnit + part * kN);
       const VF age = hn::Add(hn::LoadU(kF, meaning[set].beyond + part * kN), query);
       const VF gain = hn::MulAdd(fading, age, hn::Set(kF, 1.0f)), scale = hn::Mul(gain, unit);
       if (!stage.bytes) {
@@ -308,7 +312,8 @@ HWY_INLINE VF Polynomial(const float* HWY_RESTRICT w, VF x) {
 
 // V vectors of columns at a time, to fill the pipes.
 template <int R, int P, int V>
-HWY_INLINE void IntegrateVectors(const Stage& stage, int first, Columns& columns) {
+HWY_INLINE void IntegrateVectors(const Stage& stage, int first, const Meaning* meaning,
+                                 const Columns& columns) {
   const VF low = hn::Set(kF, stage.x_low), high = hn::Set(kF, stage.x_high);
   const VF half = hn::Set(kF, 0.5f);
   const float* HWY_RESTRICT charge[V];
@@ -316,7 +321,7 @@ HWY_INLINE void IntegrateVectors(const Stage& stage, int first, Columns& columns
   for (int v = 0; v < V; ++v) {
     const int set = (first + v) / kParts, part = (first + v) % kParts;
     charge[v] = columns.charge + set * stage.segments * R * kUnit + part * kN;
-    x[v] = hn::Load(kF, columns.x + (first + v) * kN);
+    x[v] = hn::Set(kF, meaning[set].pulses->x);
     for (int r = 0; r < R; ++r) w[v][r] = hn::Set(kF, stage.polynomial[r][0]);
   }
   const auto increment = [&](int v, int segment) HWY_ATTR {
@@ -334,7 +339,8 @@ HWY_INLINE void IntegrateVectors(const Stage& stage, int first, Columns& columns
       }
       for (int v = 0; v < V; ++v) x[v] = hn::Add(x[v], increment(v, segment));
     }
-  for (int v = 0; v < V; ++v) hn::Store(x[v], kF, columns.x + (first + v) * kN);
+  for (int v = 0; v < V; ++v)
+    hn::StoreU(x[v], kF, meaning[(first + v) / kParts].x + (first + v) % kParts * kN);
 }
 
 template <int R, int P>
@@ -342,40 +348,33 @@ HWY_NOINLINE void Integrate(const Stage& stage, int sets, const Meaning* meaning
                             Columns& columns) {
   ScaleSums<R>(stage, sets, meaning, columns);
   int v = 0;
-  for (; v + 4 <= sets * kParts; v += 4) IntegrateVectors<R, P, 4>(stage, v, columns);
-  for (; v < sets * kParts; ++v) IntegrateVectors<R, P, 1>(stage, v, columns);
+  for (; v + 4 <= sets * kParts; v += 4) IntegrateVectors<R, P, 4>(stage, v, meaning, columns);
+  for (; v < sets * kParts; ++v) IntegrateVectors<R, P, 1>(stage, v, meaning, columns);
 }
 
-// Where the w_r do not depend on x, neither segments nor steps matter.
+// Where the w_r do not depend on x: one segment, one step.
 template <int R>
 HWY_NOINLINE void AddStraight(const Stage& stage, int sets, const Meaning* meaning,
-                              Columns& columns) {
-  const int segments = stage.segments, rows = stage.bytes ? segments + 1 : segments;
+                              const Columns& columns) {
+  const VF one = hn::Set(kF, 1.0f);
   for (int set = 0; set < sets; ++set) {
     const Pulses& pulses = *meaning[set].pulses;
-    float low_unit = 0;
-    for (int s = 0; s < segments; ++s) low_unit += pulses.low_unit[s];
+    const VF unit = hn::Set(kF, pulses.unit), low_unit = hn::Set(kF, pulses.low_unit[0]);
     const VF fading = hn::Set(kF, meaning[set].fading), query = hn::Set(kF, meaning[set].query);
     for (int part = 0; part < kParts; ++part) {
-      const std::size_t from = static_cast<std::size_t>(set) * R * rows * kUnit + part * kN;
+      const float* HWY_RESTRICT floats = columns.floats + set * R * kUnit + part * kN;
+      const std::int32_t* HWY_RESTRICT bytes = columns.bytes + set * R * 2 * kUnit + part * kN;
       VF all = hn::Zero(kF);
-      for (int r = 0; r < R; ++r) {
-        VF sum = hn::Zero(kF);
-        for (int s = 0; s < segments; ++s) {
-          const std::size_t at = from + (r * rows + s) * kUnit;
-          sum = hn::Add(sum, stage.bytes ? hn::ConvertTo(kF, hn::Load(kI, columns.bytes + at))
-                                         : hn::Load(kF, columns.floats + at));
-        }
-        sum = hn::Mul(sum, hn::Set(kF, pulses.unit));
-        if (r < stage.low_ranks) {
-          const VI low = hn::Load(kI, columns.bytes + from + (r * rows + segments) * kUnit);
-          sum = hn::MulAdd(hn::ConvertTo(kF, low), hn::Set(kF, low_unit), sum);
-        }
+      for (int r = 0; r < R; ++r, floats += kUnit, bytes += 2 * kUnit) {
+        VF sum = hn::Mul(
+            stage.bytes ? hn::ConvertTo(kF, hn::Load(kI, bytes)) : hn::Load(kF, floats), unit);
+        if (r < stage.low_ranks)
+          sum = hn::MulAdd(hn::ConvertTo(kF, hn::Load(kI, bytes + kUnit)), low_unit, sum);
         all = hn::MulAdd(sum, hn::Set(kF, stage.polynomial[r][0]), all);
       }
       const VF age = hn::Add(hn::LoadU(kF, meaning[set].beyond + part * kN), query);
-      all = hn::MulAdd(hn::Mul(fading, age), all, all);
-      hn::Store(hn::Add(all, hn::Set(kF, pulses.x)), kF, columns.x + set * kUnit + part * kN);
+      const VF x = hn::MulAdd(all, hn::MulAdd(fading, age, one), hn::Set(kF, pulses.x));
+      hn::StoreU(x, kF, meaning[set].x + part * kN);
     }
   }
 }
@@ -400,44 +399,6 @@ void FinishColumns(const Stage& stage, int sets, const Meaning* meaning, Columns
       return IntegrateRank<3>(stage, sets, meaning, columns);
     default:
       return IntegrateRank<4>(stage, sets, meaning, columns);
-  }
-}
-
-template <int Q, int V>
-HWY_INLINE void SumFirst(const Stage& stage, const SubTile& tile, int q, int u, Columns& columns) {
-  const Unit* unit = tile.unit + u;
-  const Pulses* pulses = tile.pulses + q;
-  switch (stage.segments) {
-    case 1:
-      return FirstBytes<1, Q, V>(stage, tile, unit, pulses, columns.bytes);
-    case 2:
-      return FirstBytes<2, Q, V>(stage, tile, unit, pulses, columns.bytes);
-    case 3:
-      return FirstBytes<3, Q, V>(stage, tile, unit, pulses, columns.bytes);
-    default:
-      HWY_DASSERT(stage.segments == 4);
-      return FirstBytes<4, Q, V>(stage, tile, unit, pulses, columns.bytes);
-  }
-}
-
-template <int Q, int V>
-HWY_INLINE void SumSecond(const Stage& stage, const SubTile& tile, int q, int first,
-                          Columns& columns) {
-  const auto* weights = reinterpret_cast<const std::uint8_t*>(tile.weights) +
-                        static_cast<std::size_t>(q) * stage.weight_rows() * tile.units * kUnit;
-  const auto sum = [&](auto segments) HWY_ATTR {
-    SecondBytes<decltype(segments)::value, Q, V>(stage, tile, first, weights, columns.bytes);
-  };
-  switch (stage.segments) {
-    case 1:
-      return sum(std::integral_constant<int, 1>());
-    case 2:
-      return sum(std::integral_constant<int, 2>());
-    case 3:
-      return sum(std::integral_constant<int, 3>());
-    default:
-      HWY_DASSERT(stage.segments == 4);
-      return sum(std::integral_constant<int, 4>());
   }
 }
 
@@ -477,69 +438,87 @@ void SumSecondFloats(const Stage& stage, const SubTile& tile, int q, int first, 
   }
 }
 
-// Calls sums(Q, V, query, set) for every query and every set of 16 columns: in batches in bytes, in
-// floats all queries of a set after each other.
+// Calls sums(G, Q, V, query, set) so that every query meets every set of 16 columns.
 template <class Sums>
-HWY_INLINE void ForEachBatch(bool bytes, int queries, int sets, const Sums& sums) {
-  using One = std::integral_constant<int, 1>;
-  using Batch = std::integral_constant<int, kBatch>;
-  if (!bytes) {
-    for (int s = 0; s < sets; ++s)
-      for (int q = 0; q < queries; ++q) sums(One(), One(), q, s);
-    return;
+HWY_INLINE void ForEachBatch(int segments, int queries, int sets, const Sums& sums) {
+  const auto all = [&](auto g) HWY_ATTR {
+    constexpr int Q = kQueryBatch<decltype(g)::value>, V = kUnitBatch;
+    using One = std::integral_constant<int, 1>;
+    int q = 0;
+    for (; q + Q <= queries; q += Q)
+      for (int s = 0; s < sets; ++s) sums(g, std::integral_constant<int, Q>(), One(), q, s);
+    for (; q < queries; ++q) {
+      int s = 0;
+      for (; s + V <= sets; s += V) sums(g, One(), std::integral_constant<int, V>(), q, s);
+      for (; s < sets; ++s) sums(g, One(), One(), q, s);
+    }
+  };
+  switch (segments) {
+    case 1:
+      return all(std::integral_constant<int, 1>());
+    case 2:
+      return all(std::integral_constant<int, 2>());
+    case 3:
+      return all(std::integral_constant<int, 3>());
+    default:
+      HWY_DASSERT(segments == 4);
+      return all(std::integral_constant<int, 4>());
   }
-  int q = 0;
-  for (; q + kBatch <= queries; q += kBatch)
-    for (int s = 0; s < sets; ++s) sums(Batch(), One(), q, s);
-  for (; q < queries; ++q) {
-    int s = 0;
-    for (; s + kBatch <= sets; s += kBatch) sums(One(), Batch(), q, s);
-    for (; s < sets; ++s) sums(One(), One(), q, s);
-  }
-}
-
-void CopyX(int set, const Columns& columns, float* HWY_RESTRICT to) {
-  for (int part = 0; part < kParts; ++part)
-    hn::StoreU(hn::Load(kF, columns.x + set * kUnit + part * kN), kF, to + part * kN);
 }
 
 void FirstArray(const Stage& stage, const SubTile& tile, Columns& columns) {
-  ForEachBatch(stage.bytes, tile.queries, tile.units,
-               [&](auto qs, auto vs, int q0, int u0) HWY_ATTR {
-                 constexpr int Q = decltype(qs)::value, V = decltype(vs)::value;
-                 if (stage.bytes)
-                   SumFirst<Q, V>(stage, tile, q0, u0, columns);
-                 else
-                   SumFirstFloats(stage, tile, q0, u0, columns);
-                 Meaning meaning[Q * V];
-                 for (int q = 0; q < Q; ++q)
-                   for (int v = 0; v < V; ++v) {
-                     meaning[q * V + v] = {tile.pulses + q0 + q, tile.unit[u0 + v].first_fading,
-                                           static_cast<float>(q0 + q), tile.beyond_table};
-                   }
-                 FinishColumns(stage, Q * V, meaning, columns);
-                 for (int q = 0; q < Q; ++q)
-                   for (int v = 0; v < V; ++v)
-                     CopyX(q * V + v, columns, tile.x + ((q0 + q) * tile.units + u0 + v) * kUnit);
+  const auto finish = [&](int queries, int units, int q0, int u0) HWY_ATTR {
+    Meaning meaning[kBatch];
+    for (int q = q0, i = 0; q < q0 + queries; ++q)
+      for (int u = u0; u < u0 + units; ++u, ++i)
+        meaning[i] = {tile.pulses + q, tile.unit[u].first_fading, static_cast<float>(q),
+                      tile.beyond_table, tile.x + (q * tile.units + u) * kUnit};
+    FinishColumns(stage, queries * units, meaning, columns);
+  };
+  if (!stage.bytes) {
+    for (int u = 0; u < tile.units; ++u)
+      for (int q = 0; q < tile.queries; ++q) {
+        SumFirstFloats(stage, tile, q, u, columns);
+        finish(1, 1, q, u);
+      }
+    return;
+  }
+  ForEachBatch(stage.segments, tile.queries, tile.units,
+               [&](auto g, auto qs, auto vs, int q, int u) HWY_ATTR {
+                 constexpr int G = decltype(g)::value, Q = decltype(qs)::value,
+                               V = decltype(vs)::value;
+                 FirstBytes<G, Q, V>(stage, tile, tile.unit + u, tile.pulses + q, columns.bytes);
+                 finish(Q, V, q, u);
                });
 }
 
 void SecondArray(const Stage& stage, const SubTile& tile, const Pulses* pulses, Columns& columns) {
-  ForEachBatch(
-      stage.bytes, tile.queries, tile.dim / kUnit, [&](auto qs, auto vs, int q0, int s0) HWY_ATTR {
-        constexpr int Q = decltype(qs)::value, V = decltype(vs)::value;
-        if (stage.bytes)
-          SumSecond<Q, V>(stage, tile, q0, s0 * kUnit, columns);
-        else
-          SumSecondFloats(stage, tile, q0, s0 * kUnit, columns);
-        Meaning meaning[Q * V];
-        for (int i = 0; i < Q * V; ++i)
-          meaning[i] = {pulses + q0 + i / V, 0.0f, 0.0f, tile.beyond_table};
-        FinishColumns(stage, Q * V, meaning, columns);
-        for (int q = 0; q < Q; ++q)
-          for (int v = 0; v < V; ++v)
-            CopyX(q * V + v, columns, tile.second_x + (q0 + q) * tile.dim + (s0 + v) * kUnit);
-      });
+  const auto finish = [&](int queries, int sets, int q0, int s0) HWY_ATTR {
+    Meaning meaning[kBatch];
+    for (int q = q0, i = 0; q < q0 + queries; ++q)
+      for (int s = s0; s < s0 + sets; ++s, ++i)
+        meaning[i] = {pulses + q, 0.0f, 0.0f, tile.beyond_table,
+                      tile.second_x + q * tile.dim + s * kUnit};
+    FinishColumns(stage, queries * sets, meaning, columns);
+  };
+  const int sets = tile.dim / kUnit;
+  if (!stage.bytes) {
+    for (int s = 0; s < sets; ++s)
+      for (int q = 0; q < tile.queries; ++q) {
+        SumSecondFloats(stage, tile, q, s * kUnit, columns);
+        finish(1, 1, q, s);
+      }
+    return;
+  }
+  ForEachBatch(stage.segments, tile.queries, sets,
+               [&](auto g, auto qs, auto vs, int q, int s) HWY_ATTR {
+                 constexpr int G = decltype(g)::value, Q = decltype(qs)::value,
+                               V = decltype(vs)::value;
+                 SecondBytes<G, Q, V>(stage, tile, s * kUnit,
+                                      static_cast<const std::uint8_t*>(pulses[q].weights),
+                                      columns.bytes);
+                 finish(Q, V, q, s);
+               });
 }
 
 void Transfer(const Stage& stage, int n, const float* HWY_RESTRICT x, float* HWY_RESTRICT pulse) {
@@ -655,66 +634,175 @@ void AddHinges(const Hinges& hinges, int n, const float* HWY_RESTRICT x) {
   for (; i < n; i += kFew) AddSomeHinges<2>(hinges, n - i, x + i);
 }
 
-// One row's cells by level, under every query: to the first half of what `to` points at whole, and
-// to the second half by `share`.
-HWY_INLINE void AddRow(const std::uint16_t* HWY_RESTRICT counts, int queries,
-                       const std::int32_t* HWY_RESTRICT to, const float* HWY_RESTRICT share,
-                       float* HWY_RESTRICT count) {
-  const hn::CappedTag<float, kLevels> f;
-  const hn::RebindToSigned<decltype(f)> i32;
-  const hn::Rebind<std::uint16_t, decltype(f)> u16;
-  const int lanes = static_cast<int>(hn::Lanes(f));
-  for (int i = 0; i < kLevels; i += lanes) {
-    const auto cells = hn::ConvertTo(f, hn::PromoteTo(i32, hn::LoadU(u16, counts + i)));
-    for (int q = 0; q < queries; ++q) {
-      float* whole = count + to[q * kUnit] + i;
-      float* shared = whole + kLevels;
-      hn::Store(hn::Add(hn::Load(f, whole), cells), f, whole);
-      hn::Store(hn::MulAdd(cells, hn::Set(f, share[q * kUnit]), hn::Load(f, shared)), f, shared);
+using LevelCounts = hn::CappedTag<float, kLevels>;
+constexpr int kCountLanes = static_cast<int>(hn::MaxLanes(LevelCounts{}));
+
+// A row's cells by level, `i` on.
+HWY_INLINE hn::Vec<LevelCounts> RowCounts(const std::uint16_t* HWY_RESTRICT counts, int i) {
+  const LevelCounts f;
+  const hn::RebindToSigned<LevelCounts> i32;
+  const hn::Rebind<std::uint16_t, LevelCounts> u16;
+  return hn::ConvertTo(f, hn::PromoteTo(i32, hn::LoadU(u16, counts + i)));
+}
+
+// One query's reads, row by row, each put on the two nodes around its pulse.
+void CountRows(const SubTile& tile, int query) {
+  Reads& reads = *tile.reads;
+  const LevelCounts f;
+  const VF top = hn::Set(kF, static_cast<float>(reads.steps)), zero = hn::Zero(kF);
+  const VF scale = hn::Set(kF, static_cast<float>(reads.steps) * tile.phi_per_pulse);
+  const VI last = hn::Set(kI, reads.steps - 1), nowhere = hn::Set(kI, reads.steps + 1);
+  static_assert(kLevels == 1 << 3);  // floats of a node, below
+  const VI copies = hn::Set(kI, Reads::kCopies - 1);
+  const VI copy_floats = hn::Set(kI, Reads::nodes(reads.steps) * kLevels);
+  HWY_ALIGN std::int32_t to[kUnit];
+  HWY_ALIGN float share[kUnit];
+  VI lane_sum = hn::Zero(kI);
+  for (int u = 0; u < tile.units; ++u) {
+    const Unit& unit = tile.unit[u];
+    std::size_t pulses = 0;
+    for (int i = 0; i < kUnit; i += kN) {
+      const VF pulse = hn::LoadU(kF, tile.phi + (query * tile.units + u) * kUnit + i);
+      const VF at = hn::Min(hn::Mul(pulse, scale), top);
+      const auto has_pulse = hn::Gt(pulse, zero);
+      const auto has_pulse_i = hn::RebindMask(kI, has_pulse);
+      const VI between = hn::Min(hn::ConvertTo(kI, at), last), lane = hn::Iota(kI, i);
+      const VI node = hn::IfThenElse(has_pulse_i, between, nowhere);
+      hn::Store(hn::Add(hn::ShiftLeft<3>(node), hn::Mul(hn::And(lane, copies), copy_floats)), kI,
+                to + i);
+      hn::Store(hn::Sub(at, hn::ConvertTo(kF, between)), kF, share + i);
+      lane_sum = hn::Add(lane_sum, hn::IfThenElseZero(has_pulse_i, lane));
+      pulses += hn::CountTrue(kF, has_pulse);
     }
+    if (pulses == 0) continue;
+    reads.pulses += static_cast<std::int64_t>(pulses);
+    reads.age_sum_s += static_cast<double>(pulses) * (unit.age_s + query * reads.period_s);
+    for (int lane = 0; lane < kUnit; ++lane)  // a branch would cost more than a row
+      for (int i = 0; i < kLevels; i += kCountLanes) {
+        const auto cells = RowCounts(unit.counts + lane * kLevels, i);
+        const auto above = hn::Mul(cells, hn::Set(f, share[lane]));
+        float* node = reads.count + to[lane] + i;
+        hn::Store(hn::Add(hn::Load(f, node), hn::Sub(cells, above)), f, node);
+        hn::Store(hn::Add(hn::Load(f, node + kLevels), above), f, node + kLevels);
+      }
   }
+  reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
+}
+
+// Shares of a unit's rows at every node, all queries together: hat[node][kUnit] in shares of
+// 1 / per_step. Whole numbers of 16 bits, which may pass through their top on the way: the sum over
+// queries of what lies beyond node i is that of max(width, node), less as many nodes; between two
+// nodes lies the difference of two such sums, and on a node the difference of two of those. Up to Q
+// queries.
+template <int Q>
+HWY_NOINLINE void SumHats(const SubTile& tile, int unit, int per_step, double unit_age_s, VI& lane_sum,
+             float* HWY_RESTRICT hat) {
+  using Row = hn::CappedTag<std::uint16_t, kUnit>;
+  using Half = hn::Rebind<std::uint16_t, Floats>;
+  constexpr Row kRow{};
+  constexpr int kRowLanes = static_cast<int>(hn::MaxLanes(kRow));
+  Reads& reads = *tile.reads;
+  HWY_ALIGN std::uint16_t width[Q * kUnit];
+  HWY_ALIGN std::uint16_t row[kUnit];
+  std::memset(width + tile.queries * kUnit, 0, (Q - tile.queries) * kUnit * sizeof *width);
+  const auto steps = static_cast<float>(reads.steps * per_step);
+  const VF scale = hn::Set(kF, steps * tile.phi_per_pulse), top = hn::Set(kF, steps);
+  const VF zero = hn::Zero(kF), one = hn::Set(kF, 1.0f);
+  for (int q = 0; q < tile.queries; ++q)
+    for (int i = 0; i < kUnit; i += kN) {
+      const VF pulse = hn::LoadU(kF, tile.phi + (q * tile.units + unit) * kUnit + i);
+      const VF at = hn::Max(hn::Min(hn::Mul(pulse, scale), top), one);
+      const VF rounded = hn::IfThenElseZero(hn::Gt(pulse, zero), at);
+      hn::StoreU(hn::DemoteTo(Half{}, hn::NearestInt(rounded)), Half{}, width + q * kUnit + i);
+    }
+  const auto word = [](int x) HWY_ATTR { return hn::Set(kRow, static_cast<std::uint16_t>(x)); };
+  const auto store = [&](hn::Vec<Row> sums, int i, float* HWY_RESTRICT to) HWY_ATTR {
+    hn::Store(sums, kRow, row);
+    for (int j = 0; j < kRowLanes; j += kN)
+      hn::Store(hn::ConvertTo(kF, hn::PromoteTo(kI, hn::LoadU(Half{}, row + j))), kF, to + i + j);
+  };
+  HWY_ALIGN float pulsed[kUnit], passed[kUnit];
+  for (int i = 0; i < kUnit; i += kRowLanes) {
+    auto all = word(0), pulses = word(0), since = word(0);
+    hn::Vec<Row> widths[Q];
+    for (int q = 0; q < Q; ++q) {
+      widths[q] = hn::Load(kRow, width + q * kUnit + i);
+      all = hn::Add(all, widths[q]);
+      pulses = hn::Add(pulses, hn::Min(widths[q], word(1)));
+      since = hn::Add(since, pulses);
+    }
+    store(pulses, i, pulsed);
+    store(since, i, passed);
+    auto beyond = all, below = hn::Mul(pulses, word(per_step));
+    for (int node = 0; node < reads.steps; ++node) {
+      const int next = (node + 1) * per_step;
+      auto sum = word(-next * Q);
+      for (int q = 0; q < Q; ++q) sum = hn::Add(sum, hn::Max(widths[q], word(next)));
+      const auto between = hn::Sub(beyond, sum);
+      store(hn::Sub(below, between), i, hat + node * kUnit);
+      below = between;
+      beyond = sum;
+    }
+    store(below, i, hat + reads.steps * kUnit);
+  }
+  VF pulses = zero, since = zero;
+  for (int i = 0; i < kUnit; i += kN) {
+    const VF here = hn::Load(kF, pulsed + i);
+    pulses = hn::Add(pulses, here);
+    since = hn::Add(since, hn::Load(kF, passed + i));
+    lane_sum = hn::Add(lane_sum, hn::Mul(hn::ConvertTo(kI, here), hn::Iota(kI, i)));
+  }
+  const double number = hn::GetLane(hn::SumOfLanes(kF, pulses));
+  // Query 0's pulses have been counted Q times, the next one's once less.
+  const double query_sum = Q * number - hn::GetLane(hn::SumOfLanes(kF, since));
+  reads.pulses += static_cast<std::int64_t>(number);
+  reads.age_sum_s += number * unit_age_s + query_sum * reads.period_s;
+}
+
+// Reads of the values' cells by pulse, of several queries at once.
+void CountTogether(const SubTile& tile) {
+  constexpr int kTogether = 8;  // nodes, whose sums the registers hold
+  static_assert(kTogether == Reads::kNodes);
+  const LevelCounts f;
+  Reads& reads = *tile.reads;
+  // Neither a width nor the sum of the queries' shares on a node may pass 16 bits.
+  const int per_step = 65535 / HWY_MAX(reads.steps, tile.queries);
+  const auto scale = hn::Set(f, 1.0f / static_cast<float>(per_step));
+  HWY_ALIGN float cells[kUnit * kLevels];
+  VI lane_sum = hn::Zero(kI);
+  for (int u = 0; u < tile.units; ++u) {
+    const Unit& unit = tile.unit[u];
+    if (tile.queries <= kMaxQueries / 2)
+      SumHats<kMaxQueries / 2>(tile, u, per_step, unit.age_s, lane_sum, reads.hat);
+    else
+      SumHats<kMaxQueries>(tile, u, per_step, unit.age_s, lane_sum, reads.hat);
+    for (int slot = 0; slot < kUnit; ++slot)
+      for (int i = 0; i < kLevels; i += kCountLanes)
+        hn::Store(hn::Mul(RowCounts(unit.counts + slot * kLevels, i), scale), f,
+                  cells + slot * kLevels + i);
+    for (int node = 0; node <= reads.steps; node += kTogether)
+      for (int i = 0; i < kLevels; i += kCountLanes) {
+        const float* HWY_RESTRICT hat = reads.hat + node * kUnit;
+        float* HWY_RESTRICT count = reads.count + node * kLevels + i;
+        hn::Vec<LevelCounts> sum[kTogether];
+        for (int n = 0; n < kTogether; ++n) sum[n] = hn::Load(f, count + n * kLevels);
+#pragma GCC unroll 1  // unrolled, the sums leave their registers
+        for (int slot = 0; slot < kUnit; ++slot) {
+          const auto c = hn::Load(f, cells + slot * kLevels + i);
+          for (int n = 0; n < kTogether; ++n)
+            sum[n] = hn::MulAdd(c, hn::Set(f, hat[n * kUnit + slot]), sum[n]);
+        }
+        for (int n = 0; n < kTogether; ++n) hn::Store(sum[n], f, count + n * kLevels);
+      }
+  }
+  reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
 }
 
 // Reads of the values' cells by pulse; cells without a pulse are left to the caller.
 void CountReads(const SubTile& tile) {
-  Reads& reads = *tile.reads;
-  const VF top = hn::Set(kF, static_cast<float>(reads.steps)), zero = hn::Zero(kF);
-  const VF scale = hn::Set(kF, static_cast<float>(reads.steps) * tile.phi_per_pulse);
-  const VI last = hn::Set(kI, reads.steps - 1), nowhere = hn::Set(kI, reads.steps);
-  static_assert(2 * kLevels == 1 << 4);  // floats of a node, below
-  const VI copies = hn::Set(kI, kCopies - 1);
-  const VI copy_floats = hn::Set(kI, (reads.steps + 1) * 2 * kLevels);
-  HWY_ALIGN std::int32_t to[kMaxQueries * kUnit];
-  HWY_ALIGN float share[kMaxQueries * kUnit];
-  VI lane_sum = hn::Zero(kI);
-  for (int u = 0; u < tile.units; ++u) {
-    const Unit& unit = tile.unit[u];
-    std::size_t pulses = 0, query_sum = 0;
-    for (int q = 0; q < tile.queries; ++q)
-      for (int i = 0; i < kUnit; i += kN) {
-        const VF pulse = hn::LoadU(kF, tile.phi + (q * tile.units + u) * kUnit + i);
-        const VF at = hn::Min(hn::Mul(pulse, scale), top);
-        const auto has_pulse = hn::Gt(pulse, zero);
-        const auto has_pulse_i = hn::RebindMask(kI, has_pulse);
-        const VI between = hn::Min(hn::ConvertTo(kI, at), last), lane = hn::Iota(kI, i);
-        const VI node = hn::IfThenElse(has_pulse_i, between, nowhere);
-        const VI copy = hn::And(hn::Add(lane, hn::Set(kI, q)), copies);
-        hn::Store(hn::Add(hn::ShiftLeft<4>(node), hn::Mul(copy, copy_floats)), kI,
-                  to + q * kUnit + i);
-        hn::Store(hn::Sub(at, hn::ConvertTo(kF, between)), kF, share + q * kUnit + i);
-        lane_sum = hn::Add(lane_sum, hn::IfThenElseZero(has_pulse_i, lane));
-        const std::size_t number = hn::CountTrue(kF, has_pulse);
-        pulses += number;
-        query_sum += number * q;
-      }
-    if (pulses == 0) continue;
-    reads.pulses += static_cast<std::int64_t>(pulses);
-    reads.age_sum_s +=
-        static_cast<double>(pulses) * unit.age_s + static_cast<double>(query_sum) * reads.period_s;
-    for (int lane = 0; lane < kUnit; ++lane)  // a branch would cost more than a row
-      AddRow(unit.counts + lane * kLevels, tile.queries, to + lane, share + lane, reads.count);
-  }
-  reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
+  constexpr int kFew = 3;  // so few queries are not worth their sums
+  if (tile.queries > kFew) return CountTogether(tile);
+  for (int q = 0; q < tile.queries; ++q) CountRows(tile, q);
 }
 
 // Weights of rows whose pulses last lasting[row], at most `longest`.
