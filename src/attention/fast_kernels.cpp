@@ -71,6 +71,46 @@ void CountLevels(std::size_t n, const std::uint8_t* HWY_RESTRICT level,
   }
 }
 
+using LevelCounts = hn::CappedTag<std::int32_t, kLevels>;
+
+HWY_ALIGN constexpr std::int32_t kOneOf[kLevels][kLevels] = {
+    {1, 0, 0, 0, 0, 0, 0, 0}, {0, 1, 0, 0, 0, 0, 0, 0}, {0, 0, 1, 0, 0, 0, 0, 0},
+    {0, 0, 0, 1, 0, 0, 0, 0}, {0, 0, 0, 0, 1, 0, 0, 0}, {0, 0, 0, 0, 0, 1, 0, 0},
+    {0, 0, 0, 0, 0, 0, 1, 0}, {0, 0, 0, 0, 0, 0, 0, 1}};
+
+template <bool kOverwrites>
+HWY_INLINE void CountKeyReadsOf(int dim, const std::uint8_t* HWY_RESTRICT old_key,
+                                const std::uint8_t* HWY_RESTRICT key,
+                                const std::uint8_t* HWY_RESTRICT q,
+                                std::int32_t* HWY_RESTRICT counts,
+                                std::int32_t* HWY_RESTRICT reads) {
+  constexpr LevelCounts kD{};
+  constexpr int kLanes = static_cast<int>(hn::MaxLanes(kD));
+  static_assert(kReadCopies == 8 && kUnit % kReadCopies == 0);
+  for (int d = 0; d < dim; d += kReadCopies, counts += kReadCopies * kLevels)
+    for (int copy = 0; copy < kReadCopies; ++copy) {
+      std::int32_t* HWY_RESTRICT to = reads + (q[d + copy] * kReadCopies + copy) * kLevels;
+      std::int32_t* HWY_RESTRICT count = counts + copy * kLevels;
+      const std::int32_t* HWY_RESTRICT more = kOneOf[key[d + copy]];
+      const std::int32_t* HWY_RESTRICT less = kOneOf[0];
+      if (kOverwrites) less = kOneOf[old_key[(d + copy / 4 * 4) * kUnit + copy % 4]];
+      for (int i = 0; i < kLevels; i += kLanes) {
+        auto row = hn::Add(hn::Load(kD, count + i), hn::Load(kD, more + i));
+        if (kOverwrites) row = hn::Sub(row, hn::Load(kD, less + i));
+        hn::Store(row, kD, count + i);
+        hn::Store(hn::Add(hn::Load(kD, to + i), row), kD, to + i);
+      }
+    }
+}
+
+void CountKeyReads(int dim, const std::uint8_t* old_key, const std::uint8_t* key,
+                   const std::uint8_t* q, std::int32_t* counts, std::int32_t* reads) {
+  if (old_key)
+    CountKeyReadsOf<true>(dim, old_key, key, q, counts, reads);
+  else
+    CountKeyReadsOf<false>(dim, nullptr, key, q, counts, reads);
+}
+
 void StoreLevels(std::size_t n, const std::uint8_t* HWY_RESTRICT level, int offset,
                  std::uint8_t* HWY_RESTRICT to) {
   const hn::CappedTag<std::uint32_t, kUnit> d;
@@ -96,6 +136,7 @@ namespace gaincell::attention::kernels {
 HWY_EXPORT(Quantise);
 HWY_EXPORT(CountOutput);
 HWY_EXPORT(CountLevels);
+HWY_EXPORT(CountKeyReads);
 HWY_EXPORT(StoreLevels);
 
 void quantise(std::size_t n, const float* x, double a, double b, double high, double steps_per_unit,
@@ -105,6 +146,11 @@ void quantise(std::size_t n, const float* x, double a, double b, double high, do
 
 void count_levels(std::size_t n, const std::uint8_t* level, std::uint16_t* count) {
   HWY_DYNAMIC_DISPATCH(CountLevels)(n, level, count);
+}
+
+void count_key_reads(int dim, const std::uint8_t* old_key, const std::uint8_t* key,
+                     const std::uint8_t* q, std::int32_t* counts, std::int32_t* reads) {
+  HWY_DYNAMIC_DISPATCH(CountKeyReads)(dim, old_key, key, q, counts, reads);
 }
 
 void store_levels(std::size_t n, const std::uint8_t* level, int offset, std::uint8_t* words) {

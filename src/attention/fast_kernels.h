@@ -36,6 +36,7 @@ constexpr int kMaxRank = 4, kMaxDegree = 5, kMaxSegments = 8;
 constexpr int kDegrees[] = {0, 3, 5};           // those that have a kernel
 constexpr int kByteSegments[] = {1, 2, 3, 4};   // likewise, for sums in bytes
 constexpr int kFloatSegments[] = {1, 2, 4, 8};  // and in floats
+constexpr int kReadCopies = 8;  // of sums, so that neighbouring rows do not wait for each other
 constexpr int kHigh = 63, kLowPerHigh = 126, kFullWeight = 255;
 
 struct Stage {
@@ -97,14 +98,13 @@ struct Hinges {
 
 // What one head's reads of the second array add to the books.
 struct Reads {
-  static constexpr int kCopies = 8;  // so that neighbouring rows do not wait for each other
-  static constexpr int kNodes = 8;   // are counted at a time
+  static constexpr int kNodes = 8;  // are counted at a time
   // In `count`: pulse nodes at width i / steps of the longest, i = 0 .. steps, then what means
   // nothing.
   static constexpr int nodes(int steps) { return (steps + 3 + kNodes - 1) / kNodes * kNodes; }
 
   int steps;      // 1 .. 255
-  float* count;   // [copy][node][kLevels] cells, each shared between the nodes around its pulse
+  float* count;   // [node][kReadCopies][kLevels] cells, each shared between the nodes around its pulse
   float* hat;     // work space, [node][kUnit]; 0 where i > steps
   double age_sum_s;
   double period_s;  // of a token
@@ -154,6 +154,13 @@ void sub_tile(const Stage& first, const Stage& second, const SubTile& tile);
 
 // count[level] = how many of the n levels are `level`.
 void count_levels(std::size_t n, const std::uint8_t* level, std::uint16_t* count);
+
+// Tokens of the ring by level of their keys, counts[dim][kLevels], when a key is written, in the
+// place of an old one where there is any (4 dimensions every 4 kUnit bytes); and what a query then
+// reads of them: its level in dimension d is q[d], and cells are added to reads[level][kReadCopies]
+// [kLevels].
+void count_key_reads(int dim, const std::uint8_t* old_key, const std::uint8_t* key,
+                     const std::uint8_t* q, std::int32_t* counts, std::int32_t* reads);
 
 // Byte `offset` of word i becomes level[i]; n is a multiple of kUnit.
 void store_levels(std::size_t n, const std::uint8_t* level, int offset, std::uint8_t* words);

@@ -182,9 +182,10 @@ struct Books {
       : counter(model.circuit, model.oldest_age_s),
         first(counter.activity().first_conversions, model.first.full_scale_c()),
         second(counter.activity().second_conversions, model.second.full_scale_c()),
-        first_reads(static_cast<std::size_t>(model.circuit.q_levels) * kLevels),
+        first_reads(static_cast<std::size_t>(model.circuit.q_levels) * kernels::kReadCopies *
+                    kLevels),
         reads(static_cast<std::size_t>(kernels::Reads::nodes(model.circuit.q_levels - 1)) *
-              kernels::Reads::kCopies * kLevels) {}
+              kernels::kReadCopies * kLevels) {}
 
   void clear_gathered() {
     std::fill(first_reads.begin(), first_reads.end(), 0);
@@ -196,13 +197,13 @@ struct Books {
 
   ActivityCounter counter;
   ConversionCounter first, second;
-  std::vector<std::int32_t> first_reads;  // [level of q][level of k] cells
-  Lines<float> reads;                     // kernels::Reads::count
-  double cells[kLevels] = {};             // of the second array
-  double tokens = 0, ages = 0;            // tokens seen by the queries, and their ages' sum
-  double age_sum_s = 0;                   // of the rows with a pulse
-  std::int64_t pulses = 0;                // their number
-  std::int64_t gathered = 0;              // which of the runs of tokens that are gathered together
+  Lines<std::int32_t> first_reads;  // of kernels::count_key_reads
+  Lines<float> reads;               // kernels::Reads::count
+  double cells[kLevels] = {};       // of the second array
+  double tokens = 0, ages = 0;      // tokens seen by the queries, and their ages' sum
+  double age_sum_s = 0;             // of the rows with a pulse
+  std::int64_t pulses = 0;          // their number
+  std::int64_t gathered = 0;        // which of the runs of tokens that are gathered together
 };
 
 // Work space of one thread.
@@ -417,8 +418,7 @@ class FastLevel final : public Analog {
       write(step.head, step.token + i, step.levels + i, work);
       for (int level = 0; level < kLevels; ++level)
         books.cells[level] += value_totals_[static_cast<std::size_t>(step.head) * kLevels + level];
-      read_queries(step.head, filled(step.token + i), step.q + i * step.stride, step.levels + i,
-                   work);
+      set_widths(step.head, filled(step.token + i), step.q + i * step.stride, step.levels + i, work);
       kernels::set_pulses(stage, dim, work.width.data(), work.lasting.data(),
                           work.query_weights.data() + i * weights, work.pulses[i]);
     }
@@ -449,6 +449,7 @@ class FastLevel final : public Analog {
       if (observed(trace.token, trace.head)) step.traces->push_back(std::move(trace));
   }
 
+  // A token's key and value, and what its query reads of the keys.
   void write(int head, std::int64_t token, int row, Work& work) {
     const int dim = shape().dim, slot = slot_of(token), lane = ring_.lane_of(slot);
     const bool overwrites = token >= ring_.window();
@@ -459,13 +460,10 @@ class FastLevel final : public Analog {
     std::int32_t* key_counts = key_counts_.data() + static_cast<std::size_t>(head) * dim * kLevels;
     std::uint16_t written[kLevels];
     kernels::count_levels(dim, index, written);
-    for (int d = 0; d < dim; d += 4, to += kUnit * 4) {
-      for (int i = 0; i < 4; ++i, key_counts += kLevels) {
-        if (overwrites) --key_counts[to[i]];
-        ++key_counts[index[d + i]];
-      }
-      std::memcpy(to, index + d, 4);
-    }
+    kernels::count_key_reads(dim, overwrites ? to : nullptr, index,
+                             work.q_levels.data() + static_cast<std::size_t>(row) * dim, key_counts,
+                             books_[head].first_reads.data());
+    for (int d = 0; d < dim; d += 4, to += kUnit * 4) std::memcpy(to, index + d, 4);
 
     index = work.v_levels.data() + static_cast<std::size_t>(row) * dim;
     kernels::store_levels(dim, index, lane % 4,
@@ -481,34 +479,26 @@ class FastLevel final : public Analog {
     activity.dac_values += 2 * dim;
   }
 
-  // Pulses on the rows of the first array, and what they read.
-  void read_queries(int head, int tokens, const float* q, int row, Work& work) {
+  // Pulses on the rows of the first array.
+  void set_widths(int head, int tokens, const float* q, int row, Work& work) {
     const int dim = shape().dim;
-    ActivityCounter& counter = books_[head].counter;
-    energy::CellReads& reads = counter.activity().first_reads;
     books_[head].tokens += tokens;
     books_[head].ages += 0.5 * tokens * (tokens - 1.0);
-    const double mean_age_s = 0.5 * (tokens - 1) * options_.token_period_s;
-    std::int32_t* first_reads = books_[head].first_reads.data();
-    const std::int32_t* counts =
-        key_counts_.data() + static_cast<std::size_t>(head) * dim * kLevels;
     if (!options_.effects.has(Effect::kInputQuantiser)) {
+      ActivityCounter& counter = books_[head].counter;
+      const double mean_age_s = 0.5 * (tokens - 1) * options_.token_period_s;
+      const std::int32_t* counts =
+          key_counts_.data() + static_cast<std::size_t>(head) * dim * kLevels;
       for (int d = 0; d < dim; ++d) {
         const double width_s = q_width_s(head, q[d]);
         work.width[d] = static_cast<float>(width_s / circuit_.t_max_s);
-        counter.read(reads, mean_age_s, width_s, counts + d * kLevels);
+        counter.read(counter.activity().first_reads, mean_age_s, width_s, counts + d * kLevels);
       }
       return;
     }
     const float step = 1.0f / static_cast<float>(circuit_.q_levels - 1);
     const std::uint8_t* index = work.q_levels.data() + static_cast<std::size_t>(row) * dim;
-    for (int d = 0; d < dim; ++d, counts += kLevels) {
-      work.width[d] = step * static_cast<float>(index[d]);
-      std::int32_t* to = first_reads + index[d] * kLevels;
-      std::int32_t sum[kLevels];  // apart, so that the compiler sees vectors
-      for (int i = 0; i < kLevels; ++i) sum[i] = to[i] + counts[i];
-      for (int i = 0; i < kLevels; ++i) to[i] = sum[i];
-    }
+    for (int d = 0; d < dim; ++d) work.width[d] = step * static_cast<float>(index[d]);
   }
 
   double q_width_s(int head, float q) const {
@@ -598,32 +588,43 @@ class FastLevel final : public Analog {
     if (books.tokens == 0) return;
     const double mean_age_s = books.ages / books.tokens * options_.token_period_s;
     energy::Activity& activity = books.counter.activity();
+    add_copies(books.first_reads);
+    add_copies(books.reads);
     if (options_.effects.has(Effect::kInputQuantiser))
       for (int level = 0; level < circuit_.q_levels; ++level)
         books.counter.read(activity.first_reads, mean_age_s,
                            circuit_.t_max_s * level / (circuit_.q_levels - 1),
-                           books.first_reads.data() + static_cast<std::ptrdiff_t>(level) * kLevels);
+                           first_of_copies(books.first_reads, level));
     deposit_second_reads(books, mean_age_s);
     books.first.deposit(activity.first_conversions);
     books.second.deposit(activity.second_conversions);
     books.clear_gathered();
   }
 
+  template <class Count>
+  static Count* first_of_copies(Lines<Count>& counts, std::size_t row) {
+    return counts.data() + row * kernels::kReadCopies * kLevels;
+  }
+  // To the first one.
+  template <class Count>
+  static void add_copies(Lines<Count>& counts) {
+    for (std::size_t row = 0; row * kernels::kReadCopies * kLevels < counts.size(); ++row) {
+      Count* all = first_of_copies(counts, row);
+      for (int copy = 1; copy < kernels::kReadCopies; ++copy)
+        for (int level = 0; level < kLevels; ++level) all[level] += all[copy * kLevels + level];
+    }
+  }
+
   // Every cell of the second array is read by a pulse or by none.
   static void deposit_second_reads(Books& books, double mean_age_s) {
     energy::CellReads& to = books.counter.activity().second_reads;
-    const std::size_t copy = books.reads.size() / kernels::Reads::kCopies;
-    for (int other = 1; other < kernels::Reads::kCopies; ++other) {
-      const float* from = books.reads.data() + other * copy;
-      for (std::size_t i = 0; i < copy; ++i) books.reads[i] += from[i];
-    }
     const Share age =
         share_of(to.age_s, books.pulses > 0 ? books.age_sum_s / static_cast<double>(books.pulses)
                                             : mean_age_s);
     for (int level = 0; level < to.levels; ++level) {
       double idle = books.cells[level];
       for (std::size_t node = 1; node < to.pulse_s.size(); ++node) {
-        const double count = books.reads[(node - 1) * kLevels + level];
+        const double count = first_of_copies(books.reads, node - 1)[level];
         idle -= count;
         add(to, age, node, level, count);
       }
@@ -706,7 +707,7 @@ class FastLevel final : public Analog {
   Lines<std::uint8_t> keys_;                 // [head][unit][dim / 4][slot][4 dimensions] levels
   Lines<std::uint8_t> values_;               // [head][unit][4][dim][4 slots] levels
   std::vector<std::uint16_t> value_counts_;  // [head][unit][slot][level] dimensions
-  std::vector<std::int32_t> key_counts_;     // [head][dim][level] tokens in the ring
+  Lines<std::int32_t> key_counts_;           // [head][dim][level] tokens in the ring
   std::vector<std::int32_t> value_totals_;   // [head][level] cells in the ring
   std::optional<FastSpread> spread_;         // none: all alike, and no noise
   mutable std::vector<Books> books_;         // [head]

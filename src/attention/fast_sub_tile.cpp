@@ -151,25 +151,26 @@ HWY_INLINE void SecondRank(int rank, int r, const SubTile& tile, int first,
     Clear(acc);
     for (int u = 0; u < tile.units; ++u) {
       const Unit& unit = tile.unit[u];
-      const std::uint8_t* HWY_RESTRICT of_unit = weights + static_cast<std::size_t>(u) * kUnit;
+      const std::uint8_t* HWY_RESTRICT of_group = weights + static_cast<std::size_t>(u) * kUnit;
+      const std::uint8_t* HWY_RESTRICT values = unit.values + (first + part * kN) * 4;
+      const std::int8_t* HWY_RESTRICT entry = Entry(unit.second_table, tile.second_plane, r, 0);
+      static_assert(kGroup == 4);
 #pragma GCC unroll 1  // unrolled, sums of several groups crowd the registers
-      for (int slot = 0; slot < kUnit; slot += 4) {
+      for (int group = 0; group < kUnit / 4;
+           ++group, of_group += 4, values += 4 * tile.dim, entry += Stage::kByteEntry) {
         if (Q == 1) {  // slots without a pulse are frequent, and cost nothing
           std::uint32_t longest;
-          std::memcpy(&longest, of_unit + slot, 4);
+          std::memcpy(&longest, of_group, 4);
           if (longest == 0) continue;
         }
         VS table[D][V];
         for (int d = 0; d < D; ++d) {
-          const VS entry = hn::LoadDup128(
-              kS, Entry(unit.second_table, tile.second_plane, r, d) + slot / kGroup * 16);
-          for (int v = 0; v < V; ++v) table[d][v] = entry;
+          const VS both = hn::LoadDup128(kS, entry + d * tile.second_plane);
+          for (int v = 0; v < V; ++v) table[d][v] = both;
         }
         VB level[V];
-        for (int v = 0; v < V; ++v)
-          level[v] =
-              hn::LoadU(kB, unit.values + slot * tile.dim + (first + v * kUnit + part * kN) * 4);
-        AddGroup<G, D, Q, V>(of_unit + slot, query_stride, rows, level, table, acc);
+        for (int v = 0; v < V; ++v) level[v] = hn::LoadU(kB, values + v * kUnit * 4);
+        AddGroup<G, D, Q, V>(of_group, query_stride, rows, level, table, acc);
       }
     }
     Store<G>(acc, rank, r, part, sums);
@@ -634,6 +635,8 @@ void AddHinges(const Hinges& hinges, int n, const float* HWY_RESTRICT x) {
   for (; i < n; i += kFew) AddSomeHinges<2>(hinges, n - i, x + i);
 }
 
+constexpr int kNodeFloats = kReadCopies * kLevels;  // of Reads::count
+
 using LevelCounts = hn::CappedTag<float, kLevels>;
 constexpr int kCountLanes = static_cast<int>(hn::MaxLanes(LevelCounts{}));
 
@@ -652,9 +655,8 @@ void CountRows(const SubTile& tile, int query) {
   const VF top = hn::Set(kF, static_cast<float>(reads.steps)), zero = hn::Zero(kF);
   const VF scale = hn::Set(kF, static_cast<float>(reads.steps) * tile.phi_per_pulse);
   const VI last = hn::Set(kI, reads.steps - 1), nowhere = hn::Set(kI, reads.steps + 1);
-  static_assert(kLevels == 1 << 3);  // floats of a node, below
-  const VI copies = hn::Set(kI, Reads::kCopies - 1);
-  const VI copy_floats = hn::Set(kI, Reads::nodes(reads.steps) * kLevels);
+  static_assert(kNodeFloats == 1 << 6 && kLevels == 1 << 3);  // below
+  const VI copies = hn::Set(kI, kReadCopies - 1);
   HWY_ALIGN std::int32_t to[kUnit];
   HWY_ALIGN float share[kUnit];
   VI lane_sum = hn::Zero(kI);
@@ -668,8 +670,8 @@ void CountRows(const SubTile& tile, int query) {
       const auto has_pulse_i = hn::RebindMask(kI, has_pulse);
       const VI between = hn::Min(hn::ConvertTo(kI, at), last), lane = hn::Iota(kI, i);
       const VI node = hn::IfThenElse(has_pulse_i, between, nowhere);
-      hn::Store(hn::Add(hn::ShiftLeft<3>(node), hn::Mul(hn::And(lane, copies), copy_floats)), kI,
-                to + i);
+      const VI copy = hn::And(lane, copies);
+      hn::Store(hn::Add(hn::ShiftLeft<6>(node), hn::ShiftLeft<3>(copy)), kI, to + i);
       hn::Store(hn::Sub(at, hn::ConvertTo(kF, between)), kF, share + i);
       lane_sum = hn::Add(lane_sum, hn::IfThenElseZero(has_pulse_i, lane));
       pulses += hn::CountTrue(kF, has_pulse);
@@ -683,7 +685,7 @@ void CountRows(const SubTile& tile, int query) {
         const auto above = hn::Mul(cells, hn::Set(f, share[lane]));
         float* node = reads.count + to[lane] + i;
         hn::Store(hn::Add(hn::Load(f, node), hn::Sub(cells, above)), f, node);
-        hn::Store(hn::Add(hn::Load(f, node + kLevels), above), f, node + kLevels);
+        hn::Store(hn::Add(hn::Load(f, node + kNodeFloats), above), f, node + kNodeFloats);
       }
   }
   reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
@@ -783,16 +785,16 @@ void CountTogether(const SubTile& tile) {
     for (int node = 0; node <= reads.steps; node += kTogether)
       for (int i = 0; i < kLevels; i += kCountLanes) {
         const float* HWY_RESTRICT hat = reads.hat + node * kUnit;
-        float* HWY_RESTRICT count = reads.count + node * kLevels + i;
+        float* HWY_RESTRICT count = reads.count + node * kNodeFloats + i;
         hn::Vec<LevelCounts> sum[kTogether];
-        for (int n = 0; n < kTogether; ++n) sum[n] = hn::Load(f, count + n * kLevels);
+        for (int n = 0; n < kTogether; ++n) sum[n] = hn::Load(f, count + n * kNodeFloats);
 #pragma GCC unroll 1  // unrolled, the sums leave their registers
         for (int slot = 0; slot < kUnit; ++slot) {
           const auto c = hn::Load(f, cells + slot * kLevels + i);
           for (int n = 0; n < kTogether; ++n)
             sum[n] = hn::MulAdd(c, hn::Set(f, hat[n * kUnit + slot]), sum[n]);
         }
-        for (int n = 0; n < kTogether; ++n) hn::Store(sum[n], f, count + n * kLevels);
+        for (int n = 0; n < kTogether; ++n) hn::Store(sum[n], f, count + n * kNodeFloats);
       }
   }
   reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
