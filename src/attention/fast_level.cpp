@@ -244,6 +244,8 @@ class FastLevel final : public Analog {
     key_counts_.resize(heads * dim * kLevels);
     value_totals_.resize(heads * kLevels);
     for (std::size_t h = 0; h < heads; ++h) books_.emplace_back(*model_);
+    for (int level = 0; level < circuit_.q_levels; ++level)
+      q_width_.push_back(static_cast<float>(level) / static_cast<float>(circuit_.q_levels - 1));
     if (spread.any()) spread_.emplace(shape, ring_, *model_, spread);
     for (Work& work : work_) prepare(work);
   }
@@ -496,9 +498,8 @@ class FastLevel final : public Analog {
       }
       return;
     }
-    const float step = 1.0f / static_cast<float>(circuit_.q_levels - 1);
     const std::uint8_t* index = work.q_levels.data() + static_cast<std::size_t>(row) * dim;
-    for (int d = 0; d < dim; ++d) work.width[d] = step * static_cast<float>(index[d]);
+    for (int d = 0; d < dim; ++d) work.width[d] = q_width_[index[d]];
   }
 
   double q_width_s(int head, float q) const {
@@ -700,7 +701,8 @@ class FastLevel final : public Analog {
   const StageFit &first_, &second_;
   const Ring ring_;
   ThreadPool pool_;
-  std::size_t unit_cells_;  // of keys, and as many of values, in a unit
+  std::size_t unit_cells_;      // of keys, and as many of values, in a unit
+  std::vector<float> q_width_;  // of every level of q, in longest pulses
 
   std::int64_t now_ = 0;                     // tokens since reset
   double tokens_ = 0;                        // run through, for the activity

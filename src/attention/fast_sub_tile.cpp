@@ -354,28 +354,35 @@ HWY_NOINLINE void Integrate(const Stage& stage, int sets, const Meaning* meaning
 }
 
 // Where the w_r do not depend on x: one segment, one step.
-template <int R>
-HWY_NOINLINE void AddStraight(const Stage& stage, int sets, const Meaning* meaning,
+template <bool B, int R>
+HWY_NOINLINE void AddStraight(const Stage& stage, int sets, const Meaning* HWY_RESTRICT meaning,
                               const Columns& columns) {
+  const std::int32_t* HWY_RESTRICT bytes = columns.bytes;
+  const float* HWY_RESTRICT floats = columns.floats;
   const VF one = hn::Set(kF, 1.0f);
-  for (int set = 0; set < sets; ++set) {
-    const Pulses& pulses = *meaning[set].pulses;
-    const VF unit = hn::Set(kF, pulses.unit), low_unit = hn::Set(kF, pulses.low_unit[0]);
-    const VF fading = hn::Set(kF, meaning[set].fading), query = hn::Set(kF, meaning[set].query);
+  for (int set = 0; set < sets; ++set, ++meaning) {
+    const Pulses& pulses = *meaning->pulses;
+    const VF fading = hn::Set(kF, meaning->fading), start = hn::Set(kF, pulses.x);
+    const VF fresh = hn::MulAdd(fading, hn::Set(kF, meaning->query), one);
+    VF sum[kParts];
+    for (VF& s : sum) s = hn::Zero(kF);
+    for (int r = 0; r < R; ++r) {
+      const VF unit = hn::Set(kF, pulses.unit * stage.polynomial[r][0]);
+      const VF low_unit = hn::Set(kF, pulses.low_unit[0] * stage.polynomial[r][0]);
+      const auto add = [&](int row, VF of_one) HWY_ATTR {
+        for (int part = 0; part < kParts; ++part) {
+          const int at = row * kUnit + part * kN;
+          const VF from = B ? hn::ConvertTo(kF, hn::Load(kI, bytes + at)) : hn::Load(kF, floats + at);
+          sum[part] = hn::MulAdd(from, of_one, sum[part]);
+        }
+      };
+      const int rows = set * R + r;
+      add(B ? 2 * rows : rows, unit);
+      if (B && r < stage.low_ranks) add(2 * rows + 1, low_unit);
+    }
     for (int part = 0; part < kParts; ++part) {
-      const float* HWY_RESTRICT floats = columns.floats + set * R * kUnit + part * kN;
-      const std::int32_t* HWY_RESTRICT bytes = columns.bytes + set * R * 2 * kUnit + part * kN;
-      VF all = hn::Zero(kF);
-      for (int r = 0; r < R; ++r, floats += kUnit, bytes += 2 * kUnit) {
-        VF sum = hn::Mul(
-            stage.bytes ? hn::ConvertTo(kF, hn::Load(kI, bytes)) : hn::Load(kF, floats), unit);
-        if (r < stage.low_ranks)
-          sum = hn::MulAdd(hn::ConvertTo(kF, hn::Load(kI, bytes + kUnit)), low_unit, sum);
-        all = hn::MulAdd(sum, hn::Set(kF, stage.polynomial[r][0]), all);
-      }
-      const VF age = hn::Add(hn::LoadU(kF, meaning[set].beyond + part * kN), query);
-      const VF x = hn::MulAdd(all, hn::MulAdd(fading, age, one), hn::Set(kF, pulses.x));
-      hn::StoreU(x, kF, meaning[set].x + part * kN);
+      const VF gain = hn::MulAdd(fading, hn::LoadU(kF, meaning->beyond + part * kN), fresh);
+      hn::StoreU(hn::MulAdd(sum[part], gain, start), kF, meaning->x + part * kN);
     }
   }
 }
@@ -383,7 +390,9 @@ HWY_NOINLINE void AddStraight(const Stage& stage, int sets, const Meaning* meani
 template <int R>
 HWY_INLINE void IntegrateRank(const Stage& stage, int sets, const Meaning* meaning,
                               Columns& columns) {
-  if (stage.degree == 0) return AddStraight<R>(stage, sets, meaning, columns);
+  if (stage.degree == 0)
+    return stage.bytes ? AddStraight<true, R>(stage, sets, meaning, columns)
+                       : AddStraight<false, R>(stage, sets, meaning, columns);
   if (stage.degree == 3) return Integrate<R, 3>(stage, sets, meaning, columns);
   HWY_DASSERT(stage.degree == 5);
   return Integrate<R, 5>(stage, sets, meaning, columns);
@@ -838,8 +847,15 @@ void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float lon
     hn::StoreU(hn::DemoteTo(Narrow{}, hn::NearestInt(hn::Mul(part, full))), Narrow{}, at);
   };
   const float low = longest / static_cast<float>(kFullWeight * kLowPerHigh);
+  const auto store_whole = [&](std::uint8_t* row) HWY_ATTR {
+    const VF scale = hn::Set(kF, static_cast<float>(kFullWeight) / longest);
+    for (int i = 0; i < rows; i += kN) {
+      const VI weight = hn::NearestInt(hn::Mul(hn::LoadU(kF, lasting + i), scale));
+      hn::StoreU(hn::DemoteTo(Narrow{}, weight), Narrow{}, row + i);
+    }
+  };
   if (segments == 1) {
-    for (int i = 0; i < rows; i += kN) store(share(i, 0), bytes + i);
+    store_whole(bytes);
     pulses.low_unit[0] = low;
     return;
   }
@@ -854,9 +870,7 @@ void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float lon
     pulses.low_unit[s] = hn::GetLane(hn::SumOfLanes(kF, used));
     total += pulses.low_unit[s];
   }
-  const VF whole = hn::Set(kF, 1.0f / longest);
-  for (int i = 0; i < rows; i += kN)
-    store(hn::Mul(hn::LoadU(kF, lasting + i), whole), bytes + segments * rows + i);
+  store_whole(bytes + segments * rows);
   for (int s = 0; s < segments; ++s) pulses.low_unit[s] *= low / total;
 }
 
@@ -881,20 +895,22 @@ void SetPulses(const Stage& stage, int rows, const float* HWY_RESTRICT width,
 // shorter pulse.
 void SetSecondPulses(const Stage& stage, const SubTile& tile, int query, void* to, Pulses& pulses) {
   const VF zero = hn::Zero(kF), one = hn::Set(kF, 1.0f), delay = hn::Set(kF, stage.pulse_delay);
-  const VF scale = hn::Set(kF, tile.phi_per_pulse), age = hn::Set(kF, static_cast<float>(query));
+  const VF scale = hn::Set(kF, tile.phi_per_pulse);
+  const float* HWY_RESTRICT phi = tile.phi + query * tile.units * kUnit;
+  float* HWY_RESTRICT lasting = tile.lasting;
   VF longest = zero;
   std::size_t pulsed_rows = 0;
-  for (int u = 0; u < tile.units; ++u) {
+  for (int u = 0; u < tile.units; ++u, phi += kUnit, lasting += kUnit) {
     const VF fading = hn::Set(kF, tile.unit[u].second_fading);
+    const VF fresh = hn::MulAdd(fading, hn::Set(kF, static_cast<float>(query)), one);
     for (int i = 0; i < kUnit; i += kN) {
-      const int row = u * kUnit + i;
-      const VF pulse = hn::LoadU(kF, tile.phi + query * tile.units * kUnit + row);
+      const VF pulse = hn::LoadU(kF, phi + i);
       const auto pulsed = hn::Gt(pulse, zero);
       const VF width = hn::Min(hn::Mul(pulse, scale), one);
-      const VF beyond = hn::Add(hn::LoadU(kF, tile.beyond_table + i), age);
-      VF lasts = hn::Max(hn::Add(width, delay), zero);
-      lasts = hn::IfThenElseZero(pulsed, hn::MulAdd(hn::Mul(fading, beyond), lasts, lasts));
-      hn::Store(lasts, kF, tile.lasting + row);
+      const VF gain = hn::MulAdd(fading, hn::LoadU(kF, tile.beyond_table + i), fresh);
+      const VF lasts =
+          hn::IfThenElseZero(pulsed, hn::Mul(hn::Max(hn::Add(width, delay), zero), gain));
+      hn::Store(lasts, kF, lasting + i);
       longest = hn::Max(longest, lasts);
       pulsed_rows += hn::CountTrue(kF, pulsed);
     }
