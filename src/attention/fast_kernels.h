@@ -103,9 +103,10 @@ struct Reads {
   // nothing.
   static constexpr int nodes(int steps) { return (steps + 3 + kNodes - 1) / kNodes * kNodes; }
 
-  int steps;      // 1 .. 255
-  float* count;   // [node][kReadCopies][kLevels] cells, each shared between the nodes around its pulse
-  float* hat;     // work space, [node][kUnit]; 0 where i > steps
+  int steps;  // 1 .. 255
+  float*
+      count;   // [node][kReadCopies][kLevels] cells, each shared between the nodes around its pulse
+  float* hat;  // work space, [node][kUnit]; 0 where i > steps
   double age_sum_s;
   double period_s;  // of a token
   std::int64_t pulses;

@@ -420,7 +420,8 @@ class FastLevel final : public Analog {
       write(step.head, step.token + i, step.levels + i, work);
       for (int level = 0; level < kLevels; ++level)
         books.cells[level] += value_totals_[static_cast<std::size_t>(step.head) * kLevels + level];
-      set_widths(step.head, filled(step.token + i), step.q + i * step.stride, step.levels + i, work);
+      set_widths(step.head, filled(step.token + i), step.q + i * step.stride, step.levels + i,
+                 work);
       kernels::set_pulses(stage, dim, work.width.data(), work.lasting.data(),
                           work.query_weights.data() + i * weights, work.pulses[i]);
     }
@@ -431,7 +432,8 @@ class FastLevel final : public Analog {
     for (int lane = 0; lane < kUnit; ++lane)
       work.beyond_table[lane] = plan.beyond_table()[lane] + queries_before;
     if (spread_) spread_->set_tokens(step.token, step.queries, work.spread);
-    kernels::Reads reads{circuit_.q_levels - 1,   books.reads.data(), work.hat.data(), 0.0,
+    kernels::Reads reads{circuit_.q_levels - 1,   books.reads.data(),
+                         work.hat.data(),         0.0,
                          options_.token_period_s, 0};
     for (int tile = 0; tile < plan.tiles(); ++tile)
       run_tile(step, tile, keeps_old, reads, work, traces);

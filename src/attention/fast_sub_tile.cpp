@@ -372,7 +372,8 @@ HWY_NOINLINE void AddStraight(const Stage& stage, int sets, const Meaning* HWY_R
       const auto add = [&](int row, VF of_one) HWY_ATTR {
         for (int part = 0; part < kParts; ++part) {
           const int at = row * kUnit + part * kN;
-          const VF from = B ? hn::ConvertTo(kF, hn::Load(kI, bytes + at)) : hn::Load(kF, floats + at);
+          const VF from =
+              B ? hn::ConvertTo(kF, hn::Load(kI, bytes + at)) : hn::Load(kF, floats + at);
           sum[part] = hn::MulAdd(from, of_one, sum[part]);
         }
       };
@@ -520,15 +521,13 @@ void SecondArray(const Stage& stage, const SubTile& tile, const Pulses* pulses, 
       }
     return;
   }
-  ForEachBatch(stage.segments, tile.queries, sets,
-               [&](auto g, auto qs, auto vs, int q, int s) HWY_ATTR {
-                 constexpr int G = decltype(g)::value, Q = decltype(qs)::value,
-                               V = decltype(vs)::value;
-                 SecondBytes<G, Q, V>(stage, tile, s * kUnit,
-                                      static_cast<const std::uint8_t*>(pulses[q].weights),
-                                      columns.bytes);
-                 finish(Q, V, q, s);
-               });
+  ForEachBatch(
+      stage.segments, tile.queries, sets, [&](auto g, auto qs, auto vs, int q, int s) HWY_ATTR {
+        constexpr int G = decltype(g)::value, Q = decltype(qs)::value, V = decltype(vs)::value;
+        SecondBytes<G, Q, V>(stage, tile, s * kUnit,
+                             static_cast<const std::uint8_t*>(pulses[q].weights), columns.bytes);
+        finish(Q, V, q, s);
+      });
 }
 
 void Transfer(const Stage& stage, int n, const float* HWY_RESTRICT x, float* HWY_RESTRICT pulse) {
@@ -706,8 +705,8 @@ void CountRows(const SubTile& tile, int query) {
 // nodes lies the difference of two such sums, and on a node the difference of two of those. Up to Q
 // queries.
 template <int Q>
-HWY_NOINLINE void SumHats(const SubTile& tile, int unit, int per_step, double unit_age_s, VI& lane_sum,
-             float* HWY_RESTRICT hat) {
+HWY_NOINLINE void SumHats(const SubTile& tile, int unit, int per_step, double unit_age_s,
+                          VI& lane_sum, float* HWY_RESTRICT hat) {
   using Row = hn::CappedTag<std::uint16_t, kUnit>;
   using Half = hn::Rebind<std::uint16_t, Floats>;
   constexpr Row kRow{};
