@@ -363,7 +363,7 @@ HWY_NOINLINE void AddStraight(const Stage& stage, int sets, const Meaning* HWY_R
   for (int set = 0; set < sets; ++set, ++meaning) {
     const Pulses& pulses = *meaning->pulses;
     const VF fading = hn::Set(kF, meaning->fading), start = hn::Set(kF, pulses.x);
-    const VF fresh = hn::MulAdd(fading, hn::Set(kF, meaning->query), one);
+    const VF query = hn::Set(kF, meaning->query);
     VF sum[kParts];
     for (VF& s : sum) s = hn::Zero(kF);
     for (int r = 0; r < R; ++r) {
@@ -382,7 +382,9 @@ HWY_NOINLINE void AddStraight(const Stage& stage, int sets, const Meaning* HWY_R
       if (B && r < stage.low_ranks) add(2 * rows + 1, low_unit);
     }
     for (int part = 0; part < kParts; ++part) {
-      const VF gain = hn::MulAdd(fading, hn::LoadU(kF, meaning->beyond + part * kN), fresh);
+      // Their sum is exact, so that where a text is cut does not matter.
+      const VF age = hn::Add(hn::LoadU(kF, meaning->beyond + part * kN), query);
+      const VF gain = hn::MulAdd(fading, age, one);
       hn::StoreU(hn::MulAdd(sum[part], gain, start), kF, meaning->x + part * kN);
     }
   }
@@ -699,119 +701,8 @@ void CountRows(const SubTile& tile, int query) {
   reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
 }
 
-// Shares of a unit's rows at every node, all queries together: hat[node][kUnit] in shares of
-// 1 / per_step. Whole numbers of 16 bits, which may pass through their top on the way: the sum over
-// queries of what lies beyond node i is that of max(width, node), less as many nodes; between two
-// nodes lies the difference of two such sums, and on a node the difference of two of those. Up to Q
-// queries.
-template <int Q>
-HWY_NOINLINE void SumHats(const SubTile& tile, int unit, int per_step, double unit_age_s,
-                          VI& lane_sum, float* HWY_RESTRICT hat) {
-  using Row = hn::CappedTag<std::uint16_t, kUnit>;
-  using Half = hn::Rebind<std::uint16_t, Floats>;
-  constexpr Row kRow{};
-  constexpr int kRowLanes = static_cast<int>(hn::MaxLanes(kRow));
-  Reads& reads = *tile.reads;
-  HWY_ALIGN std::uint16_t width[Q * kUnit];
-  HWY_ALIGN std::uint16_t row[kUnit];
-  std::memset(width + tile.queries * kUnit, 0, (Q - tile.queries) * kUnit * sizeof *width);
-  const auto steps = static_cast<float>(reads.steps * per_step);
-  const VF scale = hn::Set(kF, steps * tile.phi_per_pulse), top = hn::Set(kF, steps);
-  const VF zero = hn::Zero(kF), one = hn::Set(kF, 1.0f);
-  for (int q = 0; q < tile.queries; ++q)
-    for (int i = 0; i < kUnit; i += kN) {
-      const VF pulse = hn::LoadU(kF, tile.phi + (q * tile.units + unit) * kUnit + i);
-      const VF at = hn::Max(hn::Min(hn::Mul(pulse, scale), top), one);
-      const VF rounded = hn::IfThenElseZero(hn::Gt(pulse, zero), at);
-      hn::StoreU(hn::DemoteTo(Half{}, hn::NearestInt(rounded)), Half{}, width + q * kUnit + i);
-    }
-  const auto word = [](int x) HWY_ATTR { return hn::Set(kRow, static_cast<std::uint16_t>(x)); };
-  const auto store = [&](hn::Vec<Row> sums, int i, float* HWY_RESTRICT to) HWY_ATTR {
-    hn::Store(sums, kRow, row);
-    for (int j = 0; j < kRowLanes; j += kN)
-      hn::Store(hn::ConvertTo(kF, hn::PromoteTo(kI, hn::LoadU(Half{}, row + j))), kF, to + i + j);
-  };
-  HWY_ALIGN float pulsed[kUnit], passed[kUnit];
-  for (int i = 0; i < kUnit; i += kRowLanes) {
-    auto all = word(0), pulses = word(0), since = word(0);
-    hn::Vec<Row> widths[Q];
-    for (int q = 0; q < Q; ++q) {
-      widths[q] = hn::Load(kRow, width + q * kUnit + i);
-      all = hn::Add(all, widths[q]);
-      pulses = hn::Add(pulses, hn::Min(widths[q], word(1)));
-      since = hn::Add(since, pulses);
-    }
-    store(pulses, i, pulsed);
-    store(since, i, passed);
-    auto beyond = all, below = hn::Mul(pulses, word(per_step));
-    for (int node = 0; node < reads.steps; ++node) {
-      const int next = (node + 1) * per_step;
-      auto sum = word(-next * Q);
-      for (int q = 0; q < Q; ++q) sum = hn::Add(sum, hn::Max(widths[q], word(next)));
-      const auto between = hn::Sub(beyond, sum);
-      store(hn::Sub(below, between), i, hat + node * kUnit);
-      below = between;
-      beyond = sum;
-    }
-    store(below, i, hat + reads.steps * kUnit);
-  }
-  VF pulses = zero, since = zero;
-  for (int i = 0; i < kUnit; i += kN) {
-    const VF here = hn::Load(kF, pulsed + i);
-    pulses = hn::Add(pulses, here);
-    since = hn::Add(since, hn::Load(kF, passed + i));
-    lane_sum = hn::Add(lane_sum, hn::Mul(hn::ConvertTo(kI, here), hn::Iota(kI, i)));
-  }
-  const double number = hn::GetLane(hn::SumOfLanes(kF, pulses));
-  // Query 0's pulses have been counted Q times, the next one's once less.
-  const double query_sum = Q * number - hn::GetLane(hn::SumOfLanes(kF, since));
-  reads.pulses += static_cast<std::int64_t>(number);
-  reads.age_sum_s += number * unit_age_s + query_sum * reads.period_s;
-}
-
-// Reads of the values' cells by pulse, of several queries at once.
-void CountTogether(const SubTile& tile) {
-  constexpr int kTogether = 8;  // nodes, whose sums the registers hold
-  static_assert(kTogether == Reads::kNodes);
-  const LevelCounts f;
-  Reads& reads = *tile.reads;
-  // Neither a width nor the sum of the queries' shares on a node may pass 16 bits.
-  const int per_step = 65535 / HWY_MAX(reads.steps, tile.queries);
-  const auto scale = hn::Set(f, 1.0f / static_cast<float>(per_step));
-  HWY_ALIGN float cells[kUnit * kLevels];
-  VI lane_sum = hn::Zero(kI);
-  for (int u = 0; u < tile.units; ++u) {
-    const Unit& unit = tile.unit[u];
-    if (tile.queries <= kMaxQueries / 2)
-      SumHats<kMaxQueries / 2>(tile, u, per_step, unit.age_s, lane_sum, reads.hat);
-    else
-      SumHats<kMaxQueries>(tile, u, per_step, unit.age_s, lane_sum, reads.hat);
-    for (int slot = 0; slot < kUnit; ++slot)
-      for (int i = 0; i < kLevels; i += kCountLanes)
-        hn::Store(hn::Mul(RowCounts(unit.counts + slot * kLevels, i), scale), f,
-                  cells + slot * kLevels + i);
-    for (int node = 0; node <= reads.steps; node += kTogether)
-      for (int i = 0; i < kLevels; i += kCountLanes) {
-        const float* HWY_RESTRICT hat = reads.hat + node * kUnit;
-        float* HWY_RESTRICT count = reads.count + node * kNodeFloats + i;
-        hn::Vec<LevelCounts> sum[kTogether];
-        for (int n = 0; n < kTogether; ++n) sum[n] = hn::Load(f, count + n * kNodeFloats);
-#pragma GCC unroll 1  // unrolled, the sums leave their registers
-        for (int slot = 0; slot < kUnit; ++slot) {
-          const auto c = hn::Load(f, cells + slot * kLevels + i);
-          for (int n = 0; n < kTogether; ++n)
-            sum[n] = hn::MulAdd(c, hn::Set(f, hat[n * kUnit + slot]), sum[n]);
-        }
-        for (int n = 0; n < kTogether; ++n) hn::Store(sum[n], f, count + n * kNodeFloats);
-      }
-  }
-  reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
-}
-
 // Reads of the values' cells by pulse; cells without a pulse are left to the caller.
 void CountReads(const SubTile& tile) {
-  constexpr int kFew = 3;  // so few queries are not worth their sums
-  if (tile.queries > kFew) return CountTogether(tile);
   for (int q = 0; q < tile.queries; ++q) CountRows(tile, q);
 }
 
@@ -894,19 +785,19 @@ void SetPulses(const Stage& stage, int rows, const float* HWY_RESTRICT width,
 // shorter pulse.
 void SetSecondPulses(const Stage& stage, const SubTile& tile, int query, void* to, Pulses& pulses) {
   const VF zero = hn::Zero(kF), one = hn::Set(kF, 1.0f), delay = hn::Set(kF, stage.pulse_delay);
-  const VF scale = hn::Set(kF, tile.phi_per_pulse);
+  const VF scale = hn::Set(kF, tile.phi_per_pulse), age = hn::Set(kF, static_cast<float>(query));
   const float* HWY_RESTRICT phi = tile.phi + query * tile.units * kUnit;
   float* HWY_RESTRICT lasting = tile.lasting;
   VF longest = zero;
   std::size_t pulsed_rows = 0;
   for (int u = 0; u < tile.units; ++u, phi += kUnit, lasting += kUnit) {
     const VF fading = hn::Set(kF, tile.unit[u].second_fading);
-    const VF fresh = hn::MulAdd(fading, hn::Set(kF, static_cast<float>(query)), one);
     for (int i = 0; i < kUnit; i += kN) {
       const VF pulse = hn::LoadU(kF, phi + i);
       const auto pulsed = hn::Gt(pulse, zero);
       const VF width = hn::Min(hn::Mul(pulse, scale), one);
-      const VF gain = hn::MulAdd(fading, hn::LoadU(kF, tile.beyond_table + i), fresh);
+      const VF beyond = hn::Add(hn::LoadU(kF, tile.beyond_table + i), age);
+      const VF gain = hn::MulAdd(fading, beyond, one);
       const VF lasts =
           hn::IfThenElseZero(pulsed, hn::Mul(hn::Max(hn::Add(width, delay), zero), gain));
       hn::Store(lasts, kF, lasting + i);
