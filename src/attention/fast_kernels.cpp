@@ -1,21 +1,17 @@
 #include "attention/fast_kernels.h"
 
+#include "attention/fast_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention/fast_kernels.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for every instruction set
 //
+#include "attention/fast_vectors-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gaincell::attention::kernels {
 namespace HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
-
-using Floats = hn::CappedTag<float, kUnit>;
-using VF = hn::Vec<Floats>;
-constexpr Floats kF{};
-constexpr int kN = static_cast<int>(hn::MaxLanes(Floats{}));
 
 void Quantise(std::size_t n, const float* HWY_RESTRICT x, double a, double b, double high,
               double steps_per_unit, std::uint8_t* HWY_RESTRICT index) {
