@@ -98,13 +98,15 @@ struct Hinges {
 
 // What one head's reads of the second array add to the books.
 struct Reads {
-  // In `count`: pulse nodes at width i / steps of the longest, i = 0 .. steps, then two for rows
-  // without a pulse, which mean nothing.
-  static constexpr int nodes(int steps) { return steps + 3; }
+  static constexpr int kNodes = 8;  // are counted at a time
+  // In `count`: pulse nodes at width i / steps of the longest, i = 0 .. steps, then what means
+  // nothing.
+  static constexpr int nodes(int steps) { return (steps + 3 + kNodes - 1) / kNodes * kNodes; }
 
-  int steps;
+  int steps;  // 1 .. 255
   // [node][kReadCopies][kLevels] cells, each shared between the nodes around its pulse.
   float* count;
+  float* hat;  // work space, [node][kUnit]; 0 where node > steps
   double age_sum_s;
   double period_s;  // of a token
   std::int64_t pulses;

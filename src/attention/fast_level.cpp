@@ -216,6 +216,7 @@ struct Work {
   kernels::Pulses pulses[kernels::kMaxQueries] = {};
   Lines<std::byte> query_weights, weights;
   Lines<float> width, lasting, second_lasting, x, phi, second_x, second_pulse, total, beyond_table;
+  Lines<float> hat;
   Lines<std::uint8_t> q_levels, k_levels, v_levels;  // [kTogether][dim]
   Lines<std::uint8_t> old_keys, old_values;
   std::vector<std::uint16_t> old_counts;
@@ -297,6 +298,7 @@ class FastLevel final : public Analog {
     work.second_pulse.resize(queries * dim);
     work.total.resize(queries * dim);
     work.beyond_table.resize(kUnit);
+    work.hat.resize(static_cast<std::size_t>(kernels::Reads::nodes(circuit_.q_levels - 1)) * kUnit);
     for (auto* levels : {&work.q_levels, &work.k_levels, &work.v_levels})
       levels->resize(dim * kTogether);
     work.old_keys.resize(unit_cells_);
@@ -430,8 +432,8 @@ class FastLevel final : public Analog {
     for (int lane = 0; lane < kUnit; ++lane)
       work.beyond_table[lane] = plan.beyond_table()[lane] + queries_before;
     if (spread_) spread_->set_tokens(step.token, step.queries, work.spread);
-    kernels::Reads reads{circuit_.q_levels - 1, books.reads.data(), 0.0, options_.token_period_s,
-                         0};
+    kernels::Reads reads{circuit_.q_levels - 1,   books.reads.data(), work.hat.data(), 0.0,
+                         options_.token_period_s, 0};
     for (int tile = 0; tile < plan.tiles(); ++tile)
       run_tile(step, tile, keeps_old, reads, work, traces);
     books.age_sum_s += reads.age_sum_s;

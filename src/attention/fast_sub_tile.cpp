@@ -701,8 +701,97 @@ void CountRows(const SubTile& tile, int query) {
   reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
 }
 
+constexpr int kShareBits = 20;  // a read is shared between nodes in whole parts of 2^-20
+
+// Shares of a unit's rows at every node, all queries together: hat[node][kUnit]. The sum over
+// queries of what lies beyond node i is that of max(pulse, i), less i for every query; between two
+// nodes lies the difference of two such sums, and on a node the difference of two of those. Whole
+// numbers, so that nothing is lost in them, and what passes through their top comes back. Up to Q
+// queries. Adds the lanes of rows with a pulse to lane_sum.
+template <int Q>
+HWY_NOINLINE void SumHats(const SubTile& tile, int unit, VI& lane_sum, float* HWY_RESTRICT hat) {
+  Reads& reads = *tile.reads;
+  const auto steps = static_cast<float>(reads.steps << kShareBits);
+  const VF scale = hn::Set(kF, steps * tile.phi_per_pulse), top = hn::Set(kF, steps);
+  const VF zero = hn::Zero(kF);
+  VI number = hn::Zero(kI), passed = hn::Zero(kI);
+  for (int i = 0; i < kUnit; i += kN) {
+    VI at[Q], beyond = hn::Zero(kI), pulses = hn::Zero(kI);
+    for (int q = 0; q < Q; ++q) {
+      at[q] = hn::Zero(kI);
+      if (q >= tile.queries) continue;
+      const VF pulse = hn::LoadU(kF, tile.phi + (q * tile.units + unit) * kUnit + i);
+      const auto has_pulse = hn::Gt(pulse, zero);
+      at[q] = hn::NearestInt(hn::IfThenElseZero(has_pulse, hn::Min(hn::Mul(pulse, scale), top)));
+      beyond = hn::Add(beyond, at[q]);
+      passed = hn::Add(passed, pulses);
+      pulses = hn::Sub(pulses, hn::VecFromMask(kI, hn::RebindMask(kI, has_pulse)));
+    }
+    number = hn::Add(number, pulses);
+    lane_sum = hn::Add(lane_sum, hn::Mul(pulses, hn::Iota(kI, i)));
+    VI below = hn::ShiftLeft<kShareBits>(pulses);
+    for (int node = 0; node < reads.steps; ++node) {
+      const std::int32_t next = (node + 1) << kShareBits;
+      VI sum = hn::Set(kI, static_cast<std::int32_t>(-static_cast<std::uint32_t>(next) * Q));
+      for (int q = 0; q < Q; ++q) sum = hn::Add(sum, hn::Max(at[q], hn::Set(kI, next)));
+      const VI between = hn::Sub(beyond, sum);
+      hn::Store(hn::ConvertTo(kF, hn::Sub(below, between)), kF, hat + node * kUnit + i);
+      below = between;
+      beyond = sum;
+    }
+    hn::Store(hn::ConvertTo(kF, below), kF, hat + reads.steps * kUnit + i);
+  }
+  const double pulses = hn::GetLane(hn::SumOfLanes(kI, number));
+  // A pulse of query q is passed by those after it.
+  const double queries_sum =
+      (tile.queries - 1) * pulses - hn::GetLane(hn::SumOfLanes(kI, passed));
+  reads.pulses += static_cast<std::int64_t>(pulses);
+  reads.age_sum_s += pulses * tile.unit[unit].age_s + queries_sum * reads.period_s;
+}
+
+// All queries' reads.
+void CountTogether(const SubTile& tile) {
+  constexpr int kTogether = Reads::kNodes;  // whose sums the registers hold
+  const LevelCounts f;
+  Reads& reads = *tile.reads;
+  const auto share = hn::Set(f, 1.0f / (1 << kShareBits));
+  HWY_ALIGN float cells[kUnit * kLevels];
+  VI lane_sum = hn::Zero(kI);
+  for (int u = 0; u < tile.units; ++u) {
+    const Unit& unit = tile.unit[u];
+    if (tile.queries <= kMaxQueries / 2)
+      SumHats<kMaxQueries / 2>(tile, u, lane_sum, reads.hat);
+    else
+      SumHats<kMaxQueries>(tile, u, lane_sum, reads.hat);
+    for (int slot = 0; slot < kUnit; ++slot)
+      for (int i = 0; i < kLevels; i += kCountLanes)
+        hn::Store(hn::Mul(RowCounts(unit.counts + slot * kLevels, i), share), f,
+                  cells + slot * kLevels + i);
+    for (int node = 0; node <= reads.steps; node += kTogether)
+      for (int i = 0; i < kLevels; i += kCountLanes) {
+        const float* HWY_RESTRICT hat = reads.hat + node * kUnit;
+        float* HWY_RESTRICT count = reads.count + node * kNodeFloats + i;
+        hn::Vec<LevelCounts> sum[kTogether];
+        for (auto& one : sum) one = hn::Zero(f);
+#pragma GCC unroll 1  // unrolled, the sums leave their registers
+        for (int slot = 0; slot < kUnit; ++slot) {
+          const auto c = hn::Load(f, cells + slot * kLevels + i);
+          for (int n = 0; n < kTogether; ++n)
+            sum[n] = hn::MulAdd(c, hn::Set(f, hat[n * kUnit + slot]), sum[n]);
+        }
+        for (int n = 0; n < kTogether; ++n) {
+          float* HWY_RESTRICT to = count + n * kNodeFloats;
+          hn::Store(hn::Add(hn::Load(f, to), sum[n]), f, to);
+        }
+      }
+  }
+  reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
+}
+
 // Reads of the values' cells by pulse; cells without a pulse are left to the caller.
 void CountReads(const SubTile& tile) {
+  constexpr int kFew = 3;  // so few queries are not worth their sums
+  if (tile.queries > kFew) return CountTogether(tile);
   for (int q = 0; q < tile.queries; ++q) CountRows(tile, q);
 }
 
