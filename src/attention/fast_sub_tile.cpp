@@ -29,10 +29,10 @@ constexpr Shorts kW{};
 constexpr SignedBytes kS{};
 // Sums of bytes are taken for so many sets of 16 columns at a time: of one unit under several
 // queries, or of several units under one. What the registers hold.
-constexpr int kBatch = 4;
+constexpr int kUnitBatch = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
 template <int G>
-constexpr int kQueryBatch = HWY_TARGET <= HWY_AVX3 || G == 1 ? kBatch : 2;
-constexpr int kUnitBatch = HWY_TARGET <= HWY_AVX3 ? kBatch : 2;
+constexpr int kQueryBatch = G == 1 ? 2 * kUnitBatch : kUnitBatch;
+constexpr int kBatch = 2 * kUnitBatch;  // at most
 
 const char* InstructionSet() { return hwy::TargetName(HWY_TARGET); }
 
@@ -618,24 +618,20 @@ HWY_INLINE void AddSomeHinges(const Hinges& hinges, int columns, const float* HW
   const hn::RebindToSigned<decltype(kW)> i16;
   const VF first = hn::Set(kF, hinges.first_x), last = hn::Set(kF, hinges.last_x);
   const VF scale = hn::Set(kF, hinges.steps_per_x);
-  VF low = last, high = first;
   const auto steps = [&](int vector) HWY_ATTR {
     VF at = first;
     if (vector * kN < columns) at = hn::Min(hn::Max(hn::LoadU(kF, x + vector * kN), first), last);
-    low = hn::Min(low, at);
-    high = hn::Max(high, at);
-    return hn::NearestInt(hn::Mul(hn::Sub(at, first), scale));
+    return Nearest(hn::Mul(hn::Sub(at, first), scale));
   };
-  VW word[V];
+  VW word[V], low, high;
   for (int v = 0; v < V; ++v) {
     const VI even = steps(2 * v), odd = steps(2 * v + 1);
     word[v] = hn::BitCast(kW, hn::ReorderDemote2To(i16, even, odd));
+    low = v == 0 ? word[v] : hn::Min(low, word[v]);
+    high = v == 0 ? word[v] : hn::Max(high, word[v]);
   }
-  const auto rounded = [&](VF at) HWY_ATTR {
-    return hn::GetLane(hn::NearestInt(hn::Mul(hn::Sub(at, first), scale)));
-  };
-  AddHingeWords<V>(hinges, rounded(hn::MinOfLanes(kF, low)), rounded(hn::MaxOfLanes(kF, high)),
-                   word);
+  AddHingeWords<V>(hinges, hn::GetLane(hn::MinOfLanes(kW, low)),
+                   hn::GetLane(hn::MaxOfLanes(kW, high)), word);
 }
 
 void AddHinges(const Hinges& hinges, int n, const float* HWY_RESTRICT x) {
@@ -701,38 +697,39 @@ void CountRows(const SubTile& tile, int query) {
   reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
 }
 
-constexpr int kShareBits = 20;  // a read is shared between nodes in whole parts of 2^-20
+// Into how many whole parts a read is shared between nodes; Nearest() bounds those of all.
+constexpr int parts_of_a_read(int steps) { return (1 << 22) / steps; }
 
 // Shares of a unit's rows at every node, all queries together: hat[node][kUnit]. The sum over
 // queries of what lies beyond node i is that of max(pulse, i), less i for every query; between two
 // nodes lies the difference of two such sums, and on a node the difference of two of those. Whole
-// numbers, so that nothing is lost in them, and what passes through their top comes back. Up to Q
-// queries. Adds the lanes of rows with a pulse to lane_sum.
+// numbers, so that nothing is lost in them. Up to Q queries. Adds the lanes of rows with a pulse to
+// lane_sum.
 template <int Q>
 HWY_NOINLINE void SumHats(const SubTile& tile, int unit, VI& lane_sum, float* HWY_RESTRICT hat) {
   Reads& reads = *tile.reads;
-  const auto steps = static_cast<float>(reads.steps << kShareBits);
-  const VF scale = hn::Set(kF, steps * tile.phi_per_pulse), top = hn::Set(kF, steps);
+  const int parts = parts_of_a_read(reads.steps);
+  const auto most = static_cast<float>(reads.steps * parts);
+  const VF scale = hn::Set(kF, most * tile.phi_per_pulse), top = hn::Set(kF, most);
   const VF zero = hn::Zero(kF);
   VI number = hn::Zero(kI), passed = hn::Zero(kI);
   for (int i = 0; i < kUnit; i += kN) {
     VI at[Q], beyond = hn::Zero(kI), pulses = hn::Zero(kI);
-    for (int q = 0; q < Q; ++q) {
-      at[q] = hn::Zero(kI);
-      if (q >= tile.queries) continue;
+    for (int q = tile.queries; q < Q; ++q) at[q] = hn::Zero(kI);
+    for (int q = 0; q < tile.queries; ++q) {
       const VF pulse = hn::LoadU(kF, tile.phi + (q * tile.units + unit) * kUnit + i);
       const auto has_pulse = hn::Gt(pulse, zero);
-      at[q] = hn::NearestInt(hn::IfThenElseZero(has_pulse, hn::Min(hn::Mul(pulse, scale), top)));
+      at[q] = Nearest(hn::IfThenElseZero(has_pulse, hn::Min(hn::Mul(pulse, scale), top)));
       beyond = hn::Add(beyond, at[q]);
       passed = hn::Add(passed, pulses);
       pulses = hn::Sub(pulses, hn::VecFromMask(kI, hn::RebindMask(kI, has_pulse)));
     }
     number = hn::Add(number, pulses);
     lane_sum = hn::Add(lane_sum, hn::Mul(pulses, hn::Iota(kI, i)));
-    VI below = hn::ShiftLeft<kShareBits>(pulses);
+    VI below = hn::Mul(pulses, hn::Set(kI, parts));
     for (int node = 0; node < reads.steps; ++node) {
-      const std::int32_t next = (node + 1) << kShareBits;
-      VI sum = hn::Set(kI, static_cast<std::int32_t>(-static_cast<std::uint32_t>(next) * Q));
+      const std::int32_t next = (node + 1) * parts;
+      VI sum = hn::Set(kI, -next * Q);
       for (int q = 0; q < Q; ++q) sum = hn::Add(sum, hn::Max(at[q], hn::Set(kI, next)));
       const VI between = hn::Sub(beyond, sum);
       hn::Store(hn::ConvertTo(kF, hn::Sub(below, between)), kF, hat + node * kUnit + i);
@@ -743,8 +740,7 @@ HWY_NOINLINE void SumHats(const SubTile& tile, int unit, VI& lane_sum, float* HW
   }
   const double pulses = hn::GetLane(hn::SumOfLanes(kI, number));
   // A pulse of query q is passed by those after it.
-  const double queries_sum =
-      (tile.queries - 1) * pulses - hn::GetLane(hn::SumOfLanes(kI, passed));
+  const double queries_sum = (tile.queries - 1) * pulses - hn::GetLane(hn::SumOfLanes(kI, passed));
   reads.pulses += static_cast<std::int64_t>(pulses);
   reads.age_sum_s += pulses * tile.unit[unit].age_s + queries_sum * reads.period_s;
 }
@@ -754,7 +750,7 @@ void CountTogether(const SubTile& tile) {
   constexpr int kTogether = Reads::kNodes;  // whose sums the registers hold
   const LevelCounts f;
   Reads& reads = *tile.reads;
-  const auto share = hn::Set(f, 1.0f / (1 << kShareBits));
+  const auto share = hn::Set(f, 1.0f / static_cast<float>(parts_of_a_read(reads.steps)));
   HWY_ALIGN float cells[kUnit * kLevels];
   VI lane_sum = hn::Zero(kI);
   for (int u = 0; u < tile.units; ++u) {
@@ -823,13 +819,13 @@ void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float lon
   auto* bytes = static_cast<std::uint8_t*>(to);
   const VF full = hn::Set(kF, static_cast<float>(kFullWeight));
   const auto store = [&](VF part, std::uint8_t* at) HWY_ATTR {
-    hn::StoreU(hn::DemoteTo(Narrow{}, hn::NearestInt(hn::Mul(part, full))), Narrow{}, at);
+    hn::StoreU(hn::DemoteTo(Narrow{}, Nearest(hn::Mul(part, full))), Narrow{}, at);
   };
   const float low = longest / static_cast<float>(kFullWeight * kLowPerHigh);
   const auto store_whole = [&](std::uint8_t* row) HWY_ATTR {
     const VF scale = hn::Set(kF, static_cast<float>(kFullWeight) / longest);
     for (int i = 0; i < rows; i += kN) {
-      const VI weight = hn::NearestInt(hn::Mul(hn::LoadU(kF, lasting + i), scale));
+      const VI weight = Nearest(hn::Mul(hn::LoadU(kF, lasting + i), scale));
       hn::StoreU(hn::DemoteTo(Narrow{}, weight), Narrow{}, row + i);
     }
   };

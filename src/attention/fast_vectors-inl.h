@@ -25,6 +25,14 @@ constexpr Ints kI{};
 constexpr int kN = static_cast<int>(hn::MaxLanes(Floats{}));
 constexpr int kParts = kUnit / kN;  // vectors that hold 16 columns
 
+// The nearest whole number of one of at most 2^22, half to even. hn::NearestInt looks after larger
+// ones, which takes as long again and more.
+HWY_INLINE VI Nearest(VF x) {
+  constexpr float kOneUp = 3 << 22;  // from there on floats are whole numbers
+  const VF moved = hn::Add(x, hn::Set(kF, kOneUp));
+  return hn::Sub(hn::BitCast(kI, moved), hn::BitCast(kI, hn::Set(kF, kOneUp)));
+}
+
 // Those of the groups that a vector's columns belong to: part `part` of a unit's.
 class GroupTables {
  public:
