@@ -7,6 +7,8 @@
 namespace gaincell::attention {
 namespace {
 
+constexpr int kMostItems = 0xffff;  // that a part's word has room for
+
 // True as soon as done(), false when it was not for a while.
 template <class Done>
 bool soon(const Done& done) {
@@ -23,7 +25,7 @@ bool soon(const Done& done) {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : parts_(threads) {
   for (int thread = 1; thread < threads; ++thread)
     helpers_.emplace_back([this, thread] { help(thread); });
 }
@@ -35,16 +37,19 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::run(int items, const std::function<void(int, int)>& work) {
-  if (helpers_.empty()) {
+  if (helpers_.empty() || items > kMostItems) {
     for (int item = 0; item < items; ++item) work(item, 0);
     return;
   }
   const std::lock_guard one(one_run_);
-  items_ = items;
   work_ = &work;
   unfinished_ = items;
   const std::uint32_t run = runs_ + 1;
-  next_ = std::uint64_t{run} << 32;
+  const auto begin_of = [&](int part) {
+    return static_cast<std::uint64_t>(std::int64_t{items} * part / threads());
+  };
+  for (int part = 0; part < threads(); ++part)
+    parts_[part].word = std::uint64_t{run} << 32 | begin_of(part + 1) << 16 | begin_of(part);
   runs_ = run;
   runs_.notify_all();
   work_items(0);
@@ -61,17 +66,21 @@ void ThreadPool::help(int thread) {
   }
 }
 
-// An item is taken by counting next_ up. Where that succeeds, the run whose number it holds is not
-// finished, so items_ and work_ read before are this run's.
 void ThreadPool::work_items(int thread) {
-  for (std::uint64_t next = next_;;) {
-    const auto item = static_cast<int>(next & 0xffffffffu);
+  for (int i = 0; i < threads(); ++i) work_part(parts_[(thread + i) % threads()], thread);
+}
+
+// An item is taken by counting the part's word up. Where that succeeds, the run whose number the
+// word holds is not finished, so work_ read before is this run's.
+void ThreadPool::work_part(Part& part, int thread) {
+  for (std::uint64_t word = part.word;;) {
+    const int item = word & kMostItems, end = word >> 16 & kMostItems;
     const auto* work = work_.load();
-    if (item >= items_) return;
-    if (!next_.compare_exchange_weak(next, next + 1)) continue;
+    if (item >= end) return;
+    if (!part.word.compare_exchange_weak(word, word + 1)) continue;
     (*work)(item, thread);
     if (--unfinished_ == 0) unfinished_.notify_all();
-    next = next_;
+    word = part.word;
   }
 }
 
