@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <thread>
@@ -35,12 +36,35 @@ TEST(ThreadPool, GivesOutEveryItemOnceInEveryRun) {
 TEST(ThreadPool, HelpsWithTheItemsOfAThreadThatIsBusy) {
   ThreadPool pool(2);
   std::atomic<int> done = 0;
+  bool others_done = false;
   pool.run(8, [&](int item, int) {
-    if (item == 0)
-      while (done < 7) std::this_thread::yield();  // the other thread does all the rest
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    if (item == 0) {  // the other thread does all the rest
+      while (done < 7 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      others_done = done == 7;
+    }
     ++done;
   });
+  EXPECT_TRUE(others_done);
   EXPECT_EQ(done, 8);
+}
+
+TEST(ThreadPool, ReturnsWhenTheOtherThreadsAreDoneToo) {
+  ThreadPool pool(2);
+  for (int run = 0; run < 20; ++run) {
+    std::atomic<bool> taken_elsewhere = false;
+    std::atomic<int> done = 0;
+    pool.run(2, [&](int item, int) {
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+      if (item == 0)
+        while (!taken_elsewhere && std::chrono::steady_clock::now() < deadline)
+          std::this_thread::yield();
+      taken_elsewhere = true;
+      if (item == 1) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      ++done;
+    });
+    ASSERT_EQ(done, 2);
+  }
 }
 
 TEST(ThreadPool, RunsMoreItemsThanAPartCounts) {
