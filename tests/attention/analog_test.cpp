@@ -184,6 +184,19 @@ TEST(FastLevel, CountsWhatColumnLevelCounts) {
   EXPECT_NEAR(a.first_reads.total(), reads, 1e-6);
   EXPECT_NEAR(a.second_reads.total(), reads, 1e-6);
   EXPECT_NEAR(b.second_reads.total(), reads, 1e-3);
+  const auto mean_age_of_pulsed_s = [](const energy::CellReads& cells) {
+    double count = 0, sum = 0;
+    for (std::size_t age = 0; age < cells.age_s.size(); ++age)
+      for (std::size_t node = 1; node < cells.pulse_s.size(); ++node)
+        for (int level = 0; level < cells.levels; ++level) {
+          count += cells.at(age, node)[level];
+          sum += cells.at(age, node)[level] * cells.age_s[age];
+        }
+    return sum / count;
+  };
+  const double token_s = options(Level::kFast).token_period_s;
+  EXPECT_NEAR(mean_age_of_pulsed_s(a.second_reads) / token_s,
+              mean_age_of_pulsed_s(b.second_reads) / token_s, 0.05);
 }
 
 TEST(FastLevel, ReportsWhatItMadeOfTheErrorLimit) {
