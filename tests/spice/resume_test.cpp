@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "characterize/wire.h"
 #include "tests/characterize/support.h"
+#include "tests/spice/processes.h"
 
 namespace gaincell::characterize {
 namespace {
@@ -36,27 +37,6 @@ std::string night_bench() {
          "elements: [\"R1 in out {r}\", C1 out 0 1p]\n"
          "analysis: {type: tran, step: 20p, stop: 20n}\n"
          "measurements: {q: {unit: C, charge: in}}\n";
-}
-
-// /proc/PID/stat: name and parent.
-std::pair<std::string, pid_t> name_and_parent(pid_t pid) {
-  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
-  std::string number, name, state;
-  pid_t parent = 0;
-  stat >> number >> name >> state >> parent;
-  return {name, parent};
-}
-
-std::vector<pid_t> workers_of(pid_t parent) {
-  std::vector<pid_t> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (name_and_parent(std::stoi(name)) ==
-        std::pair<std::string, pid_t>{"(gaincell-worker)", parent})
-      found.push_back(std::stoi(name));
-  }
-  return found;
 }
 
 // Keys of the whole records of a journal, in their order.

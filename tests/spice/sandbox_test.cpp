@@ -9,32 +9,12 @@
 #include <fstream>
 
 #include "tests/characterize/support.h"
+#include "tests/spice/processes.h"
 
 namespace gaincell::characterize {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::string status_line(pid_t pid, const std::string& name) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(name + ":")) return line.substr(line.find_last_of(" \t") + 1);
-  }
-  return "";
-}
-
-std::vector<pid_t> workers_of_this_process() {
-  std::vector<pid_t> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const pid_t pid = std::stoi(name);
-    if (status_line(pid, "PPid") == std::to_string(::getpid()) &&
-        status_line(pid, "Name") == "gaincell-worker")
-      found.push_back(pid);
-  }
-  return found;
-}
 
 class Sandbox : public BenchTest {
  protected:
@@ -77,7 +57,7 @@ class Sandbox : public BenchTest {
 TEST_F(Sandbox, PlainCircuitsRunInAWorkerWithoutRights) {
   std::string seccomp, privileges;
   each_tick_ = [&] {
-    for (const pid_t pid : workers_of_this_process()) {
+    for (const pid_t pid : workers_of(::getpid())) {
       if (status_line(pid, "Seccomp") == "2") seccomp = "2";
       if (status_line(pid, "NoNewPrivs") == "1") privileges = "1";
     }
@@ -135,7 +115,7 @@ TEST_F(Sandbox, WorkersHaveOneThreadWhateverTheEnvironmentSays) {
   std::size_t most = 0;
   std::size_t seen = 0;
   each_tick_ = [&] {
-    for (const pid_t pid : workers_of_this_process()) {
+    for (const pid_t pid : workers_of(::getpid())) {
       most = std::max(most, static_cast<std::size_t>(
                                 std::stoul(fmt::format("0{}", status_line(pid, "Threads")))));
       ++seen;
