@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 # Before the libraries start: a product's own threads would spin beside the one that is timed.
@@ -134,7 +135,7 @@ def timed(peer):
     }
 
 
-MEMORY_KEPT = "torch published, memory kept"
+PUBLISHED, MEMORY_KEPT = "torch published, evaluation", "torch published, memory kept"
 KEEP_MEMORY = ":".join(f"glibc.malloc.{key}={value}" for key, value in
                        {"mmap_max": 0, "mmap_threshold": 1 << 32, "trim_threshold": 1 << 33}.items())
 
@@ -161,13 +162,14 @@ def main():
 
     engine = Server(PROGRAM)
     memory_kept = Server(sys.executable, __file__, "--answer", GLIBC_TUNABLES=KEEP_MEMORY)
-    peers = {
-        "torch softmax, generation": TorchGenerationRows(),
-        "torch softmax, keys transposed": TorchGeneration(),
-        "torch published, evaluation": TorchPublished(),
-    }
+    softmax_peers = {"torch softmax, generation": TorchGenerationRows(),
+                     "torch softmax, keys transposed": TorchGeneration()}
+    peers = {**softmax_peers, PUBLISHED: TorchPublished()}
     for peer in peers.values():
         peer.run()  # warm up
+    beside = {name: partial(timed, peer) for name, peer in peers.items()}
+    beside[MEMORY_KEPT] = partial(memory_kept.ask, "")
+
     def ours(kind, size, threads=1, heads=HEADS):
         return f"{kind} {size} {threads} {heads}"
 
@@ -177,16 +179,13 @@ def main():
     two_threads = {"evaluation": ("evaluation", TOKENS), "generation": ("generation", WINDOW),
                    "generation_4096": ("generation", 4096)}
     short = [generation, by_window[64], by_window[4096], evaluation, ours("published", TOKENS),
-             *(ours(*case, 2) for case in two_threads.values()), *list(peers)[:2]]
-    long = [*list(peers)[2:], MEMORY_KEPT]
+             *(ours(*case, 2) for case in two_threads.values()), *softmax_peers]
+    long = [PUBLISHED, MEMORY_KEPT]
     long += [case for case in by_window.values() if case not in short]
     times = {case: [] for case in short + long}
     for i in range(options.rounds):
         for case in short + (long if i % 3 == 0 else []):
-            if case in peers:
-                times[case].append(timed(peers[case]))
-            else:
-                times[case].append((memory_kept if case == MEMORY_KEPT else engine).ask(case))
+            times[case].append(beside[case]() if case in beside else engine.ask(case))
 
     def median(case, key="process_s"):
         return statistics.median(one[key] for one in times[case])
@@ -194,8 +193,8 @@ def main():
     def threads_speedup(kind, size):
         return median(ours(kind, size), "wall_s") / median(ours(kind, size, 2), "wall_s")
 
-    softmax = min(median(peer) for peer in list(peers)[:2])
-    published = median("torch published, evaluation")
+    softmax = min(median(peer) for peer in softmax_peers)
+    published = median(PUBLISHED)
     result = {
         "generation_over_torch_softmax": median(generation) / softmax,
         # The same equations on both sides; then the engine's with the bitline's movement beside the

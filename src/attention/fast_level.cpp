@@ -432,9 +432,12 @@ class FastLevel final : public Analog {
     for (int lane = 0; lane < kUnit; ++lane)
       work.beyond_table[lane] = plan.beyond_table()[lane] + queries_before;
     if (spread_) spread_->set_tokens(step.token, step.queries, work.spread);
-    kernels::Reads reads{circuit_.q_levels - 1,   books.reads.data(),
-                         work.hat.data(),         0.0,
-                         options_.token_period_s, 0};
+    kernels::Reads reads{.steps = circuit_.q_levels - 1,
+                         .count = books.reads.data(),
+                         .hat = work.hat.data(),
+                         .age_sum_s = 0,
+                         .period_s = options_.token_period_s,
+                         .pulses = 0};
     for (int tile = 0; tile < plan.tiles(); ++tile)
       run_tile(step, tile, keeps_old, reads, work, traces);
     books.age_sum_s += reads.age_sum_s;

@@ -747,7 +747,6 @@ HWY_NOINLINE void SumHats(const SubTile& tile, int unit, VI& lane_sum, float* HW
 
 // All queries' reads.
 void CountTogether(const SubTile& tile) {
-  constexpr int kTogether = Reads::kNodes;  // whose sums the registers hold
   const LevelCounts f;
   Reads& reads = *tile.reads;
   const auto share = hn::Set(f, 1.0f / static_cast<float>(parts_of_a_read(reads.steps)));
@@ -763,19 +762,19 @@ void CountTogether(const SubTile& tile) {
       for (int i = 0; i < kLevels; i += kCountLanes)
         hn::Store(hn::Mul(RowCounts(unit.counts + slot * kLevels, i), share), f,
                   cells + slot * kLevels + i);
-    for (int node = 0; node <= reads.steps; node += kTogether)
+    for (int node = 0; node <= reads.steps; node += Reads::kNodes)
       for (int i = 0; i < kLevels; i += kCountLanes) {
         const float* HWY_RESTRICT hat = reads.hat + node * kUnit;
         float* HWY_RESTRICT count = reads.count + node * kNodeFloats + i;
-        hn::Vec<LevelCounts> sum[kTogether];
+        hn::Vec<LevelCounts> sum[Reads::kNodes];
         for (auto& one : sum) one = hn::Zero(f);
 #pragma GCC unroll 1  // unrolled, the sums leave their registers
         for (int slot = 0; slot < kUnit; ++slot) {
           const auto c = hn::Load(f, cells + slot * kLevels + i);
-          for (int n = 0; n < kTogether; ++n)
+          for (int n = 0; n < Reads::kNodes; ++n)
             sum[n] = hn::MulAdd(c, hn::Set(f, hat[n * kUnit + slot]), sum[n]);
         }
-        for (int n = 0; n < kTogether; ++n) {
+        for (int n = 0; n < Reads::kNodes; ++n) {
           float* HWY_RESTRICT to = count + n * kNodeFloats;
           hn::Store(hn::Add(hn::Load(f, to), sum[n]), f, to);
         }
