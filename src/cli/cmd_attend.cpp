@@ -362,9 +362,12 @@ int attend(Options& o) {
   if (simulated) settings["benches"] = o.benches.string();
   write(o, in, result, energy, settings, spice.get());
   const double steps = static_cast<double>(in.sizes.batch * in.sizes.head * in.sizes.time);
-  fmt::print("{} tokens, {} heads of {}, window {}, level {}: {} a token and head\nwrote {}\n",
+  fmt::print("{} tokens, {} heads of {}, window {}, level {}: {} a token and head\n",
              in.sizes.batch * in.sizes.time, in.sizes.head, in.sizes.dim, o.window, o.level,
-             format_si(energy.total_j() / steps, "J"), o.output.string());
+             format_si(energy.total_j() / steps, "J"));
+  if (settings.contains("fast_level"))
+    fmt::print("fast level: {}\n", brief_fast_level(settings["fast_level"]));
+  fmt::print("wrote {}\n", o.output.string());
   return 0;
 }
 

@@ -54,14 +54,8 @@ struct Report {
     line("attention",
          fmt::format("{}, window {}{}", text("attention"), settings.at("window").get<int>(),
                      settings.contains("level") ? ", level " + text("level") : ""));
-    if (settings.contains("fast_level")) {
-      const auto& fast = settings.at("fast_level");
-      line("fast level", fmt::format("error {:.1e} and {:.1e} rms of full scale (limit {:.0e}), {}",
-                                     fast.at("first").at("error_rms").get<double>(),
-                                     fast.at("second").at("error_rms").get<double>(),
-                                     fast.at("error_limit_rms").get<double>(),
-                                     fast.at("instruction_set").get<std::string>()));
-    }
+    if (settings.contains("fast_level"))
+      line("fast level", brief_fast_level(settings.at("fast_level")));
     line("positions", evaluation.stride > 0
                           ? fmt::format("{}, stride {}", text("positions"), evaluation.stride)
                           : fmt::format("{}, one sliding pass", text("positions")));

@@ -204,6 +204,17 @@ nlohmann::ordered_json to_json(const attention::FastReport& report, double error
           {"age_error", report.age_error},  {"instruction_set", report.instruction_set}};
 }
 
+std::string brief_fast_level(const nlohmann::ordered_json& fast_level) {
+  const auto both = [&](const char* key) {
+    return fmt::format("{:.2g} and {:.2g}", fast_level.at("first").at(key).get<double>(),
+                       fast_level.at("second").at(key).get<double>());
+  };
+  return fmt::format("error {} rms of full scale (limit {:g}), rank {}, segments {}; {}",
+                     both("error_rms"), fast_level.at("error_limit_rms").get<double>(),
+                     both("rank"), both("segments"),
+                     fast_level.at("instruction_set").get<std::string>());
+}
+
 nlohmann::ordered_json effect_names(attention::EffectSet effects) {
   auto names = nlohmann::ordered_json::array();
   for (int i = 0; i < attention::kEffects; ++i) {

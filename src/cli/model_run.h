@@ -68,6 +68,8 @@ attention::Spread parse_spread(const std::vector<std::string>& words,
 nlohmann::ordered_json to_json(const attention::Spread& spread);
 // What the fast level made of its error limit; errors are shares of a converter's full scale.
 nlohmann::ordered_json to_json(const attention::FastReport& report, double error_limit);
+// The same for people, from what to_json() gave.
+std::string brief_fast_level(const nlohmann::ordered_json& fast_level);
 nlohmann::ordered_json effect_names(attention::EffectSet effects);
 
 // Number of threads for `asked`: itself, or one per core for 0. Error where it is negative.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <string_view>
 
 #include "base/files.h"
 #include "base/random.h"
@@ -149,6 +151,27 @@ TEST_F(Attend, MeetsTheSameMismatchAndNoiseAtBothLevels) {
     between_seeds += std::pow(fast[i] - other[i], 2);
   }
   EXPECT_LT(std::sqrt(squares), 0.1 * std::sqrt(between_seeds));
+}
+
+TEST_F(Attend, SaysWhatTheFastLevelReachedOfItsLimit) {
+  write_random_input("in.h5");
+  for (const auto& [limit, named] : {std::pair{1e-3, "(limit 0.001)"}, {1e-2, "(limit 0.01)"}}) {
+    const auto outcome = run({"attend", "--device", "published", "--input", "in.h5", "--output",
+                              "out.h5", "--level", "fast", "--error-limit", std::to_string(limit)});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const std::string begin = "fast level: error ";
+    const auto at = outcome.out.find(begin);
+    ASSERT_NE(at, std::string::npos) << outcome.out;
+    char* end = nullptr;
+    const double first = std::strtod(outcome.out.c_str() + at + begin.size(), &end);
+    ASSERT_TRUE(std::string_view(end).starts_with(" and ")) << outcome.out;
+    const double second = std::strtod(end + 5, &end);
+    EXPECT_THAT(end, ::testing::StartsWith(std::string(" rms of full scale ") + named + ", rank "));
+    for (const double error : {first, second}) {
+      EXPECT_GT(error, 0);
+      EXPECT_LE(error, limit);
+    }
+  }
 }
 
 TEST_F(Attend, RefusesWrongInputInOneLine) {
