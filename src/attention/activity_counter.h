@@ -34,9 +34,9 @@ class ActivityCounter {
     for (int i = 1; i <= kAges && oldest_age_s > 0; ++i) ages.push_back(oldest_age_s * i / kAges);
     // Node 1 stands for a vanishing width, the smallest double above node 0.
     std::vector<double> pulses{0.0, std::numeric_limits<double>::min()};
-    for (int i = 1; i < circuit.q_levels; ++i)
-      pulses.push_back(circuit.t_max_s * i / (circuit.q_levels - 1));
-    pulse_step_s_ = circuit.t_max_s / (circuit.q_levels - 1);
+    const int steps = pulse_steps(circuit);
+    for (int i = 1; i <= steps; ++i) pulses.push_back(circuit.t_max_s * i / steps);
+    pulse_step_s_ = circuit.t_max_s / steps;
     for (auto* reads : {&activity_.first_reads, &activity_.second_reads}) {
       reads->age_s = ages;
       reads->pulse_s = pulses;
@@ -46,6 +46,11 @@ class ActivityCounter {
     set_nodes(activity_.first_conversions, circuit.relu, relu_line(circuit));
     set_nodes(activity_.second_conversions, circuit.differential, differential_line(circuit));
     activity_.writes.assign(circuit.kv_levels, 0.0);
+  }
+
+  // Between the pulse nodes, from a vanishing width to the longest.
+  static int pulse_steps(const Circuit& circuit) {
+    return circuit.read_energy_is_proportional ? 1 : circuit.q_levels - 1;
   }
 
   const energy::Activity& activity() const { return activity_; }
@@ -98,18 +103,22 @@ class ActivityCounter {
       }
   }
 
-  // Dense where a conversion's energy bends: around zero and at full scale.
   static void set_nodes(energy::Conversions& conversions, const Circuit::Converter& converter,
                         const ConverterLine& line) {
     const double full = line.full_scale_c(converter.full_scale_s);
     auto& nodes = conversions.charge_c;
     nodes = {converter.charge_low_c, converter.charge_high_c, 0.0};
-    for (const double share : {0.02, 0.1, 0.25, 0.5, 0.75, 0.95, 1.0, 1.05})
-      for (const double sign : {-1.0, 1.0}) {
-        const double charge = sign * share * full;
-        if (charge > converter.charge_low_c && charge < converter.charge_high_c)
-          nodes.push_back(charge);
-      }
+    const auto add = [&](double charge) {
+      if (charge > converter.charge_low_c && charge < converter.charge_high_c)
+        nodes.push_back(charge);
+    };
+    if (converter.energy_bends_c) {
+      for (const double charge : *converter.energy_bends_c) add(charge);
+    } else {
+      // Dense where energies bend: around zero and at full scale.
+      for (const double share : {0.02, 0.1, 0.25, 0.5, 0.75, 0.95, 1.0, 1.05})
+        for (const double sign : {-1.0, 1.0}) add(sign * share * full);
+    }
     std::sort(nodes.begin(), nodes.end());
     // A range may end on one of the shares, or a rounding beside it.
     nodes.erase(std::unique(nodes.begin(), nodes.end(),

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,14 @@ struct Circuit {
     bool bitline_moves = true;                   // false: bitline_v is the same at any charge
     double full_scale_s = 0;                     // pulse that means 1
     double charge_low_c = 0, charge_high_c = 0;  // where the functions are known; held outside
+    // Charges between which a conversion's energy is known to be straight, ascending. Without them
+    // conversions are counted on nodes that suit any converter.
+    std::optional<std::vector<double>> energy_bends_c;
   };
   Converter relu, differential;  // first and second stage; the second one is signed
+  // Whether a read's energy is known to be proportional to its pulse: reads are then counted at the
+  // longest pulse and at none, else at every width of the quantiser.
+  bool read_energy_is_proportional = false;
 
   double t_max_s = 15e-9;
   double v_max = 0.9;

@@ -1,10 +1,43 @@
 #include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
 
 #include "attention/circuit.h"
 #include "lut/gain_cell_device.h"
 
 namespace gaincell::attention {
 namespace {
+
+// Where a table of one axis bends; none where it is curved, or bends more often than nodes that
+// suit any converter are.
+std::optional<std::vector<double>> bends_of(const lut::Table& table) {
+  constexpr std::size_t kMost = 12;
+  if (table.interpolation()[0] != lut::Interpolation::kLinear) return std::nullopt;
+  const auto x = table.axis(0).nodes();
+  const auto y = table.values();
+  const double rounding = 1e-12 * std::max(std::abs(table.minimum()), std::abs(table.maximum()));
+  std::vector<double> bends{x.front()};
+  for (std::size_t i = 1; i + 1 < x.size(); ++i) {
+    const double share = (x[i] - x[i - 1]) / (x[i + 1] - x[i - 1]);
+    if (std::abs(y[i] - std::lerp(y[i - 1], y[i + 1], share)) > rounding) bends.push_back(x[i]);
+  }
+  bends.push_back(x.back());
+  if (bends.size() > kMost) return std::nullopt;
+  return bends;
+}
+
+// Whether f(v_store, pulse width, bitline) is proportional to the width up to the longest pulse.
+bool is_proportional(const lut::Table& table, double longest_s) {
+  const lut::Axis& width = table.axis(1);
+  if (table.interpolation()[1] != lut::Interpolation::kLinear || width.size() != 2 ||
+      width.front() != 0 || width.back() < longest_s)
+    return false;
+  for (const double v_store : table.axis(0).nodes())
+    for (const double bitline : table.axis(2).nodes())
+      if (table.at(v_store, 0.0, bitline) != 0) return false;
+  return true;
+}
 
 Circuit::Converter converter_of(const lut::ConverterTables& tables, double full_scale_s) {
   Circuit::Converter converter;
@@ -16,6 +49,7 @@ Circuit::Converter converter_of(const lut::ConverterTables& tables, double full_
   converter.full_scale_s = full_scale_s;
   converter.charge_low_c = tables.pulse_width.axis(0).front();
   converter.charge_high_c = tables.pulse_width.axis(0).back();
+  converter.energy_bends_c = bends_of(tables.energy);
   return converter;
 }
 
@@ -47,6 +81,9 @@ Circuit circuit_of(const lut::GainCellDevice& device) {
   circuit.relu = converter_of(device.relu, device.t_max_s);
   circuit.differential = converter_of(device.differential, device.signed_full_scale_s);
   circuit.t_max_s = device.t_max_s;
+  circuit.read_energy_is_proportional =
+      is_proportional(device.read_energy, device.t_max_s) &&
+      (!device.word_line_energy || is_proportional(*device.word_line_energy, device.t_max_s));
   circuit.v_max = 2 * device.v_zero;
   circuit.q_levels = device.q_levels;
   circuit.kv_levels = device.kv_levels;

@@ -184,7 +184,8 @@ struct Books {
         second(counter.activity().second_conversions, model.second.full_scale_c()),
         first_reads(static_cast<std::size_t>(model.circuit.q_levels) * kernels::kReadCopies *
                     kLevels),
-        reads(static_cast<std::size_t>(kernels::Reads::nodes(model.circuit.q_levels - 1)) *
+        reads(static_cast<std::size_t>(
+                  kernels::Reads::nodes(ActivityCounter::pulse_steps(model.circuit))) *
               kernels::kReadCopies * kLevels) {}
 
   void clear_gathered() {
@@ -298,7 +299,9 @@ class FastLevel final : public Analog {
     work.second_pulse.resize(queries * dim);
     work.total.resize(queries * dim);
     work.beyond_table.resize(kUnit);
-    work.hat.resize(static_cast<std::size_t>(kernels::Reads::nodes(circuit_.q_levels - 1)) * kUnit);
+    work.hat.resize(
+        static_cast<std::size_t>(kernels::Reads::nodes(ActivityCounter::pulse_steps(circuit_))) *
+        kUnit);
     for (auto* levels : {&work.q_levels, &work.k_levels, &work.v_levels})
       levels->resize(dim * kTogether);
     work.old_keys.resize(unit_cells_);
@@ -432,7 +435,7 @@ class FastLevel final : public Analog {
     for (int lane = 0; lane < kUnit; ++lane)
       work.beyond_table[lane] = plan.beyond_table()[lane] + queries_before;
     if (spread_) spread_->set_tokens(step.token, step.queries, work.spread);
-    kernels::Reads reads{.steps = circuit_.q_levels - 1,
+    kernels::Reads reads{.steps = ActivityCounter::pulse_steps(circuit_),
                          .count = books.reads.data(),
                          .hat = work.hat.data(),
                          .age_sum_s = 0,

@@ -12,7 +12,7 @@ namespace gaincell::energy {
 
 // Cell reads by [age][pulse][level]: age nodes, pulse nodes, and the stored level (0 .. levels-1).
 // Pulse node 0 means "no pulse"; node 1 is the limit of a vanishing width (a word line that rises
-// and falls at once), nodes 2 .. are widths of the longest pulse / (q_levels - 1) each.
+// and falls at once), nodes 2 .. are even parts of the longest pulse.
 struct CellReads {
   std::vector<double> age_s;    // nodes, ascending
   std::vector<double> pulse_s;  // nodes; [0] = none, [1] = 0+, then ascending to the longest pulse
@@ -31,7 +31,7 @@ struct CellReads {
 // Conversions by the charge on the bitline at the end of integration. Charges outside the nodes
 // count at the nearest end.
 struct Conversions {
-  std::vector<double> charge_c;  // nodes, ascending and uniform
+  std::vector<double> charge_c;  // nodes, ascending
   std::vector<double> count;     // one per node
   double total() const;
 };

@@ -1,6 +1,9 @@
 // Energy of what the engine counts, on a device whose joules can be worked out by hand.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <functional>
+
 #include "attention/analog.h"
 #include "energy/energy_model.h"
 #include "inputs.h"
@@ -82,6 +85,80 @@ TEST(Energy, OfTheFastLevelIsThatOfTheColumnLevel) {
       expect_relative(energies[1].parts[part].items[i].energy_j,
                       energies[0].parts[part].items[i].energy_j, 1e-5,
                       energies[0].parts[part].items[i].name.c_str());
+}
+
+// What both levels count is summed up from what they show of every step: exact to the column
+// level's doubles, and to the fast level's steps of charge.
+class EnergyByStep : public ::testing::TestWithParam<Level> {
+ protected:
+  using Joules = std::function<double(const StepTrace&)>;
+
+  // The converters' or cells' energy of a run, and `of_step` summed over its steps.
+  void expect_sum(const lut::GainCellDevice& device, std::size_t part, std::size_t item,
+                  const Joules& of_step) {
+    const Shape shape{1, 32, 40};
+    AnalogOptions options;
+    options.level = GetParam();
+    options.token_period_s = 1e-7;
+    auto engine = make_analog(shape, circuit_of(device), scalers_near_training(1, 1), options);
+    double expected = 0;
+    engine->observe([](std::int64_t, int) { return true; },
+                    [&](const StepTrace& trace) { expected += of_step(trace); });
+    run(*engine, Inputs(shape, 60, 5));
+    activity_ = engine->activity();
+    const energy::Energy energy = energy::EnergyModel(device).of(activity_);
+    expect_relative(energy.parts[part].items[item].energy_j, expected,
+                    GetParam() == Level::kColumn ? 1e-12 : 1e-5, "energy");
+  }
+
+  energy::Activity activity_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, EnergyByStep, ::testing::Values(Level::kColumn, Level::kFast),
+                         [](const auto& level) {
+                           return level.param == Level::kColumn ? "Column" : "Fast";
+                         });
+
+TEST_P(EnergyByStep, FollowsTheBendsOfConvertersTables) {
+  auto device = linear_device();
+  // Straight at -0.2 and 0.02 pC, bent at the others, at no share of full scale that is usual.
+  const lut::Axis charge("charge", "C", {-1e-12, -0.2e-12, 0.02e-12, 0.043e-12, 0.11e-12, 1e-12});
+  device.relu.energy = lut::Table({"relu_energy", "J"}, {charge},
+                                  {180e-15, 180e-15, 180e-15, 180e-15, 250e-15, 1390e-15},
+                                  lut::Interpolation::kLinear);
+  expect_sum(device, 0, 1, [&](const StepTrace& trace) {
+    double joules = 0;
+    for (const double c : trace.first_charge_c)
+      if (!std::isnan(c)) joules += device.relu.energy.at(c);
+    return joules;
+  });
+  EXPECT_EQ(activity_.first_conversions.charge_c.size(), 5u);  // ends, zero and two bends
+}
+
+TEST_P(EnergyByStep, CountsReadsByWidthUnlessTheirEnergyIsProportional) {
+  auto device = linear_device();
+  const auto second_cells = [&](const StepTrace& trace) {
+    double joules = 0;
+    for (std::size_t slot = 0; slot < trace.phi_s.size(); ++slot)
+      for (int d = 0; d < 32 && trace.phi_s[slot] > 0; ++d)
+        joules += device.read_energy.at(trace.value_v[slot * 32 + d], trace.phi_s[slot], 0.45);
+    return joules;
+  };
+  expect_sum(device, 1, 0, second_cells);
+  EXPECT_EQ(activity_.second_reads.pulse_s.size(), 3u);
+
+  // Both edges cost 5 fJ; and the longest third of a pulse costs nothing.
+  std::vector<double> joules;
+  for (const double store : {-1.0, 2.0})
+    for (const double width_s : {0.0, 5e-9, 10e-9, 15e-9})
+      joules.insert(joules.end(), 2, 5e-15 + 1e-6 * (1 + store) * std::min(width_s, 10e-9));
+  device.read_energy = lut::Table(
+      {"cell_read_energy", "J"},
+      {lut::Axis("v_store", "V", {-1, 2}), lut::Axis("pulse_width", "s", {0, 5e-9, 10e-9, 15e-9}),
+       lut::Axis("v_bitline", "V", {0, 0.9})},
+      joules, lut::Interpolation::kLinear);
+  expect_sum(device, 1, 0, second_cells);
+  EXPECT_EQ(activity_.second_reads.pulse_s.size(), 5u);
 }
 
 TEST(Energy, OfThePublishedDeviceIsThePublishedFigure) {
