@@ -27,13 +27,15 @@ struct StepTrace {
 // What the fast level made of the error limit.
 struct FastReport {
   struct Stage {
-    int segments = 0;    // equal parts of the longest pulse, over which cells are added up first
-    int substeps = 0;    // of the integration in each of them
-    int rank = 0;        // products in the separable form of the read charge
-    int low_ranks = 0;   // of them in two bytes instead of one
-    int degree = 0;      // of the polynomials in the bitline's charge
-    bool bytes = false;  // cells are added up in bytes, else in floats
-    double error = 0;    // rms at the end of a column of random cells, share of full scale
+    int segments = 0;       // equal parts of the longest pulse, over which cells are added up first
+    int substeps = 0;       // of the integration in each of them
+    int rank = 0;           // products in the separable form of the read charge
+    int low_ranks = 0;      // of them in two bytes instead of one
+    int low_per_high = 0;   // units of the second byte that make one of the first
+    int whole_weights = 0;  // pulses are whole multiples of the longest one's so manieth part
+    int degree = 0;         // of the polynomials in the bitline's charge
+    bool bytes = false;     // cells are added up in bytes, else in floats
+    double error = 0;       // rms at the end of a column of random cells, share of full scale
   } first, second;
   int age_block = 0;     // neighbouring queries that share tables
   double age_error = 0;  // worst relative error of a cell's current from that

@@ -30,7 +30,7 @@ std::vector<kernels::Stage> candidates(int cells, bool cells_differ) {
     int cost;
   };
   std::vector<Priced> all;
-  const auto add = [&](bool bytes, int rank, int low_ranks, int segments) {
+  const auto add = [&](bool bytes, int rank, int low_ranks, bool fine_low, int segments) {
     for (const int degree : kernels::kDegrees)
       for (const int substeps : {1, 2, 4}) {
         // Where currents do not depend on x, neither does it matter when charge comes.
@@ -39,11 +39,13 @@ std::vector<kernels::Stage> candidates(int cells, bool cells_differ) {
         stage.bytes = bytes;
         stage.rank = rank;
         stage.low_ranks = low_ranks;
+        stage.fine_low = fine_low;
         stage.segments = segments;
         stage.degree = degree;
         stage.substeps = substeps;
-        const int sums = bytes ? cells / 4 * (rank * (segments + 2) + 2 * low_ranks)
-                               : cells * rank * (segments + 2);
+        const int low = low_ranks * (fine_low ? 8 : 7) / 4;
+        const int sums =
+            bytes ? cells / 4 * (rank * (segments + 2) + low) : cells * rank * (segments + 2);
         const int steps = segments * substeps * (rank * (degree + 2) + 4);
         all.push_back({stage, sums + steps + 3 * rank * segments});
       }
@@ -54,8 +56,9 @@ std::vector<kernels::Stage> candidates(int cells, bool cells_differ) {
     if (!cells_differ)
       for (const int segments : kernels::kByteSegments)
         for (int low_ranks = 0; low_ranks <= rank; ++low_ranks)
-          add(true, rank, low_ranks, segments);
-    for (const int segments : kernels::kFloatSegments) add(false, rank, 0, segments);
+          for (const bool fine_low : {false, true})
+            if (fine_low || low_ranks > 0) add(true, rank, low_ranks, fine_low, segments);
+    for (const int segments : kernels::kFloatSegments) add(false, rank, 0, false, segments);
   }
   std::stable_sort(all.begin(), all.end(),
                    [](const Priced& a, const Priced& b) { return a.cost < b.cost; });
@@ -72,6 +75,7 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
       converter_(converter),
       full_scale_c_(line.full_scale_c(converter.full_scale_s)),
       cells_differ_(options.cell_gain > 0 || options.cell_offset_v > 0),
+      whole_weights_(options.whole_widths ? options.q_levels - 1 : 0),
       offset_step_v_(options.cell_offset_v / PhysicalSpread::kStepsPerSigma) {
   stage_.x_low = options.is_signed ? -1.0f : -0.3f;
   stage_.x_high = 1.0f;
@@ -261,9 +265,13 @@ void StageFit::choose(const kernels::Stage& candidate) {
   stage_.bytes = candidate.bytes;
   stage_.rank = candidate.rank;
   stage_.low_ranks = candidate.low_ranks;
+  stage_.fine_low = candidate.fine_low;
   stage_.segments = candidate.segments;
   stage_.degree = candidate.degree;
   stage_.substeps = candidate.substeps;
+  const bool whole = stage_.bytes && stage_.segments == 1 && stage_.pulse_delay == 0 &&
+                     whole_weights_ <= kernels::kMostWholeWeights;
+  stage_.whole_weights = whole ? whole_weights_ : 0;
   Eigen::MatrixXd powers(kChargeNodes, stage_.degree + 1);
   for (int i = 0; i < kChargeNodes; ++i)
     for (int p = 0; p <= stage_.degree; ++p)
@@ -302,13 +310,13 @@ struct Digits {
   int high, low;
 };
 
-Digits digits(double u) {
-  const auto within = [](double x) {
-    return static_cast<int>(std::clamp(std::nearbyint(x), static_cast<double>(-kernels::kHigh),
-                                       static_cast<double>(kernels::kHigh)));
+Digits digits(const kernels::Stage& stage, double u) {
+  const auto within = [](double x, int most) {
+    return std::clamp(static_cast<int>(std::lrint(x)), -most, most);
   };
-  const int high = within(u);
-  return {high, within((u - high) * kernels::kLowPerHigh)};
+  const int high = within(u, kernels::kHigh);
+  return {high, within((u - high) * stage.low_per_high(),
+                       stage.fine_low ? kernels::kFineLow : kernels::kCoarseLow)};
 }
 
 }  // namespace
@@ -318,7 +326,7 @@ void StageFit::encode(const double* u, std::size_t plane, std::byte* entry) cons
     for (int level = 0; level < kernels::kLevels; ++level) {
       const double value = u[r * kernels::kLevels + level];
       if (stage_.bytes) {
-        const Digits d = digits(value);
+        const Digits d = digits(stage_, value);
         entry[(2 * r) * plane + level] = static_cast<std::byte>(d.high);
         entry[(2 * r + 1) * plane + level] = static_cast<std::byte>(d.low);
       } else {
@@ -354,7 +362,9 @@ double StageFit::charge_share(const std::vector<std::vector<double>>& u,
 
   std::vector<std::vector<double>> charge(segments, std::vector<double>(rank, 0.0));
   std::vector<double> low(rank, 0.0), used(segments, 0.0);
-  const double full = stage_.bytes ? kernels::kFullWeight : 1.0;
+  const bool whole = stage_.whole_weights > 0;
+  if (whole) longest = 1;
+  const double full = !stage_.bytes ? 1.0 : whole ? stage_.whole_weights : kernels::kFullWeight;
   const auto rounded = [&](double share) {
     return stage_.bytes ? std::nearbyint(share * full) : share;
   };
@@ -367,11 +377,13 @@ double StageFit::charge_share(const std::vector<std::vector<double>>& u,
       const double share = std::clamp(lasts[i] / longest * segments - s, 0.0, 1.0);
       used[s] += share;
       for (int r = 0; r < rank; ++r)
-        charge[s][r] += rounded(share) * (stage_.bytes ? digits(of_cell[r]).high : of_cell[r]);
+        charge[s][r] +=
+            rounded(share) * (stage_.bytes ? digits(stage_, of_cell[r]).high : of_cell[r]);
     }
     if (stage_.bytes)
       for (int r = 0; r < stage_.low_ranks; ++r)
-        low[r] += rounded(lasts[i] / longest) * digits(of_cell[r]).low / kernels::kLowPerHigh;
+        low[r] +=
+            rounded(lasts[i] / longest) * digits(stage_, of_cell[r]).low / stage_.low_per_high();
   }
   const double all_used = std::accumulate(used.begin(), used.end(), 0.0);
   for (int s = 0; s < segments; ++s)

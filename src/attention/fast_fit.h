@@ -14,6 +14,7 @@ struct FitOptions {
   int cells = 64;                  // rows of a column
   bool is_signed = false;          // second stage
   int q_levels = 16;               // widths of the check's pulses where the stage is not signed
+  bool whole_widths = false;       // pulses have none but these
   std::vector<double> check_v;     // stored voltages that the check draws from
   double cell_gain = 0, cell_offset_v = 0;  // standard deviations from cell to cell
 };
@@ -67,6 +68,7 @@ class StageFit {
   const Circuit::Converter& converter_;
   double full_scale_c_, error_ = 0;
   bool cells_differ_;
+  int whole_weights_;  // that pulses are multiples for; 0 where they are not
   double offset_step_v_;
   std::size_t edge_node_ = 0;  // pulse node beyond the word line's edges
   std::vector<double> x_nodes_, v_nodes_;

@@ -16,10 +16,10 @@
 // matters only as far as the ratio of the C_r changes, so few segments do.
 //
 // Sums are taken in bytes where the error limit permits: u_r = high + low / 126 (both -63 .. 63, in
-// units that the polynomials carry), times 0 .. 255 in bytes. `low`, which only the first
-// `low_ranks` need, is not resolved by segment: its sum over the whole pulse is shared among the
-// segments as the pulses are. Sums of bytes are exact, so they do not depend on order, vector
-// length or the number of queries taken together.
+// units that the polynomials carry; or low / 7, -3 .. 3), times 0 .. 255 in bytes. `low`, which
+// only the first `low_ranks` need, is not resolved by segment: its sum over the whole pulse is
+// shared among the segments as the pulses are. Sums of bytes are exact, so they do not depend on
+// order, vector length or the number of queries taken together.
 //
 // Every kGroup neighbouring slots have level tables of their own age; a group is what one 128-bit
 // block of a vector holds, so tables change from block to block at no cost.
@@ -37,11 +37,18 @@ constexpr int kDegrees[] = {0, 3, 5};           // those that have a kernel
 constexpr int kByteSegments[] = {1, 2, 3, 4};   // likewise, for sums in bytes
 constexpr int kFloatSegments[] = {1, 2, 4, 8};  // and in floats
 constexpr int kReadCopies = 8;  // of sums, so that neighbouring rows do not wait for each other
-constexpr int kHigh = 63, kLowPerHigh = 126, kFullWeight = 255;
+constexpr int kHigh = 63, kFullWeight = 255;
+constexpr int kFineLow = 63, kCoarseLow = 3;  // at most
+constexpr int kMostWholeWeights = 16;
 
 struct Stage {
   bool bytes;  // sums in bytes, else in floats
   int rank, low_ranks, segments, degree, substeps;
+  bool fine_low;  // low digits up to kFineLow, else kCoarseLow
+  // Sums in bytes under pulses that are all whole multiples of the longest possible one's so
+  // manieth part (at most kMostWholeWeights): those multiples are the weights. 0: under any pulses,
+  // and the longest at hand has kFullWeight.
+  int whole_weights;
   float polynomial[kMaxRank][kMaxDegree + 1];  // w_r, rising powers of x
   float x_low, x_high;                         // where they hold; x is held there inside them
   // The word line's edges: every pulse lasts so much longer (in longest pulses), and adds so much
@@ -54,6 +61,7 @@ struct Stage {
   float at_low;
 
   // A table of one age is so many entries: per rank high and low, or floats by level.
+  int low_per_high() const { return fine_low ? 2 * kFineLow : 2 * kCoarseLow + 1; }
   int table_planes() const { return bytes ? 2 * rank : rank; }
   static constexpr std::size_t kByteEntry = 16, kFloatEntry = kLevels * sizeof(float);
   std::size_t table_entry() const { return bytes ? kByteEntry : kFloatEntry; }

@@ -147,8 +147,9 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
   second_tables = tables(second_ages, second);
   const auto stage = [](const StageFit& fit) {
     const kernels::Stage& s = fit.stage();
-    return FastReport::Stage{s.segments, s.substeps, s.rank,     s.low_ranks,
-                             s.degree,   s.bytes,    fit.error()};
+    return FastReport::Stage{
+        s.segments,      s.substeps, s.rank,  s.low_ranks, s.low_ranks > 0 ? s.low_per_high() : 0,
+        s.whole_weights, s.degree,   s.bytes, fit.error()};
   };
   report = {stage(first), stage(second), age_block, age_error(), kernels::instruction_set()};
 }
@@ -158,6 +159,7 @@ FitOptions FastModel::fit_options(const Shape& shape, bool is_signed) const {
   fit.is_signed = is_signed;
   fit.error_limit = options.error_limit;
   fit.q_levels = circuit.q_levels;
+  fit.whole_widths = !is_signed && options.effects.has(Effect::kInputQuantiser);
   fit.cells = is_signed ? std::min(circuit.tile, shape.window) : shape.dim;
   for (int level = 0; level < circuit.kv_levels; ++level) {
     fit.check_v.push_back(stored_v(level, 0.0));

@@ -59,46 +59,101 @@ HWY_INLINE VI Dot(VI acc, VB weights, VS cells) {
 #endif
 }
 
+// A sum of Dot()s.
+class WholeSum {
+ public:
+  HWY_INLINE void clear() { sum_ = hn::Zero(kI); }
+  HWY_INLINE void add(VB weights, VS cells) { sum_ = Dot(sum_, weights, cells); }
+  HWY_INLINE VI get() const { return sum_; }
+
+ private:
+  VI sum_;
+};
+
+// The same where it stays within words.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+class SmallSum {
+ public:
+  HWY_INLINE void clear() { sum_ = hn::Zero(kWords); }
+#if HWY_TARGET == HWY_AVX3
+  HWY_INLINE void add(VB weights, VS cells) {
+    sum_ = hn::Add(sum_, VWords{_mm512_maddubs_epi16(weights.raw, cells.raw)});
+  }
+  HWY_INLINE VI get() const { return VI{_mm512_madd_epi16(sum_.raw, _mm512_set1_epi16(1))}; }
+#else
+  HWY_INLINE void add(VB weights, VS cells) {
+    sum_ = hn::Add(sum_, VWords{_mm256_maddubs_epi16(weights.raw, cells.raw)});
+  }
+  HWY_INLINE VI get() const { return VI{_mm256_madd_epi16(sum_.raw, _mm256_set1_epi16(1))}; }
+#endif
+
+ private:
+  static constexpr hn::Repartition<std::int16_t, Floats> kWords{};
+  using VWords = hn::Vec<decltype(kWords)>;
+  VWords sum_;
+};
+#else
+using SmallSum = WholeSum;
+#endif
+// So many rows may be: of any digits under whole weights, or of coarse ones under any.
+constexpr int kSmallFirstRows = 64, kSmallSecondRows = 80;
+constexpr int most_small_sum(int rows, int weight, int digit) { return rows / 2 * weight * digit; }
+static_assert(most_small_sum(kSmallFirstRows, kMostWholeWeights, kHigh) < 1 << 15);
+static_assert(most_small_sum(kSmallSecondRows, kFullWeight, kCoarseLow) < 1 << 15);
+static_assert(kSmallFirstRows <= kSmallSecondRows && kFineLow <= kHigh);
+
 // Rows of weights a query: by segment, and over all of them for the low digits. One segment is all.
 template <int G>
 constexpr int kWeightRows = G > 1 ? G + 1 : 1;
 
-// One group of four rows: levels looked up, times the weights of Q queries. Low digits count where
-// D is 2.
-template <int G, int D, int Q, int V>
-HWY_INLINE void AddGroup(const std::uint8_t* HWY_RESTRICT weights, std::size_t query_stride,
-                         std::size_t rows, const VB (&level)[V], const VS (&table)[D][V],
-                         VI (&acc)[Q][V][G + D - 1]) {
-  VS digit[D][V];
-  for (int d = 0; d < D; ++d)
-    for (int v = 0; v < V; ++v)
-      digit[d][v] = hn::TableLookupBytes(table[d][v], hn::BitCast(kS, level[v]));
-  for (int q = 0; q < Q; ++q)
-    for (int g = 0; g < G + D - 1; ++g) {
-      std::uint32_t four;
-      std::memcpy(&four, weights + q * query_stride + (G > 1 ? g * rows : 0), 4);
-      const VB w = hn::BitCast(kB, hn::Set(Words{}, four));
-      for (int v = 0; v < V; ++v) acc[q][v][g] = Dot(acc[q][v][g], w, digit[g < G ? 0 : 1][v]);
-    }
-}
+// Sums of one rank of V sets of 16 columns under Q queries: of high digits by segment, and of low
+// ones where D is 2.
+template <int G, int D, int Q, int V, class High, class Low>
+struct Sums {
+  High high[Q][V][G];
+  Low low[Q][V];
 
-template <int N, int Q, int V>
-HWY_INLINE void Clear(VI (&acc)[Q][V][N]) {
-  for (int q = 0; q < Q; ++q)
-    for (int v = 0; v < V; ++v)
-      for (int g = 0; g < N; ++g) acc[q][v][g] = hn::Zero(kI);
-}
+  HWY_INLINE void clear() {
+    for (int q = 0; q < Q; ++q)
+      for (int v = 0; v < V; ++v) {
+        for (int g = 0; g < G; ++g) high[q][v][g].clear();
+        if (D == 2) low[q][v].clear();
+      }
+  }
 
-// sums[query][set of columns][rank][G + 1][kUnit]
-template <int G, int N, int Q, int V>
-HWY_INLINE void Store(const VI (&acc)[Q][V][N], int rank, int r, int part,
-                      std::int32_t* HWY_RESTRICT sums) {
-  for (int q = 0; q < Q; ++q)
-    for (int v = 0; v < V; ++v)
-      for (int g = 0; g < N; ++g)
-        hn::Store(acc[q][v][g], kI,
-                  sums + (((q * V + v) * rank + r) * (G + 1) + g) * kUnit + part * kN);
-}
+  // One group of four rows: levels looked up, times the weights of the queries.
+  HWY_INLINE void add(const std::uint8_t* HWY_RESTRICT weights, std::size_t query_stride,
+                      std::size_t rows, const VB (&level)[V], const VS (&table)[D][V]) {
+    VS digit[D][V];
+    for (int d = 0; d < D; ++d)
+      for (int v = 0; v < V; ++v)
+        digit[d][v] = hn::TableLookupBytes(table[d][v], hn::BitCast(kS, level[v]));
+    for (int q = 0; q < Q; ++q)
+      for (int row = 0; row < (D == 2 ? kWeightRows<G> : G); ++row) {
+        std::uint32_t four;
+        std::memcpy(&four, weights + q * query_stride + row * rows, 4);
+        const VB w = hn::BitCast(kB, hn::Set(Words{}, four));
+        for (int v = 0; v < V; ++v) {
+          if (row < G) high[q][v][row].add(w, digit[0][v]);
+          if (D == 2 && row == kWeightRows<G> - 1) low[q][v].add(w, digit[D - 1][v]);
+        }
+      }
+  }
+
+  // sums[query][set of columns][rank][G + 1][kUnit], on top of what rows before have left there.
+  HWY_INLINE void store(bool has_before, int rank, int r, int part,
+                        std::int32_t* HWY_RESTRICT sums) const {
+    const auto put = [&](VI sum, std::int32_t* to) HWY_ATTR {
+      hn::Store(has_before ? hn::Add(hn::Load(kI, to), sum) : sum, kI, to);
+    };
+    for (int q = 0; q < Q; ++q)
+      for (int v = 0; v < V; ++v) {
+        std::int32_t* to = sums + ((q * V + v) * rank + r) * (G + 1) * kUnit + part * kN;
+        for (int g = 0; g < G; ++g) put(high[q][v][g].get(), to + g * kUnit);
+        if (D == 2) put(low[q][v].get(), to + G * kUnit);
+      }
+  }
+};
 
 HWY_INLINE const std::int8_t* Entry(const std::byte* table, std::size_t plane, int r, int digit) {
   return reinterpret_cast<const std::int8_t*>(table + (2 * r + digit) * plane);
@@ -106,85 +161,90 @@ HWY_INLINE const std::int8_t* Entry(const std::byte* table, std::size_t plane, i
 
 // First array: V units of slots under Q queries, rank r. Every 128-bit block holds a group of
 // slots, so its part of the table is that group's entry.
-template <int G, int D, int Q, int V>
+template <int G, int D, int Q, int V, class High, class Low>
 HWY_INLINE void FirstRank(int rank, int r, int dim, std::size_t plane, const Unit* unit,
-                          const std::uint8_t* HWY_RESTRICT weights,
-                          std::int32_t* HWY_RESTRICT sums) {
+                          const std::uint8_t* HWY_RESTRICT weights, std::int32_t* HWY_RESTRICT to) {
   const std::size_t query_stride = static_cast<std::size_t>(kWeightRows<G>) * dim;
   for (int part = 0; part < kParts; ++part) {
     VS table[D][V];
     for (int d = 0; d < D; ++d)
       for (int v = 0; v < V; ++v)
         table[d][v] = hn::LoadU(kS, Entry(unit[v].first_table, plane, r, d) + part * kN * 4);
-    VI acc[Q][V][G + D - 1];
-    Clear(acc);
-    for (int row = 0; row < dim; row += 4) {
-      VB level[V];
-      for (int v = 0; v < V; ++v)
-        level[v] = hn::LoadU(kB, unit[v].keys + row * kUnit + part * kN * 4);
-      AddGroup<G, D, Q, V>(weights + row, query_stride, dim, level, table, acc);
+    for (int begin = 0; begin < dim; begin += kSmallFirstRows) {
+      const int end = HWY_MIN(begin + kSmallFirstRows, dim);
+      Sums<G, D, Q, V, High, Low> sums;
+      sums.clear();
+      for (int row = begin; row < end; row += 4) {
+        VB level[V];
+        for (int v = 0; v < V; ++v)
+          level[v] = hn::LoadU(kB, unit[v].keys + row * kUnit + part * kN * 4);
+        sums.add(weights + row, query_stride, dim, level, table);
+      }
+      sums.store(begin > 0, rank, r, part, to);
     }
-    Store<G>(acc, rank, r, part, sums);
   }
 }
 
-template <int G, int Q, int V>
+template <int G, int Q, int V, class High, class Low>
 HWY_NOINLINE void FirstBytes(const Stage& stage, const SubTile& tile, const Unit* unit,
                              const Pulses* pulses, std::int32_t* HWY_RESTRICT sums) {
   const auto* weights = static_cast<const std::uint8_t*>(pulses[0].weights);
   const int rank = stage.rank, dim = tile.dim;
   for (int r = 0; r < stage.low_ranks; ++r)
-    FirstRank<G, 2, Q, V>(rank, r, dim, tile.first_plane, unit, weights, sums);
+    FirstRank<G, 2, Q, V, High, Low>(rank, r, dim, tile.first_plane, unit, weights, sums);
   for (int r = stage.low_ranks; r < rank; ++r)
-    FirstRank<G, 1, Q, V>(rank, r, dim, tile.first_plane, unit, weights, sums);
+    FirstRank<G, 1, Q, V, High, Low>(rank, r, dim, tile.first_plane, unit, weights, sums);
 }
 
 // Second array: V sets of 16 dimensions from `first` on, for Q queries.
-template <int G, int D, int Q, int V>
+template <int G, int D, int Q, int V, class Low>
 HWY_INLINE void SecondRank(int rank, int r, const SubTile& tile, int first,
                            const std::uint8_t* HWY_RESTRICT weights,
-                           std::int32_t* HWY_RESTRICT sums) {
+                           std::int32_t* HWY_RESTRICT to) {
+  constexpr int kSmallUnits = kSmallSecondRows / kUnit;
   const std::size_t rows = static_cast<std::size_t>(tile.units) * kUnit;
   const std::size_t query_stride = kWeightRows<G> * rows;
-  for (int part = 0; part < kParts; ++part) {
-    VI acc[Q][V][G + D - 1];
-    Clear(acc);
-    for (int u = 0; u < tile.units; ++u) {
-      const Unit& unit = tile.unit[u];
-      const std::uint8_t* HWY_RESTRICT of_group = weights + static_cast<std::size_t>(u) * kUnit;
-      const std::uint8_t* HWY_RESTRICT values = unit.values + (first + part * kN) * 4;
-      const std::int8_t* HWY_RESTRICT entry = Entry(unit.second_table, tile.second_plane, r, 0);
-      static_assert(kGroup == 4);
+  for (int part = 0; part < kParts; ++part)
+    for (int begin = 0; begin < tile.units; begin += kSmallUnits) {
+      const int end = HWY_MIN(begin + kSmallUnits, tile.units);
+      Sums<G, D, Q, V, WholeSum, Low> sums;
+      sums.clear();
+      for (int u = begin; u < end; ++u) {
+        const Unit& unit = tile.unit[u];
+        const std::uint8_t* HWY_RESTRICT of_group = weights + static_cast<std::size_t>(u) * kUnit;
+        const std::uint8_t* HWY_RESTRICT values = unit.values + (first + part * kN) * 4;
+        const std::int8_t* HWY_RESTRICT entry = Entry(unit.second_table, tile.second_plane, r, 0);
+        static_assert(kGroup == 4);
 #pragma GCC unroll 1  // unrolled, sums of several groups crowd the registers
-      for (int group = 0; group < kUnit / 4;
-           ++group, of_group += 4, values += 4 * tile.dim, entry += Stage::kByteEntry) {
-        if (Q == 1) {  // slots without a pulse are frequent, and cost nothing
-          std::uint32_t longest;
-          std::memcpy(&longest, of_group, 4);
-          if (longest == 0) continue;
+        for (int group = 0; group < kUnit / 4;
+             ++group, of_group += 4, values += 4 * tile.dim, entry += Stage::kByteEntry) {
+          if (Q == 1) {  // slots without a pulse are frequent, and cost nothing
+            std::uint32_t longest;
+            std::memcpy(&longest, of_group, 4);
+            if (longest == 0) continue;
+          }
+          VS table[D][V];
+          for (int d = 0; d < D; ++d) {
+            const VS both = hn::LoadDup128(kS, entry + d * tile.second_plane);
+            for (int v = 0; v < V; ++v) table[d][v] = both;
+          }
+          VB level[V];
+          for (int v = 0; v < V; ++v) level[v] = hn::LoadU(kB, values + v * kUnit * 4);
+          sums.add(of_group, query_stride, rows, level, table);
         }
-        VS table[D][V];
-        for (int d = 0; d < D; ++d) {
-          const VS both = hn::LoadDup128(kS, entry + d * tile.second_plane);
-          for (int v = 0; v < V; ++v) table[d][v] = both;
-        }
-        VB level[V];
-        for (int v = 0; v < V; ++v) level[v] = hn::LoadU(kB, values + v * kUnit * 4);
-        AddGroup<G, D, Q, V>(of_group, query_stride, rows, level, table, acc);
       }
+      sums.store(begin > 0, rank, r, part, to);
     }
-    Store<G>(acc, rank, r, part, sums);
-  }
 }
 
-template <int G, int Q, int V>
+template <int G, int Q, int V, class Low>
 HWY_NOINLINE void SecondBytes(const Stage& stage, const SubTile& tile, int first,
                               const std::uint8_t* HWY_RESTRICT weights,
                               std::int32_t* HWY_RESTRICT sums) {
   for (int r = 0; r < stage.low_ranks; ++r)
-    SecondRank<G, 2, Q, V>(stage.rank, r, tile, first, weights, sums);
+    SecondRank<G, 2, Q, V, Low>(stage.rank, r, tile, first, weights, sums);
   for (int r = stage.low_ranks; r < stage.rank; ++r)
-    SecondRank<G, 1, Q, V>(stage.rank, r, tile, first, weights, sums);
+    SecondRank<G, 1, Q, V, Low>(stage.rank, r, tile, first, weights, sums);
 }
 
 // Four rows of 16 columns; rows without a pulse are left out.
@@ -479,6 +539,9 @@ HWY_INLINE void ForEachBatch(int segments, int queries, int sets, const Sums& su
   }
 }
 
+using Whole = std::common_type<WholeSum>;
+using Small = std::common_type<SmallSum>;
+
 void FirstArray(const Stage& stage, const SubTile& tile, Columns& columns) {
   const auto finish = [&](int queries, int units, int q0, int u0) HWY_ATTR {
     Meaning meaning[kBatch];
@@ -500,7 +563,16 @@ void FirstArray(const Stage& stage, const SubTile& tile, Columns& columns) {
                [&](auto g, auto qs, auto vs, int q, int u) HWY_ATTR {
                  constexpr int G = decltype(g)::value, Q = decltype(qs)::value,
                                V = decltype(vs)::value;
-                 FirstBytes<G, Q, V>(stage, tile, tile.unit + u, tile.pulses + q, columns.bytes);
+                 const auto sum = [&](auto high, auto low) HWY_ATTR {
+                   FirstBytes<G, Q, V, typename decltype(high)::type, typename decltype(low)::type>(
+                       stage, tile, tile.unit + u, tile.pulses + q, columns.bytes);
+                 };
+                 if (G == 1 && stage.whole_weights > 0)
+                   sum(Small(), Small());
+                 else if (stage.fine_low)
+                   sum(Whole(), Whole());
+                 else
+                   sum(Whole(), Small());
                  finish(Q, V, q, u);
                });
 }
@@ -526,8 +598,11 @@ void SecondArray(const Stage& stage, const SubTile& tile, const Pulses* pulses, 
   ForEachBatch(
       stage.segments, tile.queries, sets, [&](auto g, auto qs, auto vs, int q, int s) HWY_ATTR {
         constexpr int G = decltype(g)::value, Q = decltype(qs)::value, V = decltype(vs)::value;
-        SecondBytes<G, Q, V>(stage, tile, s * kUnit,
-                             static_cast<const std::uint8_t*>(pulses[q].weights), columns.bytes);
+        const auto* weights = static_cast<const std::uint8_t*>(pulses[q].weights);
+        if (stage.fine_low)
+          SecondBytes<G, Q, V, WholeSum>(stage, tile, s * kUnit, weights, columns.bytes);
+        else
+          SecondBytes<G, Q, V, SmallSum>(stage, tile, s * kUnit, weights, columns.bytes);
         finish(Q, V, q, s);
       });
 }
@@ -797,7 +872,9 @@ void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float lon
   const int segments = stage.segments;
   pulses.weights = to;
   pulses.x = stage.pulse_x * static_cast<float>(pulsed_rows);
-  pulses.unit = longest / static_cast<float>(segments * (stage.bytes ? kFullWeight : 1));
+  const int full = stage.whole_weights > 0 ? stage.whole_weights : kFullWeight;
+  if (stage.whole_weights > 0 && longest > 0) longest = 1;
+  pulses.unit = longest / static_cast<float>(segments * (stage.bytes ? full : 1));
   for (float& low : pulses.low_unit) low = 0;
   if (longest <= 0) {
     std::memset(to, 0, static_cast<std::size_t>(stage.weight_rows()) * rows * stage.weight_bytes());
@@ -816,13 +893,13 @@ void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float lon
   }
 
   auto* bytes = static_cast<std::uint8_t*>(to);
-  const VF full = hn::Set(kF, static_cast<float>(kFullWeight));
   const auto store = [&](VF part, std::uint8_t* at) HWY_ATTR {
-    hn::StoreU(hn::DemoteTo(Narrow{}, Nearest(hn::Mul(part, full))), Narrow{}, at);
+    const VI weight = Nearest(hn::Mul(part, hn::Set(kF, static_cast<float>(full))));
+    hn::StoreU(hn::DemoteTo(Narrow{}, weight), Narrow{}, at);
   };
-  const float low = longest / static_cast<float>(kFullWeight * kLowPerHigh);
+  const float low = longest / static_cast<float>(full * stage.low_per_high());
   const auto store_whole = [&](std::uint8_t* row) HWY_ATTR {
-    const VF scale = hn::Set(kF, static_cast<float>(kFullWeight) / longest);
+    const VF scale = hn::Set(kF, static_cast<float>(full) / longest);
     for (int i = 0; i < rows; i += kN) {
       const VI weight = Nearest(hn::Mul(hn::LoadU(kF, lasting + i), scale));
       hn::StoreU(hn::DemoteTo(Narrow{}, weight), Narrow{}, row + i);

@@ -194,9 +194,14 @@ nlohmann::ordered_json to_json(const attention::Spread& spread) {
 
 nlohmann::ordered_json to_json(const attention::FastReport& report, double error_limit) {
   const auto stage = [](const attention::FastReport::Stage& s) {
-    return nlohmann::ordered_json{{"segments", s.segments}, {"substeps", s.substeps},
-                                  {"rank", s.rank},         {"low_ranks", s.low_ranks},
-                                  {"degree", s.degree},     {"bytes", s.bytes},
+    return nlohmann::ordered_json{{"segments", s.segments},
+                                  {"substeps", s.substeps},
+                                  {"rank", s.rank},
+                                  {"low_ranks", s.low_ranks},
+                                  {"low_per_high", s.low_per_high},
+                                  {"whole_weights", s.whole_weights},
+                                  {"degree", s.degree},
+                                  {"bytes", s.bytes},
                                   {"error_rms", s.error}};
   };
   return {{"error_limit_rms", error_limit}, {"first", stage(report.first)},

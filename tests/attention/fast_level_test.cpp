@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "attention/analog.h"
 #include "circuits.h"
@@ -72,6 +73,49 @@ TEST_F(InstructionSets, AllEqualTheColumnLevelAndEachOther) {
     hwy::SetSupportedTargetsForTest(target);
     expect_near_column(small, few, 1e-3, name);
   }
+}
+
+// Columns as full as they get, of any level, where sums of bytes come nearest to the ends of words;
+// and every way to take such sums.
+TEST_F(InstructionSets, SumFullColumnsInBytes) {
+  bool coarse = false, fine = false, whole = false, any_weights = false;
+  for (const auto& [target, name] : instruction_sets())
+    for (const int dim : {64, 144})
+      for (const double limit : {1.5e-4, 4e-5})
+        for (const auto& [q_levels, full_keys_every] : {std::pair{16, 1}, {32, 3}}) {
+          hwy::SetSupportedTargetsForTest(target);
+          const Shape shape{1, dim, 150};
+          PublishedHardware hw = PublishedHardware::cubic();
+          hw.tile = dim;
+          hw.s_sat_first_a = hw.s_sat_second_a = 11e-6 * dim;  // a cell gives up to 10.4 uA
+          Circuit circuit = published_circuit(hw, 2e-7);
+          circuit.q_levels = q_levels;
+          Inputs in(shape, 170, 5);
+          for (int t = 0; t < in.tokens; ++t)
+            for (int d = 0; d < dim; ++d) {
+              const std::size_t at = static_cast<std::size_t>(t) * dim + d;
+              in.q[at] = t % 5 == 0 ? 0.4f : 1.0f;
+              in.k[at] =
+                  t % full_keys_every == 0 ? 0.45f : -0.45f + 0.9f * static_cast<float>(t % 8) / 7;
+              in.v[at] = -0.45f + 0.9f * static_cast<float>(d % 8) / 7;
+            }
+          const auto make = [&](Level level) {
+            return make_analog(shape, circuit, Scalers::identity(1), options(level, limit));
+          };
+          auto column = make(Level::kColumn), fast = make(Level::kFast);
+          const Pulses expected = pulses_of_last(*column, in, 6),
+                       got = pulses_of_last(*fast, in, 6);
+          // Cells of one level err in one direction. A word of low digits that overflows is off by
+          // 4e-3, one of high digits by tenths.
+          EXPECT_LE(rms_difference(expected.first, got.first), 1e-3) << name << dim;
+          EXPECT_LE(rms_difference(expected.second, got.second), 1e-3) << name << dim;
+          for (const auto& stage : {fast->fast_report()->first, fast->fast_report()->second}) {
+            coarse |= stage.bytes && stage.low_per_high == 7;
+            fine |= stage.bytes && stage.low_per_high == 126;
+            (stage.whole_weights > 0 ? whole : any_weights) |= stage.bytes;
+          }
+        }
+  EXPECT_TRUE(coarse && fine && whole && any_weights) << coarse << fine << whole << any_weights;
 }
 
 TEST(FastLevelRing, WrapsAroundLikeTheColumnLevel) {
