@@ -107,7 +107,7 @@ class ActivityCounter {
                         const ConverterLine& line) {
     const double full = line.full_scale_c(converter.full_scale_s);
     auto& nodes = conversions.charge_c;
-    nodes = {converter.charge_low_c, converter.charge_high_c, 0.0};
+    nodes = {converter.charge_low_c, converter.charge_high_c};
     const auto add = [&](double charge) {
       if (charge > converter.charge_low_c && charge < converter.charge_high_c)
         nodes.push_back(charge);
@@ -116,6 +116,7 @@ class ActivityCounter {
       for (const double charge : *converter.energy_bends_c) add(charge);
     } else {
       // Dense where energies bend: around zero and at full scale.
+      nodes.push_back(0.0);
       for (const double share : {0.02, 0.1, 0.25, 0.5, 0.75, 0.95, 1.0, 1.05})
         for (const double sign : {-1.0, 1.0}) add(sign * share * full);
     }

@@ -106,7 +106,7 @@ struct Hinges {
 
 // What one head's reads of the second array add to the books.
 struct Reads {
-  static constexpr int kNodes = 8;  // are counted at a time; the registers hold their sums
+  static constexpr int kNodes = 8;  // are counted at a time
   // In `count`: pulse nodes at width i / steps of the longest, i = 0 .. steps, then what means
   // nothing.
   static constexpr int nodes(int steps) { return (steps + 3 + kNodes - 1) / kNodes * kNodes; }

@@ -693,10 +693,11 @@ HWY_INLINE void AddSomeHinges(const Hinges& hinges, int columns, const float* HW
   const hn::RebindToSigned<decltype(kW)> i16;
   const VF first = hn::Set(kF, hinges.first_x), last = hn::Set(kF, hinges.last_x);
   const VF scale = hn::Set(kF, hinges.steps_per_x);
+  const VF beyond_first = hn::Set(kF, kWholeFrom - hinges.first_x * hinges.steps_per_x);
   const auto steps = [&](int vector) HWY_ATTR {
     VF at = first;
     if (vector * kN < columns) at = hn::Min(hn::Max(hn::LoadU(kF, x + vector * kN), first), last);
-    return Nearest(hn::Mul(hn::Sub(at, first), scale));
+    return WholePart(hn::MulAdd(at, scale, beyond_first));
   };
   VW word[V], low, high;
   for (int v = 0; v < V; ++v) {
@@ -820,6 +821,30 @@ HWY_NOINLINE void SumHats(const SubTile& tile, int unit, VI& lane_sum, float* HW
   reads.age_sum_s += pulses * tile.unit[unit].age_s + queries_sum * reads.period_s;
 }
 
+// Adds a unit's rows of cells to the nodes, N of them at a time: the registers hold their sums.
+template <int N>
+HWY_INLINE void AddToNodes(const Reads& reads, const float* HWY_RESTRICT cells) {
+  static_assert(Reads::kNodes % N == 0);
+  const LevelCounts f;
+  for (int node = 0; node <= reads.steps; node += N)
+    for (int i = 0; i < kLevels; i += kCountLanes) {
+      const float* HWY_RESTRICT hat = reads.hat + node * kUnit;
+      float* HWY_RESTRICT count = reads.count + node * kNodeFloats + i;
+      hn::Vec<LevelCounts> sum[N];
+      for (auto& one : sum) one = hn::Zero(f);
+#pragma GCC unroll 1  // unrolled, the sums leave their registers
+      for (int slot = 0; slot < kUnit; ++slot) {
+        const auto c = hn::Load(f, cells + slot * kLevels + i);
+        for (int n = 0; n < N; ++n)
+          sum[n] = hn::MulAdd(c, hn::Set(f, hat[n * kUnit + slot]), sum[n]);
+      }
+      for (int n = 0; n < N; ++n) {
+        float* HWY_RESTRICT to = count + n * kNodeFloats;
+        hn::Store(hn::Add(hn::Load(f, to), sum[n]), f, to);
+      }
+    }
+}
+
 // All queries' reads.
 void CountTogether(const SubTile& tile) {
   const LevelCounts f;
@@ -837,23 +862,10 @@ void CountTogether(const SubTile& tile) {
       for (int i = 0; i < kLevels; i += kCountLanes)
         hn::Store(hn::Mul(RowCounts(unit.counts + slot * kLevels, i), share), f,
                   cells + slot * kLevels + i);
-    for (int node = 0; node <= reads.steps; node += Reads::kNodes)
-      for (int i = 0; i < kLevels; i += kCountLanes) {
-        const float* HWY_RESTRICT hat = reads.hat + node * kUnit;
-        float* HWY_RESTRICT count = reads.count + node * kNodeFloats + i;
-        hn::Vec<LevelCounts> sum[Reads::kNodes];
-        for (auto& one : sum) one = hn::Zero(f);
-#pragma GCC unroll 1  // unrolled, the sums leave their registers
-        for (int slot = 0; slot < kUnit; ++slot) {
-          const auto c = hn::Load(f, cells + slot * kLevels + i);
-          for (int n = 0; n < Reads::kNodes; ++n)
-            sum[n] = hn::MulAdd(c, hn::Set(f, hat[n * kUnit + slot]), sum[n]);
-        }
-        for (int n = 0; n < Reads::kNodes; ++n) {
-          float* HWY_RESTRICT to = count + n * kNodeFloats;
-          hn::Store(hn::Add(hn::Load(f, to), sum[n]), f, to);
-        }
-      }
+    if (reads.steps == 1)
+      AddToNodes<2>(reads, cells);
+    else
+      AddToNodes<Reads::kNodes>(reads, cells);
   }
   reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
 }

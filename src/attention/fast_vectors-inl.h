@@ -25,13 +25,14 @@ constexpr Ints kI{};
 constexpr int kN = static_cast<int>(hn::MaxLanes(Floats{}));
 constexpr int kParts = kUnit / kN;  // vectors that hold 16 columns
 
-// The nearest whole number of one of at most 2^22, half to even. hn::NearestInt looks after larger
-// ones, which takes as long again and more.
-HWY_INLINE VI Nearest(VF x) {
-  constexpr float kOneUp = 3 << 22;  // from there on floats are whole numbers
-  const VF moved = hn::Add(x, hn::Set(kF, kOneUp));
-  return hn::Sub(hn::BitCast(kI, moved), hn::BitCast(kI, hn::Set(kF, kOneUp)));
+// From here on floats are whole numbers: a sum with it is rounded to one, half to even.
+constexpr float kWholeFrom = 3 << 22;
+HWY_INLINE VI WholePart(VF beyond) {
+  return hn::Sub(hn::BitCast(kI, beyond), hn::BitCast(kI, hn::Set(kF, kWholeFrom)));
 }
+// The nearest whole number of one of at most 2^22. hn::NearestInt looks after larger ones, which
+// takes as long again and more.
+HWY_INLINE VI Nearest(VF x) { return WholePart(hn::Add(x, hn::Set(kF, kWholeFrom))); }
 
 // Those of the groups that a vector's columns belong to: part `part` of a unit's.
 class GroupTables {
