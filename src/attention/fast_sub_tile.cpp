@@ -1,5 +1,6 @@
 // Sub-tiles of the fast level: both arrays, from pulses on the rows to pulses out of the counter.
 #include <cstring>
+#include <type_traits>
 
 #include "attention/fast_kernels.h"
 #include "attention/fast_spread_kernels.h"
@@ -511,19 +512,19 @@ void SumSecondFloats(const Stage& stage, const SubTile& tile, int q, int first, 
   }
 }
 
-// Calls sums(G, Q, V, query, set) so that every query meets every set of 16 columns.
-template <class Sums>
-HWY_INLINE void ForEachBatch(int segments, int queries, int sets, const Sums& sums) {
+// Calls sum(G, Q, V, query, set) so that every query meets every set of 16 columns.
+template <class SumBatch>
+HWY_INLINE void ForEachBatch(int segments, int queries, int sets, const SumBatch& sum) {
   const auto all = [&](auto g) HWY_ATTR {
     constexpr int Q = kQueryBatch<decltype(g)::value>, V = kUnitBatch;
     using One = std::integral_constant<int, 1>;
     int q = 0;
     for (; q + Q <= queries; q += Q)
-      for (int s = 0; s < sets; ++s) sums(g, std::integral_constant<int, Q>(), One(), q, s);
+      for (int s = 0; s < sets; ++s) sum(g, std::integral_constant<int, Q>(), One(), q, s);
     for (; q < queries; ++q) {
       int s = 0;
-      for (; s + V <= sets; s += V) sums(g, One(), std::integral_constant<int, V>(), q, s);
-      for (; s < sets; ++s) sums(g, One(), One(), q, s);
+      for (; s + V <= sets; s += V) sum(g, One(), std::integral_constant<int, V>(), q, s);
+      for (; s < sets; ++s) sum(g, One(), One(), q, s);
     }
   };
   switch (segments) {
@@ -538,9 +539,6 @@ HWY_INLINE void ForEachBatch(int segments, int queries, int sets, const Sums& su
       return all(std::integral_constant<int, 4>());
   }
 }
-
-using Whole = std::common_type<WholeSum>;
-using Small = std::common_type<SmallSum>;
 
 void FirstArray(const Stage& stage, const SubTile& tile, Columns& columns) {
   const auto finish = [&](int queries, int units, int q0, int u0) HWY_ATTR {
@@ -563,16 +561,11 @@ void FirstArray(const Stage& stage, const SubTile& tile, Columns& columns) {
                [&](auto g, auto qs, auto vs, int q, int u) HWY_ATTR {
                  constexpr int G = decltype(g)::value, Q = decltype(qs)::value,
                                V = decltype(vs)::value;
-                 const auto sum = [&](auto high, auto low) HWY_ATTR {
-                   FirstBytes<G, Q, V, typename decltype(high)::type, typename decltype(low)::type>(
-                       stage, tile, tile.unit + u, tile.pulses + q, columns.bytes);
-                 };
-                 if (G == 1 && stage.whole_weights > 0)
-                   sum(Small(), Small());
-                 else if (stage.fine_low)
-                   sum(Whole(), Whole());
-                 else
-                   sum(Whole(), Small());
+                 using High = std::conditional_t<G == 1, SmallSum, WholeSum>;
+                 const auto sum = stage.whole_weights > 0 ? FirstBytes<G, Q, V, High, SmallSum>
+                                  : stage.fine_low        ? FirstBytes<G, Q, V, WholeSum, WholeSum>
+                                                          : FirstBytes<G, Q, V, WholeSum, SmallSum>;
+                 sum(stage, tile, tile.unit + u, tile.pulses + q, columns.bytes);
                  finish(Q, V, q, u);
                });
 }
@@ -599,10 +592,9 @@ void SecondArray(const Stage& stage, const SubTile& tile, const Pulses* pulses, 
       stage.segments, tile.queries, sets, [&](auto g, auto qs, auto vs, int q, int s) HWY_ATTR {
         constexpr int G = decltype(g)::value, Q = decltype(qs)::value, V = decltype(vs)::value;
         const auto* weights = static_cast<const std::uint8_t*>(pulses[q].weights);
-        if (stage.fine_low)
-          SecondBytes<G, Q, V, WholeSum>(stage, tile, s * kUnit, weights, columns.bytes);
-        else
-          SecondBytes<G, Q, V, SmallSum>(stage, tile, s * kUnit, weights, columns.bytes);
+        const auto sum =
+            stage.fine_low ? SecondBytes<G, Q, V, WholeSum> : SecondBytes<G, Q, V, SmallSum>;
+        sum(stage, tile, s * kUnit, weights, columns.bytes);
         finish(Q, V, q, s);
       });
 }
