@@ -27,7 +27,7 @@ double weight(double x) { return 1.0 / (0.3 + std::abs(x)); }
 std::vector<kernels::Stage> candidates(int cells, bool cells_differ) {
   struct Priced {
     kernels::Stage stage;
-    int cost;
+    double cost;
   };
   std::vector<Priced> all;
   const auto add = [&](bool bytes, int rank, int low_ranks, bool fine_low, int segments) {
@@ -43,9 +43,10 @@ std::vector<kernels::Stage> candidates(int cells, bool cells_differ) {
         stage.segments = segments;
         stage.degree = degree;
         stage.substeps = substeps;
-        const int low = low_ranks * (fine_low ? 8 : 7) / 4;
-        const int sums =
-            bytes ? cells / 4 * (rank * (segments + 2) + low) : cells * rank * (segments + 2);
+        const double low = low_ranks * (fine_low ? 2 : 1.75);
+        const int groups = cells / 4;
+        const double sums =
+            bytes ? groups * (rank * (segments + 2) + low) : cells * rank * (segments + 2);
         const int steps = segments * substeps * (rank * (degree + 2) + 4);
         all.push_back({stage, sums + steps + 3 * rank * segments});
       }
@@ -265,13 +266,13 @@ void StageFit::choose(const kernels::Stage& candidate) {
   stage_.bytes = candidate.bytes;
   stage_.rank = candidate.rank;
   stage_.low_ranks = candidate.low_ranks;
-  stage_.fine_low = candidate.fine_low;
   stage_.segments = candidate.segments;
   stage_.degree = candidate.degree;
   stage_.substeps = candidate.substeps;
   const bool whole = stage_.bytes && stage_.segments == 1 && stage_.pulse_delay == 0 &&
-                     whole_weights_ <= kernels::kMostWholeWeights;
+                     whole_weights_ > 0 && whole_weights_ <= kernels::kMostWholeWeights;
   stage_.whole_weights = whole ? whole_weights_ : 0;
+  stage_.fine_low = candidate.fine_low || whole;  // under small weights they cost no more
   Eigen::MatrixXd powers(kChargeNodes, stage_.degree + 1);
   for (int i = 0; i < kChargeNodes; ++i)
     for (int p = 0; p <= stage_.degree; ++p)
