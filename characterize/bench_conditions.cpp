@@ -12,7 +12,10 @@
 namespace gaincell::characterize {
 namespace {
 
-constexpr std::size_t kMaxPoints = 10'000'000;
+constexpr std::size_t kMaxPoints = 1'000'000;
+constexpr const char* kMaxPointsText = "1,000,000";
+constexpr std::size_t kMaxElements = 100'000;  // of all vectors of a bench together
+constexpr std::size_t kMaxDrawn = 20'000'000;  // elements at all points together
 
 // Spacing that meets both ends exactly.
 std::vector<double> spaced(double low, double high, std::size_t points, bool logarithmic) {
@@ -40,10 +43,15 @@ Draw read_draw(const Item& item, const std::string& unit, std::size_t count) {
     draw.kind = Draw::Kind::kUniform;
     want(2, "[least, greatest]");
     if (draw.numbers[0] > draw.numbers[1]) values.refuse("the least comes first");
+    if (!std::isfinite(draw.numbers[1] - draw.numbers[0]))
+      values.refuse("the range is wider than a number holds");
   } else if (kind == "normal") {
     draw.kind = Draw::Kind::kNormal;
     want(2, "[mean, sigma]");
     if (draw.numbers[1] < 0) values.refuse("sigma must not be negative");
+    // No draw lies 40 sigma off.
+    if (!std::isfinite(std::abs(draw.numbers[0]) + 40 * draw.numbers[1]))
+      values.refuse("draws would be greater than a number holds");
   } else {
     draw.kind = Draw::Kind::kValues;
     want(count, fmt::format("as long as `count`, {}", count).c_str());
@@ -57,7 +65,8 @@ std::size_t range_points(const Item& item, const Condition& c, double low, doubl
   if (item.has("points")) {
     if (item.has("stepsize")) item["stepsize"].refuse("goes without `points`");
     const long points = item["points"].integer();
-    if (points > 1'000'000) item["points"].refuse("must be at most 1,000,000");
+    if (points > static_cast<long>(kMaxPoints))
+      item["points"].refuse(fmt::format("must be at most {}", kMaxPointsText));
     return static_cast<std::size_t>(points);
   }
   if (!item.has("stepsize")) item.refuse("a sweep needs `points` or `stepsize`");
@@ -66,7 +75,8 @@ std::size_t range_points(const Item& item, const Condition& c, double low, doubl
   if (!(size > (c.logarithmic ? 1 : 0)))
     step.refuse(c.logarithmic ? "a factor must be greater than 1" : "must be greater than 0");
   const double steps = c.logarithmic ? std::log(high / low) / std::log(size) : (high - low) / size;
-  if (steps > 1e6) step.refuse("makes more than 1,000,000 points");
+  if (!(steps < static_cast<double>(kMaxPoints)))
+    step.refuse(fmt::format("makes more than {} points", kMaxPointsText));
   if (std::abs(steps - std::round(steps)) > 1e-6 || std::round(steps) < 1)
     step.refuse("does not lead from `minimum` to `maximum`", "give `points` in its place");
   return static_cast<std::size_t>(std::round(steps)) + 1;
@@ -77,7 +87,7 @@ void read_vector(const Item& item, Condition& c, bool ranged) {
   if (ranged || item.has("enumerate") || item.has("step") || item.has("points"))
     item.refuse("a vector has `count` and `draw` alone");
   c.count = static_cast<std::size_t>(item["count"].integer());
-  if (c.count > 100'000) item["count"].refuse("must be at most 100,000");
+  if (c.count > kMaxElements) item["count"].refuse("must be at most 100,000");
   c.draw = read_draw(item["draw"], c.unit, c.count);
 }
 
@@ -98,6 +108,8 @@ void read_range(const Item& item, Condition& c) {
   if (!(low < high)) item["maximum"].refuse("must be greater than `minimum`");
   c.logarithmic = item.text("step") == "logarithmic";
   if (c.logarithmic && !(low > 0)) item["minimum"].refuse("a logarithmic sweep starts above 0");
+  if (!std::isfinite(c.logarithmic ? high / low : high - low))
+    item["maximum"].refuse("the range is wider than a number holds");
   c.values = spaced(low, high, range_points(item, c, low, high), c.logarithmic);
 }
 
@@ -231,16 +243,32 @@ void BenchReader::read_conditions() {
   if (root_.has("conditions")) {
     for (const auto& [name, item] : root_["conditions"].map()) add_condition(name, item);
   }
-  std::size_t points = 1;
-  for (const Condition& c : bench_.conditions) {
-    if (c.count > 0) continue;
-    points *= c.values.size();
-    if (points > kMaxPoints)
-      root_["conditions"].refuse("more than 10,000,000 points", "take fewer on some axis");
-  }
   read_draws();
-  if (bench_.draw_points > kMaxPoints / points)
-    root_["draws"]["points"].refuse("more than 10,000,000 points");
+}
+
+// Each factor may be small and their product without bound: it is bounded as it grows.
+void BenchReader::bound_points(const Item& item) {
+  std::size_t points = 1;
+  std::size_t elements = 0;
+  for (const Condition& c : bench_.conditions) {
+    elements += c.count;
+    if (c.count == 0) points *= c.values.size();
+    if (points > kMaxPoints)
+      item.refuse(fmt::format("makes more than {} points", kMaxPointsText),
+                  "take fewer on some axis");
+    if (elements > kMaxElements)
+      item.refuse("with it the vectors have more than 100,000 elements together");
+  }
+  const double all = static_cast<double>(points) *
+                         static_cast<double>(std::max<std::size_t>(bench_.draw_points, 1)) *
+                         (1 + bench_.holdout_share) +
+                     static_cast<double>(bench_.holdout_points);
+  if (all > static_cast<double>(kMaxPoints))
+    item.refuse(fmt::format("makes more than {} points", kMaxPointsText), "take fewer");
+  if (all * static_cast<double>(elements) > static_cast<double>(kMaxDrawn))
+    item.refuse(fmt::format("draws more than 20,000,000 numbers: {:.0f} points with {} each", all,
+                            elements),
+                "take fewer draws or shorter vectors");
 }
 
 void BenchReader::add_condition(const std::string& name, const Item& item) {
@@ -256,6 +284,7 @@ void BenchReader::add_condition(const std::string& name, const Item& item) {
     bench_.scope.set(name, condition.values.front());
   }
   bench_.conditions.push_back(std::move(condition));
+  bound_points(item);
 }
 
 // Its values are the numbers of the corners, in the order in which they stand in the file.
@@ -321,6 +350,14 @@ void BenchReader::read_draws() {
       draws.refuse("nothing is drawn: no condition is a vector, and there is no `mismatch`",
                    "take `draws` out");
     bench_.draw_points = static_cast<std::size_t>(draws["points"].integer());
+    const bool drawn =
+        root_.has("mismatch") ||
+        std::any_of(bench_.conditions.begin(), bench_.conditions.end(), [](const Condition& c) {
+          return c.count > 0 && c.draw.kind != Draw::Kind::kValues;
+        });
+    if (!drawn && bench_.draw_points > 1)
+      draws["points"].refuse("nothing is drawn: the vectors have given values", "take `draws` out");
+    bound_points(draws["points"]);
     bench_.draw_seed = static_cast<std::uint64_t>(draws["seed"].integer());
     return;
   }
@@ -363,9 +400,10 @@ void BenchReader::read_holdout() {
     bench_.holdout_share = item["share"].constant("");
     if (!(bench_.holdout_share > 0 && bench_.holdout_share <= 10))
       item["share"].refuse("must lie between 0 and 10");
+    bound_points(item["share"]);
   } else {
     bench_.holdout_points = static_cast<std::size_t>(item["points"].integer());
-    if (bench_.holdout_points > kMaxPoints) item["points"].refuse("must be at most 10,000,000");
+    bound_points(item["points"]);
   }
 }
 

@@ -180,6 +180,12 @@ ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campai
 
 CampaignReport characterize(const CampaignOptions& options) {
   CampaignPlan campaign = plan_campaign(options.benches, options.filters, options.pool.allow);
+  if (options.progress != nullptr) {
+    for (const CampaignPlan::Unit& unit : campaign.units) {
+      for (const std::string& text : unit.warnings)
+        options.progress->warning(unit.bench->name, text);
+    }
+  }
   { const PendingFile check(options.output); }  // refuses a bad folder before hours of work
   Pool pool(options.pool);
   CampaignReport report;

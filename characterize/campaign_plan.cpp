@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "characterize/warnings.h"
 #include "characterize/wire.h"
 
 namespace gaincell::characterize {
@@ -48,7 +49,10 @@ CampaignPlan plan_campaign(const std::vector<std::string>& benches,
                    .value = unit.bench->name,
                    .rule = "two benches of one run have this name",
                    .remedy = "rename one"});
-    unit.plan = make_plan(*unit.bench, bench_points(*unit.bench));
+    std::vector<Point> points = bench_points(*unit.bench);
+    set_point(*unit.bench, points.front());
+    unit.warnings = warnings_of(*unit.bench);
+    unit.plan = make_plan(*unit.bench, std::move(points));
     unit.results.resize(unit.plan.jobs.size());
     for (std::size_t k = 0; k < unit.plan.jobs.size(); ++k) {
       Job& job = unit.plan.jobs[k];

@@ -87,6 +87,8 @@ constexpr std::array<DeviceForm, 9> kModelled{{{'m', 4, 7},
                                                {'w', 3, 3}}};
 constexpr std::string_view kPlain = "rclkvibefghtx";
 constexpr int kMaxIncludeDepth = 20;
+// The simulator takes minutes for a line of a million characters.
+constexpr std::size_t kMaxLine = 200'000;
 constexpr std::size_t kGone = static_cast<std::size_t>(-1);  // of a line that was pruned
 
 const std::set<std::string>& model_types() {
@@ -136,6 +138,9 @@ std::vector<CircuitLine> logical_lines(std::string_view text, const std::string&
     } else {
       lines.push_back({line, place});
     }
+    if (lines.back().text.size() > kMaxLine)
+      throw Error({.place = lines.back().place,
+                   .rule = "is longer than 200,000 characters, continuations included"});
   }
   return lines;
 }
@@ -518,7 +523,12 @@ void Library::check() const {
 }
 
 void Library::check_elements(const std::vector<CircuitLine>& lines) const {
-  for (const CircuitLine& line : lines) check_element(line, 0);
+  constexpr std::size_t kRemembered = 10'000;
+  for (const CircuitLine& line : lines) {
+    if (checked_.contains(line.text)) continue;
+    check_element(line, 0);
+    if (checked_.size() < kRemembered) checked_.insert(line.text);
+  }
 }
 
 void Library::check_element(const CircuitLine& line, int scope) const {

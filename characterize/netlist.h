@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 // Circuit text: read, screened and checked before any simulator sees it. ngspice runs `.control`
@@ -133,6 +134,7 @@ class Library {
   std::vector<Scope> scopes_{Scope{}};
   std::vector<Element> elements_;
   int open_scope_ = 0;
+  mutable std::unordered_set<std::string> checked_;  // lines of check_elements() that are right
 };
 
 // Joins continuations, drops comments. Throws Error for characters that no netlist holds.

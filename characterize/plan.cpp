@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <unordered_map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -99,24 +101,12 @@ bool nests(const Bench& bench, const Analysis& analysis, const Point& point) {
          });
 }
 
-std::string describe(const Bench& bench, const Point& point) {
-  std::string text;
-  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
-    const Condition& c = bench.conditions[k];
-    if (!c.swept) continue;
-    if (!text.empty()) text += ", ";
-    text += c.words.empty() ? fmt::format("{} = {} {}", c.name, point.values[k], c.unit)
-                            : fmt::format("{} = {}", c.name,
-                                          c.words[static_cast<std::size_t>(point.values[k])]);
-  }
-  return text;
-}
-
 class Planner {
  public:
-  Planner(Bench& bench, Plan& plan)
+  Planner(Bench& bench, Plan& plan, std::size_t max_bytes)
       : bench_(bench),
         plan_(plan),
+        max_bytes_(max_bytes),
         aids_(std::make_shared<std::string>(option_line(bench.retry))),
         title_(fmt::format("* {}", bench.name)),
         last_(bench.analyses.size()) {
@@ -144,6 +134,7 @@ class Planner {
             nested[m.analysis] ? static_cast<double>(nested_index(bench_, analysis, point)) : 0;
       source.calls.push_back(call_number(source.jobs[m.analysis], std::move(call)));
     }
+    hold(200 + 32 * point.values.size() + 8 * (source.jobs.size() + source.calls.size()));
     plan_.sources.push_back(std::move(source));
   }
 
@@ -177,44 +168,72 @@ class Planner {
   std::uint32_t job_of(std::size_t analysis, bool nested, std::uint64_t draw) {
     DeckBody body = deck_body(bench_, {bench_.analyses[analysis], nested, draw});
     const std::size_t corner = bench_.corner();
-    const auto [at, fresh] = jobs_.try_emplace(fmt::format("{} {}", corner, body.text),
-                                               static_cast<std::uint32_t>(plan_.jobs.size()));
-    if (fresh) {
-      Job job;
-      job.id = plan_.jobs.size();
-      job.head = heads_[corner];
-      job.title = title_;
-      job.body = std::move(body.text);
-      job.aids = aids_;
-      job.proof = body.proof;
-      for (const WaveformRequest& waveform : bench_.waveforms) {
-        if (waveform.analysis == analysis) job.waveforms.push_back(waveform.signal);
-      }
-      job.behaviour = bench_.behaviour;
-      job.timeout_s = bench_.timeout_s;
-      job.memory_bytes = static_cast<std::size_t>(bench_.memory_bytes);
-      plan_.jobs.push_back(std::move(job));
+    const std::size_t hash = std::hash<std::string>()(body.text);
+    const auto [begin, end] = jobs_.equal_range(hash);
+    for (auto at = begin; at != end; ++at) {
+      const Job& known = plan_.jobs[at->second];
+      if (known.head == heads_[corner] && known.body == body.text) return at->second;
     }
-    return at->second;
+    Job job;
+    job.id = plan_.jobs.size();
+    job.head = heads_[corner];
+    job.title = title_;
+    job.body = std::move(body.text);
+    job.aids = aids_;
+    job.proof = body.proof;
+    for (const WaveformRequest& waveform : bench_.waveforms) {
+      if (waveform.analysis == analysis) job.waveforms.push_back(waveform.signal);
+    }
+    job.behaviour = bench_.behaviour;
+    job.timeout_s = bench_.timeout_s;
+    job.memory_bytes = static_cast<std::size_t>(bench_.memory_bytes);
+    // Beside the job its key and its result.
+    hold(job.body.size() + 1000);
+    const auto number = static_cast<std::uint32_t>(job.id);
+    jobs_.emplace(hash, number);
+    plan_.jobs.push_back(std::move(job));
+    return number;
   }
 
   std::uint32_t call_number(std::uint32_t job, MeasureCall call) {
-    std::string key = encode(Proof{}, {call});
-    key += fmt::format("#{}", job);
+    const std::size_t hash =
+        std::hash<std::string>()(encode(Proof{}, {call})) ^ (job * 0x9e3779b97f4a7c15u);
     auto& calls = plan_.jobs[job].calls;
-    const auto [at, fresh] =
-        calls_.try_emplace(std::move(key), static_cast<std::uint32_t>(calls.size()));
-    if (fresh) calls.push_back(std::move(call));
-    return at->second;
+    const auto [begin, end] = calls_.equal_range(hash);
+    for (auto at = begin; at != end; ++at) {
+      const auto [of, number] = at->second;
+      if (of == job && calls[number] == call) return number;
+    }
+    const auto number = static_cast<std::uint32_t>(calls.size());
+    hold(300 + 100 * (call.numbers.size() + call.words.size() + call.signals.size()));
+    calls_.emplace(hash, std::pair(job, number));
+    calls.push_back(std::move(call));
+    return number;
+  }
+
+  // A campaign is planned in memory, and a short text may ask for much.
+  void hold(std::size_t bytes) {
+    held_bytes_ += bytes;
+    if (held_bytes_ > max_bytes_)
+      throw Error(
+          {.place = bench_.path,
+           .rule = fmt::format("its plan takes more than {} MB: {} points in {} simulations, "
+                               "and more to come",
+                               max_bytes_ >> 20, plan_.sources.size(), plan_.jobs.size()),
+           .remedy = "take fewer points, or some of them with --filter"});
   }
 
   Bench& bench_;
   Plan& plan_;
+  const std::size_t max_bytes_;
   std::vector<std::shared_ptr<const DeckHead>> heads_;  // one a corner
   std::shared_ptr<const std::string> aids_;
   std::string title_;
-  std::unordered_map<std::string, std::uint32_t> jobs_;
-  std::unordered_map<std::string, std::uint32_t> calls_;
+  std::size_t held_bytes_ = 0;
+  // By hash; what is equal is found in the plan itself.
+  std::unordered_multimap<std::size_t, std::uint32_t> jobs_;
+  std::unordered_multimap<std::size_t, std::pair<std::uint32_t, std::uint32_t>>
+      calls_;               // job, call
   std::vector<Last> last_;  // one an analysis
 };
 
@@ -252,6 +271,19 @@ std::vector<Point> bench_points(const Bench& bench) {
   return points;
 }
 
+std::string describe(const Bench& bench, const Point& point) {
+  std::string text;
+  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
+    const Condition& c = bench.conditions[k];
+    if (!c.swept) continue;
+    if (!text.empty()) text += ", ";
+    text += c.words.empty() ? fmt::format("{} = {} {}", c.name, point.values[k], c.unit)
+                            : fmt::format("{} = {}", c.name,
+                                          c.words[static_cast<std::size_t>(point.values[k])]);
+  }
+  return text;
+}
+
 void set_point(Bench& bench, const Point& point) {
   for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
     const Condition& c = bench.conditions[k];
@@ -264,9 +296,9 @@ void set_point(Bench& bench, const Point& point) {
   for (const Parameter& p : bench.parameters) bench.scope.set(p.name, p.value.unchecked());
 }
 
-Plan make_plan(Bench& bench, std::vector<Point> points) {
+Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes) {
   Plan plan;
-  Planner planner(bench, plan);
+  Planner planner(bench, plan, max_bytes);
   for (const Point& point : points) {
     if (point.values.size() != bench.conditions.size() ||
         point.vectors.size() != bench.conditions.size())

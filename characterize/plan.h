@@ -37,9 +37,13 @@ struct Plan {
   std::vector<Job> jobs;             // ids 0, 1, ...
 };
 
+// What a plan may hold in memory: a short bench can ask for much.
+inline constexpr std::size_t kMaxPlanBytes = std::size_t{768} << 20;
+
 // Throws Error where a point has no valid deck (a pulse with rise 0, an expression that is not
-// finite). `points` may come from anywhere; each gives every condition of the bench.
-Plan make_plan(Bench& bench, std::vector<Point> points);
+// finite), and where the plan grows beyond `max_bytes`. `points` may come from anywhere; each gives
+// every condition of the bench.
+Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes = kMaxPlanBytes);
 
 // The results of a bench's points, formulas included.
 struct PointResult {
@@ -51,6 +55,9 @@ struct PointResult {
 };
 std::vector<PointResult> collect(Bench& bench, const Plan& plan,
                                  std::span<const JobResult> results);
+
+// "v_dd = 0.9 V, corner = slow": what the point is among the swept conditions.
+std::string describe(const Bench& bench, const Point& point);
 
 // Sets the names that expressions see to this point.
 void set_point(Bench& bench, const Point& point);

@@ -44,9 +44,20 @@ class Every {
   Clock::time_point last_ = Clock::now();
 };
 
-class LineProgress : public Progress {
+class QuietProgress : public Progress {
  public:
-  LineProgress(std::FILE* out, double every_s) : out_(out), every_(every_s) {}
+  explicit QuietProgress(std::FILE* out) : out_(out) {}
+  void warning(const std::string& bench, const std::string& text) override {
+    fmt::print(out_, "warning: {}: {}\n", bench, text);
+  }
+
+ protected:
+  std::FILE* out_;
+};
+
+class LineProgress : public QuietProgress {
+ public:
+  LineProgress(std::FILE* out, double every_s) : QuietProgress(out), every_(every_s) {}
   void tick(const ProgressCount& count) override {
     if (!every_.due()) return;
     fmt::print(out_, "{}\n", line(count));
@@ -54,13 +65,12 @@ class LineProgress : public Progress {
   }
 
  private:
-  std::FILE* out_;
   Every every_;
 };
 
-class BarProgress : public Progress {
+class BarProgress : public QuietProgress {
  public:
-  explicit BarProgress(std::FILE* out) : out_(out) {}
+  explicit BarProgress(std::FILE* out) : QuietProgress(out) {}
   ~BarProgress() override { erase(); }
   void tick(const ProgressCount& count) override {
     if (!every_.due()) return;
@@ -79,7 +89,6 @@ class BarProgress : public Progress {
     std::fflush(out_);
     drawn_ = false;
   }
-  std::FILE* out_;
   bool drawn_ = false;
   Every every_{0.2};
 };
@@ -87,6 +96,9 @@ class BarProgress : public Progress {
 class JsonProgress : public Progress {
  public:
   explicit JsonProgress(std::FILE* out) : out_(out) {}
+  void warning(const std::string& bench, const std::string& text) override {
+    print({{"event", "warning"}, {"bench", bench}, {"text", text}});
+  }
   void begin(const ProgressCount& count, std::size_t from_journal,
              std::size_t from_cache) override {
     print({{"event", "begin"},
@@ -137,6 +149,10 @@ double ProgressCount::left_s() const {
   const double rate = rate_per_s();
   return rate > 0 ? static_cast<double>(total - done) / rate
                   : std::numeric_limits<double>::infinity();
+}
+
+std::unique_ptr<Progress> quiet_progress(std::FILE* out) {
+  return std::make_unique<QuietProgress>(out);
 }
 
 std::unique_ptr<Progress> text_progress(std::FILE* out, double line_every_s) {

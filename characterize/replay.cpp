@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <limits>
 
@@ -83,9 +84,50 @@ bool ReplayReport::equal() const {
   return std::all_of(values.begin(), values.end(), [](const Value& one) { return one.equal(); });
 }
 
+namespace {
+
+// A name as a shell takes it for one word.
+std::string shell_word(const std::string& text) {
+  const bool plain =
+      !text.empty() && text.front() != '-' &&
+      std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c >= 0x80 ||
+               std::string_view("_./-+,:@%").find(static_cast<char>(c)) != std::string_view::npos;
+      });
+  if (plain) return text;
+  std::string quoted = text.starts_with('-') ? "'./" : "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+constexpr std::string_view kOurs = "* settings of the campaign's simulators\n";
+
+// What a user keeps in a folder is not replaced; what an earlier replay wrote there is.
+void make_folder(const fs::path& folder) {
+  const fs::path init = folder / ".spiceinit";
+  std::error_code ignored;
+  const auto entries = fs::directory_iterator(folder, ignored);
+  if (fs::exists(folder, ignored) && entries != fs::directory_iterator()) {
+    const bool ours = fs::is_regular_file(fs::symlink_status(init, ignored)) &&
+                      read_file(init).starts_with(kOurs);
+    if (!ours)
+      throw Error({.place = folder.string(),
+                   .rule = "is a folder with other files in it",
+                   .remedy = "name a new folder with --output"});
+  }
+  fs::create_directories(folder);
+}
+
+}  // namespace
+
 ReplayReport replay(const ReplayOptions& options) {
   const store::Reader reader(options.samples);
   const store::ReadGroup group = bench_group(reader.root(), options);
+  // Without it the bench would name files of this machine.
+  if (!group.has_attribute("netlist_text"))
+    throw Error({.place = options.samples.string(),
+                 .key = "netlist_text",
+                 .rule = "is missing: the file does not hold the netlist of its decks"});
   const auto bench = parse_bench(group.text_attribute("bench_text"), options.samples.string(),
                                  {texts(group, "filters"),
                                   texts(group, "netlist_text"),
@@ -97,6 +139,11 @@ ReplayReport replay(const ReplayOptions& options) {
          .key = "--point",
          .value = std::to_string(options.point),
          .rule = fmt::format("`{}` has the points 0 to {}", bench->name, whole.points.size() - 1)});
+  ReplayReport report;
+  report.folder = options.folder.empty()
+                      ? fs::path(fmt::format("{}_point{}", bench->name, options.point))
+                      : options.folder;
+  make_folder(report.folder);
   // The point's jobs as they ran, nested sweeps included, that is with all their points.
   Plan plan;
   plan.points = {whole.points[options.point]};
@@ -116,12 +163,7 @@ ReplayReport replay(const ReplayOptions& options) {
   listener.done = [&](const Job& job, JobResult result) { results[job.id] = std::move(result); };
   Pool(options.pool).run(jobs, listener);
 
-  ReplayReport report;
-  report.folder = options.folder.empty()
-                      ? fs::path(fmt::format("{}_point{}", bench->name, options.point))
-                      : options.folder;
-  fs::create_directories(report.folder);
-  std::string init = "* settings of the campaign's simulators\nset num_threads=1\n";
+  std::string init = fmt::format("{}set num_threads=1\n", kOurs);
   if (!bench->behaviour.empty()) init += "set ngbehavior=" + bench->behaviour + "\n";
   write_file(report.folder / ".spiceinit", init);
   for (std::size_t a = 0; a < plan.jobs.size(); ++a) {
@@ -134,6 +176,9 @@ ReplayReport replay(const ReplayOptions& options) {
                csv(scale_name(*analysis.kind), plan.jobs[a].waveforms, results[a].waveforms));
     report.runs.push_back(std::move(run));
   }
+  report.command =
+      fmt::format("cd {} && ngspice -b -r out.raw {}", shell_word(report.folder.string()),
+                  shell_word(report.runs.front().deck.filename().string()));
   const PointResult now = collect(*bench, plan, results).front();
   report.failure = now.reason;
   for (std::size_t k = 0; k < bench->measurements.size(); ++k) {

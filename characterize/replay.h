@@ -25,6 +25,7 @@ struct ReplayedRun {
 struct ReplayReport {
   std::filesystem::path folder;
   std::vector<ReplayedRun> runs;
+  std::string command;  // that runs the first of them in plain ngspice
   struct Value {
     std::string name, unit;
     double in_file = 0, now = 0;  // NaN where there is no number
@@ -38,7 +39,8 @@ struct ReplayReport {
 // Simulates one point of a samples file again, from what the file itself holds (bench and netlist),
 // and writes into the folder, for each analysis: the exact deck, the simulator's log, the measured
 // signals over their scale as CSV; and a `.spiceinit`, so that plain `ngspice -b` in that folder
-// gives the same numbers. Throws Error for a point that the file does not have.
+// gives the same numbers. Throws Error for a point that the file does not have, for a bench or
+// netlist in it that this program would not run, and for a folder with other files in it.
 ReplayReport replay(const ReplayOptions& options);
 
 }  // namespace gaincell::characterize

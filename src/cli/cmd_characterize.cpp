@@ -35,7 +35,7 @@ struct Options {
 
 std::unique_ptr<characterize::Progress> progress(const Options& options) {
   if (options.json) return characterize::json_progress(stdout);
-  if (options.quiet) return std::make_unique<characterize::Progress>();
+  if (options.quiet) return characterize::quiet_progress(stderr);
   return characterize::text_progress(stderr);
 }
 
@@ -95,7 +95,7 @@ Run cmd_characterize(CLI::App& app) {
       ->check(CLI::IsMember(std::vector<std::string>(characterize::kPermissions.begin(),
                                                      characterize::kPermissions.end())));
   app.add_flag("--fresh", options->fresh, "do not go on from the journal of an interrupted run");
-  app.add_flag("-q,--quiet", options->quiet, "no progress");
+  app.add_flag("-q,--quiet", options->quiet, "no progress, warnings alone");
   app.add_flag("--json", options->json, "events and report, one JSON object a line");
   return [options] { return run(*options); };
 }

@@ -21,8 +21,7 @@ int run(characterize::ReplayOptions options) {
   if (!report.failure.empty()) fmt::print("{}\n", report.failure);
   for (const auto& one : report.runs)
     fmt::print("wrote {}, {}, {}\n", one.deck.string(), one.log.string(), one.waveforms.string());
-  fmt::print("cd {} && ngspice -b -r out.raw {}\n", report.folder.string(),
-             report.runs.front().deck.filename().string());
+  fmt::print("{}\n", report.command);
   if (!report.equal()) fmt::print("not the numbers of the file\n");
   return report.equal() ? 0 : 1;
 }

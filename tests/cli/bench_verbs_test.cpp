@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "store/writer.h"
 #include "tests/support/program.h"
 
 namespace gaincell {
@@ -189,10 +190,104 @@ TEST_F(BenchVerbs, CheckFindsWhatIsProbablyNotMeant) {
   text.replace(text.find("v_in: {unit: V"), 14, "v_in: {unit: volt");
   write("b.yaml", text);
   const Outcome misspelt = gaincell({"check", "b.yaml"});
-  EXPECT_EQ(misspelt.exit_code, 1);
-  EXPECT_THAT(misspelt.out,
-              AllOf(HasSubstr("the circuit has nothing of what is measured (v(uot))"),
-                    HasSubstr("warning: conditions.v_in.unit: `volt` is no unit that is known")));
+  EXPECT_EQ(misspelt.exit_code, 2);
+  EXPECT_THAT(misspelt.err, HasSubstr("the net `uot` is not in the circuit; did you mean `out`?"));
+  text = divider();
+  text.replace(text.find("v_in: {unit: V"), 14, "v_in: {unit: volt");
+  write("b.yaml", text);
+  EXPECT_THAT(gaincell({"check", "b.yaml"}).out,
+              HasSubstr("warning: conditions.v_in.unit: `volt` is no unit that is known"));
+}
+
+TEST_F(BenchVerbs, CheckNamesMeasurementsThatFailInItsProbes) {
+  write(
+      "b.yaml",
+      "gaincell_bench: 1\nname: rc\nconditions: {v: {unit: V, enumerate: [1, 3]}}\n"
+      "sources: {in: {net: in, pulse: {initial: 0, pulsed: \"{v}\", delay: 1n, rise: 1p, fall: 1p, "
+      "width: 1}}}\nelements: [R1 in out 1k, C1 out 0 1p]\n"
+      "analysis: {type: tran, step: 10p, stop: 20n, options: {chgtol: 1e-17}}\n"
+      "measurements:\n  end: {unit: V, value: v(out)}\n"
+      "  up: {unit: s, crossing: v(out), level: 2}\n"
+      "  late: {unit: s, formula: up - 1n}\n");
+  const Outcome check = gaincell({"check", "b.yaml"});
+  EXPECT_EQ(check.exit_code, 1);
+  EXPECT_THAT(check.out, AllOf(HasSubstr("probe failed: rc: v = 1 V: up: "), HasSubstr("late: "),
+                               Not(HasSubstr("v = 3 V")), Not(HasSubstr("end: "))));
+}
+
+TEST_F(BenchVerbs, WarningsAreSaidBeforeACampaignToo) {
+  write("b.yaml", divider("parameters: {spare: 3}\n"));
+  EXPECT_THAT(characterize({"b.yaml"}).err,
+              HasSubstr("warning: divider: parameters.spare: nothing uses it"));
+  EXPECT_THAT(characterize({"b.yaml", "--json"}).out,
+              HasSubstr("{\"event\":\"warning\",\"bench\":\"divider\""));
+  write("b.yaml", divider());
+  EXPECT_EQ(characterize({"b.yaml"}).err, "");
+}
+
+// A samples file that somebody else made holds a bench and a netlist: texts like any other.
+class ForeignSamples : public BenchVerbs {
+ protected:
+  Outcome replay(const std::string& bench, const std::string& netlist) {
+    store::Writer writer(folder_ / "foreign.h5");
+    store::Group root = writer.root();
+    root.attribute("gaincell_format", "samples").attribute("format_version", 1);
+    root.group("benches")
+        .group("divider")
+        .attribute("bench_text", bench)
+        .attribute("netlist_text", netlist);
+    writer.commit();
+    return gaincell({"replay", "foreign.h5", "--point", "0", "-o", "r"});
+  }
+  static std::string replaced(std::string text, const std::string& what, const std::string& by) {
+    return text.replace(text.find(what), what.size(), by);
+  }
+};
+
+TEST_F(ForeignSamples, WriteNoDeckAndPrintNoCommandThatRunsMoreThanACircuit) {
+  const std::vector<std::pair<std::string, std::string>> attacks{
+      {"net: in", "net: \"in 0 1\\n.control\\nshell touch pwned\\n.endc\\nvzz n1\""},
+      {"net: in", "count: 1, net: \"n{i} 0 1\\n*#shell touch pwned\\nvzz n1\""},
+      {"R1 in out 3k", "\"R1 in out 3k\\n*#shell touch pwned\""},
+      {"R1 in out 3k", "\".control\""},
+      {"name: divider", "name: \"x; touch pwned\""},
+      {"name: divider", "name: ../../x"},
+      {"type: op", "type: op, options: {gmin: \"1\\n*#shell touch pwned\"}"},
+      {"type: op", "type: op, options: {shell: 1}"},
+      {"analysis: {type: op}", "analyses: {\"../x\": {type: op}}"},
+      {"analysis: {type: op}", "analysis: {type: op}\nngbehavior: \"hs\\nshell touch pwned\""},
+      {"analysis: {type: op}",
+       "analysis: {type: op}\nstarting_guesses: {\"out)=0\\n*#shell touch pwned\": 0}"},
+  };
+  for (const auto& [what, by] : attacks) {
+    const Outcome refused = replay(replaced(divider(), what, by), "");
+    EXPECT_EQ(refused.exit_code, 2) << by << refused.out;
+    EXPECT_EQ(refused.out, "") << by;
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "r")) << by;
+  }
+  for (const char* netlist :
+       {".control\nshell touch pwned\n.endc\n", ".include /etc/passwd\n", ".op\n", "R1 a 0 1k\n"}) {
+    const Outcome refused = replay(divider(), netlist);
+    EXPECT_EQ(refused.exit_code, 2) << netlist << refused.out;
+    EXPECT_EQ(refused.out, "") << netlist;
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "pwned"));
+}
+
+TEST_F(BenchVerbs, ReplayLeavesAFolderOfTheUsersAlone) {
+  write("b.yaml", divider());
+  characterize({"b.yaml"});
+  const auto replay = [this](const std::string& folder) {
+    return gaincell({"replay", "s.h5", "--point", "0", "-o", folder});
+  };
+  EXPECT_THAT(replay("r").out, HasSubstr("cd r && ngspice -b"));
+  EXPECT_EQ(replay("r").exit_code, 0);  // its own it may replace
+  write("r/.spiceinit", "set mine\n");
+  const Outcome refused = replay("r");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("is a folder with other files in it"));
+  EXPECT_EQ(read_file(folder_ / "r/.spiceinit"), "set mine\n");
+  EXPECT_THAT(replay("a b; c").out, HasSubstr("cd 'a b; c' && ngspice"));
 }
 
 // The vectors of a binary raw file, by name.

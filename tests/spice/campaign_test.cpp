@@ -256,7 +256,7 @@ TEST_F(Campaign, MeasuredNetMustExist) {
           "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}}\nelements: [R1 a 0 1k]\n"
           "analysis: {type: op}\nmeasurements: {v: {unit: V, value: v(b)}, w: {unit: V, value: "
           "v(a)}}\n"),
-      HasSubstr("the circuit has no `b`"));
+      HasSubstr("the net `b` is not in the circuit"));
 }
 
 TEST_F(Campaign, GoesOnFromItsJournal) {
