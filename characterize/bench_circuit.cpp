@@ -13,8 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxLines = 100'000;    // of one kind in one deck
-constexpr std::size_t kMaxElement = 100'000;  // characters
+constexpr std::size_t kMaxLines = 100'000;  // of one kind in one deck
 
 // How often a block with `count` stands in the deck; `lines` counts those of its kind, which are
 // bounded together.
@@ -283,10 +282,6 @@ void BenchReader::read_elements() {
     if (text.find(';') != std::string::npos) line.refuse("must be one line, without comments");
     // A simulator joins the next line to it.
     if (text.ends_with('\\')) line.refuse("must be one line; it ends with a continuation");
-    if (text.size() > kMaxElement)
-      throw Error({.place = line.where().place,
-                   .key = line.where().key,
-                   .rule = "is longer than 100,000 characters"});
     if (text.empty() || !std::isalpha(static_cast<unsigned char>(text[0])))
       line.refuse("is no element", "it begins with the letter of a device: R C L D M X ...");
     const std::size_t count = item.has("count") ? read_count(item["count"], lines) : 1;

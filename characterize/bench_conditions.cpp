@@ -15,7 +15,8 @@ namespace {
 constexpr std::size_t kMaxPoints = 1'000'000;
 constexpr const char* kMaxPointsText = "1,000,000";
 constexpr std::size_t kMaxElements = 100'000;  // of all vectors of a bench together
-constexpr std::size_t kMaxDrawn = 20'000'000;  // elements at all points together
+constexpr std::size_t kMaxCorners = 1'000;
+constexpr std::size_t kMaxPointBytes = std::size_t{256} << 20;
 
 // Spacing that meets both ends exactly.
 std::vector<double> spaced(double low, double high, std::size_t points, bool logarithmic) {
@@ -265,10 +266,12 @@ void BenchReader::bound_points(const Item& item) {
                      static_cast<double>(bench_.holdout_points);
   if (all > static_cast<double>(kMaxPoints))
     item.refuse(fmt::format("makes more than {} points", kMaxPointsText), "take fewer");
-  if (all * static_cast<double>(elements) > static_cast<double>(kMaxDrawn))
-    item.refuse(fmt::format("draws more than 20,000,000 numbers: {:.0f} points with {} each", all,
-                            elements),
-                "take fewer draws or shorter vectors");
+  const double bytes = all * static_cast<double>(80 + 32 * bench_.conditions.size() + 8 * elements);
+  if (bytes > static_cast<double>(kMaxPointBytes))
+    item.refuse(fmt::format("its points take more than 256 MB: {:.0f} of {} conditions with {} "
+                            "elements of vectors",
+                            all, bench_.conditions.size(), elements),
+                "take fewer points or shorter vectors");
 }
 
 void BenchReader::add_condition(const std::string& name, const Item& item) {
@@ -297,6 +300,7 @@ void BenchReader::add_corner_condition() {
   c.where = item.where();
   c.description = chosen ? item.text("description") : "";
   for (const auto& [name, files] : root_["corners"].map()) c.words.push_back(name);
+  if (c.words.size() > kMaxCorners) root_["corners"].refuse("more than 1,000 corners");
   if (c.words.empty()) root_["corners"].refuse("must hold at least one corner");
   const auto add = [&c](const Item& one) {
     const auto at = std::find(c.words.begin(), c.words.end(), one.text());

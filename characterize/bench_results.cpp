@@ -14,6 +14,7 @@ namespace gaincell::characterize {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr std::size_t kMaxSources = 1'000;  // of one measurement
 
 template <class Range>
 std::vector<std::string> names_of(const Range& range) {
@@ -213,6 +214,7 @@ std::vector<SourceSignals> BenchReader::source_signals(const Item& item) {
     const std::string name = known_source(one);
     const Source& source = source_of(name);
     for (std::size_t k = 0; k < std::max<std::size_t>(source.count, 1); ++k) {
+      if (all.size() >= kMaxSources) item.refuse("names more than 1,000 sources");
       const std::string single =
           source.count > 0 ? fmt::format("{}{}", source.name, k) : source.name;
       if (source.count > 0 && name != source.name && name != single) continue;
@@ -263,6 +265,12 @@ void BenchReader::read_measurement(const std::string& name, const Item& item) {
         item.refuse(fmt::format("`{}` is measured along time", m.kind->name),
                     "use a `tran` analysis");
       m.signals.push_back(m.kind->signal_of(source_signals(subject)));
+      try {
+        (void)parse_signal(m.signals.back());
+      } catch (const std::invalid_argument& error) {
+        subject.refuse(fmt::format("cannot be measured at once ({})", error.what()),
+                       "measure the sources in parts and add them with `formula`");
+      }
       break;
     case MeasureKind::Takes::kFormula:
       m.formula.emplace(subject.text(), bench_.scope, subject.where());

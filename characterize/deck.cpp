@@ -134,6 +134,9 @@ bool evenly_spaced(const Condition& condition) {
   return step > 1e-9;
 }
 
+// Of a list that the simulator looks up in a table: it searches that from its begin each time.
+constexpr std::size_t kMaxListed = 100'000;
+
 // A swept source: evenly spaced values are swept themselves; for a list a counter is swept, and a
 // table makes the value of it.
 std::string swept_source(const Source& source, const Condition& condition,
@@ -151,6 +154,12 @@ std::string swept_source(const Source& source, const Condition& condition,
       return fmt::format("i{} {} {} dc {}\n", source.name, source.reference, net, start);
     return fmt::format("v{} {} {} dc {}\n", source.name, net, source.reference, start);
   }
+  if (points > kMaxListed)
+    throw Error({.place = condition.where.place,
+                 .key = condition.where.key,
+                 .value = std::to_string(points),
+                 .rule = "a list or logarithmic sweep inside a run has at most 100,000 values",
+                 .remedy = "take fewer"});
   std::string table = fmt::format("pwl(v({}_count)", source.name);
   for (std::size_t k = 0; k < points; ++k)
     table += fmt::format(",{},{}", k, format_exact(condition.values[k]));
@@ -337,13 +346,15 @@ DeckHead deck_head(const Corner& corner) {
 std::vector<CircuitLine> circuit_lines(Bench& bench) {
   std::vector<CircuitLine> lines;
   for (const ElementLine& element : bench.elements) {
+    const std::size_t first = lines.size();
     for (std::size_t k = 0; k < element.count; ++k) {
       bench.scope.set("i", static_cast<double>(k));
       lines.push_back({element.line.text(), element.where.place});
     }
+    // The lines of a count are of one make: the first and the last stand for all.
+    bench.library().check_elements({lines[first], lines.back()});
   }
   bench.scope.set("i", 0.0);
-  bench.library().check_elements(lines);
   if (!bench.subcircuit.empty()) lines.insert(lines.begin(), instance_line(bench));
   return lines;
 }
@@ -387,6 +398,7 @@ DeckBody deck_body(Bench& bench, const DeckRequest& request) {
                  .rule = error.what()});
   }
   screen(text, bench.path);
+  text.shrink_to_fit();
   return {std::move(text), request.analysis.kind->proof(arguments)};
 }
 

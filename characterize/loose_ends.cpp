@@ -210,6 +210,7 @@ class NetCheck {
     if (top_nets_.size() > kMaxNets || said_.size() >= kMaxNamed) return {};
     std::vector<std::string> others = top_nets_;
     std::erase(others, net);
+    std::erase(others, "0");
     return near(net, others);
   }
 
@@ -244,9 +245,14 @@ class NetCheck {
       const bool meant = pin.element == "xdut" && port != bench_.ports.end() &&
                          port->second == pin.port && !net.bulk;
       if (meant) continue;
+      const bool may_be_meant =
+          pin.element == "xdut" && !net.bulk && net.group == topology_.ground();
       say(net.name,
-          fmt::format("nothing drives or measures the net `{}`: port `{}` of `{}` alone is on it{}",
-                      net.name, pin.port, pin.subcircuit, near_net(net.name)));
+          fmt::format(
+              "nothing drives or measures the net `{}`: port `{}` of `{}` alone is on it{}{}",
+              net.name, pin.port, pin.subcircuit, near_net(net.name),
+              may_be_meant ? fmt::format(" (ports: {{{0}: {0}}} if that is meant)", pin.port)
+                           : ""));
     }
   }
 

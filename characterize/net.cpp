@@ -12,9 +12,10 @@ void check_net(std::string_view net, const Where& where) {
     return c <= ' ' || c == 0x7f ||
            std::string_view("(),='\";{}`").find(static_cast<char>(c)) != std::string_view::npos;
   };
+  constexpr std::size_t kMaxNet = 1000;
   // A word that begins with $ or holds // is a comment to the simulator.
-  if (!net.empty() && net.front() != '$' && net.find("//") == std::string_view::npos &&
-      std::none_of(net.begin(), net.end(), odd))
+  if (!net.empty() && net.size() <= kMaxNet && net.front() != '$' &&
+      net.find("//") == std::string_view::npos && std::none_of(net.begin(), net.end(), odd))
     return;
   std::string shown;
   for (const char c : net.substr(0, 120)) shown += static_cast<unsigned char>(c) < ' ' ? '?' : c;
@@ -22,7 +23,7 @@ void check_net(std::string_view net, const Where& where) {
                .key = where.key,
                .value = shown,
                .rule = "is not a net",
-               .remedy = "a net is one word"});
+               .remedy = "a net is one word, of at most 1,000 characters"});
 }
 
 NetTemplate::NetTemplate(std::string_view text, const Scope& scope, const Where& where)

@@ -84,7 +84,7 @@ std::size_t nested_index(const Bench& bench, const Analysis& analysis, const Poi
   std::size_t stride = 1;
   for (const Sweep& sweep : analysis.sweeps) {
     const auto& values = bench.conditions[sweep.condition].values;
-    const auto at = std::find(values.begin(), values.end(), point.values[sweep.condition]);
+    const auto at = std::lower_bound(values.begin(), values.end(), point.values[sweep.condition]);
     index += stride * static_cast<std::size_t>(at - values.begin());
     stride *= values.size();
   }
@@ -96,8 +96,7 @@ bool nests(const Bench& bench, const Analysis& analysis, const Point& point) {
   return !analysis.sweeps.empty() && !point.holdout &&
          std::all_of(analysis.sweeps.begin(), analysis.sweeps.end(), [&](const Sweep& sweep) {
            const auto& values = bench.conditions[sweep.condition].values;
-           return std::find(values.begin(), values.end(), point.values[sweep.condition]) !=
-                  values.end();
+           return std::binary_search(values.begin(), values.end(), point.values[sweep.condition]);
          });
 }
 
@@ -134,7 +133,7 @@ class Planner {
             nested[m.analysis] ? static_cast<double>(nested_index(bench_, analysis, point)) : 0;
       source.calls.push_back(call_number(source.jobs[m.analysis], std::move(call)));
     }
-    hold(200 + 32 * point.values.size() + 8 * (source.jobs.size() + source.calls.size()));
+    hold(100 + 8 * (source.jobs.size() + source.calls.size()));
     plan_.sources.push_back(std::move(source));
   }
 
@@ -188,7 +187,7 @@ class Planner {
     job.timeout_s = bench_.timeout_s;
     job.memory_bytes = static_cast<std::size_t>(bench_.memory_bytes);
     // Beside the job its key and its result.
-    hold(job.body.size() + 1000);
+    hold(job.body.size() + 700);
     const auto number = static_cast<std::uint32_t>(job.id);
     jobs_.emplace(hash, number);
     plan_.jobs.push_back(std::move(job));
@@ -205,7 +204,7 @@ class Planner {
       if (of == job && calls[number] == call) return number;
     }
     const auto number = static_cast<std::uint32_t>(calls.size());
-    hold(300 + 100 * (call.numbers.size() + call.words.size() + call.signals.size()));
+    hold(200 + 80 * (call.numbers.size() + call.words.size() + call.signals.size()));
     calls_.emplace(hash, std::pair(job, number));
     calls.push_back(std::move(call));
     return number;

@@ -142,8 +142,8 @@ const Block& bench_block() {
       "`typical` alone. `minimum`, `typical` and `maximum` without `step` are swept over just "
       "these values. "
       "The name `temperature` sets the temperature of the simulation. The first swept condition is "
-      "the slowest. At most 1,000,000 points, 100,000 elements of all vectors and 20,000,000 drawn "
-      "numbers a bench.",
+      "the slowest. At most 1,000,000 points, which may take 256 MB, and simulations that may "
+      "take 768 MB to plan, some 600,000 small ones.",
       {{"unit", text(), kOptional,
         "`V`, `s`, `A`, `F`, `degC` ... or empty; required but for `corner`"},
        {"description", prose(), kOptional, "long name of the axis"},

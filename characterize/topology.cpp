@@ -77,6 +77,8 @@ Topology::Topology(const Library& library, std::span<const CircuitLine> lines) :
   for (std::size_t k = 0; k < nets_.size(); ++k) nets_[k].group = static_cast<int>(root(k));
 }
 
+Topology::~Topology() = default;
+
 int Topology::ground() const { return nets_.front().group; }
 
 const Topology::Definition* Topology::definition(const std::string& name, const Definition* from) {

@@ -14,8 +14,12 @@
 namespace gaincell::characterize {
 namespace {
 
+constexpr std::size_t kMaxName = 200;      // characters
+constexpr std::size_t kMaxText = 100'000;  // of what is no prose
+
 bool is_name(const std::string& text) {
-  if (text.empty() || std::isdigit(static_cast<unsigned char>(text[0]))) return false;
+  if (text.empty() || text.size() > kMaxName || std::isdigit(static_cast<unsigned char>(text[0])))
+    return false;
   return std::all_of(text.begin(), text.end(),
                      [](unsigned char c) { return c < 128 && (std::isalnum(c) || c == '_'); });
 }
@@ -125,6 +129,14 @@ class KeyCheck {
   void look(const Step& step, int depth) {
     if (left_-- == 0)
       throw Error({.place = path_, .rule = "has more than 200,000 values", .remedy = "split it"});
+    if (step.node.IsScalar()) {
+      // Each expression becomes a parser of some kilobytes.
+      const std::string& text = step.node.Scalar();
+      expressions_ += static_cast<std::size_t>(std::count(text.begin(), text.end(), '{'));
+      if (expressions_ > 50'000)
+        throw Error(
+            {.place = path_, .rule = "has more than 50,000 expressions", .remedy = "split it"});
+    }
     if (!step.node.IsMap() && !step.node.IsSequence()) return;
     for (const Step* above = step.parent; above != nullptr; above = above->parent) {
       if (above->node.is(step.node)) refuse(step, "is an alias that leads back to itself");
@@ -154,6 +166,7 @@ class KeyCheck {
 
   const std::string& path_;
   std::size_t left_ = 200'000;
+  std::size_t expressions_ = 0;
 };
 
 // The length of the well-formed UTF-8 character that begins here; 0 where there is none.
@@ -410,11 +423,19 @@ void validate(const Item& item, const Form& form) {
     item.refuse(fmt::format("is {}, not {}", kind_of(item.node()), form.describe()),
                 quotes ? "put quotes around it: \"{...}\"" : "");
   }
-  if (item.is_scalar()) refuse_controls(item, item.text(), form.is == Form::Is::kProse);
+  if (item.is_scalar()) {
+    const bool prose = form.is == Form::Is::kProse;
+    refuse_controls(item, item.text(), prose);
+    if (!prose && item.text().size() > kMaxText)
+      throw Error({.place = item.where().place,
+                   .key = item.where().key,
+                   .rule = "is longer than 100,000 characters"});
+  }
   switch (form.is) {
     case Form::Is::kName:
       if (!is_name(item.text()))
-        item.refuse("is not a name", "use letters, digits and _, not starting with a digit");
+        item.refuse("is not a name",
+                    "use letters, digits and _, not starting with a digit, at most 200");
       break;
     case Form::Is::kInteger:
       if (item.integer() < form.least) item.refuse(fmt::format("must be at least {}", form.least));
@@ -440,7 +461,7 @@ void validate(const Item& item, const Form& form) {
       for (const auto& [name, one] : item.map()) {
         if (!is_name(name))
           one.refuse(fmt::format("`{}` is not a name", name),
-                     "use letters, digits and _, not starting with a digit");
+                     "use letters, digits and _, not starting with a digit, at most 200");
         validate(one, form.of[0]);
       }
       break;

@@ -74,7 +74,7 @@ TEST_F(Bounds, ProductsAreBoundedAndNotFactorsAlone) {
               HasSubstr("conditions.c: makes more than 1,000,000 points"));
   const std::string vector = "{unit: V, count: 100000, draw: {uniform: [0, 1]}}";
   EXPECT_THAT(refusal(with_conditions("a: " + vector, "draws: {points: 1000000, seed: 1}\n")),
-              HasSubstr("draws.points = 1000000: draws more than 20,000,000 numbers"));
+              HasSubstr("draws.points = 1000000: its points take more than 256 MB"));
   EXPECT_THAT(
       refusal(with_conditions("a: " + vector + ", b: " + vector, "draws: {points: 1, seed: 1}\n")),
       HasSubstr("more than 100,000 elements together"));
@@ -113,6 +113,41 @@ TEST_F(Bounds, LinesOfADeckAreBoundedTogether) {
       refusal("gaincell_bench: 1\nname: x\nelements: [\"R1 a 0 1" + std::string(1'000'000, '1') +
               "\"]\nanalysis: {type: op}\nmeasurements: {m: {unit: V, value: v(a)}}\n"),
       HasSubstr("elements[0]: is longer than 100,000 characters"));
+}
+
+TEST_F(Bounds, NamesAndTextsAreBounded) {
+  const std::string name(201, 'n');
+  const std::string text(100'001, 't');
+  EXPECT_THAT(refusal(divider("parameters: {" + name + ": 1}\n")), HasSubstr("is not a name"));
+  EXPECT_THAT(
+      refusal("name: " + name + "\ngaincell_bench: 1\nanalysis: {type: op}\nmeasurements: {}\n"),
+      HasSubstr("is not a name"));
+  EXPECT_THAT(refusal(divider("starting_guesses: {" + std::string(1001, 'n') + ": 1}\n")),
+              HasSubstr("is not a net"));
+  EXPECT_THAT(refusal(divider("waveforms: {w: v(" + text + ")}\n")),
+              HasSubstr("waveforms.w: is longer than 100,000 characters"));
+  std::string many;
+  for (int k = 0; k < 60'000; ++k) many += fmt::format("{}p{}: '{{v_in}}'", k > 0 ? ", " : "", k);
+  EXPECT_THAT(refusal(divider("parameters: {" + many + "}\n")),
+              HasSubstr("more than 50,000 expressions"));
+}
+
+TEST_F(Bounds, ListsInsideARunAreBounded) {
+  EXPECT_THAT(
+      refusal(
+          "gaincell_bench: 1\nname: x\nconditions: {v: {unit: V, minimum: 1, maximum: 2, step: "
+          "logarithmic, points: 100001}}\nsources: {s: {net: s, dc: 1}}\nelements: [R1 s 0 1k]\n"
+          "analysis: {type: dc, sweeps: [{source: s, condition: v}]}\n"
+          "measurements: {m: {unit: V, value: v(s)}}\n"),
+      HasSubstr("conditions.v = 100001: a list or logarithmic sweep inside a run"));
+}
+
+TEST_F(Bounds, EnergiesOfThousandsOfSourcesAreRefusedInOneMessage) {
+  EXPECT_THAT(
+      refusal("gaincell_bench: 1\nname: x\nsources: {s: {net: \"s{i}\", dc: 1, count: 2000}}\n"
+              "analysis: {type: tran, step: 1n, stop: 2n}\n"
+              "measurements: {e: {unit: J, energy: s}}\n"),
+      HasSubstr("measurements.e.energy = s: names more than 1,000 sources"));
 }
 
 TEST_F(Bounds, ThePlanOfACampaignIsBounded) {
