@@ -35,6 +35,9 @@ struct Condition {
   Where where;
 };
 
+// So many numbers from one to the other, which they meet exactly.
+std::vector<double> spaced(double low, double high, std::size_t points, bool logarithmic);
+
 struct Parameter {
   std::string name;
   Quantity value;
@@ -75,9 +78,13 @@ struct InitialCondition {
   std::size_t count = 1;
 };
 
+// A source that a dc analysis takes through the values of a condition, or through its own.
 struct Sweep {
   std::string source;
-  std::size_t condition;  // index
+  std::optional<std::size_t> condition;  // index
+  std::optional<Quantity> start, stop;   // where there is no condition
+  std::size_t points = 0;
+  bool logarithmic = false;
 };
 
 using Options = std::vector<std::pair<std::string, std::string>>;
@@ -85,6 +92,7 @@ using Options = std::vector<std::pair<std::string, std::string>>;
 struct Analysis {
   std::string name;  // of a single one: its type
   const AnalysisKind* kind = nullptr;
+  std::string scale_unit;  // what results lie along: "s", "Hz", "V", "A"; "" = single points
   std::map<std::string, Quantity> numbers;
   std::map<std::string, std::string> words;
   bool use_initial_conditions = false;
@@ -92,6 +100,9 @@ struct Analysis {
   Options options;
   Where where;
 };
+
+// "time", "frequency" or "sweep".
+std::string scale_name(const Analysis& analysis);
 
 // What a result must hold at every point but the hold-out points. `typical` is for people.
 struct Spec {
@@ -109,6 +120,9 @@ struct Measurement {
   std::map<std::string, Quantity> numbers;
   std::map<std::string, std::string> words;
   std::optional<Expression> formula;
+  std::set<std::size_t> uses;      // measurements that its formula or arguments name
+  std::set<std::size_t> analyses;  // that it rests on
+  bool along = false;              // a sweep of conditions: no point of it has its own
   std::optional<Spec> spec;
   Where where;
 };

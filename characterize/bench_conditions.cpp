@@ -14,18 +14,6 @@ namespace {
 
 constexpr std::size_t kMaxPoints = 10'000'000;
 
-// Spacing that meets both ends exactly.
-std::vector<double> spaced(double low, double high, std::size_t points, bool logarithmic) {
-  std::vector<double> values(points);
-  for (std::size_t k = 0; k < points; ++k) {
-    const double part = static_cast<double>(k) / static_cast<double>(points - 1);
-    values[k] = logarithmic ? low * std::pow(high / low, part) : low + (high - low) * part;
-  }
-  values.front() = low;
-  values.back() = high;
-  return values;
-}
-
 Draw read_draw(const Item& item, const std::string& unit, std::size_t count) {
   Draw draw;
   const auto [kind, values] = item.map().front();
@@ -215,6 +203,17 @@ std::vector<double> filtered(const Condition& condition, const Filter& filter,
 
 }  // namespace
 
+std::vector<double> spaced(double low, double high, std::size_t points, bool logarithmic) {
+  std::vector<double> values(points);
+  for (std::size_t k = 0; k < points; ++k) {
+    const double part = static_cast<double>(k) / static_cast<double>(points - 1);
+    values[k] = logarithmic ? low * std::pow(high / low, part) : low + (high - low) * part;
+  }
+  values.front() = low;
+  values.back() = high;
+  return values;
+}
+
 void BenchReader::know(const std::string& name, const Item& at) {
   static const std::set<std::string> reserved{"i", "pi"};
   if (reserved.contains(name) || name.starts_with("element__"))
@@ -357,6 +356,13 @@ void BenchReader::read_holdout() {
                                 [](const Condition& c) { return c.swept; });
   if (!axes && bench_.filters.empty()) item.refuse("nothing is swept");
   if (bench_.draw_points > 1) item.refuse("goes with swept conditions, not with draws");
+  for (const Measurement& m : bench_.measurements) {
+    if (m.along)
+      item.refuse(fmt::format("`{}` lies along a sweep of a condition, and a hold-out point is a "
+                              "single one",
+                              m.name),
+                  "give that sweep `start`, `stop` and `points` in place of the condition");
+  }
   bench_.holdout_seed = static_cast<std::uint64_t>(item["seed"].integer());
   if (!axes) return;  // a filter has left one point
   if (item.has("share")) {

@@ -50,6 +50,7 @@ class BenchReader {
   void read_analyses();
   void read_analysis(const std::string& name, const Item& item);
   void read_sweeps(const Item& item, Analysis& analysis);
+  Sweep read_sweep(const Item& row, bool innermost);
   void read_noise(const Item& item, Analysis& analysis);
   Options read_options(const Item& block) const;
   std::size_t analysis_of(const Item& item) const;
@@ -61,6 +62,9 @@ class BenchReader {
   void read_measurements();
   void read_measurement(const std::string& name, const Item& item);
   void read_argument(Measurement& m, const Key& key, const Item& item);
+  void read_place(Measurement& m, const Item& item) const;
+  void check_unit(const Measurement& m, const Item& item) const;
+  void rest_on(Measurement& m, const Expression* expression, const Item& item) const;
   Spec read_spec(const Item& item, const std::string& unit) const;
   void read_waveforms();
   void read_tables();

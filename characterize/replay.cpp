@@ -68,11 +68,6 @@ std::string csv(const std::string& scale, const std::vector<std::string>& signal
   return text;
 }
 
-std::string scale_name(const AnalysisKind& kind) {
-  if (kind.scale_unit == "s") return "time";
-  return kind.scale_unit == "Hz" ? "frequency" : "sweep";
-}
-
 }  // namespace
 
 bool ReplayReport::Value::equal() const {
@@ -131,7 +126,7 @@ ReplayReport replay(const ReplayOptions& options) {
     write_file(run.deck, plan.jobs[a].deck(results[a].aided));
     write_file(run.log, results[a].failure.log_tail);
     write_file(run.waveforms,
-               csv(scale_name(*analysis.kind), plan.jobs[a].waveforms, results[a].waveforms));
+               csv(scale_name(analysis), plan.jobs[a].waveforms, results[a].waveforms));
     report.runs.push_back(std::move(run));
   }
   const PointResult now = collect(*bench, plan, results).front();
