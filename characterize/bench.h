@@ -29,6 +29,7 @@ struct Condition {
   std::vector<double> values;      // of a scalar: one if fixed; of words: their numbers in `words`
   std::vector<std::string> words;  // what the values 0, 1, ... of a condition of words stand for
   bool swept = false;
+  bool by_row = false;  // `values` are those of the rows, one each
   bool logarithmic = false;
   std::size_t count = 0;  // elements of a vector; 0 for a scalar
   Draw draw;
@@ -63,6 +64,7 @@ struct Source {
   std::optional<Ramp> ramp;
   std::optional<Pulse> pulse;
   std::vector<std::pair<Quantity, Quantity>> pwl;
+  std::vector<std::pair<double, double>> wave;  // pwl from a file
   Where where;
 };
 
@@ -171,6 +173,12 @@ struct SpreadRequest {
   std::string long_name;
 };
 
+// A file of numbers that a bench names.
+struct InputFile {
+  std::string name;  // as the bench has it
+  std::string text;
+};
+
 // A bench file, read and checked as far as that is possible without a simulator. Expressions hold
 // pointers into `scope`: a Bench stays where it was made.
 struct Bench {
@@ -184,6 +192,8 @@ struct Bench {
   std::string description;
   Scope scope;
   std::vector<Condition> conditions;
+  std::size_t rows = 1;  // of the conditions that change together
+  std::vector<InputFile> inputs;
   std::vector<Parameter> parameters;
   std::size_t draw_points = 0;  // 0: no vectors are drawn
   std::uint64_t draw_seed = 0;
@@ -223,7 +233,8 @@ struct BenchOptions {
   std::vector<std::string> filters;
   // In place of the files that the bench names: the text that went into its decks, one a corner.
   std::vector<std::string> netlists;
-  std::set<std::string> allow;  // Library::permit
+  std::set<std::string> allow;      // Library::permit
+  std::vector<InputFile> inputs{};  // with `netlists`: in place of the files of numbers
 };
 
 // Throws Error naming file, line and key. A filter on a condition that this bench does not have is

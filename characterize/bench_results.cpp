@@ -98,7 +98,7 @@ Sweep BenchReader::read_sweep(const Item& row, bool innermost) {
   sweep.source = known_source(row["source"]);
   const Source& swept = source_of(sweep.source);
   if (swept.count > 0) row["source"].refuse("is many sources; only one can be swept");
-  if (swept.pulse || swept.ramp || !swept.pwl.empty())
+  if (swept.pulse || swept.ramp || !swept.pwl.empty() || !swept.wave.empty())
     row["source"].refuse("has a waveform; a swept source has `dc`");
   if (row.has("condition")) {
     for (const char* key : {"start", "stop", "points", "step"}) {
@@ -107,6 +107,8 @@ Sweep BenchReader::read_sweep(const Item& row, bool innermost) {
     sweep.condition = index_of(names_of(bench_.conditions), row["condition"], "condition");
     const Condition& condition = bench_.conditions[*sweep.condition];
     if (!condition.words.empty()) row["condition"].refuse("is no number");
+    if (condition.by_row)
+      row["condition"].refuse("changes by row; a sweep takes a swept condition");
     if (!condition.swept && bench_.filters.empty()) row["condition"].refuse("is not swept");
     return sweep;
   }
@@ -435,6 +437,8 @@ void BenchReader::read_waveforms() {
 
 void BenchReader::read_tables() {
   if (!root_.has("tables")) return;
+  if (root_.has("rows"))
+    root_["tables"].refuse("a bench with `rows` makes no tables: its points have no grid");
   const std::vector<std::string> measured = names_of(bench_.measurements);
   std::vector<std::string> axes;
   for (const Condition& c : bench_.conditions) {
@@ -499,7 +503,7 @@ void BenchReader::read_constants() {
   if (!root_.has("constants")) return;
   // What is swept or drawn has no single value.
   for (const Condition& c : bench_.conditions) {
-    if (c.swept) bench_.scope.set(c.name, kNaN);
+    if (c.swept || c.by_row) bench_.scope.set(c.name, kNaN);
     if (c.count > 0) bench_.scope.set(c.name, std::vector<double>(c.count, kNaN));
   }
   for (const Parameter& p : bench_.parameters) bench_.scope.set(p.name, p.value.unchecked());
@@ -518,7 +522,7 @@ void BenchReader::read_spreads() {
     if (bench_.draw_points < 2)
       item.refuse("a spread is over draws, and this bench has none", "add `draws` and `mismatch`");
     for (const Condition& c : bench_.conditions)
-      if (c.swept)
+      if (c.swept || (c.by_row && bench_.rows > 1))
         item.refuse(fmt::format("a spread is over the draws alone, but `{}` is swept", c.name),
                     "fix it with `typical`, or choose one: --filter " + c.name + "=VALUE");
     bench_.spreads.push_back({name, item.text("of"),

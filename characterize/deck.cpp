@@ -92,6 +92,7 @@ std::string ramp_text(const Ramp& ramp, const Where& where) {
 std::string waveform(const Source& source) {
   if (source.pulse) return pulse_text(*source.pulse, source.where);
   if (source.ramp) return ramp_text(*source.ramp, source.where);
+  if (!source.wave.empty()) return pwl_text(source.wave);
   std::vector<std::pair<double, double>> points;
   for (const auto& [time, value] : source.pwl) {
     const double t = time.value();

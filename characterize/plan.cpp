@@ -110,7 +110,7 @@ std::string describe(const Bench& bench, const Point& point) {
   std::string text;
   for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
     const Condition& c = bench.conditions[k];
-    if (!c.swept) continue;
+    if (!c.swept && !c.by_row) continue;
     if (!text.empty()) text += ", ";
     text += c.words.empty() ? fmt::format("{} = {} {}", c.name, point.values[k], c.unit)
                             : fmt::format("{} = {}", c.name,
@@ -262,8 +262,10 @@ class Planner {
 
 }  // namespace
 
-std::vector<Point> bench_points(const Bench& bench) {
-  std::vector<Point> points;
+namespace {
+
+// The grid of the conditions that change by themselves, times the draws, at one row of the others.
+void add_grid(const Bench& bench, std::size_t row, std::vector<Point>& points) {
   std::vector<std::size_t> at(bench.conditions.size(), 0);
   const std::size_t draws = std::max<std::size_t>(bench.draw_points, 1);
   for (bool more = true; more;) {
@@ -272,20 +274,28 @@ std::vector<Point> bench_points(const Bench& bench) {
       point.draw = draw;
       for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
         const Condition& c = bench.conditions[k];
-        point.values.push_back(c.count > 0 ? 0 : c.values[at[k]]);
+        point.values.push_back(c.count > 0 ? 0 : c.values[c.by_row ? row : at[k]]);
         point.vectors.push_back(c.count > 0 ? drawn(bench, c, draw) : std::vector<double>{});
       }
       points.push_back(std::move(point));
     }
     more = false;
     for (std::size_t k = bench.conditions.size(); k-- > 0;) {
-      if (++at[k] < std::max<std::size_t>(bench.conditions[k].values.size(), 1)) {
+      const Condition& c = bench.conditions[k];
+      if (c.swept && ++at[k] < c.values.size()) {
         more = true;
         break;
       }
       at[k] = 0;
     }
   }
+}
+
+}  // namespace
+
+std::vector<Point> bench_points(const Bench& bench) {
+  std::vector<Point> points;
+  for (std::size_t row = 0; row < bench.rows; ++row) add_grid(bench, row, points);
   std::size_t holdout = bench.holdout_points;
   if (bench.holdout_share > 0)
     holdout = static_cast<std::size_t>(

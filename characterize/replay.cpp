@@ -68,6 +68,17 @@ std::string csv(const std::string& scale, const std::vector<std::string>& signal
   return text;
 }
 
+std::vector<InputFile> inputs_of(const store::ReadGroup& group) {
+  std::vector<InputFile> inputs;
+  if (!group.has_attribute("input_files")) return inputs;
+  const auto names = group.texts_attribute("input_files");
+  const auto contents = group.texts_attribute("input_text");
+  if (names.size() != contents.size())
+    throw Error({.place = "input_text", .rule = "does not belong to input_files"});
+  for (std::size_t k = 0; k < names.size(); ++k) inputs.push_back({names[k], contents[k]});
+  return inputs;
+}
+
 }  // namespace
 
 bool ReplayReport::Value::equal() const {
@@ -84,7 +95,8 @@ ReplayReport replay(const ReplayOptions& options) {
   const auto bench = parse_bench(group.text_attribute("bench_text"), options.samples.string(),
                                  {texts(group, "filters"),
                                   texts(group, "netlist_text"),
-                                  {options.pool.allow.begin(), options.pool.allow.end()}});
+                                  {options.pool.allow.begin(), options.pool.allow.end()},
+                                  inputs_of(group)});
   const Plan whole = make_plan(*bench, bench_points(*bench));
   if (options.point >= whole.points.size())
     throw Error(

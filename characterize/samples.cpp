@@ -54,6 +54,19 @@ void write_attributes(store::Group& group, const Bench& bench) {
   } else {
     group.attribute("netlist_text", netlists).attribute("netlist_sha256", netlist_hashes);
   }
+  if (!bench.inputs.empty()) {
+    std::vector<std::string> files;
+    std::vector<std::string> input_hashes;
+    std::vector<std::string> texts;
+    for (const InputFile& input : bench.inputs) {
+      files.push_back(input.name);
+      input_hashes.push_back(sha256(input.text));
+      texts.push_back(input.text);
+    }
+    group.attribute("input_files", files)
+        .attribute("input_sha256", input_hashes)
+        .attribute("input_text", texts);
+  }
   if (!names.empty()) group.attribute("model_files", names).attribute("model_sha256", hashes);
   if (!bench.filters.empty()) group.attribute("filters", bench.filters);
   if (bench.draw_points > 0) group.attribute("seed", bench.draw_seed);

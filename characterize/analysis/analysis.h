@@ -21,7 +21,7 @@ struct Proof {
   std::uint64_t count = 0;  // length of the scale; 0 = any
   // Of a dc run: the values of its innermost sweep, through which it goes once for each of the
   // outer one. The simulator's own scale may be a counter.
-  std::vector<double> axis;
+  std::vector<double> axis{};
   bool operator==(const Proof&) const = default;
 };
 

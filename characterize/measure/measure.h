@@ -28,7 +28,7 @@ struct MeasureCall {
   std::vector<std::string> signals;
   std::map<std::string, double> numbers;
   std::map<std::string, std::string> words;
-  std::map<std::string, Derived> derived;  // further numbers; of a formula "formula"
+  std::map<std::string, Derived> derived{};  // further numbers; of a formula "formula"
 
   bool has(const std::string& name) const { return numbers.contains(name); }
   double number(const std::string& name, double otherwise) const;
