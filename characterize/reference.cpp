@@ -34,8 +34,8 @@ then the hold-out points: drawn uniformly inside the axes' ranges (in log where 
 sees them. An axis given as a list of numbers spans from its least to its greatest. **Points whose simulation is the same share
 one run:** a condition that only measurements use (say `at: "{age}"`) costs nothing more. Conditions that `dc` sweeps nest inside the
 simulator: each of their values is a point, and what is measured along such a sweep is the same at all of them. With `start`, `stop`
-and `points` of its own a sweep makes no points. `rows` are conditions that change together. `--filter corner=slow,fast --filter temperature=-40..27` runs a part; a table whose axis it narrows to one value is
-left out.
+and `points` of its own a sweep makes no points. `rows` are conditions that change together. `--filter corner=slow,fast --filter
+temperature=-40..27` runs a part; a table whose axis it narrows to one value is left out.
 
 ## Signals
 A signal is an expression over `v(net)`, `v(a,b)`, `i(source)`, e.g. `"v(outp) - v(outn)"` or `"-i(bl)"`;
@@ -49,7 +49,7 @@ inverts begins at pi (also where rounding says -pi), so the phase margin of a lo
 gain, and of one that begins at pi it is that phase. Two frequencies between which a phase turns by nearly pi give no number: take
 more points, or `atan2(vi(x), vr(x))` for the principal value. `deg(...)` makes degrees of it. `deriv(...)` of any signal is its
 derivative along the scale, by the parabola through each point and its neighbours: `-deriv(vp(out))/(2*pi)` is a group delay, and
-`maximum: deriv(-i(vd))` along a `dc` sweep the greatest transconductance. Signals are made with `pi` and the functions of expressions.
+`maximum: deriv(-i(drain))` along a `dc` sweep the greatest transconductance. Signals are made with `pi` and the functions of expressions.
 
 **Operating-point parameters** of a device are signals in `op`, `dc` and `tran`: `@m.xdut.m1[gm]`, of a device among `elements`
 `@m1[gm]`. The name is the device's letter, the path of subcircuits and its name; the parameters are those of the simulator's model of

@@ -38,6 +38,7 @@ Frequencies frequencies(const AnalysisArguments& arguments) {
     throw std::invalid_argument("`stop` must be `start` or lie above it, and that above 0 Hz");
   if (!(points >= 1 && points <= 1e5 && points == std::floor(points)))
     throw std::invalid_argument("`points_per_decade` must be a whole number up to 100,000");
+  if (stop > 1e18) throw std::invalid_argument("`stop` must be at most 1e18 Hz");
   if (stop == start) return {start, stop, 0};
   Frequencies result{start, stop, points};
   if (result.steps() > 1e7) throw std::invalid_argument("takes more than 1e7 frequencies");
