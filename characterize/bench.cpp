@@ -41,6 +41,11 @@ void BenchReader::read() {
   for (Analysis& analysis : bench_.analyses) analysis.save_card = save_card(bench_, analysis);
 }
 
+std::string scale_name(const Analysis& analysis) {
+  if (analysis.scale_unit == "s") return "time";
+  return analysis.scale_unit == "Hz" ? "frequency" : "sweep";
+}
+
 std::size_t Bench::condition(const std::string& condition_name) const {
   for (std::size_t k = 0; k < conditions.size(); ++k) {
     if (conditions[k].name == condition_name) return k;

@@ -79,7 +79,9 @@ class NetCheck {
   }
 
   void name_nets(const std::string& signal, const Where& where) {
-    for (const std::string& vector : parse_signal(signal).vectors) {
+    const SignalParts parts = parse_signal(signal);
+    if (parts.kind == SignalKind::kNoise) return;
+    for (const std::string& vector : parts.vectors) {
       for (std::string& net : nets_of_vector(vector)) named_.push_back({std::move(net), where});
     }
   }
@@ -313,10 +315,10 @@ void find_idle_sources(const Bench& bench, std::vector<std::string>& found) {
     if (source.ac && !any_analysis(bench, small_signal))
       found.push_back(
           fmt::format("{}.ac: no analysis takes it; it drives `ac` and `noise`", source.where.key));
-    const char* wave = source.pulse          ? "pulse"
-                       : source.ramp         ? "ramp"
-                       : !source.pwl.empty() ? "pwl"
-                                             : nullptr;
+    const char* wave = source.pulse                                  ? "pulse"
+                       : source.ramp                                 ? "ramp"
+                       : !source.pwl.empty() || !source.wave.empty() ? "pwl"
+                                                                     : nullptr;
     if (wave != nullptr && !any_analysis(bench, along_time))
       found.push_back(
           fmt::format("{}.{}: no analysis runs along time; {}", source.where.key, wave,
@@ -381,7 +383,9 @@ void find_idle_options(const Bench& bench, std::vector<std::string>& found) {
 void find_idle_names(const Bench& bench, std::vector<std::string>& found) {
   std::set<std::size_t> nested;
   for (const Analysis& analysis : bench.analyses) {
-    for (const Sweep& sweep : analysis.sweeps) nested.insert(sweep.condition);
+    for (const Sweep& sweep : analysis.sweeps) {
+      if (sweep.condition) nested.insert(*sweep.condition);
+    }
   }
   for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
     const Condition& c = bench.conditions[k];
