@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/error.h"
+#include "characterize/text.h"
 
 namespace gaincell::characterize {
 
@@ -15,10 +16,14 @@ void check_net(std::string_view net, const Where& where) {
   constexpr std::size_t kMaxNet = 1000;
   // A word that begins with $ or holds // is a comment to the simulator.
   if (!net.empty() && net.size() <= kMaxNet && net.front() != '$' &&
-      net.find("//") == std::string_view::npos && std::none_of(net.begin(), net.end(), odd))
+      net.find("//") == std::string_view::npos && std::none_of(net.begin(), net.end(), odd) &&
+      odd_character(net, false).empty())
     return;
   std::string shown;
-  for (const char c : net.substr(0, 120)) shown += static_cast<unsigned char>(c) < ' ' ? '?' : c;
+  for (const char c : net.substr(0, 120)) {
+    const bool plain = c > ' ' && c < 0x7f;
+    shown += plain || c == ' ' ? c : '?';
+  }
   throw Error({.place = where.place,
                .key = where.key,
                .value = shown,

@@ -15,8 +15,8 @@ namespace {
 // only handed on; but `volt` is compared with nothing that a number carries.
 bool known_unit(const std::string& unit) {
   static const std::set<std::string> symbols{
-      "V", "A",  "s",   "F",   "C", "J",  "W",    "Ohm", "ohm", "H",  "Hz",  "S", "m",
-      "K", "dB", "rad", "deg", "%", "eV", "degC", "B",   "T",   "Wb", "bit", "g", "N"};
+      "V",  "A",   "s",   "F", "C",  "J",    "W", "Ohm", "ohm", "H",    "Hz",  "S", "m", "K",
+      "dB", "rad", "deg", "%", "eV", "degC", "B", "T",   "Wb",  "sqrt", "bit", "g", "N"};
   std::string word;
   const auto known = [&] {
     const bool prefixed =

@@ -10,6 +10,7 @@
 #include "base/suggest.h"
 #include "characterize/net.h"
 #include "characterize/schema.h"
+#include "characterize/text.h"
 
 namespace gaincell::characterize {
 namespace {
@@ -169,21 +170,6 @@ class KeyCheck {
   std::size_t expressions_ = 0;
 };
 
-// The length of the well-formed UTF-8 character that begins here; 0 where there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  for (std::size_t k = 1; k < length; ++k) {
-    if (byte(k) < 0x80 || byte(k) > 0xbf) return 0;
-  }
-  const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool no_character = (first == 0xed && byte(1) > 0x9f) || (first == 0xf4 && byte(1) > 0x8f);
-  return overlong || no_character ? 0 : length;
-}
-
 void require_utf8(std::string_view text, const std::string& path) {
   int line = 1;
   for (std::size_t k = 0; k < text.size();) {
@@ -197,24 +183,8 @@ void require_utf8(std::string_view text, const std::string& path) {
   }
 }
 
-// What a text holds that would begin another line of a deck or of a message, or steer a terminal;
-// "" where it is plain. A tab is a blank.
-std::string control_character(std::string_view text, bool lines) {
-  for (std::size_t k = 0; k < text.size(); ++k) {
-    const auto c = static_cast<unsigned char>(text[k]);
-    if (c == '\n' && !lines) return "a line break";
-    if ((c < ' ' && c != '\t' && c != '\n') || c == 0x7f)
-      return fmt::format("the control character U+{:04X}", c);
-    if (c < 0x80) continue;
-    if (c == 0xc2 && k + 1 < text.size() && static_cast<unsigned char>(text[k + 1]) < 0xa0)
-      return fmt::format("the control character U+{:04X}", static_cast<unsigned char>(text[k + 1]));
-    if (text.substr(k, 3) == "\u2028" || text.substr(k, 3) == "\u2029") return "a line separator";
-  }
-  return {};
-}
-
 void refuse_controls(const Item& item, std::string_view text, bool lines) {
-  const std::string found = control_character(text, lines);
+  const std::string found = odd_character(text, lines);
   if (found.empty()) return;
   const Where at = item.where();
   throw Error({.place = at.place,

@@ -139,7 +139,7 @@ TEST_F(Bounds, ListsInsideARunAreBounded) {
           "logarithmic, points: 100001}}\nsources: {s: {net: s, dc: 1}}\nelements: [R1 s 0 1k]\n"
           "analysis: {type: dc, sweeps: [{source: s, condition: v}]}\n"
           "measurements: {m: {unit: V, value: v(s)}}\n"),
-      HasSubstr("conditions.v = 100001: a list or logarithmic sweep inside a run"));
+      HasSubstr("sources.s = 100001: a list or logarithmic sweep inside a run"));
 }
 
 TEST_F(Bounds, EnergiesOfThousandsOfSourcesAreRefusedInOneMessage) {

@@ -82,7 +82,7 @@ TEST_F(LooseEnds, AForgottenSupplyPortIsNamed) {
 TEST_F(LooseEnds, AnOpenOutputIsNamedUntilItIsMeant) {
   const std::string rest =
       "}\nsources: {vdd: {net: vdd, dc: 1}, a: {net: a, dc: 0}}\n"
-      "analysis: {type: op}\nmeasurements: {i: {unit: A, value: i(vdd)}}\n";
+      "analysis: {type: op}\nmeasurements: {cur: {unit: A, value: i(vdd)}}\n";
   const std::string begin =
       "gaincell_bench: 1\nname: x\ncircuit: {netlist: inv.cir, subcircuit: cell";
   EXPECT_THAT(said(begin + rest), ElementsAre(HasSubstr("net `y`: port `y` of `cell`")));
@@ -101,7 +101,7 @@ TEST_F(LooseEnds, AGateThatNothingDrivesIsNamedInsideSubcircuitsToo) {
        "M2 y g 0 0 n w=1u l=1u\nC1 g 0 1f\n.ends\n");
   const std::string bench =
       "gaincell_bench: 1\nname: x\ncircuit: {netlist: loose.cir, subcircuit: pair}\n"
-      "sources: {a: {net: a, dc: 1}, y: {net: y, dc: 1}}\nmeasurements: {i: {unit: A, value: "
+      "sources: {a: {net: a, dc: 1}, y: {net: y, dc: 1}}\nmeasurements: {cur: {unit: A, value: "
       "i(y)}}\n";
   EXPECT_THAT(said(bench + "analysis: {type: op}\n"),
               ElementsAre(HasSubstr("nothing drives the net `xdut.g`")));
