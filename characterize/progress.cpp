@@ -1,4 +1,5 @@
 #include "characterize/progress.h"
+#include "base/json.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -120,7 +121,7 @@ class JsonProgress : public Progress {
   void print(const nlohmann::ordered_json& event) {
     // What a simulator printed need not be UTF-8.
     fmt::print(out_, "{}\n",
-               event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+               json_text(event));
     std::fflush(out_);
   }
   std::FILE* out_;
