@@ -476,7 +476,8 @@ class Reader {
                      .remedy = "convert the column"});
       if (!units[c].empty() && given != dialect_.units.end() &&
           exponent_of(units[c], w.unit) != exponent_of(given->second, w.unit))
-        throw Error({.key = w.unit == "V" ? "--voltage-unit" : "--current-unit",
+        throw Error({.place = fmt::format("{}:{}", place_, header_line_ + 1),
+                     .key = w.unit == "V" ? "--voltage-unit" : "--current-unit",
                      .value = given->second,
                      .rule = fmt::format("the header says {}", name_at(c)),
                      .remedy = "correct one of them"});

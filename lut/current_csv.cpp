@@ -157,13 +157,13 @@ CurrentSurface read_current_csv(const std::filesystem::path& path,
     in = snap(table.columns[1], options.grid_tolerance_v);
     understood += told(store, "V_store") + told(in, "V_in");
   }
+  std::vector<double> values = on_grid(table, store, in, place);
   if (store.nodes.size() < 2)
     throw Error({.place = place,
                  .key = "points",
                  .value = std::to_string(table.lines.size()),
                  .rule = "at least 2 stored voltages are needed",
                  .remedy = "measure the current at several V_store"});
-  std::vector<double> values = on_grid(table, store, in, place);
   if (in.nodes.size() == 1) {
     // One curve: a surface that does not depend on V_in over a hair's breadth.
     in.nodes.push_back(in.nodes.front() + 1e-9);

@@ -90,6 +90,15 @@ lut::DeviceFile imported(Options& o) {
   return device;
 }
 
+// The published device is what was published; nothing of it can be set.
+void refuse_all_but_output(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options())
+    if (option->count() > 0 && !option->check_name("source") && !option->check_name("--output"))
+      throw Error({.place = option->get_name(),
+                   .rule = "has no effect on the published device",
+                   .remedy = "drop it, or import a CSV"});
+}
+
 int import(Options& o) {
   for (const auto& [value, name] : {std::pair{o.periphery.t_max_s, "--t-max"},
                                     {o.periphery.v_dd, "--v-dd"},
@@ -143,7 +152,10 @@ Run cmd_import(CLI::App& app) {
       "The device has the given current and ideal surroundings: a bitline that does not move, "
       "converters\nthat are clamps, exact writes, the published latency. A current says nothing of "
       "energies: only\n`published` has them, its own.");
-  return [o] { return import(*o); };
+  return [o, &app] {
+    if (o->source == "published") refuse_all_but_output(app);
+    return import(*o);
+  };
 }
 
 }  // namespace gaincell::cli

@@ -121,7 +121,7 @@ TEST_F(Safetensors, NamesTheFaultyTensor) {
   EXPECT_THAT(complaint(file_of(R"({"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,8]}})", 8)),
               HasSubstr("needs dtype, shape"));
   EXPECT_THAT(complaint(file_of("[1, 2]", 0)), HasSubstr("JSON object"));
-  EXPECT_THAT(complaint(file_of("{not json", 0)), HasSubstr("header:1:2: {n: is not JSON here"));
+  EXPECT_THAT(complaint(file_of("{not json", 0)), HasSubstr("header:1:3: {no: is not JSON here"));
   EXPECT_THAT(complaint("PK\3\4 this is a zip file"), HasSubstr("header length"));
 }
 

@@ -263,7 +263,7 @@ TEST_F(TokenizerFolder, IsReadOfTokenizerJsonAlone) {
   pairs["pre_tokenizer"] = {{"type", "ByteLevel"}, {"add_prefix_space", false}};
   EXPECT_THAT(as(pairs)->encode("aab", "t"), ElementsAre(0, 2));
   EXPECT_THAT(as(pairs)->encode("axb", "t"), ElementsAre(0, 4, 1));
-  pairs["model"]["merges"] = {{"a", "b"}};
+  pairs["model"]["merges"] = nlohmann::json::array({nlohmann::json::array({"a", "b"})});
   EXPECT_THAT(as(pairs)->encode("aab", "t"), ElementsAre(0, 2));
 
   const auto refusal = [&](const char* pointer, const nlohmann::json& value) {
