@@ -1,5 +1,4 @@
 #include "characterize/progress.h"
-#include "base/json.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -7,6 +6,8 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+
+#include "base/json.h"
 
 namespace gaincell::characterize {
 namespace {
@@ -120,8 +121,7 @@ class JsonProgress : public Progress {
  private:
   void print(const nlohmann::ordered_json& event) {
     // What a simulator printed need not be UTF-8.
-    fmt::print(out_, "{}\n",
-               json_text(event));
+    fmt::print(out_, "{}\n", json_text(event));
     std::fflush(out_);
   }
   std::FILE* out_;
