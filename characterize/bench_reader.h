@@ -38,6 +38,7 @@ class BenchReader {
   std::filesystem::path beside(const std::string& path) const;
   void add_file(Library& library, const Item& item, Library::Use use) const;
   void read_corners();
+  void read_behaviour();
   void read_library_parameters();
   void read_subcircuit(const Item& circuit);
   void read_mismatch();
