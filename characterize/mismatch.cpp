@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -40,12 +41,15 @@ std::optional<double> value_of(const std::string& text,
   }
 }
 
-// Takes the parameters among the words into account, one after the other.
-void learn(const std::vector<std::string>& words, std::map<std::string, double>& numbers) {
+// Takes the parameters among the words into account, one after the other, but for those that are
+// given from outside.
+void learn(const std::vector<std::string>& words, const std::set<std::string>& given,
+           std::map<std::string, double>& numbers) {
   for (const std::string& word : words) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos) continue;
     const std::string name = word.substr(0, equals);
+    if (given.contains(name)) continue;
     const auto value = value_of(word.substr(equals + 1), numbers);
     if (value) {
       numbers[name] = *value;
@@ -66,15 +70,18 @@ std::size_t last_plain(const std::vector<std::string>& words) {
 }  // namespace
 
 MismatchWriter::MismatchWriter(const Library& library, std::span<const PelgromRule> rules,
-                               std::uint64_t seed, std::uint64_t draw)
-    : library_(library), rules_(rules), seed_(seed), draw_(draw) {
+                               std::uint64_t seed, std::uint64_t draw,
+                               std::map<std::string, double> parameters)
+    : library_(library), rules_(rules), seed_(seed), draw_(draw), globals_(std::move(parameters)) {
   if (draw_ != 0) return;  // sizes are looked at once; they are the same in every draw
+  std::set<std::string> given;
+  for (const auto& [name, value] : globals_) given.insert(name);
   int open = 0;
   for (const CircuitLine& line : library_.lines()) {
     const auto words = circuit_words(line.text);
     if (words[0] == ".subckt") ++open;
     if (words[0] == ".ends") --open;
-    if (open == 0 && words[0] == ".param") learn(words, globals_);
+    if (open == 0 && words[0] == ".param") learn(words, given, globals_);
   }
 }
 
@@ -178,22 +185,23 @@ MismatchWriter::Place MismatchWriter::inside(const std::vector<std::string>& wor
                                   "m") != subcircuit.parameters.end();
   inner.multiplied = !declared && (place.multiplied || !parameter(words, "m").empty());
   if (draw_ != 0) return inner;
+  // Defaults, what the instance sets, and what follows from both.
   inner.numbers = globals_;
   const auto body = library_.body(subcircuit);
-  learn(circuit_words(body.front().text), inner.numbers);
-  for (const CircuitLine& line : body) {
-    const auto local = circuit_words(line.text);
-    if (local[0] == ".param") learn(local, inner.numbers);
-  }
+  learn(circuit_words(body.front().text), {}, inner.numbers);
+  std::set<std::string> given;
   for (const std::string& word : words) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos) continue;
-    const auto value = value_of(word.substr(equals + 1), place.numbers);
-    if (value) {
-      inner.numbers[word.substr(0, equals)] = *value;
-    } else {
-      inner.numbers.erase(word.substr(0, equals));
-    }
+    const std::string name = word.substr(0, equals);
+    given.insert(name);
+    inner.numbers.erase(name);
+    if (const auto value = value_of(word.substr(equals + 1), place.numbers))
+      inner.numbers[name] = *value;
+  }
+  for (const CircuitLine& line : body) {
+    const auto local = circuit_words(line.text);
+    if (local[0] == ".param") learn(local, given, inner.numbers);
   }
   return inner;
 }

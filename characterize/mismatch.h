@@ -30,8 +30,9 @@ struct PelgromRule {
 // and its path alone.
 class MismatchWriter {
  public:
+  // `parameters`: global ones that the deck sets behind those of the library.
   MismatchWriter(const Library& library, std::span<const PelgromRule> rules, std::uint64_t seed,
-                 std::uint64_t draw);
+                 std::uint64_t draw, std::map<std::string, double> parameters = {});
 
   // An element line of the top level as it must stand in the deck. Throws Error where a device has
   // no size to draw from.

@@ -91,8 +91,9 @@ class Library {
   // Its lines, from .subckt to .ends; of one that is defined on the top level.
   std::span<const CircuitLine> body(const Subcircuit& subcircuit) const;
   const std::vector<CircuitLine>& lines() const { return lines_; }
-  // Where something in it is drawn by the simulator (agauss and the like): it needs a seed.
-  bool draws() const;
+  // Where something in it is drawn by the simulator (agauss and the like): it needs a seed. Known
+  // after check().
+  bool draws() const { return draws_; }
   // Whether the simulator needs its code models (XSPICE) for it.
   bool needs_code_models() const;
   // Of `.option scale`, the metres that a width or length of 1 stands for; 1 without it.
@@ -169,6 +170,7 @@ class Library {
   std::vector<Stray> strays_;
   std::vector<std::string> warnings_;
   std::string file_;  // that is being read
+  bool draws_ = false;
   double scale_ = 1;
   std::string scale_place_;
   int open_scope_ = 0;

@@ -48,6 +48,31 @@ const std::set<std::string>& pspice_types() {
   return types;
 }
 
+// Whether a random function of the simulator is called: `limit` draws with two arguments and clips
+// with three.
+bool calls_a_draw(std::string_view text) {
+  const std::string low = lower_case(text);
+  const auto is_name = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
+  };
+  for (const std::string_view name : {"agauss", "gauss", "aunif", "unif", "limit"}) {
+    for (std::size_t at = low.find(name); at != std::string::npos; at = low.find(name, at + 1)) {
+      std::size_t k = at + name.size();
+      if (at > 0 && is_name(low[at - 1])) continue;
+      while (k < low.size() && (low[k] == ' ' || low[k] == '\t')) ++k;
+      if (k == low.size() || low[k] != '(') continue;
+      std::size_t commas = 0;
+      for (int depth = 0; k < low.size(); ++k) {
+        if (low[k] == '(') ++depth;
+        if (low[k] == ')' && --depth == 0) break;
+        if (low[k] == ',' && depth == 1) ++commas;
+      }
+      if (name != "limit" || commas == 1) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 bool is_model_type(const std::string& type, const Dialect& dialect) {
@@ -67,6 +92,8 @@ void Library::check() {
   for (const Element& element : elements_) check_element(element.line, element.scope);
   check_circles();
   warn_of_lost_multipliers();
+  draws_ = std::any_of(lines_.begin(), lines_.end(),
+                       [](const CircuitLine& line) { return calls_a_draw(line.text); });
 }
 
 void Library::check_elements(const std::vector<CircuitLine>& lines) const {

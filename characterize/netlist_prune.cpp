@@ -12,31 +12,6 @@ namespace {
 // The file of "folder/file.lib:12".
 std::string file_of(const std::string& place) { return place.substr(0, place.rfind(':')); }
 
-// Whether a random function of the simulator is called: `limit` draws with two arguments and clips
-// with three.
-bool calls_a_draw(std::string_view text) {
-  const std::string low = lower_case(text);
-  const auto is_name = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
-  };
-  for (const std::string_view name : {"agauss", "gauss", "aunif", "unif", "limit"}) {
-    for (std::size_t at = low.find(name); at != std::string::npos; at = low.find(name, at + 1)) {
-      std::size_t k = at + name.size();
-      if (at > 0 && is_name(low[at - 1])) continue;
-      while (k < low.size() && (low[k] == ' ' || low[k] == '\t')) ++k;
-      if (k == low.size() || low[k] != '(') continue;
-      std::size_t commas = 0;
-      for (int depth = 0; k < low.size(); ++k) {
-        if (low[k] == '(') ++depth;
-        if (low[k] == ')' && --depth == 0) break;
-        if (low[k] == ',' && depth == 1) ++commas;
-      }
-      if (name != "limit" || commas == 1) return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 std::vector<Library::Unit> Library::units() const {
@@ -78,9 +53,12 @@ void Library::settle_strays(const std::vector<Unit>& all, const std::vector<bool
     if (kept[u] && !all[u].names.empty()) files.insert(file_of(lines_[all[u].first].place));
   }
   for (const Stray& stray : strays_) {
-    bool needed = files.contains(stray.file);
-    for (std::size_t u = 0; u < all.size() && stray.file.empty() && !needed; ++u)
-      needed = kept[u] && all[u].first <= stray.at && stray.at <= all[u].last;
+    const auto unit =
+        std::upper_bound(all.begin(), all.end(), stray.at,
+                         [](std::size_t line, const Unit& one) { return line <= one.last; });
+    const bool needed =
+        stray.file.empty() ? unit != all.end() && kept[static_cast<std::size_t>(unit - all.begin())]
+                           : files.contains(stray.file);
     if (needed) throw stray.error;
     if (stray.file.empty()) continue;  // it goes with a part that nobody asked for
     warnings_.push_back(
@@ -137,11 +115,6 @@ void Library::prune(std::string_view text) {
     element.at = moved[element.at];
     return element.at == kGone && !element.strict;
   });
-}
-
-bool Library::draws() const {
-  return std::any_of(lines_.begin(), lines_.end(),
-                     [](const CircuitLine& line) { return calls_a_draw(line.text); });
 }
 
 // The compatibility modes of PSpice and LTspice turn switches, diodes and gates into code models.

@@ -126,6 +126,12 @@ void check_shape(const CircuitLine& line) {
                  .remedy = "split it"});
   };
   if (line.text.size() > kMaxLine) refuse("the line is longer than 100,000 characters");
+  // The simulator would take the next line for a part of this one.
+  if (line.text.ends_with("\\\\"))
+    throw Error({.place = line.place,
+                 .value = line.text.substr(0, 120),
+                 .rule = "ends in two backslashes, but no line is continued here",
+                 .remedy = "take them out"});
   int depth = 0;
   for (const char c : line.text) {
     if (c == '(' || c == '{' || c == '[') ++depth;

@@ -77,6 +77,14 @@ TEST_F(MismatchTest, EveryInstanceGetsItsOwnDevices) {
   EXPECT_NE(shift(definitions_), shift(definitions_.substr(second)));
 }
 
+TEST_F(MismatchTest, SizesFollowTheParametersThatTheBenchSets) {
+  const Library& known = library(".param wu=1 ww={2*wu}\n");
+  const std::vector<PelgromRule> rules{{.model = "n", .a_vt_v_m = kAvt}};
+  const CircuitLine line{"m1 d g s b n w={ww} l=1u", "b.yaml:1"};
+  EXPECT_THROW((void)MismatchWriter(known, rules, 7, 0).element(line), Error);
+  EXPECT_NO_THROW((void)MismatchWriter(known, rules, 7, 0, {{"wu", 1e-6}}).element(line));
+}
+
 TEST_F(MismatchTest, CircuitsWithoutSuchDevicesStayAsTheyAre) {
   EXPECT_EQ(element(".subckt r2 a b\nr1 a b 1k\n.ends\n", "xp q r r2"), "xp q r r2");
   EXPECT_EQ(definitions_, "");

@@ -142,6 +142,11 @@ TEST_F(NetlistTest, LongAndDeepLinesAreRefusedInFewWords) {
               HasSubstr("nest more than 200 deep"));
 }
 
+TEST_F(NetlistTest, BackslashesThatWouldSwallowTheNextLineAreRefused) {
+  EXPECT_THAT(complaint(".subckt a b\nr1 a b 1 \\\\ ; x\nr2 a b 1\n.ends\n"),
+              HasSubstr("circuit.cir:2: r1 a b 1 \\\\: ends in two backslashes"));
+}
+
 TEST_F(NetlistTest, CirclesOfSubcircuitsAreRefused) {
   EXPECT_THAT(complaint(".subckt a p\nx1 p b\n.ends\n.subckt b p\nx1 p a\n.ends\n"),
               HasSubstr("a subcircuit that holds itself"));
