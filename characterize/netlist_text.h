@@ -50,7 +50,7 @@ std::string lower_case(std::string_view text);
 // blanks, brackets, quotes and signs of an expression, and the same cut at every other sign.
 template <class Take>
 void for_each_name(std::string_view text, Take take) {
-  constexpr std::string_view kBetween = " \t\r\f,='\"(){}[]";
+  constexpr std::string_view kBetween = " \t\r\n\f,='\"(){}[]";
   constexpr std::string_view kInside = "_.#$";
   const auto cut = [&](auto belongs) {
     std::string name;

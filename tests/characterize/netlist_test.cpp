@@ -108,7 +108,7 @@ TEST_F(NetlistTest, NamesWithOtherSignsAreKept) {
              ".model d%d d\n.subckt a%b p\nx1 p c/d\n.ends\n.subckt c/d p\nd1 p 0 d%d\n"
              ".ends\n.subckt e p\nr1 p 0 1\n.ends\n"),
         "", "t");
-  l.prune("elements: [\"xa 1 a%b\"]");
+  l.prune("elements:\n  - xa 1 a%b\n");
   EXPECT_THAT(l.text(), HasSubstr(".model d%d"));
   EXPECT_THAT(l.text(), HasSubstr(".subckt c/d"));
   EXPECT_THAT(l.text(), ::testing::Not(HasSubstr(".subckt e")));

@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/units.h"
 #include "characterize/plan.h"
 #include "tests/characterize/support.h"
 #include "tests/support/program.h"
@@ -88,6 +89,11 @@ std::vector<Case> cases() {
 
 using Values = std::vector<double>;  // one a reading; empty where there is none
 
+// As a bench writes numbers into its decks: `50p` of ngspice is another number, by one bit.
+std::string number(const std::string& text) {
+  return format_exact(constant(text, "", {"corpus", text}));
+}
+
 // Times and values of `wrdata`, at one time.
 double interpolated(const fs::path& file, double at) {
   std::ifstream text(file);
@@ -109,7 +115,9 @@ Values plain(const Case& one) {
                 : fmt::format(".lib \"{}\" {}\n", (kFolder / one.models).string(), one.section);
   deck += fmt::format(".include \"{}\"\n{}\n{}\n.control\nset numdgt=15\n", one.file.string(),
                       one.instance, fmt::join(one.sources, "\n"));
-  deck += one.stop.empty() ? "op\n" : fmt::format("tran {0} {1} 0 {0}\n", one.step, one.stop);
+  deck += one.stop.empty()
+              ? "op\n"
+              : fmt::format("tran {0} {1} 0 {0}\n", number(one.step), number(one.stop));
   for (std::size_t k = 0; k < one.readings.size(); ++k) {
     std::string signal = one.readings[k];
     if (signal.starts_with("i(")) signal.insert(2, "v");
