@@ -175,15 +175,15 @@ std::string MismatchWriter::drawn(const CircuitLine& line, const std::vector<std
   return text;
 }
 
-// In ngspice the multiplier of an instance reaches all that is inside, unless the subcircuit
-// declares a parameter of that name.
+// In ngspice the multiplier of an instance reaches the devices of its subcircuit, unless that
+// declares a parameter of this name, and not those of the subcircuits inside.
 MismatchWriter::Place MismatchWriter::inside(const std::vector<std::string>& words,
                                              const Subcircuit& subcircuit, const std::string& path,
                                              const Place& place) const {
   Place inner{.path = path, .wrapped = place.wrapped};
   const bool declared = std::find(subcircuit.parameters.begin(), subcircuit.parameters.end(),
                                   "m") != subcircuit.parameters.end();
-  inner.multiplied = !declared && (place.multiplied || !parameter(words, "m").empty());
+  inner.multiplied = !declared && !parameter(words, "m").empty();
   if (draw_ != 0) return inner;
   // Defaults, what the instance sets, and what follows from both.
   inner.numbers = globals_;

@@ -216,14 +216,16 @@ void Library::check_circles() const {
 }
 
 // In its own dialect the simulator gives every device of a subcircuit the multiplier of the
-// instance, in place of the one that stands there.
+// instance, in place of the one that stands there; and in none does it reach further down.
 void Library::warn_of_lost_multipliers() {
-  if (dialect_.hspice) return;
-  std::map<int, const CircuitLine*> own;  // scope -> the first device with a multiplier in it
+  std::map<int, const CircuitLine*> own;     // scope -> the first device with a multiplier in it
+  std::map<int, const CircuitLine*> beyond;  // scope -> the first instance without one
   for (const Element& element : elements_) {
     const auto words = circuit_words(element.line.text);
-    if (std::string_view("bvehaknopstuwy").find(words[0][0]) == std::string_view::npos &&
-        !parameter(words, "m").empty())
+    const bool multiplied = !parameter(words, "m").empty();
+    if (words[0][0] == 'x' && !multiplied) beyond.emplace(element.scope, &element.line);
+    if (multiplied && !dialect_.hspice &&
+        std::string_view("bvehaknopstuwy").find(words[0][0]) == std::string_view::npos)
       own.emplace(element.scope, &element.line);
   }
   std::set<int> said;
@@ -233,15 +235,21 @@ void Library::warn_of_lost_multipliers() {
     std::size_t last = first_parameter(words);
     if (last > 1 && words[last - 1] == "params:") --last;
     const Subcircuit* inner = find_subcircuit(words[last - 1], element.scope);
-    if (inner == nullptr || !own.contains(inner->scope) || !said.insert(inner->scope).second)
+    if (inner == nullptr || std::find(inner->parameters.begin(), inner->parameters.end(), "m") !=
+                                inner->parameters.end())
       continue;
-    if (std::find(inner->parameters.begin(), inner->parameters.end(), "m") !=
-        inner->parameters.end())
+    const bool replaces = own.contains(inner->scope);
+    if ((!replaces && !beyond.contains(inner->scope)) || !said.insert(inner->scope).second)
       continue;
-    warnings_.push_back(fmt::format(
-        "{}: `m` of this instance replaces `m` of `{}` inside `{}`, as it does in ngspice; "
-        "`ngbehavior: hsa` multiplies them",
-        element.line.place, own[inner->scope]->text.substr(0, 60), words[last - 1]));
+    const std::string where = (replaces ? own : beyond)[inner->scope]->text.substr(0, 60);
+    warnings_.push_back(
+        replaces
+            ? fmt::format("{}: `m` of this instance replaces `m` of `{}` inside `{}`, as it "
+                          "does in ngspice; `ngbehavior: hsa` multiplies them",
+                          element.line.place, where, words[last - 1])
+            : fmt::format("{}: `m` of this instance may not reach what is inside `{}` of `{}`: "
+                          "ngspice hands it down one level",
+                          element.line.place, where, words[last - 1]));
   }
 }
 

@@ -105,8 +105,9 @@ TEST_F(MismatchTest, MultiplierOfAnInstanceReplacesThatOfTheDevice) {
   EXPECT_THAT(definitions_, HasSubstr("/sqrt((1u)*(1u)*(m))}"));
   (void)element(cell, "xc q cell");
   EXPECT_THAT(definitions_, HasSubstr("/sqrt((1u)*(1u)*(k))}"));
+  // It is handed down one level.
   (void)element(".subckt top a\nx1 a cell\n.ends\n" + cell, "xc q top m={2*3}");
-  EXPECT_THAT(definitions_, HasSubstr("/sqrt((1u)*(1u)*(m))}"));
+  EXPECT_THAT(definitions_, HasSubstr("/sqrt((1u)*(1u)*(k))}"));
 }
 
 TEST_F(MismatchTest, MultiplierThatTheSubcircuitDeclaresStaysItsOwn) {

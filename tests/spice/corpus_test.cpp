@@ -75,7 +75,9 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   for (const auto& entry : fs::directory_iterator(kFolder)) {
     if (entry.path().extension() != ".cir") continue;
-    Case one{.name = entry.path().stem(), .file = entry.path()};
+    Case one;
+    one.name = entry.path().stem();
+    one.file = entry.path();
     std::ifstream file(entry.path());
     for (std::string line; std::getline(file, line);) {
       const std::size_t at = line.find("*: ");
