@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -176,6 +177,16 @@ ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campai
   return header;
 }
 
+// What was left out of the libraries, each once.
+std::set<std::string> library_warnings(const CampaignPlan& campaign) {
+  std::set<std::string> all;
+  for (const CampaignPlan::Unit& unit : campaign.units) {
+    for (const Corner& corner : unit.bench->corners)
+      all.insert(corner.library->warnings().begin(), corner.library->warnings().end());
+  }
+  return all;
+}
+
 }  // namespace
 
 CampaignReport characterize(const CampaignOptions& options) {
@@ -209,6 +220,7 @@ CampaignReport characterize(const CampaignOptions& options) {
     if (cache.damaged() > 0)
       report.notes.push_back(
           fmt::format("{} damaged cache entries were simulated again", cache.damaged()));
+    for (const std::string& warning : library_warnings(campaign)) report.notes.push_back(warning);
     if (!options.pool.allow.empty())
       report.notes.push_back(
           fmt::format("netlists were allowed: {}", fmt::join(options.pool.allow, ", ")));

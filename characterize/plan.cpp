@@ -230,6 +230,7 @@ class Planner {
       if (waveform.analysis == analysis) job.waveforms.push_back(waveform.signal);
     }
     job.behaviour = bench_.behaviour;
+    job.code_models = bench_.code_models;
     job.timeout_s = bench_.timeout_s;
     job.memory_bytes = static_cast<std::size_t>(bench_.memory_bytes);
     // Beside the job its key and its result.

@@ -35,9 +35,11 @@ Clock::time_point after(double seconds) {
                             std::chrono::duration<double>(std::min(seconds, 1e8)));
 }
 
-std::vector<std::string> arguments(const PoolOptions& options, std::size_t memory_bytes) {
+std::vector<std::string> arguments(const PoolOptions& options, std::size_t memory_bytes,
+                                   bool code_models) {
   std::vector<std::string> words{std::to_string(memory_bytes)};
   words.insert(words.end(), options.allow.begin(), options.allow.end());
+  if (code_models) words.emplace_back("code-models");
   return words;
 }
 
@@ -82,6 +84,7 @@ class Run {
     for (const Job* job : jobs) {
       waiting_.emplace_back(job);
       largest_bytes_ = std::max(largest_bytes_, memory_limit(*job));
+      code_models_ = code_models_ || job->code_models;
     }
   }
 
@@ -105,7 +108,7 @@ class Run {
     const auto folder = scratch_.path() / fmt::format("worker{}", report_.workers_started);
     std::filesystem::create_directory(folder);
     auto worker = std::make_unique<Worker>(
-        Child(options_.worker, folder, arguments(options_, largest_bytes_)), folder);
+        Child(options_.worker, folder, arguments(options_, largest_bytes_, code_models_)), folder);
     ++report_.workers_started;
     worker->deadline = after(options_.start_timeout_s);
     workers_.push_back(std::move(worker));
@@ -387,6 +390,7 @@ class Run {
   std::size_t open_;  // jobs without result
   std::size_t failed_starts_ = 0;
   std::size_t largest_bytes_ = 0;  // of the jobs' memory limits
+  bool code_models_ = false;       // a job needs them
   PoolReport report_;
 };
 
@@ -404,7 +408,7 @@ PoolReport Pool::run(std::span<const Job* const> jobs, const PoolListener& liste
 std::string Pool::ngspice_version() {
   ScratchFolder scratch;
   for (std::size_t attempt = 0; attempt < kStartAttempts; ++attempt) {
-    Child child(options_.worker, scratch.path(), arguments(options_, options_.memory_bytes));
+    Child child(options_.worker, scratch.path(), arguments(options_, options_.memory_bytes, false));
     FrameBuffer frames;
     const auto until = after(options_.start_timeout_s);
     bool open = true;

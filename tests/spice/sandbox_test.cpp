@@ -27,6 +27,7 @@ class Sandbox : public BenchTest {
     job.proof = {"tran", 1e-9, true, 0};
     job.calls = {{"value", {"v(a)"}, {{"at", 1e-9}}, {}}};
     job.timeout_s = 20;
+    job.code_models = code_models_;
     PoolOptions options;
     options.worker = real_worker();
     options.memory_bytes = memory_bytes_;
@@ -50,6 +51,7 @@ class Sandbox : public BenchTest {
     return circuit(fmt::format(".control\n{}\n.endc\n", command));
   }
   std::function<void()> each_tick_;
+  bool code_models_ = false;
   std::size_t memory_bytes_ = std::size_t{1} << 30;
   PoolReport report_;
 };
@@ -91,6 +93,24 @@ TEST_F(Sandbox, FilesAreNotReadUnlessTheUserSaysSo) {
   const std::string deck = circuit(fmt::format(".include {}\n", other.string()));
   EXPECT_FALSE(run(deck).ok);
   EXPECT_TRUE(run(deck, {"source"}).ok);
+}
+
+TEST_F(Sandbox, CodeModelsOfTheSimulatorNeedNoRights) {
+  const std::string deck = circuit("e1 z 0 poly(1) a 0 0 2\nrz z 0 1k\n");
+  EXPECT_FALSE(run(deck).ok);
+  code_models_ = true;
+  const JobResult result = run(deck);
+  EXPECT_TRUE(result.ok) << result.failure.reason << "\n" << result.failure.log_tail;
+  EXPECT_EQ(report_.unconfined, "");
+  // Others, and files, stay as far away as without them.
+  const auto copy = path("own.cm");
+  std::filesystem::copy_file("/usr/lib/x86_64-linux-gnu/ngspice/analog.cm", copy);
+  const std::string load = fmt::format("codemodel {}", copy.string());
+  run(control(load), {"control"});
+  EXPECT_THAT(run(control(load + "\nquit")).failure.log_tail, HasSubstr("own.cm"));
+  const auto target = path("made_by_shell");
+  run(control("shell touch " + target.string()));
+  EXPECT_FALSE(std::filesystem::exists(target));
 }
 
 TEST_F(Sandbox, StartUpFilesOfTheUserAreNotRun) {
