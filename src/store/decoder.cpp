@@ -51,8 +51,8 @@ class Limits {
     rusage used{};
     getrusage(RUSAGE_SELF, &used);
     const double seconds = kOwnSeconds + static_cast<double>(bytes) / kBytesPerSecond;
-    set(RLIMIT_CPU, static_cast<std::uint64_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec +
-                                               std::ceil(seconds)));
+    set(RLIMIT_CPU, static_cast<std::uint64_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                        static_cast<std::uint64_t>(std::ceil(seconds)));
   }
   // No second file, nothing written, no dump of a crash.
   static void close_the_door() {

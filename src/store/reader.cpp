@@ -523,6 +523,29 @@ Origin ReadNode::origin() const {
                                                               : Origin::kUnsealed;
 }
 
+namespace {
+
+// One line about a gaincell file without a seal, "" for a sealed one.
+std::string unsealed_note(const ReadNode& node) {
+  switch (node.origin()) {
+    case Origin::kChanged:
+      return fmt::format(
+          "{}: was changed by another program since gaincell wrote it; its numbers are taken as "
+          "they "
+          "stand",
+          node.file());
+    case Origin::kUnsealed:
+      return fmt::format(
+          "{}: has no checksum (it is of an earlier gaincell, or of another program); damage to it "
+          "may go unseen",
+          node.file());
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
 void require_format(const ReadGroup& root, const std::string& format, std::int64_t version,
                     const std::string& maker) {
   if (!root.has_attribute("gaincell_format"))
@@ -547,24 +570,8 @@ void require_format(const ReadGroup& root, const std::string& format, std::int64
                      root.has_attribute("program_version")
                          ? ", or read it with gaincell " + root.text_attribute("program_version")
                          : "")});
-}
-
-std::string unsealed_note(const ReadNode& node) {
-  switch (node.origin()) {
-    case Origin::kChanged:
-      return fmt::format(
-          "{}: was changed by another program since gaincell wrote it; its numbers are taken as "
-          "they "
-          "stand",
-          node.file());
-    case Origin::kUnsealed:
-      return fmt::format(
-          "{}: has no checksum (it is of an earlier gaincell, or of another program); damage to it "
-          "may go unseen",
-          node.file());
-    default:
-      return "";
-  }
+  if (const std::string note = unsealed_note(root); !note.empty())
+    fmt::print(stderr, "gaincell: {}\n", note);
 }
 
 }  // namespace gaincell::store

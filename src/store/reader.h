@@ -114,11 +114,9 @@ class Reader {
 };
 
 // Throws Error unless the root attributes `gaincell_format` and `format_version` are these: how
-// every reader of a gaincell file begins. `maker` is the verb that writes such a file.
+// every reader of a gaincell file begins. `maker` is the verb that writes such a file. A file
+// without a seal is told of on standard error, in one line.
 void require_format(const ReadGroup& root, const std::string& format, std::int64_t version,
                     const std::string& maker);
-
-// One line for people about a gaincell file without a seal, "" for a sealed one.
-std::string unsealed_note(const ReadNode& node);
 
 }  // namespace gaincell::store
