@@ -97,6 +97,26 @@ void write_hold_out(store::Group& root, const TableEntry& entry) {
            {"", table.quantity().unit, "from the table"});
 }
 
+void require_whole(const HoldOut& hold_out, const std::string& place, const std::string& group) {
+  const auto require = [&](const std::vector<double>& values, const std::string& name) {
+    if (values.size() != hold_out.measured.size())
+      throw Error({.place = place,
+                   .key = "/" + group + "/" + name,
+                   .value = fmt::format("{} values", values.size()),
+                   .rule = fmt::format("there are {} measured", hold_out.measured.size())});
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (!std::isfinite(values[i]))
+        throw Error({.place = place,
+                     .key = fmt::format("/{}/{}[{}]", group, name, i),
+                     .value = fmt::format("{}", values[i]),
+                     .rule = "must be finite"});
+  };
+  require(hold_out.measured, "measured");
+  require(hold_out.predicted, "predicted");
+  for (const std::vector<double>& coordinates : hold_out.coordinates)
+    require(coordinates, "coordinates");
+}
+
 std::size_t read_count(const store::ReadDataset& dataset, const std::string& name) {
   const double count = dataset.number_attribute(name, 0);
   if (!(count >= 0 && count <= 1e9 && count == std::floor(count)))
@@ -199,26 +219,6 @@ void require_reproduced(const TableEntry& entry, const std::string& place) {
              "the table says " + format_si(predicted[i], table.quantity().unit) + " there");
 }
 
-void require_whole(const HoldOut& hold_out, const std::string& place, const std::string& group) {
-  const auto require = [&](const std::vector<double>& values, const std::string& name) {
-    if (values.size() != hold_out.measured.size())
-      throw Error({.place = place,
-                   .key = "/" + group + "/" + name,
-                   .value = fmt::format("{} values", values.size()),
-                   .rule = fmt::format("there are {} measured", hold_out.measured.size())});
-    for (std::size_t i = 0; i < values.size(); ++i)
-      if (!std::isfinite(values[i]))
-        throw Error({.place = place,
-                     .key = fmt::format("/{}/{}[{}]", group, name, i),
-                     .value = fmt::format("{}", values[i]),
-                     .rule = "must be finite"});
-  };
-  require(hold_out.measured, "measured");
-  require(hold_out.predicted, "predicted");
-  for (const std::vector<double>& coordinates : hold_out.coordinates)
-    require(coordinates, "coordinates");
-}
-
 template <typename Entries, typename Name>
 auto find_by(const Entries& entries, const std::string& wanted, Name name) {
   const auto found = std::find_if(entries.begin(), entries.end(),
@@ -257,14 +257,16 @@ Accuracy accuracy_of(const Table& table, const HoldOut& hold_out,
 }
 
 DeviceFile DeviceFile::read(const std::filesystem::path& path) {
-  DeviceFile device = read_as_stated(path);
+  const store::ReadGroup root = store::Reader(path).root();
+  DeviceFile device = read_as_stated(root);
   for (const TableEntry& entry : device.tables_) require_reproduced(entry, device.place_);
+  store::warn_if_unsealed(root);
   return device;
 }
 
 DeviceFile DeviceFile::read_edited(const std::filesystem::path& path,
                                    std::vector<std::string>& notes) {
-  DeviceFile device = read_as_stated(path);
+  DeviceFile device = read_as_stated(store::Reader(path).root());
   for (TableEntry& entry : device.tables_) {
     const std::vector<double> predicted = predict(entry.table, entry.hold_out);
     const Accuracy found = accuracy_of(entry.table, entry.hold_out, predicted);
@@ -293,11 +295,10 @@ DeviceFile DeviceFile::read_edited(const std::filesystem::path& path,
   return device;
 }
 
-DeviceFile DeviceFile::read_as_stated(const std::filesystem::path& path) {
-  const store::ReadGroup root = store::Reader(path).root();
+DeviceFile DeviceFile::read_as_stated(const store::ReadGroup& root) {
   store::require_format(root, "device", kDeviceFormatVersion, "gaincell compile");
   DeviceFile device;
-  device.place_ = path.string();
+  device.place_ = root.file();
   for (const std::string& name : root.dataset_names()) {
     const store::ReadDataset dataset = root.dataset(name);
     if (dataset.is_dimension()) continue;
@@ -308,9 +309,8 @@ DeviceFile DeviceFile::read_as_stated(const std::filesystem::path& path) {
       try {
         device.add(read_table(root, name));
       } catch (const Error& error) {
-        if (error.complaint().place.starts_with(path.string())) throw;
-        throw Error(
-            {.place = path.string(), .rule = error.what()});  // a Table or Axis knows no file
+        if (error.complaint().place.starts_with(root.file())) throw;
+        throw Error({.place = root.file(), .rule = error.what()});  // a Table or Axis knows no file
       }
     }
   }

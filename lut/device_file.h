@@ -10,6 +10,10 @@
 
 #include "lut/table.h"
 
+namespace gaincell::store {
+class ReadGroup;
+}
+
 namespace gaincell::lut {
 
 inline constexpr int kDeviceFormatVersion = 1;
@@ -94,7 +98,7 @@ class DeviceFile {
   double constant(const std::string& name) const;
 
  private:
-  static DeviceFile read_as_stated(const std::filesystem::path& path);
+  static DeviceFile read_as_stated(const store::ReadGroup& root);
   void require_sense(const Quantity& quantity, std::span<const double> values) const;
 
   std::string place_ = "the device";

@@ -206,6 +206,7 @@ SamplesFile SamplesFile::read(const std::filesystem::path& path) {
   const store::ReadGroup benches = root.group("benches");
   for (const std::string& name : benches.group_names())
     file.benches.push_back(read_bench(benches.group(name), name, file));
+  store::warn_if_unsealed(root);
   return file;
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -40,9 +41,9 @@ int seal(const Options& options) {
   provenance.attributes["description"] =
       "the tables and constants are those of a file that another program changed or wrote";
   provenance.attributes["file_sha256"] = sha256(read_file(options.file));
-  provenance.attributes["changes"] =
-      notes.empty() ? "every table agrees with its hold-out points as stated"
-                    : fmt::format("{}", fmt::join(notes, "\n"));
+  provenance.attributes["changes"] = notes.empty()
+                                         ? "every table agrees with its hold-out points as stated"
+                                         : fmt::format("{}", fmt::join(notes, "\n"));
   device.add(std::move(provenance));
   device.write(options.output);
   for (const std::string& note : notes) fmt::print("{}\n", note);

@@ -266,8 +266,9 @@ std::string problem_of(const Id& dataset, const Content& content, std::uint64_t 
   require(H5Dget_num_chunks(dataset.get(), space.get(), &written), "count its chunks");
   if (written < chunks)
     return fmt::format("is written in part: {} of its {} chunks are in the file", written, chunks);
-  if (chunk_bytes > std::max(bytes, most))
-    return "has chunks larger than itself: the file is damaged";
+  if (chunk_bytes > std::min(std::max(bytes, most), most_of_file(file_bytes)))
+    return fmt::format("has chunks of {} bytes, more than a file of {} bytes may unpack to",
+                       chunk_bytes, file_bytes);
   return "";
 }
 

@@ -6,6 +6,13 @@
 
 namespace gaincell::store {
 
+// What may be made of a file of so many bytes, by compression or by claims: little of a small file,
+// of a large one what compression of measured numbers can reach.
+constexpr std::uint64_t most_of_file(std::uint64_t file_bytes) {
+  constexpr std::uint64_t kOfAny = std::uint64_t{128} << 20, kPerByte = 40;
+  return kOfAny + kPerByte * (file_bytes < (std::uint64_t{1} << 50) ? file_bytes : 0);
+}
+
 // The whole life of the reading process, just after fork(): opens the file, sends its FileRecord
 // (a length, then the packed bytes), then answers each Request with an Answer until the socket
 // closes. libhdf5 trusts what it reads: damaged files make it crash, run without end or ask for any

@@ -25,15 +25,6 @@
 namespace gaincell::store {
 namespace {
 
-// A file may make so much of itself, by compression or by claims: a small file never takes much
-// memory, a large one what compression of measured numbers can reach.
-constexpr std::uint64_t kMostFromAnyFile = std::uint64_t{256} << 20;
-constexpr std::uint64_t kMostPerByte = 40;
-
-std::uint64_t most_of(std::uint64_t file_bytes) {
-  return kMostFromAnyFile + kMostPerByte * std::min(file_bytes, std::uint64_t{1} << 50);
-}
-
 // The reading process, and the socket to it.
 class Decoder {
  public:
@@ -197,7 +188,7 @@ void take_from_budget(ReaderState& state, const std::string& path, std::uint64_t
     refuse(state, path,
            fmt::format("unpacks to more than a file of {} bytes may ({} MiB): it is damaged, or "
                        "compressed beyond what this program reads",
-                       state.bytes, most_of(state.bytes) >> 20));
+                       state.bytes, most_of_file(state.bytes) >> 20));
   state.left -= bytes;
 }
 
@@ -209,7 +200,7 @@ void request(ReaderState& state, const std::string& path, NumberType type, Take 
   Answer head;
   if (!state.decoder->send(&wanted, sizeof wanted) || !state.decoder->receive(&head, sizeof head))
     refuse_damaged(state);
-  if (head.bytes > most_of(state.bytes)) refuse_damaged(state);
+  if (head.bytes > most_of_file(state.bytes)) refuse_damaged(state);
   if (head.ok == 0) {
     std::string message(head.bytes, '\0');
     if (!state.decoder->receive(message.data(), message.size())) refuse_damaged(state);
@@ -307,7 +298,7 @@ bool is_sound(const FileRecord& record) {
 
 FileRecord receive_record(ReaderState& state) {
   std::uint64_t size = 0;
-  if (!state.decoder->receive(&size, sizeof size) || size > most_of(state.bytes))
+  if (!state.decoder->receive(&size, sizeof size) || size > most_of_file(state.bytes))
     refuse_damaged(state);
   std::string packed(size, '\0');
   if (!state.decoder->receive(packed.data(), packed.size())) refuse_damaged(state);
@@ -497,7 +488,7 @@ Reader::Reader(const std::filesystem::path& path) {
                  .remedy = "check the path and its permissions"});
   state_->bytes = static_cast<std::uint64_t>(facts.st_size);
   if (state_->bytes == 0) refuse(*state_, "", "is empty");
-  state_->left = most_of(state_->bytes);
+  state_->left = most_of_file(state_->bytes);
   state_->seal = check_seal(file.fd, path);
   const auto refuse_bytes = [this] {
     throw Error({.place = state_->name,
@@ -523,29 +514,6 @@ Origin ReadNode::origin() const {
                                                               : Origin::kUnsealed;
 }
 
-namespace {
-
-// One line about a gaincell file without a seal, "" for a sealed one.
-std::string unsealed_note(const ReadNode& node) {
-  switch (node.origin()) {
-    case Origin::kChanged:
-      return fmt::format(
-          "{}: was changed by another program since gaincell wrote it; its numbers are taken as "
-          "they "
-          "stand",
-          node.file());
-    case Origin::kUnsealed:
-      return fmt::format(
-          "{}: has no checksum (it is of an earlier gaincell, or of another program); damage to it "
-          "may go unseen",
-          node.file());
-    default:
-      return "";
-  }
-}
-
-}  // namespace
-
 void require_format(const ReadGroup& root, const std::string& format, std::int64_t version,
                     const std::string& maker) {
   if (!root.has_attribute("gaincell_format"))
@@ -570,8 +538,16 @@ void require_format(const ReadGroup& root, const std::string& format, std::int64
                      root.has_attribute("program_version")
                          ? ", or read it with gaincell " + root.text_attribute("program_version")
                          : "")});
-  if (const std::string note = unsealed_note(root); !note.empty())
-    fmt::print(stderr, "gaincell: {}\n", note);
+}
+
+void warn_if_unsealed(const ReadNode& node) {
+  const char* what =
+      node.origin() == Origin::kChanged
+          ? "was changed by another program since gaincell wrote it; its numbers are "
+            "taken as they stand"
+          : "has no checksum (it is of an earlier gaincell, or of another program); "
+            "damage to it may go unseen";
+  if (node.origin() != Origin::kSealed) fmt::print(stderr, "gaincell: {}: {}\n", node.file(), what);
 }
 
 }  // namespace gaincell::store

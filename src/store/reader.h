@@ -114,9 +114,12 @@ class Reader {
 };
 
 // Throws Error unless the root attributes `gaincell_format` and `format_version` are these: how
-// every reader of a gaincell file begins. `maker` is the verb that writes such a file. A file
-// without a seal is told of on standard error, in one line.
+// every reader of a gaincell file begins. `maker` is the verb that writes such a file.
 void require_format(const ReadGroup& root, const std::string& format, std::int64_t version,
                     const std::string& maker);
+
+// Tells on standard error, in one line, of a gaincell file without a seal: for readers that have
+// found nothing wrong with it.
+void warn_if_unsealed(const ReadNode& node);
 
 }  // namespace gaincell::store
