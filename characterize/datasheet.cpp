@@ -151,6 +151,7 @@ Datasheet read_datasheet(const std::filesystem::path& samples) {
   const store::Reader reader(samples);
   const store::ReadGroup root = reader.root();
   store::require_format(root, "samples", 1, "gaincell characterize");
+  store::warn_if_unsealed(root);
   Datasheet sheet;
   sheet.ngspice_version = root.text_attribute("ngspice_version");
   const store::ReadGroup benches = root.group("benches");

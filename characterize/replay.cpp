@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 store::ReadGroup bench_group(const store::ReadGroup& root, const ReplayOptions& options) {
   store::require_format(root, "samples", 1, "gaincell characterize");
+  store::warn_if_unsealed(root);
   const store::ReadGroup benches = root.group("benches");
   const auto names = benches.group_names();
   if (options.bench.empty() && names.size() == 1) return benches.group(names.front());

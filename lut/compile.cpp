@@ -161,27 +161,17 @@ void measure(Measured points, TableEntry& entry, TableReport& report) {
   const Table& table = entry.table;
   HoldOut& hold_out = points.hold_out;
   const std::size_t n = hold_out.measured.size();
-  Accuracy accuracy{.points = n};
-  std::vector<double> x(table.dimensions());
-  double square = 0;
+  hold_out.predicted = predict(table, hold_out);
+  const Accuracy accuracy = accuracy_of(table, hold_out, hold_out.predicted);
   for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t a = 0; a < x.size(); ++a) x[a] = hold_out.coordinates[a][i];
-    hold_out.predicted.push_back(table.at(x));
-    const double error = std::abs(hold_out.predicted[i] - hold_out.measured[i]);
-    square += error * error;
-    if (i == 0 || error > accuracy.max_abs) {
-      accuracy.max_abs = error;
-      const std::string& unit = table.quantity().unit;
-      report.worst = fmt::format("{} (simulated {}, table {})", coordinates(table.axes(), x),
-                                 format_si(hold_out.measured[i], unit, 6),
-                                 format_si(hold_out.predicted[i], unit, 6));
-    }
-  }
-  if (n > 0) {
-    const double percent = table.full_scale() > 0 ? 100 / table.full_scale() : 0;
-    accuracy.rms_abs = std::sqrt(square / static_cast<double>(n));
-    accuracy.max_percent = accuracy.max_abs * percent;
-    accuracy.rms_percent = accuracy.rms_abs * percent;
+    if (std::abs(hold_out.predicted[i] - hold_out.measured[i]) < accuracy.max_abs) continue;
+    std::vector<double> x;
+    for (const std::vector<double>& along : hold_out.coordinates) x.push_back(along[i]);
+    const std::string& unit = table.quantity().unit;
+    report.worst = fmt::format("{} (simulated {}, table {})", coordinates(table.axes(), x),
+                               format_si(hold_out.measured[i], unit, 6),
+                               format_si(hold_out.predicted[i], unit, 6));
+    break;
   }
   entry.accuracy = report.accuracy = accuracy;
   entry.hold_out = std::move(hold_out);

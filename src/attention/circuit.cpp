@@ -6,11 +6,17 @@
 #include <cmath>
 #include <map>
 
+#include "base/error.h"
+
 namespace gaincell::attention {
 namespace {
 
 // Published full scales over the published cell's slope: 80 and 40 uA over 19.3 uA/V.
 constexpr double kReluFullScaleV = 80 / 19.3, kDifferentialFullScaleV = 40 / 19.3;
+
+// Steps of one integration between two pulse ends. Tables of a circuit take some tens; numbers that
+// are no circuit's would take any number.
+constexpr int kMostSteps = 100'000;
 
 // Charge at which a rising function of charge reaches `pulse`.
 double charge_at(const Circuit::Converter& converter, double pulse) {
@@ -49,6 +55,15 @@ double charge_at_rest_c(const Circuit& circuit, double v_bitline,
     charge += gain.empty() ? sign * of_cell : sign * gain[i] * of_cell;
   }
   return charge;
+}
+
+[[noreturn]] void refuse_stiff() {
+  throw Error({.place = "the device",
+               .key = "cell_read_charge",
+               .rule =
+                   "a column's charge cannot be integrated: the table changes too fast with the "
+                   "bitline's voltage",
+               .remedy = "look at it with `gaincell show`, and compile the device anew"});
 }
 
 // Least-squares slope of the longest pulse's mean current over the stored levels, A/V.
@@ -238,7 +253,15 @@ double column_charge_c(const Circuit& circuit, const Circuit::Converter& convert
       for (const auto& [voltage, cells] : active)
         dq_dt += cells * circuit.pulse_slope_between(node, voltage, bitline);
     };
-    odeint::integrate_adaptive(stepper, current, charge, begin, end, end - begin);
+    int steps = 0;
+    const auto bound = [&](double, double) {
+      if (++steps > kMostSteps) refuse_stiff();
+    };
+    try {
+      odeint::integrate_adaptive(stepper, current, charge, begin, end, end - begin, bound);
+    } catch (const odeint::odeint_error&) {  // steps too small to make progress
+      refuse_stiff();
+    }
   }
   return charge;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -7,5 +8,9 @@ namespace gaincell {
 
 // Lower-case hexadecimal SHA-256 of the bytes.
 std::string sha256(std::string_view bytes);
+
+// The same of the first `bytes` bytes of an open file. Throws Error naming `file` where they cannot
+// be read.
+std::string sha256_of_start(int fd, std::uint64_t bytes, const std::string& file);
 
 }  // namespace gaincell

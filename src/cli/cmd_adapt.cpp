@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/sha256.h"
 #include "base/version.h"
 #include "cli/commands.h"
@@ -112,7 +113,7 @@ int adapt(Options o) {
 
   if (o.json) {
     record["seconds"] = seconds;
-    fmt::print("{}\n", record.dump(2));
+    fmt::print("{}\n", json_text(record));
     return 0;
   }
   fmt::print(

@@ -13,6 +13,7 @@
 #include "audit/recorder.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/sha256.h"
 #include "characterize/cache.h"
 #include "characterize/shard.h"
@@ -175,11 +176,11 @@ int run(const Options& o) {
   audit.title = subject.title + (shard.whole() ? "" : ", shard " + shard.name());
   subject.settings["seed"] = o.draw.seed;
   subject.settings["shard"] = shard.name();
-  if (!o.output.empty()) audit.write(o.output, subject.settings.dump());
+  if (!o.output.empty()) audit.write(o.output, json_text(subject.settings, -1));
   if (o.json) {
     auto json = audit.to_json();
     json["settings"] = subject.settings;
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}\n", json_text(json));
   } else {
     fmt::print("{}", audit.brief());
     if (!o.output.empty()) fmt::print("wrote {}\n", o.output);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json_text.h"
 #include "base/sha256.h"
 #include "base/units.h"
 #include "cli/commands.h"
@@ -145,7 +146,7 @@ int infer(const Options& o) {
   report.settings["stride"] = report.evaluation.stride;
   report.settings["tokens_run"] = report.evaluation.tokens_run;
   if (o.json) {
-    fmt::print("{}\n", report.to_json().dump(2));
+    fmt::print("{}\n", json_text(report.to_json()));
   } else {
     fmt::print("{}", report.brief());
   }

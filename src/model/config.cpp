@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json_text.h"
 
 namespace gaincell::model {
 namespace {
@@ -247,7 +248,7 @@ void write_config(const std::filesystem::path& path, const Config& c) {
                        {"decay_per_token", a.decay_per_token}};
   if (!c.record.is_null()) ours["record"] = c.record;
   object["gaincell"] = std::move(ours);
-  write_file(path, object.dump(1) + "\n");
+  write_file(path, json_text(object, 1) + "\n");
 }
 
 }  // namespace gaincell::model

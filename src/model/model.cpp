@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/sha256.h"
+#include "model/checksums.h"
 
 namespace gaincell::model {
 
@@ -15,6 +16,7 @@ Model read_model(const std::filesystem::path& folder) {
          .remedy = "a model is a folder with config.json, model.safetensors and vocab.json"});
   }
   const auto config_path = folder / "config.json", weights_path = folder / "model.safetensors";
+  require_checksums(folder);
   Model model;
   model.folder = folder;
   const Config config = read_config(config_path);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "model/checksums.h"
 
 namespace gaincell::model {
 namespace {
@@ -89,6 +90,8 @@ void write_adapted(const fs::path& out, const Model& model,
     if (fs::exists(model.folder / name))
       write_file(scaffold.path / name, read_file(model.folder / name));
   }
+
+  write_checksums(scaffold.path);
 
   // Two renames, since a folder with content cannot be renamed over; in between the old one still
   // exists under its other name.

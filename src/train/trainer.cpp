@@ -15,6 +15,7 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "base/version.h"
+#include "model/checksums.h"
 #include "train/card.h"
 #include "train/kernels.h"
 #include "train/text.h"
@@ -353,6 +354,7 @@ TrainReport train(const TrainOptions& o) {
   config.record = {{"trained", {{"seed", o.seed}, {"best_step", report.best_step}}}};
   model::write_config(o.out / "config.json", config);
   write_file(o.out / "vocab.json", nlohmann::json(corpus.vocabulary).dump(0) + "\n");
+  model::write_checksums(o.out);
   write_card(o, corpus, network, report);
   std::filesystem::remove(state_path, failed);
   say("held out {:.4f} nats per character, {:.4f} before rounding to F16; {}", report.held_out,

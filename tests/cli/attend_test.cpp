@@ -33,15 +33,19 @@ std::vector<double> drawn(std::size_t n, std::uint64_t seed, double low, double 
 class Attend : public ::testing::Test {
  protected:
   void write_input(const std::string& name, const std::vector<double>& q,
-                   const std::vector<double>& k, const std::vector<double>& v) {
+                   const std::vector<double>& k, const std::vector<double>& v,
+                   const std::vector<std::string>& dimensions = {"batch", "head", "time", "dim"},
+                   const std::string& counts_from = "", const std::string& matlab_class = "") {
     store::Writer writer(folder_ / name);
     store::Group root = writer.root();
-    root.dimension("batch", shape_.batch);
-    root.dimension("head", shape_.head);
-    root.dimension("time", shape_.time);
-    root.dimension("dim", shape_.dim);
-    for (const auto& [key, x] : {std::pair{"q", &q}, {"k", &k}, {"v", &v}})
-      root.dataset(key, {"batch", "head", "time", "dim"}, *x);
+    std::vector<std::size_t> sizes{shape_.batch, shape_.head, shape_.time, shape_.dim};
+    if (dimensions.front() != "batch") std::reverse(sizes.begin(), sizes.end());
+    for (std::size_t d = 0; d < sizes.size(); ++d) root.dimension(dimensions[d], sizes[d]);
+    for (const auto& [key, x] : {std::pair{"q", &q}, {"k", &k}, {"v", &v}}) {
+      store::Node node = root.dataset(key, dimensions, *x);
+      if (!counts_from.empty() && *key != 'q') node.attribute("counts_from", counts_from);
+      if (!matlab_class.empty()) node.attribute("MATLAB_class", matlab_class);
+    }
     writer.commit();
   }
   void write_random_input(const std::string& name) {
@@ -98,19 +102,78 @@ TEST_F(Attend, WritesScoresPulsesOutputAndEnergy) {
   EXPECT_EQ(read("out.h5", "energy/total").values[0], sum);
 }
 
-TEST_F(Attend, TakesNegativeKeysAndValuesAroundTheCellsZero) {
+TEST_F(Attend, TakesKeysAndValuesFromWhatItIsTold) {
   const auto q = drawn(shape_.size(), 1, 0, 1);
   auto k = drawn(shape_.size(), 2, 0, 0.9), v = drawn(shape_.size(), 3, 0, 0.9);
   write_input("volts.h5", q, k, v);
   for (auto* x : {&k, &v})
     for (double& value : *x) value -= 0.45;
   write_input("signed.h5", q, k, v);
-  for (const std::string name : {"volts", "signed"})
+  write_input("said.h5", q, k, v, {"batch", "head", "time", "dim"}, "middle");
+  const auto output = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.begin(), {"attend", "--device", "published", "--input", name, "--output",
+                               "out.h5", "--datasets", "output"});
+    const auto outcome = run(more);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read("out.h5", "output").values;
+  };
+  const auto volts = output("volts.h5", {});
+  EXPECT_EQ(output("signed.h5", {"--keys-from", "middle", "--values-from", "middle"}), volts);
+  EXPECT_EQ(output("said.h5", {}), volts);
+  EXPECT_THAT(store::Reader(folder_ / "out.h5").root().text_attribute("settings"),
+              HasSubstr("\"keys_from\":\"middle\""));
+  EXPECT_NE(output("signed.h5", {}), volts);
+}
+
+TEST_F(Attend, TakesNoMeaningFromASingleNegativeNumber) {
+  const auto q = drawn(shape_.size(), 1, 0, 1);
+  auto k = drawn(shape_.size(), 2, 0, 0.9);
+  const auto v = drawn(shape_.size(), 3, 0, 0.9);
+  k[7] = 0;
+  write_input("a.h5", q, k, v);
+  k[7] = -1e-12;
+  write_input("b.h5", q, k, v);
+  for (const std::string name : {"a", "b"})
     ASSERT_EQ(run({"attend", "--device", "published", "--input", name + ".h5", "--output",
                    name + "_out.h5"})
                   .exit_code,
               0);
-  EXPECT_EQ(read("volts_out.h5", "output").values, read("signed_out.h5", "output").values);
+  EXPECT_EQ(read("a_out.h5", "output").values, read("b_out.h5", "output").values);
+}
+
+// q, k and v in another order, by names, by MATLAB's mark, by --order, and packed.
+TEST_F(Attend, TakesDimensionsByNameAndNotByPlace) {
+  const auto q = drawn(shape_.size(), 1, 0, 1), k = drawn(shape_.size(), 2, 0, 0.9),
+             v = drawn(shape_.size(), 3, 0, 0.9);
+  write_input("straight.h5", q, k, v);
+  // [batch][head][time][dim] -> [dim][time][head][batch]
+  const auto reversed = [&](const std::vector<double>& x) {
+    std::vector<double> y;
+    for (std::size_t d = 0; d < shape_.dim; ++d)
+      for (std::size_t t = 0; t < shape_.time; ++t)
+        for (std::size_t h = 0; h < shape_.head; ++h)
+          for (std::size_t b = 0; b < shape_.batch; ++b)
+            y.push_back(x[((b * shape_.head + h) * shape_.time + t) * shape_.dim + d]);
+    return y;
+  };
+  const auto rq = reversed(q), rk = reversed(k), rv = reversed(v);
+  write_input("named.h5", rq, rk, rv, {"dim", "time", "head", "batch"});
+  write_input("unnamed.h5", rq, rk, rv, {"w", "x", "y", "z"});
+  write_input("matlab.h5", rq, rk, rv, {"w", "x", "y", "z"}, "", "double");
+  const auto output = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.begin(), {"attend", "--device", "published", "--input", name, "--output",
+                               "out.h5", "--datasets", "output"});
+    const auto outcome = run(more);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read("out.h5", "output").values;
+  };
+  const auto straight = output("straight.h5", {});
+  EXPECT_EQ(output("named.h5", {}), straight);
+  EXPECT_EQ(output("matlab.h5", {}), straight);
+  EXPECT_EQ(output("unnamed.h5", {"--order", "dim,time,head,batch"}), straight);
+  expect_refused({"attend", "--device", "published", "--input", "unnamed.h5", "--output", "o.h5",
+                  "--order", "dim,time"},
+                 "q has 4 dimensions");
 }
 
 TEST_F(Attend, RunsAnImportedDevice) {
@@ -196,7 +259,7 @@ TEST_F(Attend, RefusesWrongInputInOneLine) {
   q[(1 * 20 + 3) * 16 + 5] = std::nan("");
   write_input("nan.h5", q, q, drawn(shape_.size(), 1, 0, 1));
   expect_refused({"attend", "--device", "published", "--input", "nan.h5", "--output", "o.h5"},
-                 "token 3");
+                 "nan.h5: q[batch 0][head 1][token 3][dim 5] = nan");
   expect_refused({"import", "in.h5", "-o", "o.h5"}, "in.h5");
 }
 
