@@ -1,94 +1,14 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <string>
-#include <vector>
 
 #include "base/error.h"
-#include "base/suggest.h"
-#include "base/version.h"
-#include "cli/commands.h"
-
-namespace gaincell::cli {
-namespace {
-
-constexpr int kWrongInput = 2;
-constexpr int kBug = 3;
-
-void print_usage(std::FILE* to) {
-  fmt::print(
-      to,
-      "gaincell {}: from a SPICE netlist to a language model's perplexity and joules per token\n\n",
-      kVersion);
-  fmt::print(
-      to,
-      "Usage: gaincell <verb> [options]      gaincell <verb> --help for its options\n\nVerbs:\n");
-  std::size_t width = 0;
-  for (const Command& command : commands()) width = std::max(width, command.name.size());
-  for (const Command& command : commands())
-    fmt::print(to, "  {:{}}  {}\n", command.name, width, command.help);
-  fmt::print(to,
-             "\nExit codes: 0 done; 1 ran, but what it checked does not hold; 2 wrong input or "
-             "environment.\n");
-}
-
-const Command& find(const std::string& verb) {
-  std::vector<std::string> names;
-  for (const Command& command : commands()) {
-    if (command.name == verb) return command;
-    names.emplace_back(command.name);
-  }
-  std::string near = suggest(verb, names);
-  if (!near.empty()) near = fmt::format("did you mean `{}`?", near);
-  throw Error({.place = "gaincell",
-               .value = verb,
-               .rule = verb.starts_with("-") ? "unknown option" : "unknown verb",
-               .remedy = fmt::format("{}{}`gaincell --help` lists the verbs", near,
-                                     near.empty() ? "" : " ")});
-}
-
-int run_verb(const Command& command, int argc, char** argv) {
-  CLI::App app{std::string(command.help), fmt::format("gaincell {}", command.name)};
-  app.option_defaults()->always_capture_default();
-  const Run run = command.declare(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
-    return 0;
-  } catch (const CLI::ParseError& error) {
-    throw Error({.place = app.get_name(),
-                 .rule = error.what(),
-                 .remedy = fmt::format("see `{} --help`", app.get_name())});
-  }
-  return run();
-}
-
-int dispatch(int argc, char** argv) {
-  const std::string first = argc > 1 ? argv[1] : "";
-  if (first.empty()) {
-    print_usage(stderr);
-    return kWrongInput;
-  }
-  if (first == "--help" || first == "-h" || first == "help") {
-    print_usage(stdout);
-    return 0;
-  }
-  if (first == "--version") {
-    fmt::print("gaincell {}\n", kVersion);
-    return 0;
-  }
-  return run_verb(find(first), argc - 1, argv + 1);
-}
-
-}  // namespace
-}  // namespace gaincell::cli
+#include "cli/program.h"
 
 int main(int argc, char** argv) {
   try {
-    const int code = gaincell::cli::dispatch(argc, argv);
+    const int code = gaincell::cli::run_program(argc, argv);
     // A result that did not reach its reader (full disk behind a redirection) is no success.
     if (std::fflush(stdout) != 0)
       throw gaincell::Error({.place = "standard output", .rule = "could not be written"});
