@@ -36,7 +36,7 @@ struct Options {
   AttendInputOptions input;
   std::filesystem::path output;
   std::vector<std::string> without, spread;
-  std::uint64_t seed = 1;
+  std::uint64_t seed = 1, noise_seed = 1;
   double error_limit = 1e-3;
   std::vector<std::string> datasets{"S", "phi", "output"};
   std::optional<double> decay, token_period_s;
@@ -169,13 +169,15 @@ std::shared_ptr<audit::SpiceColumns> spice_columns(const Options& o,
 }
 
 void write(const Options& o, const Input& in, const Result& result, const energy::Energy& energy,
-           const nlohmann::ordered_json& settings, const audit::SpiceColumns* spice) {
+           const nlohmann::ordered_json& settings, const RangeNotes& ranges,
+           const audit::SpiceColumns* spice) {
   store::Writer writer(o.output);
   store::Group root = writer.root();
   root.attribute("gaincell_format", "attend");
   root.attribute("format_version", 1);
   root.attribute("program_version", kVersion);
   root.attribute("settings", json_text(settings, -1));
+  root.attribute("ranges", json_text(ranges.to_json(), -1));
   root.dimension("batch", in.sizes.batch);
   root.dimension("head", in.sizes.head);
   root.dimension("time", in.sizes.time);
@@ -248,6 +250,9 @@ int attend(Options& o) {
   set_error_limit(o.error_limit, options);
   options.spread = parse_spread(o.spread, *facts.device);
   options.seed = o.seed;
+  options.noise_seed = o.noise_seed;
+  const double known_age_s = attention::with_effects(circuit, options.effects).known_age_s;
+  require_known_ages(circuit, options, static_cast<std::int64_t>(in.sizes.time), o.window);
   const attention::Shape shape{static_cast<int>(in.sizes.head), static_cast<int>(in.sizes.dim),
                                o.window};
   const auto spice = simulated ? spice_columns(o, *facts.device) : nullptr;
@@ -272,7 +277,8 @@ int attend(Options& o) {
                                   {"token_period_s", options.token_period_s},
                                   {"effects", effect_names(options.effects)},
                                   {"spread", to_json(options.spread)},
-                                  {"spread_seed", o.seed}};
+                                  {"spread_seed", o.seed},
+                                  {"noise_seed", o.noise_seed}};
   if (const attention::FastReport* report = engine->fast_report())
     settings["fast_level"] = to_json(*report, options.error_limit);
   settings["keys_from"] = in.keys_from;
@@ -280,7 +286,9 @@ int attend(Options& o) {
   if (!in.notes.empty()) settings["input_read_as"] = in.notes;
   settings["scalers"] = {{"b_k", in.scalers.b_k}, {"b_v", in.scalers.b_v}};
   if (simulated) settings["benches"] = o.benches.string();
-  write(o, in, result, energy, settings, spice.get());
+  const RangeNotes ranges{{engine->ranges()}, known_age_s, full_scale_warnings(circuit)};
+  write(o, in, result, energy, settings, ranges, spice.get());
+  ranges.say();
   const double steps = static_cast<double>(in.sizes.batch * in.sizes.head * in.sizes.time);
   fmt::print("{} tokens, {} heads of {}, window {}, level {}: {} a token and head\n",
              in.sizes.batch * in.sizes.time, in.sizes.head, in.sizes.dim, o.window, o.level,
@@ -320,7 +328,7 @@ Run cmd_attend(CLI::App& app) {
       ->delimiter(',');
   app.add_option("--spread", o->spread, "mismatch and read noise, as in `gaincell infer`")
       ->delimiter(',');
-  app.add_option("--spread-seed", o->seed, "of mismatch and noise")->capture_default_str();
+  declare_seeds(app, o->seed, o->noise_seed);
   declare_error_limit(app, o->error_limit);
   app.add_option("--decay", o->decay,
                  "share of its deviation from zero that a cell loses from one token to the next "

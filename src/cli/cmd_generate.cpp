@@ -26,6 +26,7 @@ int generate(const Options& o) {
   }
   ModelRun run(o.run);
   const auto prompt = run.model.tokenizer->encode(o.prompt, "--prompt");
+  run.require_known_ages(static_cast<std::int64_t>(prompt.size()) + o.tokens);
   Random random(o.seed);
   // Nothing is printed before the first token, so that wrong input leaves no half output.
   bool started = false;
@@ -42,6 +43,8 @@ int generate(const Options& o) {
     std::fflush(stdout);
   });
   fmt::print("\n");
+  std::fflush(stdout);
+  run.range_notes().warn();
   return 0;
 }
 
