@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/sha256.h"
 #include "base/version.h"
 #include "characterize/cache.h"
@@ -350,7 +351,7 @@ std::string CampaignReport::to_json() const {
                                      {"jobs_repeated", pool.jobs_repeated},
                                      {"notes", notes},
                                      {"benches", std::move(all)}};
-  return event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return json_text(event);
 }
 
 }  // namespace gaincell::characterize

@@ -7,6 +7,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
+
 namespace gaincell::characterize {
 namespace {
 
@@ -131,8 +133,7 @@ class JsonProgress : public Progress {
  private:
   void print(const nlohmann::ordered_json& event) {
     // What a simulator printed need not be UTF-8.
-    fmt::print(out_, "{}\n",
-               event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    fmt::print(out_, "{}\n", json_text(event));
     std::fflush(out_);
   }
   std::FILE* out_;

@@ -148,8 +148,16 @@ int whole(const DeviceFile& file, const std::string& name, int least) {
   return static_cast<int>(value);
 }
 
+// A device has energies, and then all of them, or none.
+std::optional<Table> energy(const DeviceFile& file, const std::string& name) {
+  for (const char* any : {"cell_read_energy", "cell_word_line_energy", "cell_write_energy",
+                          "relu_energy", "signed_energy"})
+    if (file.find_table(any) != nullptr) return checked(file, name);
+  return std::nullopt;
+}
+
 ConverterTables converter(const DeviceFile& file, const std::string& name) {
-  return {checked(file, name + "_pulse_width"), checked(file, name + "_energy"),
+  return {checked(file, name + "_pulse_width"), energy(file, name + "_energy"),
           checked(file, name + "_bitline_voltage")};
 }
 
@@ -157,10 +165,10 @@ ConverterTables converter(const DeviceFile& file, const std::string& name) {
 
 GainCellDevice::GainCellDevice(DeviceFile file)
     : read_charge(checked(file, "cell_read_charge")),
-      read_energy(checked(file, "cell_read_energy")),
+      read_energy(energy(file, "cell_read_energy")),
       static_current(checked(file, "cell_static_current")),
       written_voltage(checked(file, "cell_written_voltage")),
-      write_energy(checked(file, "cell_write_energy")),
+      write_energy(energy(file, "cell_write_energy")),
       retention(checked(file, "cell_retention")),
       relu(converter(file, "relu")),
       differential(converter(file, "signed")),

@@ -89,8 +89,8 @@ Circuit::Converter converter_of(const lut::ConverterTables& tables, double full_
   converter.full_scale_s = full_scale_s;
   converter.charge_low_c = tables.pulse_width.axis(0).front();
   converter.charge_high_c = tables.pulse_width.axis(0).back();
-  converter.energy_bends_c = bends_of(tables.energy);
   set_known_range(tables, bitline, converter);
+  if (tables.energy) converter.energy_bends_c = bends_of(*tables.energy);
   return converter;
 }
 
@@ -125,7 +125,7 @@ Circuit circuit_of(const lut::GainCellDevice& device) {
   circuit.differential = converter_of(device.differential, device.signed_full_scale_s, bitline);
   circuit.t_max_s = device.t_max_s;
   circuit.read_energy_is_proportional =
-      is_proportional(device.read_energy, device.t_max_s) &&
+      (!device.read_energy || is_proportional(*device.read_energy, device.t_max_s)) &&
       (!device.word_line_energy || is_proportional(*device.word_line_energy, device.t_max_s));
   circuit.v_max = 2 * device.v_zero;
   circuit.q_levels = device.q_levels;

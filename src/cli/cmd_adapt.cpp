@@ -8,8 +8,9 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/json_text.h"
+#include "base/json.h"
 #include "base/sha256.h"
+#include "base/utf8.h"
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/model_run.h"
@@ -21,7 +22,7 @@ namespace gaincell::cli {
 namespace {
 
 struct Options {
-  std::string model, device, text, out;
+  std::string model, device, text, encoding, out;
   std::string level = "fast";
   std::vector<std::string> without;
   std::optional<int> window;
@@ -60,7 +61,8 @@ int adapt(Options o) {
       analog_options(o.level, o.without, facts.latency_s_per_token(weights.config.n_layer));
   const std::string text = read_file(o.text);
   const auto batch =
-      model::draw_batch(model.tokenizer->encode(text, o.text), o.batch, o.length, o.seed);
+      model::draw_batch(model.tokenizer->encode(decode_text(text, o.text, o.encoding).text, o.text),
+                        o.batch, o.length, o.seed);
   const int threads = thread_count(o.threads);
   const attention::Circuit circuit =
       attention::with_effects(attention::circuit_of(*facts.device), analog.effects);
@@ -122,7 +124,7 @@ int adapt(Options o) {
 
   if (o.json) {
     record["seconds"] = seconds;
-    fmt::print("{}\n", json_text(record));
+    fmt::print("{}\n", json_text(record, 2));
     return 0;
   }
   fmt::print(
@@ -146,6 +148,9 @@ Run cmd_adapt(CLI::App& app) {
   app.add_option("--device", o->device, "device tables (`gaincell compile`)")->required();
   app.add_option("--text", o->text, "calibration text: a part of what the model was trained on")
       ->required();
+  app.add_option("--encoding", o->encoding,
+                 "of the text: utf-8, utf-16le, utf-16be or latin-1 (default: by its mark, else "
+                 "UTF-8)");
   app.add_option("--out", o->out, "model folder to write; replaced only where adapt wrote it")
       ->required();
   app.add_option("--steps", o->adapt.steps, "at most so many");

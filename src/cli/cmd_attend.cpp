@@ -12,7 +12,7 @@
 #include "audit/spice_level.h"
 #include "base/error.h"
 #include "base/files.h"
-#include "base/json_text.h"
+#include "base/json.h"
 #include "base/sha256.h"
 #include "base/units.h"
 #include "base/version.h"
@@ -176,8 +176,8 @@ void write(const Options& o, const Input& in, const Result& result, const energy
   root.attribute("gaincell_format", "attend");
   root.attribute("format_version", 1);
   root.attribute("program_version", kVersion);
-  root.attribute("settings", json_text(settings, -1));
-  root.attribute("ranges", json_text(ranges.to_json(), -1));
+  root.attribute("settings", json_text(settings));
+  root.attribute("ranges", json_text(ranges.to_json()));
   root.dimension("batch", in.sizes.batch);
   root.dimension("head", in.sizes.head);
   root.dimension("time", in.sizes.time);
@@ -199,7 +199,9 @@ void write(const Options& o, const Input& in, const Result& result, const energy
         .attribute("units", "1")
         .attribute("long_name", "a_o x (sum of the sub-tiles' counts) + b_o");
   store::Group joules = root.group("energy");
-  joules.attribute("comment", "of all steps together");
+  joules.attribute("comment", std::isfinite(energy.total_j())
+                                  ? "of all steps together"
+                                  : "of all steps together; NaN: the device has no such energy");
   joules.scalar("total", energy.total_j()).attribute("units", "J");
   for (const auto& part : energy.parts)
     joules.scalar(part.name, part.energy_j()).attribute("units", "J");
@@ -290,9 +292,11 @@ int attend(Options& o) {
   write(o, in, result, energy, settings, ranges, spice.get());
   ranges.say();
   const double steps = static_cast<double>(in.sizes.batch * in.sizes.head * in.sizes.time);
-  fmt::print("{} tokens, {} heads of {}, window {}, level {}: {} a token and head\n",
-             in.sizes.batch * in.sizes.time, in.sizes.head, in.sizes.dim, o.window, o.level,
-             format_si(energy.total_j() / steps, "J"));
+  fmt::print("{} tokens, {} heads of {}, window {}, level {}: {}\n", in.sizes.batch * in.sizes.time,
+             in.sizes.head, in.sizes.dim, o.window, o.level,
+             std::isfinite(energy.total_j())
+                 ? format_si(energy.total_j() / steps, "J") + " a token and head"
+                 : "no energy (the device has none)");
   fmt::print("k counts from {}, v from {}\n", in.keys_from, in.values_from);
   if (settings.contains("fast_level"))
     fmt::print("fast level: {}\n", brief_fast_level(settings["fast_level"]));

@@ -13,8 +13,9 @@
 #include "audit/recorder.h"
 #include "base/error.h"
 #include "base/files.h"
-#include "base/json_text.h"
+#include "base/json.h"
 #include "base/sha256.h"
+#include "base/utf8.h"
 #include "characterize/cache.h"
 #include "characterize/shard.h"
 #include "cli/commands.h"
@@ -80,7 +81,7 @@ Subject inference(const Options& o) {
   const attention::Shape shape{config.n_head, config.head_dim(), run.choice.window};
   require_columns_of(*run.device, shape.dim);
   const std::string bytes = read_file(o.text);
-  std::vector<int> tokens = run.model.tokenizer->encode(bytes, o.text);
+  std::vector<int> tokens = run.model.tokenizer->encode(decode_text(bytes, o.text).text, o.text);
   tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(o.tokens)));
   if (tokens.empty())
     throw Error({.place = o.text, .rule = "is empty", .remedy = "give a text of a token or more"});
@@ -187,11 +188,11 @@ int run(const Options& o) {
   audit.title = subject.title + (shard.whole() ? "" : ", shard " + shard.name());
   subject.settings["seed"] = o.draw.seed;
   subject.settings["shard"] = shard.name();
-  if (!o.output.empty()) audit.write(o.output, json_text(subject.settings, -1));
+  if (!o.output.empty()) audit.write(o.output, json_text(subject.settings));
   if (o.json) {
     auto json = audit.to_json();
     json["settings"] = subject.settings;
-    fmt::print("{}\n", json_text(json));
+    fmt::print("{}\n", json_text(json, 2));
   } else {
     fmt::print("{}", audit.brief());
     if (!o.output.empty()) fmt::print("wrote {}\n", o.output);

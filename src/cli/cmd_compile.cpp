@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/json_text.h"
+#include "base/json.h"
 #include "cli/commands.h"
 #include "lut/compile.h"
 
@@ -43,7 +43,7 @@ int compile(const Options& options) {
     nlohmann::json json = compiled.report.to_json();
     json["output"] =
         compiled.report.ok() ? nlohmann::json(options.output.string()) : nlohmann::json();
-    fmt::print("{}\n", json_text(json));
+    fmt::print("{}\n", json_text(json, 2));
   } else {
     fmt::print("{}", compiled.report.brief());
     if (compiled.report.ok()) fmt::print("wrote {}\n", options.output.string());

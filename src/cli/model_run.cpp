@@ -258,6 +258,7 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
               {"layers", config.n_layer},
               {"heads", config.n_head},
               {"head_dim", config.head_dim()}};
+  if (!model.weights->remarks.empty()) settings["checkpoint"] = model.weights->remarks;
   if (choice.kind != model::AttentionKind::kSoftmax)
     settings["scalers"] =
         model.weights->has_scalers ? "checkpoint" : "none: a = 1, b = 0 (0.45 for k and v)";

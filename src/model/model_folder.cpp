@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "model/checksums.h"
 
 namespace gaincell::model {
@@ -15,8 +16,12 @@ namespace fs = std::filesystem;
 bool written_by_adapt(const fs::path& folder) {
   const auto path = folder / "config.json";
   if (!fs::exists(path)) return false;
-  const auto object = nlohmann::json::parse(read_file(path), nullptr, false);
-  return object.is_object() && object.contains("/gaincell/record/adaptation"_json_pointer);
+  try {
+    return parse_json(read_file(path), path.string())
+        .contains("/gaincell/record/adaptation"_json_pointer);
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 // "adapted/" names the same folder as "adapted", but has no name of its own to put a suffix on.
@@ -67,26 +72,26 @@ void write_adapted(const fs::path& out, const Model& model,
   fs::remove_all(scaffold.path);
   fs::create_directory(scaffold.path);
 
-  const SafetensorsReader file(model.folder / "model.safetensors");
+  const CheckpointFiles files = CheckpointFiles::in_folder(model.folder);
   std::map<std::string, Tensor> tensors;
-  for (const auto& [name, entry] : file.entries()) tensors[name] = file.read(name);
-  const std::string prefix = file.has("transformer.wte.weight") ? "transformer." : "";
+  for (const std::string& name : files.names()) tensors[name] = files.read(name);
   for (std::size_t layer = 0; layer < scalers.size(); ++layer) {
     attention::Scalers parts = scalers[layer];
     for (const auto& [name, values] : scaler_parts(parts)) {
       const std::string tensor =
-          prefix + scaler_name(static_cast<int>(layer), name.first, name.second);
+          files.prefix() + scaler_name(static_cast<int>(layer), name.first, name.second);
       tensors[tensor] = {{static_cast<std::int64_t>(values->size())}, *values, Dtype::kF32};
     }
   }
-  write_safetensors(scaffold.path / "model.safetensors", tensors, file.metadata());
+  write_safetensors(scaffold.path / "model.safetensors", tensors, files.metadata());
 
   Config config = model.weights->config;
   config.attention.kind = AttentionKind::kAnalog;
   if (!config.record.is_object()) config.record = nlohmann::json::object();
   config.record["adaptation"] = record;
   write_config(scaffold.path / "config.json", config);
-  for (const char* name : {"vocab.json", "encoder.json", "merges.txt", "vocab.bpe"}) {
+  for (const char* name : {"vocab.json", "encoder.json", "merges.txt", "vocab.bpe",
+                           "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}) {
     if (fs::exists(model.folder / name))
       write_file(scaffold.path / name, read_file(model.folder / name));
   }

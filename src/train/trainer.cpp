@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/random.h"
 #include "base/version.h"
 #include "model/checksums.h"
@@ -174,7 +175,8 @@ void write_state(const std::filesystem::path& path, const nlohmann::json& identi
                             {"best", {state.best.step, state.best.training, state.best.held_out}}};
   for (const LossAt& loss : state.losses)
     numbers["losses"].push_back({loss.step, loss.training, loss.held_out});
-  model::write_safetensors(path, all, {{"identity", identity.dump()}, {"numbers", numbers.dump()}});
+  model::write_safetensors(path, all,
+                           {{"identity", json_text(identity)}, {"numbers", json_text(numbers)}});
 }
 
 State read_state(const std::filesystem::path& path, const nlohmann::json& identity,
@@ -198,8 +200,8 @@ State read_state(const std::filesystem::path& path, const nlohmann::json& identi
     if (other.contains(key) && other[key] == value) continue;
     throw Error({.place = path.string(),
                  .key = key,
-                 .value = other.value(key, nlohmann::json()).dump(),
-                 .rule = fmt::format("this run has {}", value.dump()),
+                 .value = json_text(other.value(key, nlohmann::json())),
+                 .rule = fmt::format("this run has {}", json_text(value)),
                  .remedy = "resume with the options it was started with, or start again"});
   }
   const auto numbers = metadata("numbers");
@@ -220,7 +222,7 @@ State read_state(const std::filesystem::path& path, const nlohmann::json& identi
                  .key = "--steps",
                  .value = fmt::format("{}", o.steps),
                  .rule = fmt::format("the learning rate has begun to fall at step {}",
-                                     other["fall_from"].dump()),
+                                     json_text(other["fall_from"])),
                  .remedy = "resume with the number of steps it was started with"});
   }
   Named values, best;
@@ -353,7 +355,7 @@ TrainReport train(const TrainOptions& o) {
   model::Config config = network.config();
   config.record = {{"trained", {{"seed", o.seed}, {"best_step", report.best_step}}}};
   model::write_config(o.out / "config.json", config);
-  write_file(o.out / "vocab.json", nlohmann::json(corpus.vocabulary).dump(0) + "\n");
+  write_file(o.out / "vocab.json", json_text(nlohmann::json(corpus.vocabulary), 0) + "\n");
   model::write_checksums(o.out);
   write_card(o, corpus, network, report);
   std::filesystem::remove(state_path, failed);

@@ -105,6 +105,37 @@ TEST_F(Program, CompilesSamplesToADevice) {
   EXPECT_TRUE(read_file(folder_ / "device.h5") == first);
 }
 
+TEST_F(Program, ShowsAnImportedDeviceAsJsonWhateverItsCommentsAreWrittenIn) {
+  write_file(folder_ / "iv.csv",
+             "# Ger\xE4t 1, \xB5"
+             "A\nV_store,V_in,I\n0,0.9,0\n0.5,0.9,5e-6\n0.9,0.9,1e-5\n");
+  const auto imported = run("import iv.csv -o device.h5");
+  EXPECT_EQ(imported.exit_code, 0) << imported.err;
+  EXPECT_THAT(imported.out, HasSubstr("read 3 rows, separator comma, latin-1; V_store in V"));
+  const auto json = nlohmann::json::parse(run("show device.h5 --json").out);
+  EXPECT_THAT(json["provenance"]["import"]["import_text"].get<std::string>(),
+              HasSubstr("# Gerät 1, µA"));
+  EXPECT_FALSE(json["tables"].contains("relu_energy"));
+}
+
+TEST_F(Program, ImportsAnImplausibleCurrentOnlyWhereItsUnitIsSaid) {
+  const std::string rows = "0,0.9,0\n0.5,0.9,9.65\n0.9,0.9,17.37\n";
+  write_file(folder_ / "iv.csv", "V_store,V_in,I\n" + rows);
+  expect_refused("import iv.csv -o d.h5", "I = 17.37 A: is implausible for one cell");
+  const auto said = run("import iv.csv -o d.h5 --current-unit A");
+  EXPECT_EQ(said.exit_code, 0);
+  EXPECT_THAT(said.err, HasSubstr("warning: iv.csv: 17.37 A in one cell"));
+  EXPECT_EQ(run("import iv.csv -o d.h5 --current-unit uA").err, "");
+  write_file(folder_ / "iv.csv", "vg,vd,id\n" + rows);
+  EXPECT_EQ(run("import iv.csv -o d.h5 --columns V_store=vg,V_in=vd,I=id --current-unit uA").err,
+            "");
+  expect_refused("import published -o d.h5 --tau 1e-3", "--tau: has no effect on the published");
+  expect_refused("import iv.csv -o d.h5 --columns I", "--columns = I: must be a column and");
+  expect_refused("import iv.csv -o d.h5 --columns V=vg", "--columns = V: is none of V_store");
+  expect_refused("import iv.csv -o d.h5 --separator .", "--separator = .: must be comma");
+  expect_refused("import iv.csv -o d.h5 --current-unit W", "--current-unit = W: must be A");
+}
+
 TEST_F(Program, ShowsSamples) {
   ExampleBench failing = bench();
   failing.failed = {3};

@@ -126,6 +126,57 @@ TEST_F(Verbs, InferGivesTheSameResultWithAnyNumberOfThreads) {
   EXPECT_EQ(one.at("energy_j_per_token"), two.at("energy_j_per_token"));
 }
 
+// Of an imported current no energies are known, and none are lent to it.
+TEST_F(Verbs, InferHasNoEnergyOfADeviceThatHasNone) {
+  write_file(folder.path() / "iv.csv", "V_store,V_in,I\n0,0.9,0\n0.5,0.9,1e-5\n0.9,0.9,2e-5\n");
+  ASSERT_EQ(run("import " + (folder.path() / "iv.csv").string() + " -o " + device.string()).code,
+            0);
+  const std::string analog = "--attention analog --tokens 40 --device " + device.string();
+  const json report = json::parse(run(infer() + analog + " --json").out);
+  EXPECT_TRUE(report.at("energy_j_per_token").at("total").is_null());
+  EXPECT_TRUE(report.at("energy_j_per_token").at("first_array").is_null());
+  EXPECT_GT(report.at("energy_j_per_token").at("digital_control"), 0);
+  for (const json& item : report.at("settings").at("energy_items")) {
+    EXPECT_THAT(item.at("source").get<std::string>(), ::testing::Not(HasSubstr("iv.csv")));
+    if (!item.at("energy_j_per_token").is_null()) continue;
+    EXPECT_THAT(item.at("source").get<std::string>(), HasSubstr("not known: the device has no"));
+  }
+  EXPECT_THAT(run(infer() + analog).out, HasSubstr("energy per token     not known"));
+}
+
+TEST_F(Verbs, InferWritesJsonWhateverTheNameOfTheText) {
+  const auto odd = folder.path() / "t\xFF.txt";
+  write_file(odd, "abcabcabc");
+  const Outcome outcome = run("infer --json --attention softmax --model " + model.string() +
+                              " --text '" + odd.string() + "'");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(json::parse(outcome.out).at("settings").at("text").get<std::string>(),
+              HasSubstr("t\xEF\xBF\xBD.txt"));
+}
+
+TEST_F(Verbs, InferCountsTheSameTokensWhateverTheEncodingAndTheLineEnds) {
+  const auto tokens = [&](const std::string& bytes, const std::string& options) {
+    write_file(text, bytes);
+    const Outcome outcome = run(infer() + "--json --attention softmax " + options);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return outcome.code == 0 ? json::parse(outcome.out).at("tokens").get<int>() : -1;
+  };
+  std::string wide = "\xFF\xFE";
+  for (const char c : std::string("abc\nabc\n")) wide += std::string{c, '\0'};
+  EXPECT_EQ(tokens("abc\nabc\n", ""), 7);
+  EXPECT_EQ(tokens("\xEF\xBB\xBF"
+                   "abc\nabc\n",
+                   ""),
+            7);
+  EXPECT_EQ(tokens(wide, ""), 7);
+  EXPECT_EQ(tokens("abc\nabc\n", "--encoding latin-1"), 7);
+  const int lines = tokens("abc\nabc\n", "--text-format wikitext");
+  EXPECT_EQ(tokens("abc\r\nabc\r\n", "--text-format wikitext"), lines);
+  write_file(text, "abc\xE9");
+  EXPECT_THAT(refused(infer()), HasSubstr("text.txt:1:4: byte = 0xE9: the text is not UTF-8; give "
+                                          "--encoding latin-1"));
+}
+
 TEST_F(Verbs, GenerateContinuesThePrompt) {
   const Outcome outcome = run(
       "generate --greedy --tokens 70 --prompt abc --attention softmax --model " + model.string());
