@@ -180,7 +180,7 @@ ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campai
 
 CampaignReport characterize(const CampaignOptions& options) {
   CampaignPlan campaign = plan_campaign(options.benches, options.filters, options.pool.allow);
-  { const PendingFile check(options.output); }  // refuses a bad folder before hours of work
+  require_output(options.output);
   Pool pool(options.pool);
   CampaignReport report;
   report.shard = options.shard;

@@ -82,6 +82,8 @@ Child::Child(const std::filesystem::path& program, const std::filesystem::path& 
   posix_spawn_file_actions_adddup2(&actions, log.write, 2);
   posix_spawn_file_actions_adddup2(&actions, command.read, kCommandFd);
   posix_spawn_file_actions_adddup2(&actions, reply.write, kReplyFd);
+  // Whatever else whoever started us has left open is none of its.
+  posix_spawn_file_actions_addclosefrom_np(&actions, kReplyFd + 1);
   posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);

@@ -99,10 +99,10 @@ void take_results(const ShardFile& shard, CampaignPlan& campaign) {
 CampaignReport merge_shards(const std::vector<std::string>& paths,
                             const std::vector<std::string>& benches,
                             const std::filesystem::path& output) {
-  { const PendingFile check(output); }
   std::vector<ShardFile> shards;
   for (const std::string& path : paths) shards.push_back(read_shard(path));
   if (shards.empty()) throw Error({.place = "gaincell merge", .rule = "needs the shards' files"});
+  require_output(output);
   check_complete(shards);
   const ShardHeader& header = shards.front().header;
   CampaignPlan campaign =

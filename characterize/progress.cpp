@@ -28,6 +28,12 @@ std::string line(const ProgressCount& count) {
   return text;
 }
 
+// What can't be written is not worth a campaign; who started it asks the stream at the end.
+void put(std::FILE* out, const std::string& text) {
+  (void)!std::fwrite(text.data(), 1, text.size(), out);
+  std::fflush(out);
+}
+
 // Lets a call through when its time has come.
 class Every {
  public:
@@ -49,8 +55,7 @@ class LineProgress : public Progress {
   LineProgress(std::FILE* out, double every_s) : out_(out), every_(every_s) {}
   void tick(const ProgressCount& count) override {
     if (!every_.due()) return;
-    fmt::print(out_, "{}\n", line(count));
-    std::fflush(out_);
+    put(out_, line(count) + "\n");
   }
 
  private:
@@ -66,8 +71,7 @@ class BarProgress : public Progress {
     if (!every_.due()) return;
     constexpr std::size_t kWidth = 30;
     const std::size_t full = count.total == 0 ? kWidth : kWidth * count.done / count.total;
-    fmt::print(out_, "\r[{:#<{}}{:.<{}}] {}\x1b[K", "", full, "", kWidth - full, line(count));
-    std::fflush(out_);
+    put(out_, fmt::format("\r[{:#<{}}{:.<{}}] {}\x1b[K", "", full, "", kWidth - full, line(count)));
     drawn_ = true;
   }
   void end() override { erase(); }
@@ -75,8 +79,7 @@ class BarProgress : public Progress {
  private:
   void erase() {
     if (!drawn_) return;
-    fmt::print(out_, "\r\x1b[K");
-    std::fflush(out_);
+    put(out_, "\r\x1b[K");
     drawn_ = false;
   }
   std::FILE* out_;
@@ -119,9 +122,7 @@ class JsonProgress : public Progress {
  private:
   void print(const nlohmann::ordered_json& event) {
     // What a simulator printed need not be UTF-8.
-    fmt::print(out_, "{}\n",
-               event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-    std::fflush(out_);
+    put(out_, event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   }
   std::FILE* out_;
   Every every_{1};

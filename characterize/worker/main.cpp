@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -35,7 +36,10 @@ bool write_all(std::string_view bytes) {
 
 int serve(const sandbox::Rights& rights) {
   // ngspice runs the .spiceinit of its folder or else that of the user's home, whatever HOME says.
-  std::ofstream(".spiceinit") << "* nothing\n";
+  std::ofstream start_up(".spiceinit");
+  start_up << "* nothing\n" << std::flush;
+  if (!start_up) throw std::runtime_error("its folder has no room for a file");
+  start_up.close();
   const std::string unconfined = sandbox::confine(rights);
   Session session;
   const Hello hello{kProtocolVersion, kVersion, Session::ngspice_version(), unconfined};

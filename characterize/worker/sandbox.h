@@ -15,9 +15,10 @@ struct Rights {
   bool run = false;              // other programs: `shell`
 };
 
-// Limits on memory, file size and open files; then no rights to files, programs or the network but
-// what `rights` names, by Landlock and seccomp, for good. Returns what the kernel does not offer
-// ("" = all is in place).
+// Limits on memory, file size and open files; then no capabilities, and no rights to files,
+// programs, other processes or the network but what `rights` names, by Landlock and seccomp, for
+// good. Libraries of a simulator that are not the user's to name are loaded before. Returns what
+// the kernel does not offer ("" = all is in place).
 std::string confine(const Rights& rights);
 
 // The process gets so much more processor time; beyond it, SIGXCPU.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -7,5 +8,7 @@ namespace gaincell {
 
 // Lower-case hexadecimal SHA-256 of the bytes.
 std::string sha256(std::string_view bytes);
+// Of a file's content, which need not fit into memory. Throws Error where it cannot be read.
+std::string sha256_of_file(const std::filesystem::path& path);
 
 }  // namespace gaincell

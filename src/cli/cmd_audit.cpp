@@ -13,6 +13,7 @@
 #include "audit/recorder.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/process.h"
 #include "base/sha256.h"
 #include "characterize/cache.h"
 #include "characterize/shard.h"
@@ -159,6 +160,7 @@ int run(const Options& o) {
   const lut::GainCellDevice& device = subject.device();
   audit::ColumnBench first(o.benches / "column_relu.yaml", device, device.tile);
   audit::ColumnBench second(o.benches / "column_signed.yaml", device, device.tile);
+  if (!o.output.empty()) require_output(o.output);
   keep_shard(subject.cases.first, shard);
   keep_shard(subject.cases.second, shard);
   keep_shard(subject.cases.tiles, shard);
@@ -226,7 +228,7 @@ Run cmd_audit(CLI::App& app) {
     try {
       return run(*o);
     } catch (const characterize::Interrupted& stop) {
-      fmt::print(stderr, "gaincell: {}\n", stop.what());
+      tell(fmt::format("gaincell: {}\n", stop.what()));
       return 130;
     }
   };

@@ -1,12 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <exception>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "base/suggest.h"
 #include "base/version.h"
 #include "cli/commands.h"
@@ -15,23 +14,20 @@ namespace gaincell::cli {
 namespace {
 
 constexpr int kWrongInput = 2;
-constexpr int kBug = 3;
 
-void print_usage(std::FILE* to) {
-  fmt::print(
-      to,
-      "gaincell {}: from a SPICE netlist to a language model's perplexity and joules per token\n\n",
+std::string usage() {
+  std::string text = fmt::format(
+      "gaincell {}: from a SPICE netlist to a language model's perplexity and joules per token\n\n"
+      "Usage: gaincell <verb> [options]      gaincell <verb> --help for its options\n\nVerbs:\n",
       kVersion);
-  fmt::print(
-      to,
-      "Usage: gaincell <verb> [options]      gaincell <verb> --help for its options\n\nVerbs:\n");
   std::size_t width = 0;
   for (const Command& command : commands()) width = std::max(width, command.name.size());
   for (const Command& command : commands())
-    fmt::print(to, "  {:{}}  {}\n", command.name, width, command.help);
-  fmt::print(to,
-             "\nExit codes: 0 done; 1 ran, but what it checked does not hold; 2 wrong input or "
-             "environment.\n");
+    text += fmt::format("  {:{}}  {}\n", command.name, width, command.help);
+  text +=
+      "\nExit codes: 0 done; 1 ran, but what it checked does not hold; 2 wrong input or "
+      "environment.\n";
+  return text;
 }
 
 const Command& find(const std::string& verb) {
@@ -69,11 +65,11 @@ int run_verb(const Command& command, int argc, char** argv) {
 int dispatch(int argc, char** argv) {
   const std::string first = argc > 1 ? argv[1] : "";
   if (first.empty()) {
-    print_usage(stderr);
+    tell(usage());
     return kWrongInput;
   }
   if (first == "--help" || first == "-h" || first == "help") {
-    print_usage(stdout);
+    fmt::print("{}", usage());
     return 0;
   }
   if (first == "--version") {
@@ -87,17 +83,5 @@ int dispatch(int argc, char** argv) {
 }  // namespace gaincell::cli
 
 int main(int argc, char** argv) {
-  try {
-    const int code = gaincell::cli::dispatch(argc, argv);
-    // A result that did not reach its reader (full disk behind a redirection) is no success.
-    if (std::fflush(stdout) != 0)
-      throw gaincell::Error({.place = "standard output", .rule = "could not be written"});
-    return code;
-  } catch (const gaincell::Error& error) {
-    fmt::print(stderr, "gaincell: error: {}\n", error.what());
-    return gaincell::cli::kWrongInput;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "gaincell: internal error: {}\n", error.what());
-    return gaincell::cli::kBug;
-  }
+  return gaincell::run_program([&] { return gaincell::cli::dispatch(argc, argv); });
 }

@@ -20,8 +20,8 @@ Model read_model(const std::filesystem::path& folder) {
   const Config config = read_config(config_path);
   model.weights = std::make_shared<Weights>(read_weights(SafetensorsReader(weights_path), config));
   model.tokenizer = read_tokenizer(folder, config.vocab_size);
-  model.weights_sha256 = sha256(read_file(weights_path));
-  model.config_sha256 = sha256(read_file(config_path));
+  model.weights_sha256 = sha256_of_file(weights_path);
+  model.config_sha256 = sha256_of_file(config_path);
   return model;
 }
 

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "store/hdf5_id.h"
 
 namespace gaincell::store {
@@ -390,7 +391,10 @@ Reader::Reader(const std::filesystem::path& path) {
   if (std::filesystem::file_size(path, code) == 0) refuse(*state_, "", "is empty");
 
   state_->file = Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
-  if (state_->file) return;
+  if (state_->file) {
+    note_input(path);
+    return;
+  }
   const std::string reason = last_reason();
   if (reason.find("truncated") != std::string::npos)
     throw Error({.place = state_->name,

@@ -158,7 +158,7 @@ TEST_F(Program, RefusesFilesThatAreNotWhatTheyShouldBe) {
   expect_refused("compile missing.h5 -o device.h5", "missing.h5: no such file");
   expect_refused("compile future.h5 -o device.h5",
                  "gaincell_format = device: must be \"samples\" here");
-  expect_refused("compile samples.h5 -o samples.h5", "is one of the samples files");
+  expect_refused("compile samples.h5 -o samples.h5", "would replace");
   expect_refused("compile samples.h5 -o no/where/device.h5", "no/where");
   expect_refused("show future.h5", "future.h5: format_version = 99: this program reads version 1");
   expect_refused("show foreign.h5", "neither a device nor a samples file");
