@@ -97,10 +97,12 @@ class JsonProgress : public Progress {
            {"from_journal", from_journal},
            {"from_cache", from_cache}});
   }
-  void failed(const std::string& bench, const JobResult& result) override {
+  void failed(const std::string& bench, const std::string& point,
+              const JobResult& result) override {
     print({{"event", "failure"},
            {"bench", bench},
            {"job", result.id},
+           {"point", point},
            {"kind", name_of(result.failure.why)},
            {"reason", result.failure.reason},
            {"log_tail", result.failure.log_tail}});

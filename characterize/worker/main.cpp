@@ -40,8 +40,10 @@ int serve(const sandbox::Rights& rights) {
   start_up << "* nothing\n" << std::flush;
   if (!start_up) throw std::runtime_error("its folder has no room for a file");
   start_up.close();
-  const std::string unconfined = sandbox::confine(rights);
+  std::string unconfined = sandbox::confine_files(rights);
   Session session;
+  const std::string more = sandbox::confine_calls(rights);
+  if (!more.empty()) unconfined += (unconfined.empty() ? "" : " and ") + more;
   const Hello hello{kProtocolVersion, kVersion, Session::ngspice_version(), unconfined};
   if (!write_all(encode_frame(FrameType::kHello, encode(hello)))) return 0;
   FrameBuffer frames;

@@ -79,7 +79,7 @@ void permit(int rules, const char* path, std::uint64_t rights) {
   ::close(fd);
 }
 
-bool confine_files(const Rights& rights) {
+bool restrict_files(const Rights& rights) {
   const long version =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (version < 1) return false;
@@ -103,28 +103,24 @@ bool confine_files(const Rights& rights) {
 }
 
 // What simulating and talking to the parent need.
-constexpr std::array kCalls{SCMP_SYS(read),         SCMP_SYS(write),
-                            SCMP_SYS(readv),        SCMP_SYS(writev),
-                            SCMP_SYS(close),        SCMP_SYS(lseek),
-                            SCMP_SYS(open),         SCMP_SYS(openat),
-                            SCMP_SYS(fstat),        SCMP_SYS(getcwd),
-                            SCMP_SYS(munmap),       SCMP_SYS(mremap),
-                            SCMP_SYS(madvise),      SCMP_SYS(brk),
-                            SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
-                            SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
-                            SCMP_SYS(getpid),       SCMP_SYS(gettid),
-                            SCMP_SYS(getuid),       SCMP_SYS(geteuid),
-                            SCMP_SYS(getrusage),    SCMP_SYS(getrlimit),
-                            SCMP_SYS(setrlimit),    SCMP_SYS(clock_gettime),
-                            SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday),
-                            SCMP_SYS(time),         SCMP_SYS(times),
-                            SCMP_SYS(nanosleep),    SCMP_SYS(clock_nanosleep),
-                            SCMP_SYS(futex),        SCMP_SYS(sched_yield),
-                            SCMP_SYS(poll),         SCMP_SYS(ppoll),
-                            SCMP_SYS(getrandom),    SCMP_SYS(uname),
-                            SCMP_SYS(sysinfo),      SCMP_SYS(restart_syscall),
-                            SCMP_SYS(exit),         SCMP_SYS(exit_group)};
-// Who may not read files has no business with their names, sizes and dates either.
+constexpr std::array kCalls{
+    SCMP_SYS(read),         SCMP_SYS(write),           SCMP_SYS(readv),
+    SCMP_SYS(writev),       SCMP_SYS(close),           SCMP_SYS(lseek),
+    SCMP_SYS(open),         SCMP_SYS(openat),          SCMP_SYS(fstat),
+    SCMP_SYS(access),       SCMP_SYS(getcwd),          SCMP_SYS(munmap),
+    SCMP_SYS(mremap),       SCMP_SYS(madvise),         SCMP_SYS(brk),
+    SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),  SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),  SCMP_SYS(getpid),          SCMP_SYS(gettid),
+    SCMP_SYS(getuid),       SCMP_SYS(geteuid),         SCMP_SYS(getrusage),
+    SCMP_SYS(getrlimit),    SCMP_SYS(setrlimit),       SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday),    SCMP_SYS(time),
+    SCMP_SYS(times),        SCMP_SYS(nanosleep),       SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(futex),        SCMP_SYS(sched_yield),     SCMP_SYS(poll),
+    SCMP_SYS(ppoll),        SCMP_SYS(getrandom),       SCMP_SYS(uname),
+    SCMP_SYS(sysinfo),      SCMP_SYS(restart_syscall), SCMP_SYS(exit),
+    SCMP_SYS(exit_group)};
+// Who may not read files has no business with their names, sizes, dates and links either. (Whether
+// a file exists still shows in how opening it fails.)
 constexpr std::array kReadCalls{SCMP_SYS(stat),   SCMP_SYS(lstat),     SCMP_SYS(newfstatat),
                                 SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
                                 SCMP_SYS(statx),  SCMP_SYS(readlink),  SCMP_SYS(readlinkat)};
@@ -213,7 +209,7 @@ void allow_own(Filter& filter) {
 }
 
 // Every other call fails with EPERM; the simulator's own messages then say what it could not do.
-bool confine_calls(const Rights& rights) {
+bool restrict_calls(const Rights& rights) {
   if (rights.run) {
     // Another program's calls are not ours to know, but what is none of its business is.
     Filter filter(SCMP_ACT_ALLOW);
@@ -247,15 +243,14 @@ void drop_capabilities() {
 
 }  // namespace
 
-std::string confine(const Rights& rights) {
+std::string confine_files(const Rights& rights) {
   limit_resources(rights);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   drop_capabilities();
-  std::string missing;
-  if (!confine_files(rights)) missing += "Landlock";
-  if (!confine_calls(rights)) missing += missing.empty() ? "seccomp" : " and seccomp";
-  return missing;
+  return restrict_files(rights) ? "" : "Landlock";
 }
+
+std::string confine_calls(const Rights& rights) { return restrict_calls(rights) ? "" : "seccomp"; }
 
 void limit_cpu(double seconds) {
   rusage used{};

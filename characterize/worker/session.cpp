@@ -226,6 +226,7 @@ void Session::read(const RunMessage& job, JobResult& result) {
     std::string reason;
     try {
       value = measure(waves, call);
+      if (!std::isfinite(value)) reason = "the result is no finite number";
     } catch (const NoResult& none) {
       reason = none.what();
     }

@@ -1,8 +1,12 @@
 #include "characterize/pool.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "tests/characterize/support.h"
@@ -43,11 +47,16 @@ class PoolTest : public BenchTest {
     listener.done = [&](const Job& job, JobResult result) {
       results[job.id] = std::move(result);
       ++seen[job.id];
+      done_[job.id] = results[job.id].ok;
+      order_.push_back(job.id);
     };
     listener.tick = [] { return true; };
     listener.lost = [&](const std::string& reason) { lost_.push_back(reason); };
+    listener.turn = turn_;
     report_ = Pool(options).run(order, listener);
-    for (const int replies : seen) EXPECT_EQ(replies, 1);
+    for (const int replies : seen) {
+      if (!turn_) EXPECT_EQ(replies, 1);
+    }
     return results;
   }
   // All jobs but number 3 are fine.
@@ -62,6 +71,9 @@ class PoolTest : public BenchTest {
   }
   PoolOptions options_;
   double timeout_s_ = 0.4;
+  std::function<Turn(const Job&)> turn_;
+  std::map<std::uint64_t, bool> done_;  // and whether they were good
+  std::vector<std::uint64_t> order_;
   std::vector<std::string> lost_;
   PoolReport report_;
 };
@@ -221,6 +233,38 @@ TEST_F(PoolTest, RemovesWhatAKilledProcessLeftAndNothingElse) {
     left.insert(entry.path().filename());
   EXPECT_EQ(left,
             (std::set<std::string>{"gaincell-workers-file", "gaincell-workers-link", "other"}));
+}
+
+TEST_F(PoolTest, JobsWaitForTheirTurnOrAreNotRun) {
+  const auto run_with = [&](const std::string& behaviour) {
+    turn_ = [this](const Job& job) {
+      if (job.id == 3) return Turn::kNow;
+      if (!done_.contains(3)) return Turn::kLater;
+      return done_.at(3) ? Turn::kNow : Turn::kNever;
+    };
+    done_.clear();
+    run(behaviour, 4);
+    return done_;
+  };
+  const auto good = run_with("fine");
+  EXPECT_EQ(good.size(), 10u);
+  EXPECT_EQ(order_.front(), 3u) << "others did not wait for it";
+  const auto bad = run_with("no_convergence");
+  EXPECT_EQ(bad, (std::map<std::uint64_t, bool>{{3, false}}));
+}
+
+// Where a shell limits processor time (ulimit -t), the kernel ends a worker as a kill from outside
+// does, which is tried far more often.
+TEST_F(PoolTest, ProcessorTimeOfTheShellIsNoKillFromOutside) {
+  const auto runs = [&] {
+    const rlimit second{1, 1};
+    ::setrlimit(RLIMIT_CPU, &second);
+    timeout_s_ = 60;
+    const auto results = run("spin", 1, 4);
+    const bool named = results[3].failure.reason.find("ulimit -t") != std::string::npos;
+    return !results[3].ok && named && report_.workers_lost == options_.attempts;
+  };
+  EXPECT_EXIT(::_exit(runs() ? 0 : 1), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

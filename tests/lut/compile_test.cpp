@@ -306,5 +306,32 @@ TEST_F(Compile, RefusesSpreadsOfNothing) {
               HasSubstr("another bench makes a spread of this name"));
 }
 
+TEST_F(CompileTest, OrderOfFilesAndBenchesChangesNoByte) {
+  const auto named = [](const std::string& name) {
+    return ExampleBench{.name = name,
+                        .axes = {{"v_store", "V", linear_nodes(0, 1, 9)}},
+                        .measurement = "current",
+                        .unit = "A",
+                        .f = [](const std::vector<double>& x) { return 1e-6 * x[0] * x[0]; },
+                        .table = "table_" + name,
+                        .limits = {{"limit_max_percent", 0.5}},
+                        .constants = {{"constant_" + name, 1}}};
+  };
+  write_samples(folder_ / "ab.h5", {named("a"), named("b")});
+  write_samples(folder_ / "ba.h5", {named("b"), named("a")});
+  write_samples(folder_ / "a.h5", {named("a")});
+  write_samples(folder_ / "b.h5", {named("b")});
+  const auto device = [&](const std::vector<std::string>& names) {
+    std::vector<SamplesFile> files;
+    for (const std::string& name : names) files.push_back(SamplesFile::read(folder_ / name));
+    compile(files).device.write(folder_ / "device.h5");
+    return read_file(folder_ / "device.h5");
+  };
+  const std::string whole = device({"ab.h5"});
+  EXPECT_TRUE(device({"ba.h5"}) == whole);
+  EXPECT_TRUE(device({"a.h5", "b.h5"}) == whole);
+  EXPECT_TRUE(device({"b.h5", "a.h5"}) == whole);
+}
+
 }  // namespace
 }  // namespace gaincell::lut
