@@ -53,6 +53,15 @@ std::vector<std::string> arguments(const PoolOptions& options, std::size_t memor
   return words;
 }
 
+Error refused_worker(const std::filesystem::path& worker, const std::string& why,
+                     std::string_view log) {
+  while (log.ends_with('\n')) log.remove_suffix(1);
+  return Error({.place = worker.string(),
+                .rule = why,
+                .remedy = fmt::format("it must be the gaincell-worker built with this program{}{}",
+                                      log.empty() ? "" : "; it said: ", log)});
+}
+
 struct Task {
   explicit Task(const Job* what) : job(what) {}
   const Job* job;
@@ -367,11 +376,8 @@ class Run {
     worker.dead = true;
     if (!worker.ready) {
       if (++failed_starts_ >= kStartAttempts)
-        throw Error(
-            {.place = options_.worker.string(),
-             .rule = fmt::format("{}, {} times", reason, failed_starts_),
-             .remedy = "it must be the gaincell-worker built with this program" +
-                       (worker.log.empty() ? std::string() : "; it said: " + log_tail(worker))});
+        throw refused_worker(options_.worker, fmt::format("{}, {} times", reason, failed_starts_),
+                             log_tail(worker));
       return;
     }
     if (worker.tasks.empty()) return;
@@ -446,6 +452,7 @@ PoolReport Pool::run(std::span<const Job* const> jobs, const PoolListener& liste
 std::string Pool::ngspice_version() {
   ScratchFolder scratch;
   const auto folder = scratch.make("worker");
+  std::string log;
   for (std::size_t attempt = 0; attempt < kStartAttempts; ++attempt) {
     Child child(options_.worker, folder, arguments(options_, options_.memory_bytes));
     FrameBuffer frames;
@@ -465,10 +472,9 @@ std::string Pool::ngspice_version() {
         break;
       }
     }
+    log = read_available(child.log_fd(), open);
   }
-  throw Error({.place = options_.worker.string(),
-               .rule = "did not say hello",
-               .remedy = "it must be the gaincell-worker built with this program"});
+  throw refused_worker(options_.worker, "did not say hello", log);
 }
 
 std::filesystem::path worker_program() { return sibling_program("gaincell-worker"); }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "lut/current_csv.h"
@@ -27,6 +28,7 @@ constexpr double kFirstFullScaleV = 80 / 19.3, kSecondFullScaleV = 40 / 19.3;
 
 lut::DeviceFile imported(Options& o) {
   const lut::CurrentSurface surface = lut::read_current_csv(o.source);
+  require_output(o.output);
   const lut::CellCurrent current = surface.at(o.v_in.value_or(surface.highest_v_in()));
   lut::IdealPeriphery& p = o.periphery;
   const double slope = lut::slope_a_per_v(current, p.v_zero);

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "base/sha256.h"
 
 namespace gaincell {
 
@@ -128,6 +129,16 @@ TEST_F(Files, PipeOfAShellIsReadToItsEnd) {
   EXPECT_EQ(read_file("/dev/fd/" + std::to_string(ends[0])), "through a pipe");
   ::close(ends[0]);
   EXPECT_FALSE(read_file("/proc/self/status").empty());  // states no size
+}
+
+TEST_F(Files, HashOfAFileIsThatOfItsBytes) {
+  const std::string bytes(3'000'000, 'x');  // more than one piece
+  write_file(folder_ / "a", bytes);
+  EXPECT_EQ(sha256_of_file(folder_ / "a"), sha256(bytes));
+  write_file(folder_ / "abc", "abc");  // FIPS 180-2, B.1
+  EXPECT_EQ(sha256_of_file(folder_ / "abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_THROW(sha256_of_file(folder_ / "none"), Error);
 }
 
 }  // namespace gaincell

@@ -55,7 +55,8 @@ class PoolTest : public BenchTest {
     listener.turn = turn_;
     report_ = Pool(options).run(order, listener);
     for (const int replies : seen) {
-      if (!turn_) EXPECT_EQ(replies, 1);
+      if (turn_) break;  // some are not run
+      EXPECT_EQ(replies, 1);
     }
     return results;
   }

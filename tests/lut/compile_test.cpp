@@ -306,7 +306,7 @@ TEST_F(Compile, RefusesSpreadsOfNothing) {
               HasSubstr("another bench makes a spread of this name"));
 }
 
-TEST_F(CompileTest, OrderOfFilesAndBenchesChangesNoByte) {
+TEST_F(Compile, OrderOfFilesAndBenchesChangesNoByte) {
   const auto named = [](const std::string& name) {
     return ExampleBench{.name = name,
                         .axes = {{"v_store", "V", linear_nodes(0, 1, 9)}},

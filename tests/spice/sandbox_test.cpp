@@ -210,7 +210,9 @@ class InsideAWorker : public Sandbox {
     for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"})
       EXPECT_EQ(status_line(pid, set), "0000000000000000") << set;
     // Who is not root has no right to lower it, and nothing to raise from it.
-    if (::geteuid() == 0) EXPECT_EQ(status_line(pid, "CapBnd"), "0000000000000000");
+    if (::geteuid() == 0) {
+      EXPECT_EQ(status_line(pid, "CapBnd"), "0000000000000000");
+    }
     EXPECT_EQ(status_line(pid, "NoNewPrivs"), "1");
     EXPECT_EQ(status_line(pid, "Seccomp"), "2");
   }
