@@ -103,22 +103,27 @@ bool restrict_files(const Rights& rights) {
 }
 
 // What simulating and talking to the parent need.
-constexpr std::array kCalls{
-    SCMP_SYS(read),         SCMP_SYS(write),           SCMP_SYS(readv),
-    SCMP_SYS(writev),       SCMP_SYS(close),           SCMP_SYS(lseek),
-    SCMP_SYS(open),         SCMP_SYS(openat),          SCMP_SYS(fstat),
-    SCMP_SYS(access),       SCMP_SYS(getcwd),          SCMP_SYS(munmap),
-    SCMP_SYS(mremap),       SCMP_SYS(madvise),         SCMP_SYS(brk),
-    SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),  SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(sigaltstack),  SCMP_SYS(getpid),          SCMP_SYS(gettid),
-    SCMP_SYS(getuid),       SCMP_SYS(geteuid),         SCMP_SYS(getrusage),
-    SCMP_SYS(getrlimit),    SCMP_SYS(setrlimit),       SCMP_SYS(clock_gettime),
-    SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday),    SCMP_SYS(time),
-    SCMP_SYS(times),        SCMP_SYS(nanosleep),       SCMP_SYS(clock_nanosleep),
-    SCMP_SYS(futex),        SCMP_SYS(sched_yield),     SCMP_SYS(poll),
-    SCMP_SYS(ppoll),        SCMP_SYS(getrandom),       SCMP_SYS(uname),
-    SCMP_SYS(sysinfo),      SCMP_SYS(restart_syscall), SCMP_SYS(exit),
-    SCMP_SYS(exit_group)};
+constexpr std::array kCalls{SCMP_SYS(read),         SCMP_SYS(write),
+                            SCMP_SYS(readv),        SCMP_SYS(writev),
+                            SCMP_SYS(close),        SCMP_SYS(lseek),
+                            SCMP_SYS(open),         SCMP_SYS(openat),
+                            SCMP_SYS(fstat),        SCMP_SYS(getcwd),
+                            SCMP_SYS(munmap),       SCMP_SYS(mremap),
+                            SCMP_SYS(madvise),      SCMP_SYS(brk),
+                            SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
+                            SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
+                            SCMP_SYS(getpid),       SCMP_SYS(gettid),
+                            SCMP_SYS(getuid),       SCMP_SYS(geteuid),
+                            SCMP_SYS(getrusage),    SCMP_SYS(getrlimit),
+                            SCMP_SYS(setrlimit),    SCMP_SYS(clock_gettime),
+                            SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday),
+                            SCMP_SYS(time),         SCMP_SYS(times),
+                            SCMP_SYS(nanosleep),    SCMP_SYS(clock_nanosleep),
+                            SCMP_SYS(futex),        SCMP_SYS(sched_yield),
+                            SCMP_SYS(poll),         SCMP_SYS(ppoll),
+                            SCMP_SYS(getrandom),    SCMP_SYS(uname),
+                            SCMP_SYS(sysinfo),      SCMP_SYS(restart_syscall),
+                            SCMP_SYS(exit),         SCMP_SYS(exit_group)};
 // Who may not read files has no business with their names, sizes, dates and links either. (Whether
 // a file exists still shows in how opening it fails.)
 constexpr std::array kReadCalls{SCMP_SYS(stat),   SCMP_SYS(lstat),     SCMP_SYS(newfstatat),

@@ -187,20 +187,18 @@ TEST_F(Campaign, MisspeltModelParameterIsNoResult) {
   file("c.inc",
        ".model nch nmos level=14 version=4.8.2 vthoo=0.4\n.subckt one a\nm1 a a 0 0 nch w=1u "
        "l=1u\n.ends\n");
-  EXPECT_THAT(
-      complaint_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
-                   "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
-                   "measurements: {cur: {unit: A, value: i(a)}}\n"),
-      HasSubstr("vthoo"));
+  EXPECT_THAT(failure_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
+                         "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+                         "measurements: {cur: {unit: A, value: i(a)}}\n"),
+              HasSubstr("vthoo"));
 }
 
 TEST_F(Campaign, UnknownModelLevelIsNoResult) {
   file("c.inc", ".model nch nmos level=99\n.subckt one a\nm1 a a 0 0 nch w=1u l=1u\n.ends\n");
-  EXPECT_THAT(
-      complaint_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
-                   "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
-                   "measurements: {cur: {unit: A, value: i(a)}}\n"),
-      HasSubstr(".model nch nmos level=99 ...: Only MOS device levels"));
+  EXPECT_THAT(failure_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
+                         "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+                         "measurements: {cur: {unit: A, value: i(a)}}\n"),
+              HasSubstr(".model nch nmos level=99 ...: Only MOS device levels"));
 }
 
 TEST_F(Campaign, ParametersThatMayBeIgnoredAre) {
@@ -261,7 +259,7 @@ TEST_F(Campaign, CircuitThatDoesNotConvergeIsAFileOfFailures) {
       "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}, b: {net: a, dc: 2}}\n"
       "elements: [R1 a 0 1k]\nanalysis: {type: tran, step: 1n, stop: 10n}\n"
       "measurements: {v: {unit: V, value: v(a)}}\n");
-  EXPECT_THAT(reason, HasSubstr("no convergence"));
+  EXPECT_THAT(reason, HasSubstr("timestep too small"));
 }
 
 TEST_F(Campaign, MeasuredNetMustExist) {
@@ -385,7 +383,7 @@ TEST_F(Campaign, ResultThatNeverHasANumberCostsNoOther) {
           "  first: {unit: s, crossing: v(out), level: 0.5, edge: rise}\n"
           "  second: {unit: s, crossing: v(out), level: 0.5, edge: fall}\n");
   EXPECT_FALSE(report.ok());
-  EXPECT_THAT(report.brief(), HasSubstr("second: no crossing"));
+  EXPECT_THAT(report.brief(), HasSubstr("second: `v(out)` has no crossing"));
   EXPECT_THAT(report.brief(), HasSubstr("(point 0)"));
   const store::Reader reader(path("a.h5"));
   const auto bench = reader.root().group("benches/x");
