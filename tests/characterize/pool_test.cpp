@@ -209,15 +209,25 @@ TEST_F(PoolTest, MissingWorkerProgramIsAnError) {
   EXPECT_THROW(Pool(options).ngspice_version(), Error);
 }
 
+// A user's folder may begin as ours do, and even have six letters.
 TEST_F(PoolTest, RemovesWhatAKilledProcessLeftAndNothingElse) {
   const char* before = ::getenv("TMPDIR");
   const std::string kept = before != nullptr ? before : "";
-  std::filesystem::create_directories(path("gaincell-workers-orphan/worker0"));
-  file("gaincell-workers-orphan/worker0/deck", "x");
-  file("gaincell-workers-file", "x");
-  std::filesystem::create_directories(path("other"));
-  std::filesystem::create_directory_symlink(path("other"), path("gaincell-workers-link"));
-  ::setenv("TMPDIR", folder_.path().c_str(), 1);
+  const auto make = [&](const std::string& name, const std::string& content) {
+    std::filesystem::create_directories((path("scratch") / name / content).parent_path());
+    if (!content.empty()) file("scratch/" + name + "/" + content, "x");
+  };
+  make("gaincell-workers-orphan", "worker0/deck");
+  make("gaincell-workers-orphan", ".gaincell-workers");
+  make("gaincell-workers-mynotes", "f");
+  make("gaincell-workers-abcdef", "thesis.tex");
+  make("gaincell-workers-worker0", ".gaincell-workers");
+  file("scratch/gaincell-workers-file", "x");
+  make("other", "x");
+  std::filesystem::create_directory_symlink("other", path("scratch/gaincell-workers-linked"));
+  std::filesystem::create_directory_symlink("gaincell-workers-worker0",
+                                            path("scratch/gaincell-workers-symbol"));
+  ::setenv("TMPDIR", path("scratch").c_str(), 1);
   {
     const ScratchFolder living;
     const ScratchFolder mine;
@@ -230,10 +240,13 @@ TEST_F(PoolTest, RemovesWhatAKilledProcessLeftAndNothingElse) {
     ::unsetenv("TMPDIR");
   }
   std::set<std::string> left;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+  for (const auto& entry : std::filesystem::directory_iterator(path("scratch")))
     left.insert(entry.path().filename());
   EXPECT_EQ(left,
-            (std::set<std::string>{"gaincell-workers-file", "gaincell-workers-link", "other"}));
+            (std::set<std::string>{"gaincell-workers-mynotes", "gaincell-workers-abcdef",
+                                   "gaincell-workers-worker0", "gaincell-workers-file",
+                                   "gaincell-workers-linked", "gaincell-workers-symbol", "other"}));
+  EXPECT_TRUE(std::filesystem::exists(path("scratch/gaincell-workers-mynotes/f")));
 }
 
 TEST_F(PoolTest, JobsWaitForTheirTurnOrAreNotRun) {

@@ -535,27 +535,5 @@ TEST_F(Campaign, JournalOfOtherContentIsBegunAnew) {
   EXPECT_TRUE(read_file(path("whole.h5")) == read_file(path("part.h5")));
 }
 
-// A user's folder may begin as ours do.
-TEST_F(Campaign, FoldersOfOthersInTheScratchPlaceStay) {
-  std::filesystem::create_directory(path("scratch"));
-  const auto make = [&](const std::string& name, const std::string& content) {
-    std::filesystem::create_directory(path("scratch/" + name));
-    if (!content.empty()) file("scratch/" + name + "/" + content, "text");
-  };
-  make("gaincell-workers-mynotes", "f");
-  make("gaincell-workers-abcdef", "thesis.tex");
-  make("gaincell-workers-worker0", "worker0");
-  make("gaincell-workers-orphan", ".gaincell-workers");  // of a killed run, by name and mark
-  const auto runs = [&] {
-    ::setenv("TMPDIR", path("scratch").c_str(), 1);
-    return run("a.h5", 1, campaign_bench()).ok();
-  };
-  EXPECT_EXIT(::_exit(runs() ? 0 : 1), ::testing::ExitedWithCode(0), "");
-  EXPECT_TRUE(std::filesystem::exists(path("scratch/gaincell-workers-mynotes/f")));
-  EXPECT_TRUE(std::filesystem::exists(path("scratch/gaincell-workers-abcdef/thesis.tex")));
-  EXPECT_TRUE(std::filesystem::exists(path("scratch/gaincell-workers-worker0/worker0")));
-  EXPECT_FALSE(std::filesystem::exists(path("scratch/gaincell-workers-orphan")));
-}
-
 }  // namespace
 }  // namespace gaincell::characterize
