@@ -63,7 +63,7 @@ void misbehave(const std::string& how, const std::string& program, const RunMess
     while (true) (void)!::write(2, line.data(), line.size());
   }
   if (how == "spin") {
-    for (volatile unsigned k = 0;; k = k + 1) {
+    for (volatile bool on = true; on;) {
     }
   }
   // Memory that is there, as fast as a loop can touch it.

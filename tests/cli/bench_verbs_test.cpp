@@ -488,6 +488,9 @@ TEST_F(BenchVerbs, NothingThatACampaignReadsOrDidNotMakeIsWrittenOver) {
   EXPECT_THAT(outcome.err, HasSubstr("notes.h5.journal: is a file of another kind"));
   EXPECT_EQ(gaincell({"characterize", "-q", "--fresh", "b.yaml", "-o", "notes.h5"}).exit_code, 2);
   EXPECT_EQ(read_file(folder_ / "notes.h5.journal"), "a user's own");
+  ASSERT_EQ(characterize({"b.yaml"}).exit_code, 0);
+  EXPECT_THAT(gaincell({"datasheet", "s.h5", "-o", "s.h5"}).err, HasSubstr("would replace"));
+  EXPECT_EQ(gaincell({"show", "s.h5"}).exit_code, 0);
 }
 
 TEST_F(BenchVerbs, ReplayChoosesByConditionAndKeepsFoldersOfOthers) {

@@ -179,10 +179,9 @@ TEST_F(Program, NoVerbWritesOverWhatItReads) {
     writer.commit();
   }
   write_file(folder_ / "iv.csv", "V_store,V_in,I\n0,0.9,-1e-6\n0.45,0.9,0\n0.9,0.9,1e-6\n");
-  for (const std::string verb :
-       {"compile samples.h5 -o samples.h5", "datasheet samples.h5 -o samples.h5",
-        "import iv.csv -o iv.csv", "attend --device device.h5 --input q.h5 --output q.h5",
-        "attend --device device.h5 --input q.h5 --output device.h5"}) {
+  for (const std::string verb : {"compile samples.h5 -o samples.h5", "import iv.csv -o iv.csv",
+                                 "attend --device device.h5 --input q.h5 --output q.h5",
+                                 "attend --device device.h5 --input q.h5 --output device.h5"}) {
     const std::string name = verb.substr(verb.rfind(' ') + 1);
     const std::string begin = verb.substr(0, verb.rfind(' ') + 1);
     const std::string content = read_file(folder_ / name);

@@ -205,13 +205,13 @@ TEST_F(Compile, EqualInputsGiveEqualBytes) {
 
 TEST_F(Compile, RefusesContradictions) {
   ExampleBench a = charge_bench(), b = charge_bench();
-  b.name = "other";
+  b.name = "second";
   EXPECT_THAT(error_of({a, b}), HasSubstr("bench read_charge makes a table of this name as well"));
   b.table = "other_charge";
   a.constants = {{"t_max", 15e-9}};
   b.constants = {{"t_max", 14e-9}};
   EXPECT_THAT(error_of({a, b}),
-              HasSubstr("/benches/other/constants/t_max = 14 ns: bench read_charge says 15 ns"));
+              HasSubstr("/benches/second/constants/t_max = 14 ns: bench read_charge says 15 ns"));
   write_samples(file_, {a});
   const SamplesFile file = SamplesFile::read(file_);
   EXPECT_THROW(compile({file, file}), Error);
