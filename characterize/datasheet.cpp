@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -34,11 +36,15 @@ class PointNames {
     const store::ReadGroup axes = bench.group("axes");
     std::istringstream order(axes.has_attribute("order") ? axes.text_attribute("order") : "");
     for (std::string name; order >> name;) {
-      if (!conditions.has(name)) continue;
+      if (conditions.has(name)) add(conditions.dataset(name), name);
+    }
+    // Those of rows, too, have other values at other points.
+    for (const std::string& name : conditions.dataset_names()) {
       const store::ReadDataset dataset = conditions.dataset(name);
-      Column column{name, dataset.read_vector<double>(), {}};
-      if (dataset.has_attribute("words")) column.words = dataset.texts_attribute("words");
-      columns_.push_back(std::move(column));
+      if (axes.has(name) || dataset.is_dimension() || dataset.shape().size() != 1) continue;
+      const auto values = dataset.read_vector<double>();
+      if (std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) != values.end())
+        add(dataset, name);
     }
     if (draws > 1) draws_ = bench.dataset("draw").read_vector<double>();
   }
@@ -69,6 +75,11 @@ class PointNames {
     std::vector<double> values;
     std::vector<std::string> words;
   };
+  void add(const store::ReadDataset& dataset, const std::string& name) {
+    Column column{name, dataset.read_vector<double>(), {}};
+    if (dataset.has_attribute("words")) column.words = dataset.texts_attribute("words");
+    columns_.push_back(std::move(column));
+  }
   std::vector<Column> columns_;
   std::vector<double> draws_;
 };
@@ -155,8 +166,9 @@ DatasheetCondition read_condition(const store::ReadGroup& bench, const std::stri
   if (bench.group("axes").has(name)) {
     values = bench.group("axes").dataset(name).read_vector<double>();
   } else {
-    values = dataset.read_vector<double>();
-    values.resize(std::min<std::size_t>(values.size(), 1));
+    const auto all = dataset.read_vector<double>();
+    const std::set<double> different(all.begin(), all.end());  // of rows there are several
+    values.assign(different.begin(), different.end());
   }
   std::vector<std::string> texts;
   for (const double value : values)
