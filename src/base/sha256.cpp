@@ -8,13 +8,17 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <vector>
 
 #include "base/error.h"
+#include "base/files.h"
 
 namespace gaincell {
 namespace {
+
+constexpr std::size_t kChunk = std::size_t{1} << 20;
 
 class Digest {
  public:
@@ -46,7 +50,7 @@ std::string sha256(std::string_view bytes) {
 
 std::string sha256_of_start(int fd, std::uint64_t bytes, const std::string& file) {
   Digest digest;
-  std::vector<char> block(1 << 20);
+  std::vector<char> block(kChunk);
   for (std::uint64_t done = 0; done < bytes;) {
     const std::size_t wanted = std::min<std::uint64_t>(block.size(), bytes - done);
     const ssize_t got = ::pread(fd, block.data(), wanted, static_cast<off_t>(done));
@@ -59,6 +63,24 @@ std::string sha256_of_start(int fd, std::uint64_t bytes, const std::string& file
     digest.add(block.data(), static_cast<std::size_t>(got));
     done += static_cast<std::uint64_t>(got);
   }
+  return digest.text();
+}
+
+std::string sha256_of_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return sha256(read_file(path));
+  std::ifstream in(path, std::ios::binary);
+  Digest digest;
+  std::string chunk(kChunk, '\0');
+  while (in) {
+    in.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
+    digest.add(chunk.data(), static_cast<std::size_t>(in.gcount()));
+  }
+  if (!in.eof())
+    throw Error({.place = path.string(),
+                 .rule = std::string("cannot be read (") + std::strerror(errno) + ")",
+                 .remedy = "check the path and its permissions"});
+  note_input(path);
   return digest.text();
 }
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "base/sha256.h"
 #include "base/units.h"
 #include "base/version.h"
@@ -232,6 +233,7 @@ int attend(Options& o) {
                  .value = std::to_string(o.window),
                  .rule = "must be from 1 to 65,536 tokens"});
   const Input in = read_attend_input(o.input, facts.device->v_zero);
+  require_output(o.output);
   for (const std::string& note : in.notes) fmt::print(stderr, "{}\n", note);
   if ((o.wants("S") || o.wants("phi")) && in.sizes.matrices() > kLargestMatrix)
     throw Error({.place = o.input.file,
@@ -264,8 +266,8 @@ int attend(Options& o) {
   if (simulated) {
     constexpr double kColumnS = 0.8;  // of 64 rows, of one core's time
     const auto n = columns_of(in.sizes, o, static_cast<std::size_t>(circuit.tile));
-    fmt::print(stderr, "{} columns, transistor by transistor: some {:.0f} s of processor time\n", n,
-               std::ceil(kColumnS * static_cast<double>(n)));
+    tell(fmt::format("{} columns, transistor by transistor: some {:.0f} s of processor time\n", n,
+                     std::ceil(kColumnS * static_cast<double>(n))));
   }
   const Result result = Runner(in, o, circuit, *engine).run();
   const energy::Energy energy = energy::EnergyModel(*facts.device).of(result.activity);
@@ -273,7 +275,7 @@ int attend(Options& o) {
   nlohmann::ordered_json settings{{"device", o.device},
                                   {"device_sha256", facts.sha256},
                                   {"input", o.input.file},
-                                  {"input_sha256", sha256(read_file(o.input.file))},
+                                  {"input_sha256", sha256_of_file(o.input.file)},
                                   {"level", o.level},
                                   {"window", o.window},
                                   {"token_period_s", options.token_period_s},
@@ -356,7 +358,7 @@ Run cmd_attend(CLI::App& app) {
     try {
       return attend(*o);
     } catch (const characterize::Interrupted& stop) {
-      fmt::print(stderr, "gaincell: {}\n", stop.what());
+      tell(fmt::format("gaincell: {}\n", stop.what()));
       return 130;
     }
   };

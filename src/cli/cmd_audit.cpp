@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
 #include "characterize/cache.h"
@@ -172,6 +173,7 @@ int run(const Options& o) {
   const lut::GainCellDevice& device = subject.device();
   audit::ColumnBench first(o.benches / "column_relu.yaml", device, device.tile);
   audit::ColumnBench second(o.benches / "column_signed.yaml", device, device.tile);
+  if (!o.output.empty()) require_output(o.output);
   keep_shard(subject.cases.first, shard);
   keep_shard(subject.cases.second, shard);
   keep_shard(subject.cases.tiles, shard);
@@ -239,7 +241,7 @@ Run cmd_audit(CLI::App& app) {
     try {
       return run(*o);
     } catch (const characterize::Interrupted& stop) {
-      fmt::print(stderr, "gaincell: {}\n", stop.what());
+      tell(fmt::format("gaincell: {}\n", stop.what()));
       return 130;
     }
   };

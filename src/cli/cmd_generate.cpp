@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "model/generate.h"
@@ -33,8 +34,8 @@ int generate(const Options& o) {
   model::generate(*run.transformer, prompt, o.tokens, o.sampling, random, [&](int token) {
     if (!started) {
       if (!o.sampling.greedy) {
-        fmt::print(stderr, "seed {}, temperature {}{}\n", o.seed, o.sampling.temperature,
-                   o.sampling.top_k > 0 ? fmt::format(", top {}", o.sampling.top_k) : "");
+        tell(fmt::format("seed {}, temperature {}{}\n", o.seed, o.sampling.temperature,
+                         o.sampling.top_k > 0 ? fmt::format(", top {}", o.sampling.top_k) : ""));
       }
       fmt::print("{}", o.prompt);
       started = true;

@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/sha256.h"
 #include "base/version.h"
 #include "lut/ideal_device.h"
@@ -108,7 +107,7 @@ DeviceFacts read_device(const std::string& path) {
     return facts;
   }
   facts.device = std::make_unique<lut::GainCellDevice>(lut::GainCellDevice::read(path));
-  facts.sha256 = sha256(read_file(path));
+  facts.sha256 = sha256_of_file(path);
   return facts;
 }
 

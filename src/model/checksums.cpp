@@ -13,7 +13,6 @@
 namespace gaincell::model {
 namespace {
 
-constexpr const char* kFile = "SHA256SUMS";
 constexpr const char* kModelFiles[] = {"config.json",   "encoder.json", "merges.txt",
                                        "vocab.bpe",     "vocab.json",   "model.safetensors",
                                        "tokenizer.json"};
@@ -27,7 +26,7 @@ bool is_hash(const std::string& text) {
 
 std::map<std::string, std::string> read_checksums(const std::filesystem::path& folder) {
   std::map<std::string, std::string> sums;
-  const auto path = folder / kFile;
+  const auto path = folder / kChecksums;
   if (!std::filesystem::exists(path)) return sums;
   std::istringstream lines(read_file(path));
   int number = 0;
@@ -60,10 +59,10 @@ void require_checksums(const std::filesystem::path& folder) {
       continue;
     throw Error(
         {.place = (folder / name).string(),
-         .rule = fmt::format("is not the file of which {} tells: it was damaged or changed", kFile),
+         .rule = fmt::format("is not the file of which {} tells: it was damaged or changed", kChecksums),
          .remedy = fmt::format("copy the model again; if it was changed on purpose, write {0} anew "
                                "with `sha256sum`, or remove it",
-                               kFile)});
+                               kChecksums)});
   }
 }
 
@@ -72,7 +71,7 @@ void write_checksums(const std::filesystem::path& folder) {
   for (const char* name : kModelFiles)
     if (std::filesystem::exists(folder / name))
       text += fmt::format("{}  {}\n", sha256(read_file(folder / name)), name);
-  write_file(folder / kFile, text);
+  write_file(folder / kChecksums, text);
 }
 
 }  // namespace gaincell::model

@@ -6,6 +6,8 @@
 
 namespace gaincell::model {
 
+inline constexpr const char* kChecksums = "SHA256SUMS";  // the file's name
+
 // SHA-256 by file name of what a model folder's file SHA256SUMS lists, in the format of the program
 // sha256sum; empty where there is no such file. Throws Error for lines of another form.
 std::map<std::string, std::string> read_checksums(const std::filesystem::path& folder);

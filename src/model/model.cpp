@@ -24,7 +24,7 @@ Model read_model(const std::filesystem::path& folder) {
   model.weights = std::make_shared<Weights>(read_weights(files, config));
   model.tokenizer = read_tokenizer(folder, config.vocab_size);
   model.weights_sha256 = files.sha256();
-  model.config_sha256 = sha256(read_file(config_path));
+  model.config_sha256 = sha256_of_file(config_path);
   return model;
 }
 

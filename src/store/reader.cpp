@@ -16,6 +16,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "store/decoder.h"
 #include "store/foreign.h"
 #include "store/records.h"
@@ -504,6 +505,7 @@ Reader::Reader(const std::filesystem::path& path) {
   if (state_->seal == Seal::kNone && root().has_attribute(kSealAttribute) &&
       state_->record.end < state_->bytes)
     refuse_bytes();
+  note_input(path);
 }
 
 ReadGroup Reader::root() const { return ReadGroup(state_, "/"); }

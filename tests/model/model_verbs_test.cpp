@@ -343,6 +343,13 @@ TEST_F(Verbs, AdaptDoesNotWriteOverWhatItDidNotMake) {
       refused("adapt --model " + model.string() + " --text " + text.string() + " --device " +
               device.string() + " --out " + folder.path().string() + "/no/such/folder"),
       HasSubstr("does not exist"));
+  ASSERT_EQ(run(adapt("--length 100 --steps 1")).code, 0);
+  ASSERT_EQ(run(adapt("--length 100 --steps 1")).code, 0) << "what adapt made it makes again";
+  write_file(out / "notes.txt", "a user's own");
+  EXPECT_THAT(refused(adapt("--length 100 --steps 1")),
+              HasSubstr("was not written by `gaincell adapt`"));
+  EXPECT_EQ(read_file(out / "notes.txt"), "a user's own");
+  std::filesystem::remove_all(out);
   config.attention.kind = AttentionKind::kSoftmax;
   write_tiny_model(model, config, tiny_tensors(config));
   EXPECT_THAT(refused(adapt()), HasSubstr("no hardware scalers"));
