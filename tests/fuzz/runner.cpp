@@ -43,7 +43,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMostMessage = 4'000;       // characters in one line
-constexpr std::size_t kMostHeard = 256 * 1024;    // of what a case prints, kept
+constexpr std::size_t kMostHeard = 1024 * 1024;   // of what a case prints, kept
 constexpr std::size_t kLargestOutput = 1u << 30;  // bytes of one file
 constexpr int kUnmade = 90;                       // the mutator failed, not the reader
 constexpr int kSanitizer = 99;
@@ -55,12 +55,13 @@ std::string fault_of(const Complaint& complaint) {
   return "";
 }
 
-std::string fault_of_text(const std::string& text) {
+std::string fault_of_text(std::string_view text) {
+  if (text.size() >= kMostHeard) text = text.substr(0, text.rfind('\n'));  // of more, whole lines
   for (std::size_t at = 0; at < text.size();) {
     const auto c = static_cast<unsigned char>(text[at]);
     if ((c < 0x20 && c != '\n') || c == 0x7f)
       return fmt::format("a control character (0x{:02x}) is printed", c);
-    const int length = model::utf8_length(std::string_view(text).substr(at));
+    const int length = model::utf8_length(text.substr(at));
     if (length == 0) return "bytes that are not UTF-8 are printed";
     at += static_cast<std::size_t>(length);
   }
@@ -151,8 +152,9 @@ class Running {
   Running(const Reader& reader, const std::vector<Sample>& corpus, const RunOptions& options,
           std::size_t number, const fs::path& folder)
       : number_(number), folder_(folder) {
-    std::array<int, 2> said{}, printed{};
-    if (::pipe2(said.data(), O_CLOEXEC) != 0 || ::pipe2(printed.data(), O_CLOEXEC) != 0)
+    std::array<int, 2> said{}, printed{}, results{};
+    if (::pipe2(said.data(), O_CLOEXEC) != 0 || ::pipe2(printed.data(), O_CLOEXEC) != 0 ||
+        ::pipe2(results.data(), O_CLOEXEC) != 0)
       throw std::runtime_error("no pipe could be made");
     pid_ = ::fork();
     if (pid_ < 0) throw std::runtime_error("no process could be started");
@@ -160,7 +162,7 @@ class Running {
       ::setpgid(0, 0);
       const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
       ::dup2(null, 0);
-      ::dup2(null, 1);
+      ::dup2(results[1], 1);
       ::dup2(printed[1], 2);
       ::setenv("XDG_CACHE_HOME", (folder / "out").c_str(), 1);
       if (::chdir(folder.c_str()) != 0) ::_exit(kUnmade);
@@ -171,14 +173,14 @@ class Running {
     ::setpgid(pid_, pid_);
     ::close(said[1]);
     ::close(printed[1]);
+    ::close(results[1]);
     said_ = said[0];
     printed_ = printed[0];
-    ::fcntl(said_, F_SETFL, O_NONBLOCK);
-    ::fcntl(printed_, F_SETFL, O_NONBLOCK);
+    results_ = results[0];
+    for (const int fd : {said_, printed_, results_}) ::fcntl(fd, F_SETFL, O_NONBLOCK);
   }
   ~Running() {
-    ::close(said_);
-    ::close(printed_);
+    for (const int fd : {said_, printed_, results_}) ::close(fd);
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -189,15 +191,13 @@ class Running {
 
   // What became of it, once it has ended.
   std::optional<Ended> look() {
-    hear(printed_, heard_);
-    hear(said_, report_);
+    hear();
     watch();
     int status = 0;
     rusage usage{};
     if (::wait4(pid_, &status, WNOHANG, &usage) != pid_) return std::nullopt;
     ::kill(-pid_, SIGKILL);  // workers that it may have left
-    hear(printed_, heard_);
-    hear(said_, report_);
+    hear();
     Ended ended;
     const auto seconds = [](const timeval& t) {
       return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
@@ -214,6 +214,11 @@ class Running {
   const std::string& heard() const { return heard_; }
 
  private:
+  void hear() {
+    hear(printed_, heard_);
+    hear(results_, shown_);
+    hear(said_, report_);
+  }
   static void hear(int fd, std::string& text) {
     std::array<char, 65536> chunk{};
     for (ssize_t got = 0; (got = ::read(fd, chunk.data(), chunk.size())) > 0;)
@@ -251,6 +256,8 @@ class Running {
       return fmt::format("took {} MiB", ended.growth_bytes >> 20);
     if (const std::string fault = fault_of_text(heard_); !fault.empty())
       return fmt::format("{}: {}", fault, first);
+    if (const std::string fault = fault_of_text(shown_); !fault.empty())
+      return fault + " on standard output";
     if (code == 2) return fault_of_refusal(first);
     return "";
   }
@@ -277,8 +284,9 @@ class Running {
   std::size_t number_;
   const fs::path& folder_;
   pid_t pid_ = -1;
-  int said_ = -1, printed_ = -1;
-  std::string heard_, report_, killed_;
+  int said_ = -1;                    // of itself
+  int printed_ = -1, results_ = -1;  // on standard error and output
+  std::string heard_, shown_, report_, killed_;
   Clock::time_point begin_ = Clock::now();
 };
 
