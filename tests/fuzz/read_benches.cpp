@@ -78,6 +78,19 @@ int run_netlist(Case& at, const fs::path& input) {
   return check(benches[at.random.below(benches.size())]);
 }
 
+// What a bench takes from files beside it: rows of conditions, a waveform.
+std::vector<Sample> prepare_columns(const fs::path& folder) {
+  copy_circuits(folder);
+  std::vector<Sample> samples;
+  for (const char* name : {"corpus/rows.csv", "corpus/wave.txt"})
+    samples.push_back({name, read_file(folder / name)});
+  return samples;
+}
+
+fs::path mutate_columns(Case& at) { return changed(at, text_words()); }
+
+int run_columns(Case& at, const fs::path&) { return check(at.folder / "corpus/files.yaml"); }
+
 std::vector<Sample> prepare_deck(const fs::path&) {
   return read_samples(kSource / "tests/fuzz/corpus", ".cir");
 }

@@ -15,6 +15,7 @@ std::span<const Reader> readers() {
   static constexpr std::array kReaders{
       GAINCELL_ROW("bench", bench),
       GAINCELL_ROW("netlist", netlist),
+      GAINCELL_ROW("columns", columns),
       GAINCELL_ROW("deck", deck),
       GAINCELL_ROW("frame", frame),
       GAINCELL_ROW("journal", journal),

@@ -13,6 +13,7 @@ namespace gaincell::fuzz {
 // read_benches.cpp
 GAINCELL_FUZZ_READER(bench)
 GAINCELL_FUZZ_READER(netlist)
+GAINCELL_FUZZ_READER(columns)
 GAINCELL_FUZZ_READER(deck)
 // read_records.cpp
 GAINCELL_FUZZ_READER(frame)
