@@ -19,6 +19,7 @@ pkg_check_modules(ngspice REQUIRED IMPORTED_TARGET ngspice)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 if(GAINCELL_TESTS)
   find_package(GTest REQUIRED)
+  find_package(ZLIB REQUIRED)  # of the fuzzer
   include(GoogleTest)
 endif()
 if(GAINCELL_BENCHMARKS)
