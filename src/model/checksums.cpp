@@ -59,7 +59,8 @@ void require_checksums(const std::filesystem::path& folder) {
       continue;
     throw Error(
         {.place = (folder / name).string(),
-         .rule = fmt::format("is not the file of which {} tells: it was damaged or changed", kChecksums),
+         .rule = fmt::format("is not the file of which {} tells: it was damaged or changed",
+                             kChecksums),
          .remedy = fmt::format("copy the model again; if it was changed on purpose, write {0} anew "
                                "with `sha256sum`, or remove it",
                                kChecksums)});
