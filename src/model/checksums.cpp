@@ -54,8 +54,7 @@ std::map<std::string, std::string> read_checksums(const std::filesystem::path& f
 void require_checksums(const std::filesystem::path& folder) {
   for (const auto& [name, hash] : read_checksums(folder)) {
     const bool read = name.ends_with(".safetensors") || std::ranges::count(kModelFiles, name) > 0;
-    if (!read || !std::filesystem::exists(folder / name) ||
-        sha256(read_file(folder / name)) == hash)
+    if (!read || !std::filesystem::exists(folder / name) || sha256_of_file(folder / name) == hash)
       continue;
     throw Error(
         {.place = (folder / name).string(),
@@ -71,7 +70,7 @@ void write_checksums(const std::filesystem::path& folder) {
   std::string text;
   for (const char* name : kModelFiles)
     if (std::filesystem::exists(folder / name))
-      text += fmt::format("{}  {}\n", sha256(read_file(folder / name)), name);
+      text += fmt::format("{}  {}\n", sha256_of_file(folder / name), name);
   write_file(folder / kChecksums, text);
 }
 
