@@ -38,6 +38,11 @@ void BenchReader::read() {
   read_holdout();
 }
 
+std::string scale_name(const Analysis& analysis) {
+  if (analysis.scale_unit == "s") return "time";
+  return analysis.scale_unit == "Hz" ? "frequency" : "sweep";
+}
+
 std::size_t Bench::condition(const std::string& condition_name) const {
   for (std::size_t k = 0; k < conditions.size(); ++k) {
     if (conditions[k].name == condition_name) return k;

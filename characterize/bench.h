@@ -29,11 +29,15 @@ struct Condition {
   std::vector<double> values;      // of a scalar: one if fixed; of words: their numbers in `words`
   std::vector<std::string> words;  // what the values 0, 1, ... of a condition of words stand for
   bool swept = false;
+  bool by_row = false;  // `values` are those of the rows, one each
   bool logarithmic = false;
   std::size_t count = 0;  // elements of a vector; 0 for a scalar
   Draw draw;
   Where where;
 };
+
+// So many numbers from one to the other, which they meet exactly.
+std::vector<double> spaced(double low, double high, std::size_t points, bool logarithmic);
 
 struct Parameter {
   std::string name;
@@ -60,6 +64,7 @@ struct Source {
   std::optional<Ramp> ramp;
   std::optional<Pulse> pulse;
   std::vector<std::pair<Quantity, Quantity>> pwl;
+  std::vector<std::pair<double, double>> wave;  // pwl from a file
   Where where;
 };
 
@@ -75,9 +80,13 @@ struct InitialCondition {
   std::size_t count = 1;
 };
 
+// A source that a dc analysis takes through the values of a condition, or through its own.
 struct Sweep {
   std::string source;
-  std::size_t condition;  // index
+  std::optional<std::size_t> condition;  // index
+  std::optional<Quantity> start, stop;   // where there is no condition
+  std::size_t points = 0;
+  bool logarithmic = false;
 };
 
 using Options = std::vector<std::pair<std::string, std::string>>;
@@ -85,6 +94,7 @@ using Options = std::vector<std::pair<std::string, std::string>>;
 struct Analysis {
   std::string name;  // of a single one: its type
   const AnalysisKind* kind = nullptr;
+  std::string scale_unit;  // what results lie along: "s", "Hz", "V", "A"; "" = single points
   std::map<std::string, Quantity> numbers;
   std::map<std::string, std::string> words;
   bool use_initial_conditions = false;
@@ -92,6 +102,9 @@ struct Analysis {
   Options options;
   Where where;
 };
+
+// "time", "frequency" or "sweep".
+std::string scale_name(const Analysis& analysis);
 
 // What a result must hold at every point but the hold-out points. `typical` is for people.
 struct Spec {
@@ -109,6 +122,9 @@ struct Measurement {
   std::map<std::string, Quantity> numbers;
   std::map<std::string, std::string> words;
   std::optional<Expression> formula;
+  std::set<std::size_t> uses;      // measurements that its formula or arguments name
+  std::set<std::size_t> analyses;  // that it rests on
+  bool along = false;              // a sweep of conditions: no point of it has its own
   std::optional<Spec> spec;
   Where where;
 };
@@ -157,6 +173,12 @@ struct SpreadRequest {
   std::string long_name;
 };
 
+// A file of numbers that a bench names.
+struct InputFile {
+  std::string name;  // as the bench has it
+  std::string text;
+};
+
 // A bench file, read and checked as far as that is possible without a simulator. Expressions hold
 // pointers into `scope`: a Bench stays where it was made.
 struct Bench {
@@ -170,6 +192,8 @@ struct Bench {
   std::string description;
   Scope scope;
   std::vector<Condition> conditions;
+  std::size_t rows = 1;  // of the conditions that change together
+  std::vector<InputFile> inputs;
   std::vector<Parameter> parameters;
   std::size_t draw_points = 0;  // 0: no vectors are drawn
   std::uint64_t draw_seed = 0;
@@ -209,7 +233,8 @@ struct BenchOptions {
   std::vector<std::string> filters;
   // In place of the files that the bench names: the text that went into its decks, one a corner.
   std::vector<std::string> netlists;
-  std::set<std::string> allow;  // Library::permit
+  std::set<std::string> allow;      // Library::permit
+  std::vector<InputFile> inputs{};  // with `netlists`: in place of the files of numbers
 };
 
 // Throws Error naming file, line and key. A filter on a condition that this bench does not have is

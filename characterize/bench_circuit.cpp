@@ -185,6 +185,7 @@ void BenchReader::read_sources() {
                   .ramp = std::nullopt,
                   .pulse = std::nullopt,
                   .pwl = {},
+                  .wave = {},
                   .where = item.where()};
     if (item.text("net").find('{') == std::string::npos) check_net(item["net"], item.text("net"));
     if (item.has("reference")) check_net(item["reference"], item.text("reference"));
@@ -227,7 +228,9 @@ void BenchReader::read_waveform(const Item& item, const std::string& unit, Sourc
     source.ramp = Ramp{value(r, "initial", unit), value(r, "final", unit), value(r, "start", "s"),
                        value(r, "duration", "s")};
   }
-  if (item.has("pwl")) {
+  if (item.has("pwl") && item["pwl"].is_map()) {
+    read_wave_file(item["pwl"], unit, source);
+  } else if (item.has("pwl")) {
     const auto rows = item["pwl"].list();
     if (rows.empty()) item["pwl"].refuse("must hold at least one [time, value]");
     for (const Item& row : rows) {
@@ -236,7 +239,8 @@ void BenchReader::read_waveform(const Item& item, const std::string& unit, Sourc
       source.pwl.emplace_back(quantity(pair[0], "s"), quantity(pair[1], unit));
     }
   }
-  if (!source.dc && !source.ac && !source.pulse && !source.ramp && source.pwl.empty())
+  if (!source.dc && !source.ac && !source.pulse && !source.ramp && source.pwl.empty() &&
+      source.wave.empty())
     item.refuse("has no value", "give `dc`, `ac`, `pulse`, `ramp` or `pwl`");
 }
 

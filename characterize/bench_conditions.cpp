@@ -14,18 +14,6 @@ namespace {
 
 constexpr std::size_t kMaxPoints = 10'000'000;
 
-// Spacing that meets both ends exactly.
-std::vector<double> spaced(double low, double high, std::size_t points, bool logarithmic) {
-  std::vector<double> values(points);
-  for (std::size_t k = 0; k < points; ++k) {
-    const double part = static_cast<double>(k) / static_cast<double>(points - 1);
-    values[k] = logarithmic ? low * std::pow(high / low, part) : low + (high - low) * part;
-  }
-  values.front() = low;
-  values.back() = high;
-  return values;
-}
-
 Draw read_draw(const Item& item, const std::string& unit, std::size_t count) {
   Draw draw;
   const auto [kind, values] = item.map().front();
@@ -101,7 +89,7 @@ void read_range(const Item& item, Condition& c) {
   c.values = spaced(low, high, range_points(item, c, low, high), c.logarithmic);
 }
 
-Condition read_condition(const std::string& name, const Item& item) {
+Condition described_condition(const std::string& name, const Item& item) {
   Condition c;
   c.name = name;
   c.where = item.where();
@@ -109,6 +97,24 @@ Condition read_condition(const std::string& name, const Item& item) {
     item.refuse("the key `unit` is missing", "`V`, `s`, `A`, `F`, `degC` ... or \"\"");
   c.unit = item.text("unit");
   c.description = item.text("description");
+  return c;
+}
+
+void refuse_values(const Item& item) {
+  for (const auto& [key, value] : item.map()) {
+    if (key != "unit" && key != "description")
+      value.refuse("the condition takes its values from `rows`",
+                   "give `unit` and `description` alone");
+  }
+}
+
+Condition read_unit(const std::string& name, const Item& item) {
+  refuse_values(item);
+  return described_condition(name, item);
+}
+
+Condition read_condition(const std::string& name, const Item& item) {
+  Condition c = described_condition(name, item);
   const bool ranged = item.has("minimum") || item.has("maximum") || item.has("typical");
   if (item.has("count")) {
     read_vector(item, c, ranged);
@@ -215,6 +221,17 @@ std::vector<double> filtered(const Condition& condition, const Filter& filter,
 
 }  // namespace
 
+std::vector<double> spaced(double low, double high, std::size_t points, bool logarithmic) {
+  std::vector<double> values(points);
+  for (std::size_t k = 0; k < points; ++k) {
+    const double part = static_cast<double>(k) / static_cast<double>(points - 1);
+    values[k] = logarithmic ? low * std::pow(high / low, part) : low + (high - low) * part;
+  }
+  values.front() = low;
+  values.back() = high;
+  return values;
+}
+
 void BenchReader::know(const std::string& name, const Item& at) {
   static const std::set<std::string> reserved{"i", "pi"};
   if (reserved.contains(name) || name.starts_with("element__"))
@@ -226,14 +243,16 @@ void BenchReader::know(const std::string& name, const Item& at) {
 
 void BenchReader::read_conditions() {
   bench_.scope.set("i", 0.0);
+  read_rows();
   const bool named = root_.has("conditions") && root_["conditions"].has("corner");
   if (root_.has("corners") && !named) add_corner_condition();
   if (root_.has("conditions")) {
     for (const auto& [name, item] : root_["conditions"].map()) add_condition(name, item);
   }
-  std::size_t points = 1;
+  drop_rows();
+  std::size_t points = bench_.rows;
   for (const Condition& c : bench_.conditions) {
-    if (c.count > 0) continue;
+    if (c.count > 0 || c.by_row) continue;
     points *= c.values.size();
     if (points > kMaxPoints)
       root_["conditions"].refuse("more than 10,000,000 points", "take fewer on some axis");
@@ -246,7 +265,9 @@ void BenchReader::read_conditions() {
 void BenchReader::add_condition(const std::string& name, const Item& item) {
   if (name == "corner" && root_.has("corners")) return add_corner_condition();
   know(name, item);
-  Condition condition = read_condition(name, item);
+  const bool by_row = row_cells_.contains(name);
+  Condition condition = by_row ? read_unit(name, item) : read_condition(name, item);
+  if (by_row) fill_by_row(condition);
   if (name == "temperature" && condition.unit != "degC")
     item.refuse("the temperature of a simulation is in degC");
   apply_filters(condition, item);
@@ -269,6 +290,14 @@ void BenchReader::add_corner_condition() {
   c.description = chosen ? item.text("description") : "";
   for (const auto& [name, files] : root_["corners"].map()) c.words.push_back(name);
   if (c.words.empty()) root_["corners"].refuse("must hold at least one corner");
+  if (row_cells_.contains(c.name)) {
+    if (chosen) refuse_values(item);
+    fill_by_row(c);
+    apply_filters(c, item);
+    bench_.scope.set("corner", c.values.front());
+    bench_.conditions.push_back(std::move(c));
+    return;
+  }
   const auto add = [&c](const Item& one) {
     const auto at = std::find(c.words.begin(), c.words.end(), one.text());
     if (at == c.words.end()) one.refuse("is no corner", suggest_remedy(one.text(), c.words));
@@ -306,9 +335,16 @@ void BenchReader::apply_filters(Condition& condition, const Item& item) {
     const Filter filter = parse_filter(text);
     if (filter.name != condition.name) continue;
     if (condition.count > 0) item.refuse("is a vector; `--filter` chooses values of a number");
-    condition.values = filtered(condition, filter, text);
-    condition.swept = condition.values.size() > 1;
     bench_.filters.push_back(text);
+    const std::vector<double> kept = filtered(condition, filter, text);
+    if (condition.by_row) {
+      for (std::size_t k = 0; k < condition.values.size(); ++k)
+        row_kept_[k] =
+            row_kept_[k] && std::find(kept.begin(), kept.end(), condition.values[k]) != kept.end();
+      continue;
+    }
+    condition.values = kept;
+    condition.swept = condition.values.size() > 1;
   }
 }
 
@@ -353,10 +389,18 @@ void BenchReader::read_parameters() {
 void BenchReader::read_holdout() {
   if (!root_.has("holdout")) return;
   const Item item = root_["holdout"];
+  if (root_.has("rows")) item.refuse("goes with swept conditions, not with `rows`");
   const bool axes = std::any_of(bench_.conditions.begin(), bench_.conditions.end(),
                                 [](const Condition& c) { return c.swept; });
   if (!axes && bench_.filters.empty()) item.refuse("nothing is swept");
   if (bench_.draw_points > 1) item.refuse("goes with swept conditions, not with draws");
+  for (const Measurement& m : bench_.measurements) {
+    if (m.along)
+      item.refuse(fmt::format("`{}` lies along a sweep of a condition, and a hold-out point is a "
+                              "single one",
+                              m.name),
+                  "give that sweep `start`, `stop` and `points` in place of the condition");
+  }
   bench_.holdout_seed = static_cast<std::uint64_t>(item["seed"].integer());
   if (!axes) return;  // a filter has left one point
   if (item.has("share")) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,6 +31,11 @@ class BenchReader {
   void add_condition(const std::string& name, const Item& item);
   void add_corner_condition();
   void apply_filters(Condition& condition, const Item& item);
+  void read_rows();
+  void add_row(const std::vector<std::pair<std::string, std::string>>& cells, const Where& where);
+  void fill_by_row(Condition& condition) const;
+  void drop_rows();
+  std::string input_text(const Item& file);
   void read_draws();
   void read_holdout();
   void read_parameters();
@@ -43,6 +49,7 @@ class BenchReader {
   void read_mismatch();
   PelgromRule read_rule(const std::string& name, const Item& item) const;
   void read_sources();
+  void read_wave_file(const Item& item, const std::string& unit, Source& source);
   void read_waveform(const Item& item, const std::string& unit, Source& source);
   void read_elements();
   void read_initial_conditions();
@@ -50,6 +57,7 @@ class BenchReader {
   void read_analyses();
   void read_analysis(const std::string& name, const Item& item);
   void read_sweeps(const Item& item, Analysis& analysis);
+  Sweep read_sweep(const Item& row, bool innermost);
   void read_noise(const Item& item, Analysis& analysis);
   Options read_options(const Item& block) const;
   std::size_t analysis_of(const Item& item) const;
@@ -61,6 +69,9 @@ class BenchReader {
   void read_measurements();
   void read_measurement(const std::string& name, const Item& item);
   void read_argument(Measurement& m, const Key& key, const Item& item);
+  void read_place(Measurement& m, const Item& item) const;
+  void check_unit(const Measurement& m, const Item& item) const;
+  void rest_on(Measurement& m, const Expression* expression, const Item& item) const;
   Spec read_spec(const Item& item, const std::string& unit) const;
   void read_waveforms();
   void read_tables();
@@ -72,6 +83,10 @@ class BenchReader {
   const Item& root_;
   const BenchOptions& options_;
   Bench& bench_;
+  // Conditions by row and their cells, the place of each row, and whether the filters leave it.
+  std::map<std::string, std::vector<std::string>> row_cells_;
+  std::vector<Where> row_places_;
+  std::vector<bool> row_kept_;
   std::set<std::string> names_;
   std::set<std::string> source_names_;
 };

@@ -72,6 +72,9 @@ void BenchReader::read_analysis(const std::string& name, const Item& item) {
     if (key.name == "sweeps") read_sweeps(value, analysis);
   }
   if (analysis.kind->signals == SignalKind::kNoise) read_noise(item, analysis);
+  analysis.scale_unit = analysis.kind->scale_unit;
+  if (!analysis.sweeps.empty())
+    analysis.scale_unit = source_of(analysis.sweeps.front().source).current ? "A" : "V";
   analysis.options = read_options(item);
   bench_.analyses.push_back(std::move(analysis));
 }
@@ -80,20 +83,50 @@ void BenchReader::read_sweeps(const Item& item, Analysis& analysis) {
   const auto rows = item.list();
   if (rows.empty() || rows.size() > 2) item.refuse("one or two sweeps nest inside the simulator");
   for (const Item& row : rows) {
-    const std::string source = known_source(row["source"]);
-    const Source& swept = source_of(source);
-    if (swept.count > 0) row["source"].refuse("is many sources; only one can be swept");
-    if (swept.pulse || swept.ramp || !swept.pwl.empty())
-      row["source"].refuse("has a waveform; a swept source has `dc`");
-    const std::size_t index = index_of(names_of(bench_.conditions), row["condition"], "condition");
-    const Condition& condition = bench_.conditions[index];
-    if (!condition.words.empty()) row["condition"].refuse("is no number");
-    if (!condition.swept && bench_.filters.empty()) row["condition"].refuse("is not swept");
+    Sweep sweep = read_sweep(row, analysis.sweeps.empty());
     for (const Sweep& other : analysis.sweeps) {
-      if (other.source == source || other.condition == index) row.refuse("stands in both sweeps");
+      if (other.source == sweep.source || (sweep.condition && other.condition == sweep.condition))
+        row.refuse("stands in both sweeps");
     }
-    analysis.sweeps.push_back({source, index});
+    analysis.sweeps.push_back(std::move(sweep));
   }
+}
+
+// Over a condition, or of its own; only along the innermost is anything measured.
+Sweep BenchReader::read_sweep(const Item& row, bool innermost) {
+  Sweep sweep;
+  sweep.source = known_source(row["source"]);
+  const Source& swept = source_of(sweep.source);
+  if (swept.count > 0) row["source"].refuse("is many sources; only one can be swept");
+  if (swept.pulse || swept.ramp || !swept.pwl.empty() || !swept.wave.empty())
+    row["source"].refuse("has a waveform; a swept source has `dc`");
+  if (row.has("condition")) {
+    for (const char* key : {"start", "stop", "points", "step"}) {
+      if (row.has(key)) row[key].refuse("goes without `condition`");
+    }
+    sweep.condition = index_of(names_of(bench_.conditions), row["condition"], "condition");
+    const Condition& condition = bench_.conditions[*sweep.condition];
+    if (!condition.words.empty()) row["condition"].refuse("is no number");
+    if (condition.by_row)
+      row["condition"].refuse("changes by row; a sweep takes a swept condition");
+    if (!condition.swept && bench_.filters.empty()) row["condition"].refuse("is not swept");
+    return sweep;
+  }
+  if (!innermost)
+    row.refuse("the outer sweep takes a condition: measurements lie along the first one",
+               "name a `condition`, or let it be the first");
+  for (const char* key : {"start", "stop", "points"}) {
+    if (!row.has(key))
+      row.refuse(fmt::format("the key `{}` is missing", key),
+                 "a sweep has a `condition`, or `start`, `stop` and `points`");
+  }
+  const std::string unit = swept.current ? "A" : "V";
+  sweep.start = quantity(row["start"], unit);
+  sweep.stop = quantity(row["stop"], unit);
+  if (row["points"].integer() > 1'000'000) row["points"].refuse("must be at most 1,000,000");
+  sweep.points = static_cast<std::size_t>(row["points"].integer());
+  sweep.logarithmic = row.text("step") == "logarithmic";
+  return sweep;
 }
 
 // The source whose noise the output's is referred to must be one of this bench, with `ac`.
@@ -260,13 +293,11 @@ void BenchReader::read_measurement(const std::string& name, const Item& item) {
       break;
     case MeasureKind::Takes::kFormula:
       m.formula.emplace(subject.text(), bench_.scope, subject.where());
+      rest_on(m, &*m.formula, subject);
       break;
   }
-  if (analysis.scale_unit.empty() && m.kind->takes != MeasureKind::Takes::kFormula &&
-      m.kind->name != "value")
-    item.refuse(fmt::format("`{}` is measured along time or frequency, and `{}` has neither",
-                            m.kind->name, analysis.name),
-                "use `value`, or another analysis");
+  if (!m.formula) m.analyses.insert(m.analysis);
+  if (!m.formula) read_place(m, item);
   for (const Key& key : m.kind->keys) {
     if (item.has(key.name)) {
       read_argument(m, key, item[key.name]);
@@ -275,12 +306,73 @@ void BenchReader::read_measurement(const std::string& name, const Item& item) {
     }
   }
   if (item.has("scale")) m.numbers.emplace("scale", quantity(item["scale"], ""));
+  for (const auto& [argument, value] : m.numbers) rest_on(m, value.expression(), item[argument]);
+  check_unit(m, item);
   if (item.has("spec")) m.spec = read_spec(item["spec"], m.unit);
   bench_.measurements.push_back(std::move(m));
 }
 
+// A result lies along the scale of its run, or is a point's own: in `op`, and in `dc` where a
+// condition is swept inside the run.
+void BenchReader::read_place(Measurement& m, const Item& item) const {
+  const Analysis& analysis = bench_.analyses[m.analysis];
+  const bool value = m.kind->name == "value";
+  if (analysis.scale_unit.empty() && !value)
+    item.refuse(fmt::format("`{}` is measured along time, frequency or a sweep, and `{}` has none",
+                            m.kind->name, analysis.kind->name),
+                "use `value`, or another analysis");
+  if (m.kind->name == "total_noise" && analysis.kind->signals != SignalKind::kNoise)
+    item.refuse("`total_noise` is measured over frequency", "use a `noise` analysis");
+  if (analysis.scale_unit.empty() && item.has("at"))
+    item["at"].refuse(fmt::format("goes along a scale, and `{}` has none", analysis.kind->name),
+                      "leave it out");
+  if (analysis.sweeps.empty() || (value && !item.has("at"))) {
+    if (!analysis.sweeps.empty() && !analysis.sweeps.front().condition)
+      item.refuse("`value` needs the key `at`: the sweep is no condition",
+                  "say where along the sweep");
+    return;
+  }
+  m.along = analysis.sweeps.front().condition.has_value();
+}
+
+// Measurements that an expression names. Arguments are worked out with the waveforms at hand, where
+// the results of other simulations are not known.
+void BenchReader::rest_on(Measurement& m, const Expression* expression, const Item& item) const {
+  if (expression == nullptr) return;
+  for (const std::string& name : expression->names()) {
+    for (std::size_t k = 0; k < bench_.measurements.size(); ++k) {
+      const Measurement& other = bench_.measurements[k];
+      if (other.name != name) continue;
+      m.uses.insert(k);
+      if (m.formula) {
+        m.analyses.insert(other.analyses.begin(), other.analyses.end());
+        continue;
+      }
+      for (const std::size_t analysis : other.analyses) {
+        if (analysis != m.analysis)
+          item.refuse(
+              fmt::format("`{}` comes from the analysis `{}`, and `{}` is read off `{}`", name,
+                          bench_.analyses[analysis].name, m.name, bench_.analyses[m.analysis].name),
+              "an argument uses results of its own analysis; combine those of several in a "
+              "`formula`");
+      }
+    }
+  }
+}
+
+// Radians under the name of degrees are numbers 57 times too small.
+void BenchReader::check_unit(const Measurement& m, const Item& item) const {
+  static const std::set<std::string> same{"value",        "minimum", "maximum",
+                                          "peak_to_peak", "average", "rms"};
+  if (!same.contains(m.kind->name) || item.has("scale")) return;
+  const std::string signal = item.text(m.kind->name);
+  if (unit_of_signal(signal) != "rad" || signal.find_first_of("*/") != std::string::npos) return;
+  if (m.unit.starts_with("deg") || m.unit.starts_with("\xC2\xB0"))
+    item["unit"].refuse("the signal is in rad", "write deg(" + signal + "), or the unit rad");
+}
+
 void BenchReader::read_argument(Measurement& m, const Key& key, const Item& item) {
-  const AnalysisKind& analysis = *bench_.analyses[m.analysis].kind;
+  const Analysis& analysis = bench_.analyses[m.analysis];
   switch (key.form.is) {
     case Form::Is::kQuantity: {
       std::string unit = key.form.unit;
@@ -300,7 +392,7 @@ void BenchReader::read_argument(Measurement& m, const Key& key, const Item& item
       m.words[key.name] = item.text();
       break;
     default:
-      m.signals.push_back(simulator_signal(item, analysis));
+      m.signals.push_back(simulator_signal(item, *analysis.kind));
       break;
   }
 }
@@ -329,11 +421,15 @@ void BenchReader::read_waveforms() {
     WaveformRequest request;
     request.name = name;
     request.analysis = analysis_of(item);
-    const AnalysisKind& kind = *bench_.analyses[request.analysis].kind;
-    if (kind.scale_unit.empty())
-      item.refuse(fmt::format("`{}` has no waveforms", kind.name), "name another analysis");
+    const Analysis& analysis = bench_.analyses[request.analysis];
+    // A run over conditions is cut into points.
+    if (analysis.scale_unit.empty() ||
+        std::any_of(analysis.sweeps.begin(), analysis.sweeps.end(),
+                    [](const Sweep& sweep) { return sweep.condition.has_value(); }))
+      item.refuse(fmt::format("`{}` has no waveforms", analysis.name),
+                  "name another analysis, or sweep a source from `start` to `stop`");
     const Item signal = item.is_map() ? item["signal"] : item;
-    request.signal = simulator_signal(signal, kind);
+    request.signal = simulator_signal(signal, *analysis.kind);
     request.unit = unit_of_signal(request.signal);
     bench_.waveforms.push_back(std::move(request));
   }
@@ -341,6 +437,8 @@ void BenchReader::read_waveforms() {
 
 void BenchReader::read_tables() {
   if (!root_.has("tables")) return;
+  if (root_.has("rows"))
+    root_["tables"].refuse("a bench with `rows` makes no tables: its points have no grid");
   const std::vector<std::string> measured = names_of(bench_.measurements);
   std::vector<std::string> axes;
   for (const Condition& c : bench_.conditions) {
@@ -405,7 +503,7 @@ void BenchReader::read_constants() {
   if (!root_.has("constants")) return;
   // What is swept or drawn has no single value.
   for (const Condition& c : bench_.conditions) {
-    if (c.swept) bench_.scope.set(c.name, kNaN);
+    if (c.swept || c.by_row) bench_.scope.set(c.name, kNaN);
     if (c.count > 0) bench_.scope.set(c.name, std::vector<double>(c.count, kNaN));
   }
   for (const Parameter& p : bench_.parameters) bench_.scope.set(p.name, p.value.unchecked());
@@ -424,7 +522,7 @@ void BenchReader::read_spreads() {
     if (bench_.draw_points < 2)
       item.refuse("a spread is over draws, and this bench has none", "add `draws` and `mismatch`");
     for (const Condition& c : bench_.conditions)
-      if (c.swept)
+      if (c.swept || (c.by_row && bench_.rows > 1))
         item.refuse(fmt::format("a spread is over the draws alone, but `{}` is swept", c.name),
                     "fix it with `typical`, or choose one: --filter " + c.name + "=VALUE");
     bench_.spreads.push_back({name, item.text("of"),

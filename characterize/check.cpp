@@ -126,6 +126,7 @@ BenchOutline outline(const CampaignPlan::Unit& unit) {
   if (!unit.plan.jobs.empty()) out.deck_bytes = unit.plan.jobs.front().deck(false).size();
   for (const Condition& c : bench.conditions) {
     if (c.swept) out.axes.push_back(axis_text(c));
+    if (c.by_row) out.axes.push_back("by row, " + axis_text(c));
   }
   out.warnings = warnings_of(bench);
   return out;

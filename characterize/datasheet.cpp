@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "base/units.h"
 #include "store/reader.h"
@@ -90,8 +91,9 @@ DatasheetCondition read_condition(const store::ReadGroup& bench, const std::stri
   if (bench.group("axes").has(name)) {
     values = bench.group("axes").dataset(name).read_vector<double>();
   } else {
-    values = dataset.read_vector<double>();
-    values.resize(std::min<std::size_t>(values.size(), 1));
+    const auto all = dataset.read_vector<double>();
+    const std::set<double> different(all.begin(), all.end());  // of rows there are several
+    values.assign(different.begin(), different.end());
   }
   std::vector<std::string> texts;
   for (const double value : values)

@@ -92,6 +92,7 @@ std::string ramp_text(const Ramp& ramp, const Where& where) {
 std::string waveform(const Source& source) {
   if (source.pulse) return pulse_text(*source.pulse, source.where);
   if (source.ramp) return ramp_text(*source.ramp, source.where);
+  if (!source.wave.empty()) return pwl_text(source.wave);
   std::vector<std::pair<double, double>> points;
   for (const auto& [time, value] : source.pwl) {
     const double t = time.value();
@@ -119,48 +120,57 @@ std::string source_line(const Source& source, const std::string& name) {
 }
 
 // ngspice counts a sweep up in steps and ends it within an absolute 2e-13: fine steps go by table.
-bool evenly_spaced(const Condition& condition) {
-  if (condition.values.size() == 1) return true;  // a table of one point would be none
-  if (condition.logarithmic) return false;
-  const double first = condition.values.front();
-  const double step =
-      (condition.values.back() - first) / static_cast<double>(condition.values.size() - 1);
-  for (std::size_t k = 0; k < condition.values.size(); ++k) {
-    if (std::abs(condition.values[k] - first - step * static_cast<double>(k)) >
-        1e-12 * std::abs(step))
+bool evenly_spaced(const std::vector<double>& values) {
+  if (values.size() == 1) return true;  // a table of one point would be none
+  const double first = values.front();
+  const double step = (values.back() - first) / static_cast<double>(values.size() - 1);
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    if (std::abs(values[k] - first - step * static_cast<double>(k)) > 1e-12 * std::abs(step))
       return false;
   }
-  return step > 1e-9;
+  return std::abs(step) > 1e-9;
 }
 
 // A swept source: evenly spaced values are swept themselves; for a list a counter is swept, and a
 // table makes the value of it.
-std::string swept_source(const Source& source, const Condition& condition,
+std::string swept_source(const Source& source, std::vector<double> values,
                          std::vector<SweepCard>& sweeps) {
   const std::string net = lower(source.net.text());
-  const std::size_t points = condition.values.size();
-  if (evenly_spaced(condition)) {
-    const double step = points == 1 ? 1
-                                    : (condition.values.back() - condition.values.front()) /
-                                          static_cast<double>(points - 1);
-    sweeps.push_back({(source.current ? "i" : "v") + source.name, condition.values.front(),
-                      condition.values.back(), step, points});
-    const std::string start = format_exact(condition.values.front());
+  const std::size_t points = values.size();
+  if (evenly_spaced(values)) {
+    const double step =
+        points == 1 ? 1 : (values.back() - values.front()) / static_cast<double>(points - 1);
+    const std::string start = format_exact(values.front());
+    sweeps.push_back({(source.current ? "i" : "v") + source.name, values.front(), values.back(),
+                      step, std::move(values)});
     if (source.current)
       return fmt::format("i{} {} {} dc {}\n", source.name, source.reference, net, start);
     return fmt::format("v{} {} {} dc {}\n", source.name, net, source.reference, start);
   }
   std::string table = fmt::format("pwl(v({}_count)", source.name);
   for (std::size_t k = 0; k < points; ++k)
-    table += fmt::format(",{},{}", k, format_exact(condition.values[k]));
+    table += fmt::format(",{},{}", k, format_exact(values[k]));
   table += ")";
-  sweeps.push_back(
-      {fmt::format("v{}_count", source.name), 0, static_cast<double>(points - 1), 1, points});
+  sweeps.push_back({fmt::format("v{}_count", source.name), 0, static_cast<double>(points - 1), 1,
+                    std::move(values)});
   std::string text = fmt::format("v{0}_count {0}_count 0 dc 0\n", source.name);
   if (source.current)
     return text + fmt::format("b{} {} {} i={}\n", source.name, source.reference, net, table);
   return text + fmt::format("b{0} {0}_drive {1} v={2}\nv{0} {3} {0}_drive dc 0\n", source.name,
                             source.reference, table, net);
+}
+
+std::vector<double> sweep_values(const Bench& bench, const Sweep& sweep, const Where& where) {
+  if (sweep.condition) return bench.conditions[*sweep.condition].values;
+  const double start = sweep.start->value();
+  const double stop = sweep.stop->value();
+  const auto key = [&where](const char* name) {
+    return Where{where.place, where.key + ".sweeps." + name};
+  };
+  if (start == stop) refuse(key("stop"), stop, "must differ from `start`");
+  if (sweep.logarithmic && !(start > 0 && stop > 0))
+    refuse(key("start"), std::min(start, stop), "a logarithmic sweep keeps above 0");
+  return spaced(start, stop, sweep.points, sweep.logarithmic);
 }
 
 CircuitLine instance_line(const Bench& bench) {
@@ -214,6 +224,24 @@ std::string initial_text(Bench& bench) {
   return text;
 }
 
+bool wants_noise_of_devices(const Bench& bench, const Analysis& analysis) {
+  if (analysis.kind->signals != SignalKind::kNoise) return false;
+  const auto of_device = [](const std::string& signal) {
+    const auto vectors = parse_signal(signal).vectors;
+    return std::any_of(vectors.begin(), vectors.end(),
+                       [](const std::string& name) { return !name.ends_with("_spectrum"); });
+  };
+  for (const Measurement& m : bench.measurements) {
+    if (&bench.analyses[m.analysis] == &analysis &&
+        std::any_of(m.signals.begin(), m.signals.end(), of_device))
+      return true;
+  }
+  return std::any_of(bench.waveforms.begin(), bench.waveforms.end(),
+                     [&](const WaveformRequest& one) {
+                       return &bench.analyses[one.analysis] == &analysis && of_device(one.signal);
+                     });
+}
+
 std::string save_text(const Bench& bench, const Analysis& analysis) {
   std::set<std::string> vectors;
   const auto add = [&](const std::string& signal) {
@@ -228,7 +256,7 @@ std::string save_text(const Bench& bench, const Analysis& analysis) {
   }
   std::set<std::string> saved;
   for (std::string vector : vectors) {
-    if (vector.ends_with("_spectrum")) return {};  // a noise run keeps its two by itself
+    if (analysis.kind->signals == SignalKind::kNoise) return {};  // it keeps all by itself
     if (vector.starts_with("@")) {
       saved.insert(vector);
       continue;
@@ -255,12 +283,11 @@ std::string sources_text(Bench& bench, const DeckRequest& request, std::vector<S
     const auto sweep = std::find_if(request.analysis.sweeps.begin(), request.analysis.sweeps.end(),
                                     [&](const Sweep& one) { return one.source == source.name; });
     if (sweep != request.analysis.sweeps.end()) {
-      const Condition& condition = bench.conditions[sweep->condition];
-      if (request.nested) {
-        text += swept_source(source, condition, sweeps);
+      if (request.nested || !sweep->condition) {
+        text += swept_source(source, sweep_values(bench, *sweep, request.analysis.where), sweeps);
         continue;
       }
-      const double value = *bench.scope.number(condition.name);
+      const double value = *bench.scope.number(bench.conditions[*sweep->condition].name);
       const std::string net = lower(source.net.text());
       text += source.current ? fmt::format("i{} {} {}", source.name, source.reference, net)
                              : fmt::format("v{} {} {}", source.name, net, source.reference);
@@ -317,6 +344,7 @@ DeckBody deck_body(Bench& bench, const DeckRequest& request) {
   AnalysisArguments arguments;
   arguments.use_initial_conditions = request.analysis.use_initial_conditions;
   arguments.words = request.analysis.words;
+  if (wants_noise_of_devices(bench, request.analysis)) arguments.words["devices"] = "";
   std::string text;
   for (const auto& [name, value] : bench.library_parameters)
     text += fmt::format(".param {}={}\n", name, format_exact(value.value()));

@@ -58,10 +58,16 @@ struct UnknownName {
                .remedy = std::move(remedy)});
 }
 
+struct Lookup {
+  const Scope& scope;
+  std::set<std::string>& names;
+};
+
 double* find_variable(const char* name, void* user) {
-  const auto* scope = static_cast<const Scope*>(user);
-  const double* slot = scope->number(name);
+  const auto* lookup = static_cast<const Lookup*>(user);
+  const double* slot = lookup->scope.number(name);
   if (slot == nullptr) throw UnknownName{name};
+  lookup->names.insert(name);
   return const_cast<double*>(slot);  // muParser reads it only: assignment is switched off
 }
 
@@ -93,6 +99,9 @@ struct Expression::Compiled {
   };
   std::string text;
   Where where;
+  const Scope* scope = nullptr;
+  std::string plain;  // the text with hidden variables for the elements of vectors
+  std::set<std::string> names;
   std::vector<Element> elements;
   mu::Parser parser;
 };
@@ -103,6 +112,7 @@ Expression::Expression(std::string_view text, const Scope& scope, Where where)
   Compiled& c = *compiled_;
   c.text = text;
   c.where = std::move(where);
+  c.scope = &scope;
   // Each level of nesting costs muParser and this constructor stack.
   constexpr std::size_t kMaxLength = 10'000;
   constexpr int kMaxDepth = 100;
@@ -116,7 +126,7 @@ Expression::Expression(std::string_view text, const Scope& scope, Where where)
     if (static_cast<unsigned char>(ch) < ' ' || static_cast<unsigned char>(ch) > '~')
       refuse(c.where, "", "an expression holds plain printable characters alone");
   }
-  std::string plain;
+  std::string& plain = c.plain;
   for (std::size_t k = 0; k < text.size();) {
     if (!is_name_start(text[k]) || (k > 0 && is_name_char(text[k - 1]))) {
       plain += text[k++];
@@ -167,7 +177,8 @@ Expression::Expression(std::string_view text, const Scope& scope, Where where)
     c.parser.AddValIdent(read_number);
     for (std::size_t k = 0; k < c.elements.size(); ++k)
       c.parser.DefineVar(fmt::format("element__{}", k), c.elements[k].slot.get());
-    c.parser.SetVarFactory(find_variable, const_cast<Scope*>(&scope));
+    Lookup lookup{scope, c.names};
+    c.parser.SetVarFactory(find_variable, &lookup);
     c.parser.SetExpr(plain);
     int results = 0;
     c.parser.Eval(results);
@@ -201,6 +212,18 @@ double Expression::unchecked() const {
   } catch (const mu::ParserError& error) {
     refuse(c.where, c.text, fmt::format("cannot be evaluated ({})", error.GetMsg()));
   }
+}
+
+const std::set<std::string>& Expression::names() const { return compiled_->names; }
+
+Expression::Bound Expression::bound() const {
+  (void)unchecked();  // fills the elements
+  Bound bound{compiled_->plain, {}};
+  for (const std::string& name : compiled_->names)
+    bound.values[name] = *compiled_->scope->number(name);
+  for (std::size_t k = 0; k < compiled_->elements.size(); ++k)
+    bound.values[fmt::format("element__{}", k)] = *compiled_->elements[k].slot;
+  return bound;
 }
 
 double Expression::value() const {

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,6 +52,16 @@ class Expression {
   // The same without the check for finite numbers: NaN where a name has no value yet.
   double unchecked() const;
 
+  // The names of numbers that it uses.
+  const std::set<std::string>& names() const;
+  // Its text over plain names, with their present values: another scope that holds them gives the
+  // same value.
+  struct Bound {
+    std::string text;
+    std::map<std::string, double> values;
+  };
+  Bound bound() const;
+
  private:
   struct Compiled;
   std::unique_ptr<Compiled> compiled_;
@@ -81,6 +92,10 @@ class Quantity {
     return expression_.empty() ? constant_ : expression_.front().unchecked();
   }
   bool is_constant() const { return expression_.empty(); }
+  // Null of a constant.
+  const Expression* expression() const {
+    return expression_.empty() ? nullptr : &expression_.front();
+  }
 
  private:
   double constant_ = 0;

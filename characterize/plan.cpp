@@ -64,46 +64,53 @@ Point holdout_point(const Bench& bench, std::size_t number) {
   return point;
 }
 
-MeasureCall call_of(const Measurement& m) {
-  MeasureCall call{m.kind->signal_of ? "integral" : m.kind->name, m.signals, {}, m.words};
-  for (const auto& [name, value] : m.numbers) call.numbers[name] = value.value();
-  return call;
-}
-
 void hide_nested(Bench& bench, const Analysis& analysis) {
-  for (const Sweep& sweep : analysis.sweeps)
-    bench.scope.set(bench.conditions[sweep.condition].name, kNaN);
+  for (const Sweep& sweep : analysis.sweeps) {
+    if (sweep.condition) bench.scope.set(bench.conditions[*sweep.condition].name, kNaN);
+  }
   for (const Parameter& p : bench.parameters) bench.scope.set(p.name, p.value.unchecked());
 }
 
-// Place of a point in the run that sweeps all nested conditions: the first sweep is the innermost.
-std::size_t nested_index(const Bench& bench, const Analysis& analysis, const Point& point) {
-  std::size_t index = 0;
-  std::size_t stride = 1;
-  for (const Sweep& sweep : analysis.sweeps) {
-    const auto& values = bench.conditions[sweep.condition].values;
-    const auto at = std::find(values.begin(), values.end(), point.values[sweep.condition]);
-    index += stride * static_cast<std::size_t>(at - values.begin());
-    stride *= values.size();
-  }
-  return index;
+std::size_t place_of(const Bench& bench, const Sweep& sweep, const Point& point) {
+  const auto& values = bench.conditions[*sweep.condition].values;
+  const auto at = std::find(values.begin(), values.end(), point.values[*sweep.condition]);
+  return static_cast<std::size_t>(at - values.begin());
 }
 
-// Where the run that sweeps all nested conditions passes through a point.
+// Where a run that sweeps conditions passes through a point.
 bool nests(const Bench& bench, const Analysis& analysis, const Point& point) {
-  return !analysis.sweeps.empty() && !point.holdout &&
-         std::all_of(analysis.sweeps.begin(), analysis.sweeps.end(), [&](const Sweep& sweep) {
-           const auto& values = bench.conditions[sweep.condition].values;
-           return std::find(values.begin(), values.end(), point.values[sweep.condition]) !=
-                  values.end();
-         });
+  bool any = false;
+  for (const Sweep& sweep : analysis.sweeps) {
+    if (!sweep.condition) continue;
+    any = true;
+    if (point.holdout ||
+        place_of(bench, sweep, point) == bench.conditions[*sweep.condition].values.size())
+      return false;
+  }
+  return any;
+}
+
+// Where in its run a measurement of a point lies: in which pass of the innermost sweep, and as a
+// value of the point's own at which of its points.
+void set_place(const Bench& bench, const Measurement& m, bool nested, const Point& point,
+               MeasureCall& call) {
+  const Analysis& analysis = bench.analyses[m.analysis];
+  const bool own = !call.numbers.contains("at") && !call.derived.contains("at");
+  const bool pointwise = m.kind->name == "value" && own && analysis.kind->scale_unit.empty();
+  if (pointwise) call.numbers["index"] = 0;
+  if (!nested) return;
+  const auto& sweeps = analysis.sweeps;
+  if (pointwise)
+    call.numbers["index"] = static_cast<double>(place_of(bench, sweeps.front(), point));
+  if (sweeps.size() > 1)
+    call.numbers["pass"] = static_cast<double>(place_of(bench, sweeps.back(), point));
 }
 
 std::string describe(const Bench& bench, const Point& point) {
   std::string text;
   for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
     const Condition& c = bench.conditions[k];
-    if (!c.swept) continue;
+    if (!c.swept && !c.by_row) continue;
     if (!text.empty()) text += ", ";
     text += c.words.empty() ? fmt::format("{} = {} {}", c.name, point.values[k], c.unit)
                             : fmt::format("{} = {}", c.name,
@@ -137,17 +144,50 @@ class Planner {
         source.calls.push_back(kNoCall);
         continue;
       }
-      const Analysis& analysis = bench_.analyses[m.analysis];
-      MeasureCall call = call_of(m);
-      if (analysis.kind->scale_unit.empty())
-        call.numbers["index"] =
-            nested[m.analysis] ? static_cast<double>(nested_index(bench_, analysis, point)) : 0;
-      source.calls.push_back(call_number(source.jobs[m.analysis], std::move(call)));
+      const std::uint32_t job = source.jobs[m.analysis];
+      MeasureCall call{m.kind->signal_of ? "integral" : m.kind->name, m.signals, {}, m.words, {}};
+      for (const auto& [name, value] : m.numbers) set_number(call, name, value, source, job);
+      set_place(bench_, m, nested[m.analysis], point, call);
+      source.calls.push_back(call_number(job, std::move(call)));
     }
     plan_.sources.push_back(std::move(source));
   }
 
  private:
+  void set_number(MeasureCall& call, const std::string& name, const Quantity& value,
+                  const PointSource& source, std::uint32_t job) {
+    if (value.expression() == nullptr || !uses_results(*value.expression())) {
+      call.numbers[name] = value.value();
+    } else {
+      call.derived[name] = derived(*value.expression(), source, job);
+    }
+  }
+
+  bool uses_results(const Expression& expression) const {
+    return std::any_of(bench_.measurements.begin(), bench_.measurements.end(),
+                       [&](const Measurement& m) { return expression.names().contains(m.name); });
+  }
+
+  // A number that the worker works out, from the calls of the measurements that it names.
+  Derived derived(const Expression& expression, const PointSource& source, std::uint32_t job) {
+    Expression::Bound bound = expression.bound();
+    Derived result{std::move(bound.text), std::move(bound.values), {}};
+    for (std::size_t k = 0; k < bench_.measurements.size(); ++k) {
+      const Measurement& m = bench_.measurements[k];
+      if (result.known.erase(m.name) == 0) continue;
+      result.results[m.name] = m.formula ? formula_call(m, source, job) : source.calls[k];
+    }
+    return result;
+  }
+
+  // A formula that an argument names is worked out in the worker too.
+  std::uint32_t formula_call(const Measurement& m, const PointSource& source, std::uint32_t job) {
+    MeasureCall call{m.kind->name, {}, {}, {}, {}};
+    call.derived["formula"] = derived(*m.formula, source, job);
+    for (const auto& [name, value] : m.numbers) set_number(call, name, value, source, job);
+    return call_number(job, std::move(call));
+  }
+
   // Deck texts of one nested run are equal, so the last one mostly serves.
   struct Last {
     Point outer;
@@ -157,7 +197,9 @@ class Planner {
 
   std::uint32_t nested_job(std::size_t analysis, const Point& point) {
     Point outer = point;
-    for (const Sweep& sweep : bench_.analyses[analysis].sweeps) outer.values[sweep.condition] = 0;
+    for (const Sweep& sweep : bench_.analyses[analysis].sweeps) {
+      if (sweep.condition) outer.values[*sweep.condition] = 0;
+    }
     Last& last = last_[analysis];
     if (last.known && outer.values == last.outer.values && outer.vectors == last.outer.vectors &&
         outer.draw == last.outer.draw)
@@ -220,8 +262,10 @@ class Planner {
 
 }  // namespace
 
-std::vector<Point> bench_points(const Bench& bench) {
-  std::vector<Point> points;
+namespace {
+
+// The grid of the conditions that change by themselves, times the draws, at one row of the others.
+void add_grid(const Bench& bench, std::size_t row, std::vector<Point>& points) {
   std::vector<std::size_t> at(bench.conditions.size(), 0);
   const std::size_t draws = std::max<std::size_t>(bench.draw_points, 1);
   for (bool more = true; more;) {
@@ -230,20 +274,28 @@ std::vector<Point> bench_points(const Bench& bench) {
       point.draw = draw;
       for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
         const Condition& c = bench.conditions[k];
-        point.values.push_back(c.count > 0 ? 0 : c.values[at[k]]);
+        point.values.push_back(c.count > 0 ? 0 : c.values[c.by_row ? row : at[k]]);
         point.vectors.push_back(c.count > 0 ? drawn(bench, c, draw) : std::vector<double>{});
       }
       points.push_back(std::move(point));
     }
     more = false;
     for (std::size_t k = bench.conditions.size(); k-- > 0;) {
-      if (++at[k] < std::max<std::size_t>(bench.conditions[k].values.size(), 1)) {
+      const Condition& c = bench.conditions[k];
+      if (c.swept && ++at[k] < c.values.size()) {
         more = true;
         break;
       }
       at[k] = 0;
     }
   }
+}
+
+}  // namespace
+
+std::vector<Point> bench_points(const Bench& bench) {
+  std::vector<Point> points;
+  for (std::size_t row = 0; row < bench.rows; ++row) add_grid(bench, row, points);
   std::size_t holdout = bench.holdout_points;
   if (bench.holdout_share > 0)
     holdout = static_cast<std::size_t>(
@@ -284,6 +336,23 @@ Plan make_plan(Bench& bench, std::vector<Point> points) {
   return plan;
 }
 
+namespace {
+
+// The formula's result, or why it has none. A comparison would make a number of one that is
+// missing.
+Measured formula_result(const Bench& bench, const Measurement& m, std::span<const double> values) {
+  for (const std::size_t used : m.uses) {
+    if (std::isnan(values[used])) return {kNaN, reason_without(bench.measurements[used].name)};
+  }
+  double value = m.formula->unchecked();
+  if (const auto scale = m.numbers.find("scale"); scale != m.numbers.end())
+    value *= scale->second.unchecked();
+  if (std::isfinite(value)) return {value, ""};
+  return {kNaN, "the formula has no finite result"};
+}
+
+}  // namespace
+
 std::vector<PointResult> collect(Bench& bench, const Plan& plan,
                                  std::span<const JobResult> results) {
   std::vector<PointResult> all;
@@ -310,8 +379,9 @@ std::vector<PointResult> collect(Bench& bench, const Plan& plan,
       const Measurement& m = bench.measurements[k];
       std::string reason;
       if (m.formula) {
-        result.values[k] = m.formula->unchecked();
-        if (!std::isfinite(result.values[k])) reason = "the formula has no finite result";
+        Measured measured = formula_result(bench, m, result.values);
+        result.values[k] = measured.value;
+        reason = std::move(measured.reason);
       } else {
         const JobResult& job = results[source.jobs[m.analysis]];
         const std::uint32_t call = source.calls[k];

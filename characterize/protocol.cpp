@@ -23,6 +23,27 @@ void put(ByteWriter& out, const MeasureCall& call) {
   for (const auto& [name, value] : call.numbers) out.text(name).f64(value);
   out.u64(call.words.size());
   for (const auto& [name, value] : call.words) out.text(name).text(value);
+  out.u64(call.derived.size());
+  for (const auto& [name, derived] : call.derived) {
+    out.text(name).text(derived.expression).u64(derived.known.size());
+    for (const auto& [known, value] : derived.known) out.text(known).f64(value);
+    out.u64(derived.results.size());
+    for (const auto& [result, number] : derived.results) out.text(result).u32(number);
+  }
+}
+
+Derived get_derived(ByteReader& in) {
+  Derived derived;
+  derived.expression = in.text();
+  for (std::size_t k = in.count(12); k > 0; --k) {
+    const std::string name = in.text();
+    derived.known[name] = in.f64();
+  }
+  for (std::size_t k = in.count(8); k > 0; --k) {
+    const std::string name = in.text();
+    derived.results[name] = in.u32();
+  }
+  return derived;
 }
 
 MeasureCall get_call(ByteReader& in) {
@@ -37,11 +58,17 @@ MeasureCall get_call(ByteReader& in) {
     const std::string name = in.text();
     call.words[name] = in.text();
   }
+  for (std::size_t k = in.count(24); k > 0; --k) {
+    const std::string name = in.text();
+    call.derived[name] = get_derived(in);
+  }
   return call;
 }
 
 void put(ByteWriter& out, const Proof& proof) {
   out.text(proof.plot).f64(proof.end).u8(proof.has_end ? 1 : 0).u64(proof.count);
+  out.u64(proof.axis.size());
+  for (const double value : proof.axis) out.f64(value);
 }
 
 Proof get_proof(ByteReader& in) {
@@ -50,6 +77,7 @@ Proof get_proof(ByteReader& in) {
   proof.end = in.f64();
   proof.has_end = in.u8() != 0;
   proof.count = in.u64();
+  for (std::size_t k = in.count(8); k > 0; --k) proof.axis.push_back(in.f64());
   return proof;
 }
 
@@ -153,7 +181,7 @@ RunMessage decode_run(std::string_view bytes) {
   for (std::size_t k = in.count(4); k > 0; --k) run.waveforms.push_back(in.text());
   run.behaviour = in.text();
   run.proof = get_proof(in);
-  for (std::size_t k = in.count(28); k > 0; --k) run.calls.push_back(get_call(in));
+  for (std::size_t k = in.count(36); k > 0; --k) run.calls.push_back(get_call(in));
   if (!in.done()) throw BadBytes("is longer than it says");
   return run;
 }

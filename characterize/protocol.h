@@ -14,7 +14,7 @@ namespace gaincell::characterize {
 
 inline constexpr int kCommandFd = 3;
 inline constexpr int kReplyFd = 4;
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 inline constexpr std::size_t kMaxPayload = std::size_t{256} << 20;
 
 enum class FrameType : std::uint8_t {

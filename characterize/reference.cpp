@@ -32,16 +32,30 @@ A unit where another is expected is an error. Everything is SI; temperature is i
 The points are the grid of all swept conditions (first named = slowest; `corner` first where it is not named), times the draws,
 then the hold-out points: drawn uniformly inside the axes' ranges (in log where the step is logarithmic) from the seed; no table
 sees them. An axis given as a list of numbers spans from its least to its greatest. **Points whose simulation is the same share
-one run:** a condition that only measurements use (say `at: "{age}"`) costs nothing more. The sweeps of a `dc` analysis nest inside
-the simulator. `--filter corner=slow,fast --filter temperature=-40..27` runs a part; a table whose axis it narrows to one value is
-left out.
+one run:** a condition that only measurements use (say `at: "{age}"`) costs nothing more. Conditions that `dc` sweeps nest inside the
+simulator: each of their values is a point, and what is measured along such a sweep is the same at all of them. With `start`, `stop`
+and `points` of its own a sweep makes no points. `rows` are conditions that change together. `--filter corner=slow,fast --filter
+temperature=-40..27` runs a part; a table whose axis it narrows to one value is left out.
 
 ## Signals
 A signal is an expression over `v(net)`, `v(a,b)`, `i(source)`, e.g. `"v(outp) - v(outn)"` or `"-i(bl)"`;
 inner nets of the subcircuit are `xdut.name`. **`i(source)` is as in SPICE: from the net into the source.** In `ac` it is made of
 `vm` (magnitude), `vdb`, `vp` (rad), `vr`, `vi` of a net or a pair, and `im`, `idb`, `ip`, `ir`, `ii` of a source; in `noise` of
-`onoise` and `inoise`. Times outside the run are errors; `from` and `to` default to the whole run. Integrals are trapezoids on
-the simulator's own points, ends interpolated.
+`onoise` and `inoise`, of one device's share `onoise(m.xdut.m1)`. Times outside the run are errors; `from` and `to` default to the
+whole run. Integrals are trapezoids on the simulator's own points, ends interpolated.
+
+**Phases run on** along the frequencies, without jumps of 2 pi. The first is the principal value, above -pi and up to pi: a stage that
+inverts begins at pi (also where rounding says -pi), so the phase margin of a loop that begins at 0 is pi plus the phase at unity
+gain, and of one that begins at pi it is that phase. Two frequencies between which a phase turns by nearly pi give no number: take
+more points, or `atan2(vi(x), vr(x))` for the principal value. `deg(...)` makes degrees of it. `deriv(...)` of any signal is its
+derivative along the scale, by the parabola through each point and its neighbours: `-deriv(vp(out))/(2*pi)` is a group delay, and
+`maximum: deriv(-i(drain))` along a `dc` sweep the greatest transconductance. Signals are made with `pi` and the functions of expressions.
+
+**Operating-point parameters** of a device are signals in `op`, `dc` and `tran`: `@m.xdut.m1[gm]`, of a device among `elements`
+`@m1[gm]`. The name is the device's letter, the path of subcircuits and its name; the parameters are those of the simulator's model of
+it (`id`, `gm`, `gds`, `vdsat`; a threshold is `vth` in BSIM and `von` in level 1).
+
+A level is crossed where the signal comes to it from one side and does not turn back to that side: a touch is no crossing.
 
 ## Circuit text
 Models and netlists hold `.subckt`, `.model`, `.param`, `.func`, `.include`, `.lib`, `.if`, and `.option scale`; anything else

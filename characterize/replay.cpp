@@ -68,9 +68,15 @@ std::string csv(const std::string& scale, const std::vector<std::string>& signal
   return text;
 }
 
-std::string scale_name(const AnalysisKind& kind) {
-  if (kind.scale_unit == "s") return "time";
-  return kind.scale_unit == "Hz" ? "frequency" : "sweep";
+std::vector<InputFile> inputs_of(const store::ReadGroup& group) {
+  std::vector<InputFile> inputs;
+  if (!group.has_attribute("input_files")) return inputs;
+  const auto names = group.texts_attribute("input_files");
+  const auto contents = group.texts_attribute("input_text");
+  if (names.size() != contents.size())
+    throw Error({.place = "input_text", .rule = "does not belong to input_files"});
+  for (std::size_t k = 0; k < names.size(); ++k) inputs.push_back({names[k], contents[k]});
+  return inputs;
 }
 
 }  // namespace
@@ -89,7 +95,8 @@ ReplayReport replay(const ReplayOptions& options) {
   const auto bench = parse_bench(group.text_attribute("bench_text"), options.samples.string(),
                                  {texts(group, "filters"),
                                   texts(group, "netlist_text"),
-                                  {options.pool.allow.begin(), options.pool.allow.end()}});
+                                  {options.pool.allow.begin(), options.pool.allow.end()},
+                                  inputs_of(group)});
   const Plan whole = make_plan(*bench, bench_points(*bench));
   if (options.point >= whole.points.size())
     throw Error(
@@ -131,7 +138,7 @@ ReplayReport replay(const ReplayOptions& options) {
     write_file(run.deck, plan.jobs[a].deck(results[a].aided));
     write_file(run.log, results[a].failure.log_tail);
     write_file(run.waveforms,
-               csv(scale_name(*analysis.kind), plan.jobs[a].waveforms, results[a].waveforms));
+               csv(scale_name(analysis), plan.jobs[a].waveforms, results[a].waveforms));
     report.runs.push_back(std::move(run));
   }
   const PointResult now = collect(*bench, plan, results).front();

@@ -54,6 +54,19 @@ void write_attributes(store::Group& group, const Bench& bench) {
   } else {
     group.attribute("netlist_text", netlists).attribute("netlist_sha256", netlist_hashes);
   }
+  if (!bench.inputs.empty()) {
+    std::vector<std::string> files;
+    std::vector<std::string> input_hashes;
+    std::vector<std::string> texts;
+    for (const InputFile& input : bench.inputs) {
+      files.push_back(input.name);
+      input_hashes.push_back(sha256(input.text));
+      texts.push_back(input.text);
+    }
+    group.attribute("input_files", files)
+        .attribute("input_sha256", input_hashes)
+        .attribute("input_text", texts);
+  }
   if (!names.empty()) group.attribute("model_files", names).attribute("model_sha256", hashes);
   if (!bench.filters.empty()) group.attribute("filters", bench.filters);
   if (bench.draw_points > 0) group.attribute("seed", bench.draw_seed);
@@ -170,15 +183,14 @@ void write_waveforms(store::Group& group, const BenchSamples& samples) {
       for (std::size_t k = 0; k < values.size(); ++k)
         values[k].insert(values[k].end(), result.waveforms[k].begin(), result.waveforms[k].end());
     }
-    const AnalysisKind& kind = *bench.analyses[a].kind;
+    const std::string& unit = bench.analyses[a].scale_unit;
     store::Group own = group.group("waveforms").group(bench.analyses[a].name);
     own.dimension("run", job.size());
     own.dimension("sample", values[0].size());
     own.dataset("job", {"run"}, job).attribute("long_name", "simulation of this run");
     own.dataset("first", {"run"}, first).attribute("long_name", "its first sample");
-    own.dataset(kind.scale_unit == "s" ? "time" : "frequency", {"sample"}, values[0],
-                storage(values[0].size()))
-        .attribute("units", kind.scale_unit);
+    own.dataset(scale_name(bench.analyses[a]), {"sample"}, values[0], storage(values[0].size()))
+        .attribute("units", unit);
     for (std::size_t k = 0; k < wanted.size(); ++k)
       own.dataset(wanted[k]->name, {"sample"}, values[k + 1], storage(values[k + 1].size()))
           .attribute("units", wanted[k]->unit)

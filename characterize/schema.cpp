@@ -78,7 +78,10 @@ Block measurement_block() {
   Block result{
       "Measurements",
       "`otherwise` is the result where an event does not happen; without it such a point is "
-      "recorded as failed. A measurement or formula may use the ones above it.",
+      "recorded as failed. A formula may use the results above it, and so may the arguments of a "
+      "measurement (`level: \"{v_max}/2\"`) where they come from its own analysis. What follows "
+      "from a "
+      "result that has no number has none either.",
       {},
       {},
       true};
@@ -180,6 +183,18 @@ const Block& bench_block() {
                            {"final", quantity("*"), kRequired, "value after"},
                            {"start", quantity("s"), kRequired, "when it leaves `initial`"},
                            {"duration", quantity("s"), kRequired, "until it is at `final`"}}};
+  static const Block wave_file{
+      "Waveforms from a file",
+      "Text with a column of times and one of values; commas, semicolons, tabs or blanks between, "
+      "a "
+      "line of names above if any, and at most 10,000 rows. Lines that begin with # or * do not "
+      "count.",
+      {{"file", text(), kRequired, "path, relative to the bench"},
+       {"time", text(), kOptional, "name or number of the column of times; default 1"},
+       {"value", text(), kOptional, "that of values; default 2"}}};
+  static const Block rows_file{"Rows from a file",
+                               "Text as for a waveform, with the names of conditions above.",
+                               {{"file", text(), kRequired, "path, relative to the bench"}}};
   static const Block source{
       "Sources",
       "From a net to ground or `reference`; element `v<name>`, its current is `i(<name>)`. With "
@@ -194,8 +209,8 @@ const Block& bench_block() {
        {"ac", quantity("*"), kOptional, "amplitude in `ac` and `noise` analyses"},
        {"ramp", block(ramp), kOptional, "a straight line from one value to another"},
        {"pulse", block(pulse), kOptional, "a pulse"},
-       {"pwl", list(list(quantity("*"))), kOptional,
-        "list of `[time, value]`, times rising; constant before and after"}},
+       {"pwl", either({list(list(quantity("*"))), block(wave_file)}), kOptional,
+        "list of `[time, value]`, times rising; constant before and after. Or a file"}},
       {"pulse", "pwl", "ramp"}};
   static const Block element{
       "Elements",
@@ -305,6 +320,10 @@ const Block& bench_block() {
        {"parameters", map(either({quantity(""), block(parameter)})), kOptional,
         "numbers and expressions; later ones may use earlier ones and conditions"},
        {"conditions", map(block(condition)), kOptional, "what a point is made of"},
+       {"rows", either({list(map(text())), block(rows_file)}), kOptional,
+        "conditions that change together, as a table: each row gives a value to each of them, and "
+        "makes points with the grid of the others (the row is slowest). They stand under "
+        "`conditions` with a unit and no value. There is no table and no hold-out over rows"},
        {"draws", block(draws), kOptional, "how often vectors and mismatch are drawn"},
        {"mismatch", block(mismatch), kOptional, "differences between equal devices"},
        {"sources", map(block(source)), kOptional, "what drives the circuit"},

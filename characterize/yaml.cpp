@@ -179,7 +179,7 @@ std::string Form::describe() const {
     case Is::kConstant: {
       std::string what = "number";
       if (unit == "*") what = "number in its own unit";
-      if (unit == "scale") what = "number in s, of ac and noise in Hz";
+      if (unit == "scale") what = "number in s, of ac and noise in Hz, of a dc sweep in its own";
       if (!unit.empty() && unit != "*" && unit != "scale") what = "number in " + unit;
       return is == Is::kQuantity ? what + " or `{expression}`" : what;
     }

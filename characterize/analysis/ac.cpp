@@ -1,14 +1,15 @@
-#include <fmt/format.h>
-
 #include "characterize/analysis/analysis.h"
 
 namespace gaincell::characterize {
 
 static std::string card(const AnalysisArguments& arguments) {
-  return ".ac " + detail::frequencies(arguments);
+  const detail::Frequencies all = detail::frequencies(arguments);
+  return ".ac " + detail::frequency_card(all.points_per_decade, all.start, all.stop);
 }
 
-static Proof proof(const AnalysisArguments&) { return {.plot = "ac"}; }
+static Proof proof(const AnalysisArguments& arguments) {
+  return {.plot = "ac", .end = detail::frequencies(arguments).stop, .has_end = true};
+}
 
 AnalysisKind analysis_ac() {
   return {"ac",

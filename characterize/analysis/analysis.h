@@ -16,9 +16,12 @@ namespace gaincell::characterize {
 // What shows that the simulator did all of its work: its return codes show nothing.
 struct Proof {
   std::string plot;  // the new plot's name begins with it: "tran", "dc", "op", "ac", "noise"
-  double end = 0;    // last value of the scale, where `has_end`
+  double end = 0;    // last value of the scale, where `has_end`; what lies beyond it is cut off
   bool has_end = false;
   std::uint64_t count = 0;  // length of the scale; 0 = any
+  // Of a dc run: the values of its innermost sweep, through which it goes once for each of the
+  // outer one. The simulator's own scale may be a counter.
+  std::vector<double> axis{};
   bool operator==(const Proof&) const = default;
 };
 
@@ -28,7 +31,7 @@ struct SweepCard {
   double start;
   double stop;
   double step;
-  std::size_t points;
+  std::vector<double> values;  // what the source takes
 };
 
 struct AnalysisArguments {
@@ -42,7 +45,7 @@ struct AnalysisKind {
   std::string name;  // `type` in a bench
   std::string text;
   std::vector<Key> keys;   // beside `type` and `options`
-  std::string scale_unit;  // what results lie along: "s", "Hz"; "" = single points
+  std::string scale_unit;  // what results lie along: "s", "Hz"; "" = single points, or a sweep
   SignalKind signals = SignalKind::kReal;
   // The card and its proof. Throws std::invalid_argument with the rule that is broken.
   std::string (*card)(const AnalysisArguments&) = nullptr;
@@ -60,8 +63,15 @@ AnalysisKind analysis_noise();
 
 // Helpers of this folder.
 namespace detail {
-// "dec points start stop" of an ac or noise card; throws std::invalid_argument.
-std::string frequencies(const AnalysisArguments& arguments);
+// The frequencies of an ac or noise analysis; throws std::invalid_argument.
+struct Frequencies {
+  double start, stop;
+  double points_per_decade;  // so many that at least one step fits; of a single frequency 0
+  double steps() const;
+};
+Frequencies frequencies(const AnalysisArguments& arguments);
+// "dec points start stop".
+std::string frequency_card(double points_per_decade, double start, double stop);
 std::vector<Key> frequency_keys();
 double number(const AnalysisArguments& arguments, const std::string& name, double otherwise);
 }  // namespace detail

@@ -19,16 +19,28 @@ static std::string card(const AnalysisArguments& arguments) {
 static Proof proof(const AnalysisArguments& arguments) {
   if (arguments.sweeps.empty()) return {.plot = "op", .count = 1};
   std::uint64_t count = 1;
-  for (const SweepCard& sweep : arguments.sweeps) count *= sweep.points;
-  return {.plot = "dc", .count = count};
+  for (const SweepCard& sweep : arguments.sweeps) count *= sweep.values.size();
+  return {.plot = "dc", .count = count, .axis = arguments.sweeps.front().values};
 }
 
 AnalysisKind analysis_dc() {
   static const Block sweep{
       "Sweeps of a dc analysis",
-      "",
+      "Measurements but `value` without `at` lie along the first sweep; `edge` and `number` are as "
+      "seen "
+      "along its rising values, whichever way it runs.",
       {{"source", form::name(), Key::Presence::kRequired, "the source that takes the values"},
-       {"condition", form::name(), Key::Presence::kRequired, "a swept condition of this bench"}}};
+       {"condition", form::name(), Key::Presence::kOptional,
+        "a swept condition of this bench: every value is a point"},
+       {"start", form::quantity("*"), Key::Presence::kOptional,
+        "in place of `condition`, of the first sweep: a sweep of its own that measurements are "
+        "made "
+        "along; its first value"},
+       {"stop", form::quantity("*"), Key::Presence::kOptional,
+        "its last value; below `start` it runs downwards"},
+       {"points", form::integer(2), Key::Presence::kOptional, "how many, ends included"},
+       {"step", form::word({"linear", "logarithmic"}), Key::Presence::kOptional,
+        "spacing; default `linear`"}}};
   return {"dc",
           "operating points over one or two sources swept inside one run, the first innermost; "
           "other conditions make further runs",

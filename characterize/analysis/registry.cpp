@@ -28,21 +28,40 @@ double number(const AnalysisArguments& arguments, const std::string& name, doubl
   return at == arguments.numbers.end() ? otherwise : at->second;
 }
 
-std::string frequencies(const AnalysisArguments& arguments) {
+double Frequencies::steps() const { return points_per_decade * std::log10(stop / start); }
+
+Frequencies frequencies(const AnalysisArguments& arguments) {
   const double start = number(arguments, "start", 0);
   const double stop = number(arguments, "stop", 0);
   const double points = number(arguments, "points_per_decade", 10);
-  if (!(start > 0 && stop > start))
-    throw std::invalid_argument("`stop` must lie above `start`, and that above 0 Hz");
+  if (!(start > 0 && stop >= start))
+    throw std::invalid_argument("`stop` must be `start` or lie above it, and that above 0 Hz");
   if (!(points >= 1 && points <= 1e5 && points == std::floor(points)))
     throw std::invalid_argument("`points_per_decade` must be a whole number up to 100,000");
-  return fmt::format("dec {} {} {}", points, format_exact(start), format_exact(stop));
+  if (stop > 1e18) throw std::invalid_argument("`stop` must be at most 1e18 Hz");
+  if (stop == start) return {start, stop, 0};
+  Frequencies result{start, stop, points};
+  if (result.steps() > 1e7) throw std::invalid_argument("takes more than 1e7 frequencies");
+  // Where not one whole step fits, ngspice loops for ever, or leaves `stop` out.
+  if (result.steps() >= 1 + 1e-6) return result;
+  if (stop / start < 1 + 1e-6)
+    throw std::invalid_argument(
+        "`stop` must be `start` itself, or lie at least a millionth of it above");
+  result.points_per_decade = std::ceil((1 + 1e-6) / std::log10(stop / start));
+  return result;
+}
+
+std::string frequency_card(double points_per_decade, double start, double stop) {
+  if (points_per_decade == 0) return fmt::format("lin 1 {0} {0}", format_exact(start));
+  return fmt::format("dec {} {} {}", points_per_decade, format_exact(start), format_exact(stop));
 }
 
 std::vector<Key> frequency_keys() {
   return {{"start", form::quantity("Hz"), Key::Presence::kRequired, "first frequency"},
-          {"stop", form::quantity("Hz"), Key::Presence::kRequired, "last frequency"},
-          {"points_per_decade", form::quantity(""), Key::Presence::kOptional, "default 10"}};
+          {"stop", form::quantity("Hz"), Key::Presence::kRequired,
+           "last frequency; `start` itself for a single one"},
+          {"points_per_decade", form::quantity(""), Key::Presence::kOptional,
+           "default 10; both ends are always points"}};
 }
 
 }  // namespace detail

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -12,12 +14,21 @@
 // Measurements: one file each in this folder and one row in registry.cpp.
 namespace gaincell::characterize {
 
-// One measurement with its arguments worked out, as the worker gets it.
+// A number that follows from what calls before this one found.
+struct Derived {
+  std::string expression;                        // over the names of both maps
+  std::map<std::string, double> known;           // conditions and parameters
+  std::map<std::string, std::uint32_t> results;  // measurements, by their call in the same job
+  bool operator==(const Derived&) const = default;
+};
+
+// One measurement with its arguments, as the worker gets it.
 struct MeasureCall {
   std::string kind;
   std::vector<std::string> signals;
   std::map<std::string, double> numbers;
   std::map<std::string, std::string> words;
+  std::map<std::string, Derived> derived{};  // further numbers; of a formula "formula"
 
   bool has(const std::string& name) const { return numbers.contains(name); }
   double number(const std::string& name, double otherwise) const;
@@ -47,8 +58,18 @@ struct MeasureKind {
 std::span<const MeasureKind> measure_kinds();
 const MeasureKind& measure_kind(std::string_view name);
 
-// The result of a call. Throws NoResult.
+// The result of a call whose numbers are all known. Throws NoResult.
 double measure(Waves& waves, const MeasureCall& call);
+
+struct Measured {
+  double value = 0;
+  std::string reason;  // "" = measured
+};
+// The results of a job's calls, in order; `waves` are those that a call is read off.
+std::vector<Measured> measure_all(std::span<const MeasureCall> calls,
+                                  const std::function<Waves&(const MeasureCall&)>& waves);
+// Why nothing follows from a result that has no number.
+std::string reason_without(const std::string& result);
 
 // Helpers that several kinds share.
 namespace detail {
@@ -63,6 +84,13 @@ std::string show(double value);
 // The number-th (1 = first, -1 = last) of the crossings with this edge (rise, fall, either); null
 // if there are not so many.
 const Crossing* pick(std::span<const Crossing> all, const std::string& edge, double number);
+// The first of the extreme values in the window. A signal is linear between points, so they lie on
+// points or ends of the window.
+struct Extreme {
+  double x, y;
+};
+Extreme extreme(Waves& waves, const MeasureCall& call,
+                const std::function<bool(double, double)>& better);
 }  // namespace detail
 
 // The kinds; each stands in its own file.
@@ -76,6 +104,9 @@ MeasureKind measure_width();
 MeasureKind measure_time_above();
 MeasureKind measure_minimum();
 MeasureKind measure_maximum();
+MeasureKind measure_minimum_at();
+MeasureKind measure_maximum_at();
+MeasureKind measure_total_noise();
 MeasureKind measure_peak_to_peak();
 MeasureKind measure_average();
 MeasureKind measure_rms();

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "characterize/measure/measure.h"
 
@@ -9,7 +10,8 @@ using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of
 
 static double run(Waves& waves, const MeasureCall& call) {
   const double from = call.number("from", waves.begin());
-  const double by = call.number("by", 0);
+  const double by = std::abs(call.number("by", 0));
+  if (by == 0) throw NoResult("`by` is 0, and no signal moves by nothing");
   const auto y = waves.signal(call.signals[0]);
   const double start = value_at(waves, y, from);
   const Window rest{from, waves.end()};
@@ -23,7 +25,7 @@ static double run(Waves& waves, const MeasureCall& call) {
     first = std::min(first, one->x);
     found = true;
   }
-  if (found) return first - from;
+  if (found) return std::max(first - from, 0.0);
   return otherwise(call, fmt::format("`{}` does not move by {}", call.signals[0], show(by)));
 }
 

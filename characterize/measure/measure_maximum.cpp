@@ -1,24 +1,24 @@
-#include <algorithm>
+#include <functional>
 
 #include "characterize/measure/measure.h"
 
 namespace gaincell::characterize {
 using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of this folder
 
-// Linear between points, so the extreme lies on a point or an end of the window.
 static double run(Waves& waves, const MeasureCall& call) {
-  const Window window = window_of(waves, call);
-  const auto y = waves.signal(call.signals[0]);
-  const auto x = waves.scale();
-  double best = std::max(value_at(waves, y, window.from), value_at(waves, y, window.to));
-  for (std::size_t k = 0; k < x.size(); ++k) {
-    if (x[k] > window.from && x[k] < window.to) best = std::max(best, y[k]);
-  }
-  return best;
+  return extreme(waves, call, std::greater<>()).y;
+}
+static double run_at(Waves& waves, const MeasureCall& call) {
+  return extreme(waves, call, std::greater<>()).x;
 }
 
 MeasureKind measure_maximum() {
   return {"maximum", MeasureKind::Takes::kSignal, "the greatest value", window_keys(), run};
+}
+
+MeasureKind measure_maximum_at() {
+  return {"maximum_at", MeasureKind::Takes::kSignal, "where the greatest value is first reached",
+          window_keys(), run_at};
 }
 
 }  // namespace gaincell::characterize

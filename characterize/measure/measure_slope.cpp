@@ -25,10 +25,11 @@ static double run(Waves& waves, const MeasureCall& call) {
 
 MeasureKind measure_slope() {
   std::vector<Key> keys{
-      key("at", form::quantity("scale"), "slope at this time; without it the mean slope")};
+      key("at", form::quantity("scale"), "slope here; without it the mean slope")};
   for (Key& one : window_keys()) keys.push_back(one);
-  return {"slope", MeasureKind::Takes::kSignal, "derivative at a time, or mean slope of a stretch",
-          keys, run};
+  return {"slope", MeasureKind::Takes::kSignal,
+          "slope at a place, of the segment that begins there, or mean slope of a stretch", keys,
+          run};
 }
 
 }  // namespace gaincell::characterize

@@ -3,7 +3,8 @@
 namespace gaincell::characterize {
 using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of this folder
 
-// Along time at `at`; in a dc or operating-point run at the point's own place in the sweep.
+// Along a scale at `at`; in an operating-point run, and where a condition is swept in the run, at
+// the point's own place.
 static double run(Waves& waves, const MeasureCall& call) {
   const auto y = waves.signal(call.signals[0]);
   if (!call.has("index")) return value_at(waves, y, call.number("at", waves.end()));
@@ -15,8 +16,9 @@ static double run(Waves& waves, const MeasureCall& call) {
 MeasureKind measure_value() {
   return {"value",
           MeasureKind::Takes::kSignal,
-          "the signal at a time; in `op` and `dc` at the point",
-          {key("at", form::quantity("scale"), "time; default the end of the run")},
+          "the signal at a place; in `op`, and in `dc` without `at`, at the point",
+          {key("at", form::quantity("scale"),
+               "where; default the end of the run, in `dc` the point's own value")},
           run};
 }
 

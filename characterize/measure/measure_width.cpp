@@ -29,7 +29,10 @@ MeasureKind measure_width() {
       key("number", form::integer(-1000000), "1 is the first (default), -1 the last")};
   for (Key& one : window_keys()) keys.push_back(one);
   keys.push_back(otherwise_key());
-  return {"width", MeasureKind::Takes::kSignal, "width of a pulse", keys, run};
+  return {
+      "width", MeasureKind::Takes::kSignal,
+      "width of a pulse; one that does not end in the window has none, whatever `otherwise` says",
+      keys, run};
 }
 
 }  // namespace gaincell::characterize

@@ -4,17 +4,19 @@
 #include <cmath>
 
 #include "base/units.h"
+#include "characterize/expression.h"
 #include "characterize/measure/measure.h"
 
 namespace gaincell::characterize {
 
 std::span<const MeasureKind> measure_kinds() {
   static const std::vector<MeasureKind> kinds{
-      measure_value(),         measure_integral(), measure_charge(),   measure_energy(),
-      measure_crossing(),      measure_delay(),    measure_width(),    measure_time_above(),
-      measure_minimum(),       measure_maximum(),  measure_average(),  measure_rms(),
-      measure_peak_to_peak(),  measure_slope(),    measure_settling(), measure_loss_time(),
-      measure_time_constant(), measure_formula(),
+      measure_value(),    measure_integral(), measure_charge(),      measure_energy(),
+      measure_crossing(), measure_delay(),    measure_width(),       measure_time_above(),
+      measure_minimum(),  measure_maximum(),  measure_minimum_at(),  measure_maximum_at(),
+      measure_average(),  measure_rms(),      measure_total_noise(), measure_peak_to_peak(),
+      measure_slope(),    measure_settling(), measure_loss_time(),   measure_time_constant(),
+      measure_formula(),
   };
   return kinds;
 }
@@ -35,6 +37,53 @@ double measure(Waves& waves, const MeasureCall& call) {
   return result;
 }
 
+std::string reason_without(const std::string& result) {
+  return fmt::format("it follows from `{}`, which has no number", result);
+}
+
+namespace {
+
+double derive(const std::string& argument, const Derived& derived,
+              std::span<const Measured> before) {
+  Scope scope;
+  for (const auto& [name, value] : derived.known) scope.set(name, value);
+  for (const auto& [name, call] : derived.results) {
+    if (call >= before.size()) throw NoResult("it follows from what is not measured before it");
+    const Measured& result = before[call];
+    if (!result.reason.empty()) throw NoResult(reason_without(name));
+    scope.set(name, result.value);
+  }
+  const double value = Expression(derived.expression, scope, {}).unchecked();
+  if (!std::isfinite(value)) throw NoResult(fmt::format("`{}` is not a finite number", argument));
+  return value;
+}
+
+}  // namespace
+
+std::vector<Measured> measure_all(std::span<const MeasureCall> calls,
+                                  const std::function<Waves&(const MeasureCall&)>& waves) {
+  std::vector<Measured> results;
+  results.reserve(calls.size());
+  for (const MeasureCall& call : calls) {
+    Measured result;
+    try {
+      if (call.derived.empty()) {
+        result.value = measure(waves(call), call);
+      } else {
+        MeasureCall known = call;
+        for (const auto& [name, derived] : call.derived)
+          known.numbers[name] = derive(name, derived, results);
+        result.value = known.has("formula") ? known.number("formula", 0) * known.number("scale", 1)
+                                            : measure(waves(call), known);
+      }
+    } catch (const NoResult& none) {
+      result.reason = none.what();
+    }
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
 double MeasureCall::number(const std::string& name, double otherwise) const {
   const auto at = numbers.find(name);
   return at == numbers.end() ? otherwise : at->second;
@@ -49,7 +98,7 @@ namespace detail {
 
 Window window_of(const Waves& waves, const MeasureCall& call) {
   const Window window{call.number("from", waves.begin()), call.number("to", waves.end())};
-  const double slack = 1e-9 * (waves.end() - waves.begin());
+  const double slack = slack_of(waves);
   for (const double x : {window.from, window.to}) {
     if (x < waves.begin() - slack || x > waves.end() + slack)
       throw NoResult(fmt::format("from {} to {} lies outside the run ({} to {})", show(window.from),
@@ -98,6 +147,22 @@ const Crossing* pick(std::span<const Crossing> all, const std::string& edge, dou
   const double index = number > 0 ? number - 1 : count + number;
   if (number == 0 || index < 0 || index >= count) return nullptr;
   return fitting[static_cast<std::size_t>(index)];
+}
+
+Extreme extreme(Waves& waves, const MeasureCall& call,
+                const std::function<bool(double, double)>& better) {
+  const Window window = window_of(waves, call);
+  const auto y = waves.signal(call.signals[0]);
+  const auto x = waves.scale();
+  Extreme best{window.from, value_at(waves, y, window.from)};
+  const auto consider = [&](double at, double value) {
+    if (better(value, best.y)) best = {at, value};
+  };
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    if (x[k] > window.from && x[k] < window.to) consider(x[k], y[k]);
+  }
+  consider(window.to, value_at(waves, y, window.to));
+  return best;
 }
 
 }  // namespace detail

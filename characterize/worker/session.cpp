@@ -96,6 +96,98 @@ std::optional<std::span<const double>> complex_part(
   return parts.emplace(name, std::move(values)).first->second;
 }
 
+// Without the points beyond the end, where a run goes on behind it. Between two points of a noise
+// density, which is all that has none at the end itself, lies a power of the frequency.
+void cut(Vectors& vectors, std::vector<double>& scale, double end) {
+  const auto beyond =
+      std::find_if(scale.begin(), scale.end(), [end](double x) { return x > end * (1 + 1e-9); });
+  if (beyond == scale.end()) return;
+  auto keep = static_cast<std::size_t>(beyond - scale.begin());
+  if (keep == 0) return;
+  const std::size_t length = scale.size();
+  const bool between = scale[keep - 1] < end * (1 - 1e-9);
+  const double part =
+      between ? std::log(end / scale[keep - 1]) / std::log(scale[keep] / scale[keep - 1]) : 0;
+  for (auto& [name, vector] : vectors) {
+    for (std::vector<double>* values : {&vector.real, &vector.imaginary}) {
+      if (values->size() != length) continue;
+      const double before = (*values)[keep - 1];
+      const double after = (*values)[keep];
+      values->resize(keep);
+      if (between)
+        values->push_back(before > 0 && after > 0 ? before * std::pow(after / before, part)
+                                                  : before + (after - before) * part);
+    }
+  }
+  scale.resize(keep);
+  if (between) scale.push_back(end);
+}
+
+// The vectors of a finished run as what measurements are read off: one pass of the innermost sweep
+// each, along rising values.
+class Run {
+ public:
+  Run(const Vectors& vectors, std::vector<double> scale, const std::vector<double>& axis)
+      : vectors_(vectors), scale_(axis.empty() ? std::move(scale) : axis) {
+    down_ = scale_.size() > 1 && scale_.front() > scale_.back();
+    if (down_) std::reverse(scale_.begin(), scale_.end());
+  }
+
+  Waves& pass(const MeasureCall& call) {
+    return pass(static_cast<std::size_t>(call.number("pass", 0)));
+  }
+
+  // The scale and then these signals, of a run of one pass.
+  std::vector<std::vector<double>> whole(const std::vector<std::string>& signals) {
+    std::vector<std::vector<double>> all(signals.size() + 1);
+    std::size_t length = 0;
+    for (const auto& [name, vector] : vectors_) length = std::max(length, vector.real.size());
+    for (std::size_t k = 0; k < std::max<std::size_t>(length / scale_.size(), 1); ++k) {
+      all[0].insert(all[0].end(), scale_.begin(), scale_.end());
+      for (std::size_t s = 0; s < signals.size(); ++s) {
+        const auto values = pass(k).signal(signals[s]);
+        all[s + 1].insert(all[s + 1].end(), values.begin(), values.end());
+      }
+    }
+    return all;
+  }
+
+ private:
+  Waves& pass(std::size_t number) {
+    const auto known = passes_.find(number);
+    if (known != passes_.end()) return known->second;
+    return passes_
+        .emplace(
+            number,
+            Waves(scale_, [this, number](const std::string& name) { return vector(name, number); }))
+        .first->second;
+  }
+
+  std::optional<std::span<const double>> vector(const std::string& name, std::size_t number) {
+    std::optional<std::span<const double>> all;
+    if (name.find('|') != std::string::npos) {
+      all = complex_part(vectors_, name, parts_);
+    } else if (const auto at = vectors_.find(name);
+               at != vectors_.end() && at->second.imaginary.empty()) {
+      all = at->second.real;
+    }
+    if (!all || all->size() < (number + 1) * scale_.size()) return std::nullopt;
+    if (number == 0 && all->size() == scale_.size() && !down_) return all;
+    const auto own = all->subspan(number * scale_.size(), scale_.size());
+    if (!down_) return own;
+    auto& turned = turned_[{name, number}];
+    if (turned.empty()) turned.assign(own.rbegin(), own.rend());
+    return turned;
+  }
+
+  const Vectors& vectors_;
+  std::vector<double> scale_;
+  bool down_ = false;
+  std::map<std::size_t, Waves> passes_;
+  std::map<std::string, std::vector<double>> parts_;
+  std::map<std::pair<std::string, std::size_t>, std::vector<double>> turned_;
+};
+
 bool contains(const std::string& text, const char* part) {
   return text.find(part) != std::string::npos;
 }
@@ -196,51 +288,38 @@ void Session::read(const RunMessage& job, JobResult& result) {
         fmt::format("no {} results came (current plot: {})", job.proof.plot, ngSpice_CurPlot());
     return;
   }
-  const Vectors vectors = vectors_of(plot);
+  Vectors vectors = vectors_of(plot);
   std::vector<double> scale{0};
   for (const auto& [name, vector] : vectors) {
     if (name == "time" || name == "frequency" || name.ends_with("-sweep")) scale = vector.real;
   }
+  if (job.proof.has_end) cut(vectors, scale, job.proof.end);
+  const bool at_end =
+      job.proof.has_end && std::abs(scale.back() - job.proof.end) <= 1e-9 * std::abs(job.proof.end);
+  // Frequencies are multiplied up, and miss the last one by their rounding.
+  if (at_end && (scale.size() < 2 || scale[scale.size() - 2] < job.proof.end))
+    scale.back() = job.proof.end;
   result.steps = scale.size();
   if (job.proof.count > 0 && scale.size() != job.proof.count) {
     result.failure.reason = fmt::format("{} of {} points came", scale.size(), job.proof.count);
     return;
   }
-  if (job.proof.has_end &&
-      std::abs(scale.back() - job.proof.end) > 1e-9 * std::abs(job.proof.end)) {
+  if (job.proof.has_end && !at_end) {
     result.failure.reason = fmt::format("the run ended at {} s of {} s", format_exact(scale.back()),
                                         format_exact(job.proof.end));
     return;
   }
-  std::map<std::string, std::vector<double>> parts;
-  const std::vector<double> whole = scale;
-  Waves waves(std::move(scale),
-              [&](const std::string& name) -> std::optional<std::span<const double>> {
-                if (name.find('|') != std::string::npos) return complex_part(vectors, name, parts);
-                const auto at = vectors.find(name);
-                if (at == vectors.end() || !at->second.imaginary.empty()) return std::nullopt;
-                return at->second.real;
-              });
-  for (const MeasureCall& call : job.calls) {
-    double value = 0;
-    std::string reason;
-    try {
-      value = measure(waves, call);
-    } catch (const NoResult& none) {
-      reason = none.what();
-    }
-    result.values.push_back(value);
-    result.reasons.push_back(reason);
+  Run run(vectors, std::move(scale), job.proof.axis);
+  for (Measured& one :
+       measure_all(job.calls, [&](const MeasureCall& call) -> Waves& { return run.pass(call); })) {
+    result.values.push_back(one.value);
+    result.reasons.push_back(std::move(one.reason));
   }
-  if (!job.waveforms.empty()) result.waveforms.push_back(whole);
-  for (const std::string& signal : job.waveforms) {
-    try {
-      const auto values = waves.signal(signal);
-      result.waveforms.emplace_back(values.begin(), values.end());
-    } catch (const NoResult& none) {
-      result.failure.reason = none.what();
-      return;
-    }
+  try {
+    if (!job.waveforms.empty()) result.waveforms = run.whole(job.waveforms);
+  } catch (const NoResult& none) {
+    result.failure.reason = none.what();
+    return;
   }
   result.ok = true;
 }

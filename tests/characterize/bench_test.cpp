@@ -235,6 +235,134 @@ TEST_F(BenchFile, SignalsFitTheirAnalysis) {
               HasSubstr("is no source of this bench"));
 }
 
+TEST_F(BenchFile, ArgumentUsesNoResultOfAnotherAnalysis) {
+  const auto measured = [&](const std::string& level) {
+    return complaint(
+        "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1, ac: 1}}\nelements: [R1 a 0 1]\n"
+        "analyses: {point: {type: op}, time: {type: tran, step: 1n, stop: 5n}}\nmeasurements:\n"
+        "  rest: {unit: V, value: v(a)}\n  half: {unit: V, formula: rest/2}\n"
+        "  top: {unit: V, maximum: v(a), analysis: time}\n"
+        "  t: {unit: s, crossing: v(a), analysis: time, level: \"" +
+        level + "\"}\n");
+  };
+  EXPECT_EQ(measured("{top}/2"), "");
+  EXPECT_THAT(measured("{half}"), HasSubstr("`half` comes from the analysis `point`"));
+  EXPECT_THAT(measured("{rest}"), HasSubstr("measurements.t.level"));
+  EXPECT_THAT(measured("{t}"), HasSubstr("nothing is named `t`"));
+  EXPECT_THAT(measured("{later}"), HasSubstr("nothing is named `later`"));
+}
+
+TEST_F(BenchFile, SweepsOfDcSayWhatTheyRunOver) {
+  const auto sweep = [&](const std::string& keys, const std::string& measure,
+                         const std::string& more = "") {
+    return complaint(
+        "gaincell_bench: 1\nname: x\nconditions: {v: {unit: V, enumerate: [0, 1, 2]}}\n"
+        "sources: {a: {net: a, dc: 1}, b: {net: b, dc: 1}}\nelements: [R1 a b 1]\n"
+        "analysis: {type: dc, sweeps: [" +
+        keys + "]}\nmeasurements: {m: {unit: V, " + measure + "}}\n" + more);
+  };
+  const std::string own = "{source: a, start: 0, stop: 1 V, points: 3}";
+  const std::string over = "{source: b, condition: v}";
+  EXPECT_EQ(sweep(own, "crossing: i(a), level: 0"), "");
+  EXPECT_EQ(sweep(own + ", " + over, "minimum: \"deriv(i(a))\""), "");
+  EXPECT_EQ(sweep(over, "maximum: i(a)"), "");
+  EXPECT_THAT(sweep(over + ", " + own, "maximum: i(a)"), HasSubstr("the outer sweep"));
+  EXPECT_THAT(sweep("{source: a, start: 0, points: 3}", "maximum: i(a)"), HasSubstr("`stop`"));
+  EXPECT_THAT(sweep("{source: a, condition: v, points: 3}", "maximum: i(a)"),
+              HasSubstr("goes without `condition`"));
+  EXPECT_THAT(sweep(own, "value: i(a)"), HasSubstr("needs the key `at`"));
+  EXPECT_THAT(sweep(own, "value: i(a), at: 1 A"), HasSubstr("is not a number in V"));
+  EXPECT_THAT(sweep(own, "charge: a"), HasSubstr("is measured along time"));
+  EXPECT_THAT(sweep(over, "maximum: i(a)", "holdout: {points: 2, seed: 1}\n"),
+              HasSubstr("`m` lies along a sweep"));
+  EXPECT_EQ(sweep(over, "value: i(a)", "holdout: {points: 2, seed: 1}\n"), "");
+}
+
+TEST_F(BenchFile, RadiansUnderTheNameOfDegreesAreRefused) {
+  const auto phase = [&](const std::string& unit, const std::string& signal) {
+    return complaint(
+        "gaincell_bench: 1\nname: x\nsources: {a: {net: a, ac: 1}}\nelements: [R1 a 0 1]\n"
+        "analysis: {type: ac, start: 1, stop: 10}\nmeasurements: {m: {unit: " +
+        unit + ", value: \"" + signal + "\"}}\n");
+  };
+  EXPECT_EQ(phase("rad", "vp(a)"), "");
+  EXPECT_EQ(phase("deg", "deg(vp(a))"), "");
+  EXPECT_EQ(phase("deg", "vp(a)*180/pi"), "");
+  EXPECT_THAT(phase("deg", "vp(a)"), HasSubstr("deg(vp(a))"));
+}
+
+TEST_F(BenchFile, RowsGiveEveryConditionOnceAndNothingElse) {
+  const auto rows = [&](const std::string& conditions, const std::string& text,
+                        const std::string& more = "") {
+    return complaint("gaincell_bench: 1\nname: x\nconditions: {" + conditions + "}\nrows: " + text +
+                     "\nsources: {a: {net: a, dc: \"{v}\"}}\nelements: [R1 a 0 1]\n"
+                     "analysis: {type: op}\nmeasurements: {m: {unit: V, value: v(a)}}\n" +
+                     more);
+  };
+  const std::string both = "v: {unit: V}, w: {unit: s}";
+  EXPECT_EQ(rows(both, "[{v: 1, w: 2n}, {v: 2, w: 1n}]"), "");
+  EXPECT_THAT(rows(both, "[{v: 1, w: 2n}, {v: 2}]"), HasSubstr("`w` does not stand in every row"));
+  EXPECT_THAT(rows(both, "[{v: 1}, {v: 2, w: 1n}]"), HasSubstr("`w` does not stand in every row"));
+  EXPECT_THAT(rows(both, "[{v: 1, w: 2 V}]"), HasSubstr("is not a number in s"));
+  EXPECT_THAT(rows("v: {unit: V, typical: 1}", "[{v: 1}]"),
+              HasSubstr("takes its values from `rows`"));
+  EXPECT_THAT(rows("v: {unit: V}", "[{v: 1, u: 2}]"), HasSubstr("`u` is no condition"));
+  EXPECT_THAT(rows("v: {unit: V}", "[]"), HasSubstr("1 to 100,000 rows"));
+  EXPECT_THAT(rows("v: {unit: V}", "[{v: 1}, {v: 2}]", "holdout: {points: 1, seed: 1}\n"),
+              HasSubstr("not with `rows`"));
+  EXPECT_THAT(rows("v: {unit: V}, k: {unit: V, enumerate: [1, 2]}", "[{v: 1}]",
+                   "tables: {t: {of: m, over: [k]}}\n"),
+              HasSubstr("makes no tables"));
+  file("rows.csv", "v; w\n1; 2n\n2; 1n\n");
+  EXPECT_EQ(rows(both, "{file: rows.csv}"), "");
+  file("rows.csv", "v;w\n1,5;2n\n");
+  EXPECT_THAT(rows(both, "{file: rows.csv}"), HasSubstr("rows.csv:2"));
+  file("rows.csv", "1,2n\n");
+  EXPECT_THAT(rows(both, "{file: rows.csv}"), HasSubstr("no line of names"));
+}
+
+TEST_F(BenchFile, FilterChoosesAmongRows) {
+  const std::string path = file("bench.yaml",
+                                "gaincell_bench: 1\nname: x\n"
+                                "conditions: {v: {unit: V}, w: {unit: V}}\n"
+                                "rows: [{v: 1, w: 5}, {v: 2, w: 5}, {v: 1, w: 6}]\n"
+                                "sources: {a: {net: a, dc: \"{v+w}\"}}\nelements: [R1 a 0 1]\n"
+                                "analysis: {type: op}\nmeasurements: {m: {unit: V, value: v(a)}}\n")
+                               .string();
+  const auto both = read_bench(path, {{"v=1"}, {}, {}});
+  EXPECT_EQ(both->rows, 2u);
+  EXPECT_EQ(both->conditions[1].values, (std::vector<double>{5, 6}));
+  EXPECT_EQ(read_bench(path, {{"v=1", "w=6"}, {}, {}})->rows, 1u);
+  EXPECT_THROW(read_bench(path, {{"v=2", "w=6"}, {}, {}}), Error);
+}
+
+TEST_F(BenchFile, WaveformsComeFromFilesAsInstrumentsWriteThem) {
+  const auto wave = [&](const std::string& text, const std::string& keys = "") {
+    file("wave.csv", text);
+    return complaint("gaincell_bench: 1\nname: x\nsources: {a: {net: a, pwl: {file: wave.csv" +
+                     keys +
+                     "}}}\nelements: [R1 a 0 1]\nanalysis: {type: tran, step: 1n, stop: 5n}\n"
+                     "measurements: {m: {unit: V, value: v(a)}}\n");
+  };
+  EXPECT_EQ(wave("0,0\n1n,1\n"), "");
+  EXPECT_EQ(wave("\xEF\xBB\xBF# scope\r\n\"time\";\"ch 1\"\r\n0;0\r\n1e-9;1\r\n\r\n"), "");
+  EXPECT_EQ(wave("t\ta\tb\n0\t5\t0\n1e-9\t5\t1\n", ", time: t, value: b"), "");
+  EXPECT_EQ(wave("  0   0\n 1n   1\n"), "");
+  EXPECT_THAT(wave("0;0\n1e-9;0,5\n"), HasSubstr("wave.csv:2"));
+  EXPECT_THAT(wave("0;0\n1e-9;0,5\n"), HasSubstr("decimal point"));
+  EXPECT_THAT(wave("0,0\n1n,1\n1n,2\n"), HasSubstr("wave.csv:3"));
+  EXPECT_THAT(wave("-1n,0\n1n,1\n"), HasSubstr("times must rise"));
+  EXPECT_THAT(wave("0,0\n1n\n"), HasSubstr("holds 1 cells"));
+  EXPECT_THAT(wave("0,0\n1n,nan\n"), HasSubstr("not a number in V"));
+  EXPECT_THAT(wave("0,0\n1n,inf\n"), HasSubstr("not a number in V"));
+  EXPECT_THAT(wave("0,0\n1n,1\n", ", value: 3"), HasSubstr("which has 2"));
+  EXPECT_THAT(wave("t,a\n0,0\n", ", value: b"), HasSubstr("is no column"));
+  EXPECT_THAT(wave("# nothing\n"), HasSubstr("holds no row"));
+  std::string long_one;
+  for (int k = 0; k <= 10'000; ++k) long_one += std::to_string(k) + " 0\n";
+  EXPECT_THAT(wave(long_one), HasSubstr("more than 10000 rows"));
+}
+
 TEST_F(BenchFile, LibraryKeepsWhatTheBenchNeeds) {
   file("big.lib",
        ".param unused=1 used=2\n.param chained={used*2}\n"

@@ -1,7 +1,9 @@
 #include "characterize/plan.h"
 
 #include <cmath>
+#include <cstdio>
 
+#include "characterize/protocol.h"
 #include "tests/characterize/support.h"
 
 namespace gaincell::characterize {
@@ -160,6 +162,114 @@ TEST_F(PlanTest, FormulasUseOtherResultsAndFailWithThem) {
   EXPECT_FALSE(points[1].ok);
   EXPECT_TRUE(std::isnan(points[1].values[1]));
   EXPECT_THAT(points[1].reason, HasSubstr("a: no crossing"));
+}
+
+// A comparison with a result that is missing is false, and would make a number of it.
+TEST_F(PlanTest, FormulaOverAMissingResultIsMissingAndSaysWhose) {
+  bench_ = bench(
+      "gaincell_bench: 1\nname: x\nsources: {s: {net: s, dc: 1}}\nelements: [R1 s 0 1]\n"
+      "analysis: {type: op}\nmeasurements:\n  a: {unit: V, value: v(s)}\n"
+      "  b: {unit: \"\", formula: \"a > 1 ? 1 : 0\"}\n  c: {unit: \"\", formula: b + 1}\n"
+      "  d: {unit: V, formula: 2*3, scale: 5}\n");
+  const Plan plan = make_plan(*bench_, bench_points(*bench_));
+  std::vector<JobResult> results(1);
+  results[0].ok = true;
+  results[0].values = {0};
+  results[0].reasons = {"none"};
+  const auto points = collect(*bench_, plan, results);
+  EXPECT_TRUE(std::isnan(points[0].values[1]));
+  EXPECT_TRUE(std::isnan(points[0].values[2]));
+  EXPECT_EQ(points[0].values[3], 30);
+  EXPECT_THAT(points[0].reason, HasSubstr("b: it follows from `a`, which has no number"));
+  EXPECT_THAT(points[0].reason, HasSubstr("c: it follows from `b`, which has no number"));
+}
+
+TEST_F(PlanTest, ArgumentsThatUseResultsAreWorkedOutBesideTheWaveforms) {
+  const Plan p = plan(
+      "gaincell_bench: 1\nname: x\nconditions: {k: {unit: V, enumerate: [2, 4]}}\n"
+      "sources: {s: {net: s, dc: 1}}\nelements: [R1 s 0 1]\n"
+      "analysis: {type: tran, step: 1n, stop: 5n}\nmeasurements:\n"
+      "  top: {unit: V, maximum: v(s)}\n  part: {unit: V, formula: top/k}\n"
+      "  t: {unit: s, crossing: v(s), level: \"{part}\", to: 4n}\n");
+  ASSERT_EQ(p.jobs.size(), 1u);
+  ASSERT_EQ(p.jobs[0].calls.size(), 5u);  // top; part and t at each k
+  const MeasureCall& part = p.jobs[0].calls[1];
+  EXPECT_EQ(part.kind, "formula");
+  EXPECT_EQ(part.derived.at("formula").results, (std::map<std::string, std::uint32_t>{{"top", 0}}));
+  EXPECT_EQ(part.derived.at("formula").known, (std::map<std::string, double>{{"k", 2}}));
+  EXPECT_EQ(p.jobs[0].calls[2].derived.at("level").results.at("part"), 1u);
+  EXPECT_EQ(p.jobs[0].calls[4].derived.at("level").results.at("part"), 3u);
+  EXPECT_EQ(p.jobs[0].calls[2].numbers.at("to"), 4e-9);
+  const std::string sent = encode_run(p.jobs[0], 0, false);
+  EXPECT_EQ(decode_run(sent).calls, p.jobs[0].calls);
+}
+
+TEST_F(PlanTest, SweepOfItsOwnMakesNoPoints) {
+  const Plan p = plan(
+      "gaincell_bench: 1\nname: x\nconditions:\n"
+      "  b: {unit: V, enumerate: [0, 1, 5]}\n  r: {unit: Ohm, enumerate: [1k, 2k]}\n"
+      "sources: {x: {net: x, dc: 0}, y: {net: y, dc: 0}}\nelements: [\"R1 x y {r}\"]\n"
+      "analysis: {type: dc, sweeps: [{source: x, start: 1, stop: 0, points: 5}, "
+      "{source: y, condition: b}]}\n"
+      "measurements: {m: {unit: V, crossing: i(x), level: 0}}\nholdout: {points: 2, seed: 1}\n");
+  EXPECT_EQ(p.points.size(), 8u);
+  ASSERT_EQ(p.jobs.size(), 4u);
+  EXPECT_EQ(p.jobs[0].proof.count, 15u);
+  EXPECT_EQ(p.jobs[0].proof.axis, (std::vector<double>{1, 0.75, 0.5, 0.25, 0}));
+  EXPECT_EQ(p.jobs[0].calls[2].number("pass", 0), 2);
+  EXPECT_EQ(p.jobs[2].proof.count, 5u);
+  EXPECT_THAT(p.jobs[2].body, HasSubstr(".dc vx 1 0 -0.25\n"));
+}
+
+TEST_F(PlanTest, SweepOfNoLengthIsRefused) {
+  EXPECT_THROW(plan("gaincell_bench: 1\nname: x\nsources: {x: {net: x, dc: 0}}\n"
+                    "elements: [R1 x 0 1]\nmeasurements: {m: {unit: A, maximum: i(x)}}\n"
+                    "analysis: {type: dc, sweeps: [{source: x, start: 1, stop: 1, points: 5}]}\n"),
+               Error);
+}
+
+std::string ac_card(const std::string& keys, const std::string& type = "ac") {
+  AnalysisArguments arguments;
+  arguments.words = {{"output", "v(a)"}, {"source", "vs"}};
+  for (const std::string& key : {keys}) {
+    double start = 0;
+    double stop = 0;
+    double points = 0;
+    EXPECT_EQ(std::sscanf(key.c_str(), "%lf %lf %lf", &start, &stop, &points), 3);
+    arguments.numbers = {{"start", start}, {"stop", stop}, {"points_per_decade", points}};
+  }
+  return analysis_kind(type).card(arguments);
+}
+
+TEST(Frequencies, SpanOfLessThanAStepHasBothItsEnds) {
+  EXPECT_EQ(ac_card("1e6 1e6 10"), ".ac lin 1 1000000 1000000");
+  EXPECT_EQ(ac_card("1e6 1e7 10"), ".ac dec 10 1000000 10000000");
+  for (const char* span : {"1e6 1.1e6 10", "1e6 1.00001e6 1", "1e6 1258925.4117 10"}) {
+    double start = 0;
+    double stop = 0;
+    double points = 0;
+    ASSERT_EQ(std::sscanf(ac_card(span).c_str(), ".ac dec %lf %lf %lf", &points, &start, &stop), 3);
+    EXPECT_GE(std::floor(points * std::log10(stop / start)), 1) << span;
+  }
+  for (const char* span :
+       {"0 1 10", "2 1 10", "1 1.0000001 10", "1 10 0.5", "1 1e19 1", "1e-300 1e300 100000"})
+    EXPECT_THROW(ac_card(span), std::invalid_argument) << span;
+  EXPECT_THAT(ac_card("1e3 2e3 3", "noise"), HasSubstr(" dec 4 1000 "));
+}
+
+TEST_F(PlanTest, RowsChangeTogetherAndTheOthersAreAGrid) {
+  const Plan p = plan(
+      "gaincell_bench: 1\nname: x\nconditions:\n"
+      "  a: {unit: V}\n  r: {unit: Ohm, enumerate: [1k, 2k]}\n  temperature: {unit: degC}\n"
+      "rows:\n  - {a: 0.9, temperature: 125}\n  - {temperature: -40, a: 1.1 V}\n"
+      "  - {a: 1, temperature: 27}\n"
+      "sources: {s: {net: s, dc: \"{a}\"}}\nelements: [\"R1 s 0 {r}\"]\n"
+      "analysis: {type: op}\nmeasurements: {m: {unit: V, value: v(s)}}\n");
+  ASSERT_EQ(p.points.size(), 6u);
+  EXPECT_EQ(p.points[0].values, (std::vector<double>{0.9, 1e3, 125}));
+  EXPECT_EQ(p.points[1].values, (std::vector<double>{0.9, 2e3, 125}));
+  EXPECT_EQ(p.points[2].values, (std::vector<double>{1.1, 1e3, -40}));
+  EXPECT_THAT(p.jobs[2].body, HasSubstr(".temp -40\n"));
 }
 
 }  // namespace

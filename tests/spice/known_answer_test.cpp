@@ -3,11 +3,14 @@
 
 #include <cmath>
 
+#include "base/units.h"
 #include "characterize/campaign.h"
 #include "tests/characterize/support.h"
 
 namespace gaincell::characterize {
 namespace {
+
+using ::testing::HasSubstr;
 
 class KnownAnswer : public BenchTest {
  protected:
@@ -171,6 +174,200 @@ TEST_F(KnownAnswer, LowPassHasItsCorner) {
     EXPECT_NEAR(rows[p][3], std::sqrt(0.5), 1e-4);
     EXPECT_NEAR(rows[p][4] * r, 1, 1e-4);
   }
+}
+
+// Three equal poles behind gains of 10: unity gain, half power and phase follow from one another.
+TEST_F(KnownAnswer, PhaseMarginFollowsFromUnityGain) {
+  const auto rows =
+      run("gaincell_bench: 1\nname: p\nsources: {in: {net: in, ac: 1}}\n"
+          "elements: [R1 in a 1k, C1 a 0 1n, E1 b 0 a 0 10, R2 b c 1k, C2 c 0 1n, E2 d 0 c 0 10, "
+          "R3 d e 1k, C3 e 0 1n]\n"
+          "analysis: {type: ac, start: 1k, stop: 10meg, points_per_decade: 200}\nmeasurements:\n"
+          "  ugf: {unit: Hz, crossing: vdb(e), level: 0, edge: fall}\n"
+          "  at_unity: {unit: rad, value: vp(e), at: \"{ugf}\"}\n"
+          "  margin: {unit: deg, formula: (pi + at_unity)*180/pi}\n"
+          "  g0: {unit: dB, value: vdb(e), at: 1k}\n"
+          "  corner: {unit: Hz, crossing: vdb(e), level: \"{g0} - 10*log10(2)\", edge: fall}\n"
+          "  back: {unit: Hz, crossing: vp(e), level: \"{-pi}\"}\n"
+          "  delay: {unit: s, value: \"-deriv(vp(e))/(2*pi)\", at: \"{back}\"}\n"
+          "  stage: {unit: rad, value: \"vp(e) - vp(c)\", at: \"{ugf}\"}\n"
+          "  source: {unit: rad, value: ip(in), at: 10meg}\n");
+  const double pole = 1 / (2 * M_PI * 1e-6);
+  const double unity = pole * std::sqrt(std::pow(100, 2.0 / 3) - 1);
+  EXPECT_NEAR(rows[0][0] / unity, 1, 1e-4);
+  EXPECT_NEAR(rows[0][1], -3 * std::atan(unity / pole), 1e-3);
+  EXPECT_NEAR(rows[0][2], 180 - 3 * std::atan(unity / pole) * 180 / M_PI, 0.1);
+  EXPECT_NEAR(rows[0][4] / (pole * std::sqrt(std::cbrt(2.0) - 1)), 1, 1e-3);
+  EXPECT_NEAR(rows[0][5] / (pole * std::sqrt(3.0)), 1, 1e-4);
+  EXPECT_NEAR(rows[0][6] * pole, 3 / (2 * M_PI) / 4, 1e-4);
+  EXPECT_NEAR(rows[0][7], -std::atan(unity / pole), 1e-3);
+  // From the net into the source: minus the current of 1 V over 1 kOhm.
+  EXPECT_NEAR(std::abs(rows[0][8]), M_PI, 0.02);
+}
+
+TEST_F(KnownAnswer, SpansBelowAStepAndSingleFrequenciesAreRun) {
+  for (const std::string stop : {"1meg", "1.00001meg", "1.1meg", "1258.92541179k"}) {
+    const std::string head =
+        "gaincell_bench: 1\nname: s\nsources: {in: {net: in, ac: 1}}\n"
+        "elements: [R1 in out 1k, C1 out 0 1n]\nanalysis: {start: 1meg, points_per_decade: 10, "
+        "stop: " +
+        stop;
+    const auto rows = run(head +
+                          ", type: ac}\nmeasurements: {g: {unit: \"1\", value: vm(out), at: "
+                          "1meg}, h: {unit: \"1\", value: vm(out), at: \"" +
+                          stop + "\"}}\n");
+    const double pole = 1 / (2 * M_PI * 1e-6);
+    EXPECT_NEAR(rows[0][0], 1 / std::hypot(1, 1e6 / pole), 1e-9) << stop;
+    const auto noise = run(head +
+                           ", type: noise, output: v(out), source: in}\nmeasurements: {n: "
+                           "{unit: V/sqrt(Hz), value: onoise, at: \"" +
+                           stop + "\"}}\n");
+    const double f = *parse_quantity(stop, "Hz");
+    const double density = std::sqrt(4 * 1.38064852e-23 * 300.15 * 1e3) / std::hypot(1, f / pole);
+    EXPECT_NEAR(noise[0][0] / density, 1, 1e-4) << stop;
+  }
+}
+
+// The band that is asked for, not the steps that fit into it; each device its share.
+TEST_F(KnownAnswer, TotalNoiseIsOverTheWholeBand) {
+  const auto rows =
+      run("gaincell_bench: 1\nname: n\nsources: {in: {net: in, dc: 0, ac: 1}}\n"
+          "elements: [R1 in out 3k, R2 out 0 1k]\n"
+          "analysis: {type: noise, output: v(out), source: in, start: 1.3k, stop: 977k, "
+          "points_per_decade: 3}\nmeasurements:\n"
+          "  all: {unit: V, total_noise: onoise}\n  r1: {unit: V, total_noise: onoise(R1)}\n"
+          "  r2: {unit: V, total_noise: onoise(r2)}\n"
+          "  part: {unit: V, total_noise: onoise, from: 2k, to: 500k}\n"
+          "  input: {unit: V, total_noise: inoise}\n");
+  const double density = 4 * 1.38064852e-23 * 300.15 * 750;
+  EXPECT_NEAR(rows[0][0] / std::sqrt(density * 975.7e3), 1, 1e-5);
+  EXPECT_NEAR(rows[0][1] / std::sqrt(density * 975.7e3 / 4), 1, 1e-5);
+  EXPECT_NEAR(rows[0][2] / std::sqrt(density * 975.7e3 * 3 / 4), 1, 1e-5);
+  EXPECT_NEAR(rows[0][3] / std::sqrt(density * 498e3), 1, 1e-5);
+  EXPECT_NEAR(rows[0][4] / (4 * rows[0][0]), 1, 1e-9);
+}
+
+// Level 1, in saturation: id = kp/2 (vgs - vt)^2, gm = kp (vgs - vt).
+TEST_F(KnownAnswer, SweepsOfDcHaveCrossingsSlopesAndExtremes) {
+  file("n.inc",
+       ".model n nmos level=1 vto=0.4 kp=200u\n.subckt one d g\nm1 d g 0 0 n w=1u l=1u\n"
+       ".ends\n");
+  const std::string head =
+      "gaincell_bench: 1\nname: d\ncircuit: {netlist: n.inc, subcircuit: one}\n"
+      "conditions: {v_d: {unit: V, enumerate: [1, 2]}}\n"
+      "sources: {d: {net: d, dc: \"{v_d}\"}, g: {net: g, dc: 0}}\n";
+  const std::string measures =
+      "measurements:\n  v_on: {unit: V, crossing: -i(d), level: 4u}\n"
+      "  gm: {unit: A/V, value: deriv(-i(d)), at: 0.9}\n"
+      "  most: {unit: A/V, maximum: deriv(-i(d))}\n"
+      "  where: {unit: V, maximum_at: -i(d)}\n"
+      "  area: {unit: W, integral: -i(d), from: 0.4, to: 1}\n"
+      "  half: {unit: V, crossing: -i(d), level: \"{top}/4\"}\n";
+  const std::string top = "  top: {unit: A, maximum: -i(d)}\n";
+  std::string with_top = measures;
+  with_top.insert(with_top.find("  half"), top);
+  for (const char* direction : {"start: 0, stop: 1", "start: 1, stop: 0"}) {
+    const auto rows = run(head + "analysis: {type: dc, sweeps: [{source: g, points: 101, " +
+                          direction + "}], options: {reltol: 1e-9, gmin: 1e-15}}\n" + with_top +
+                          "  itself: {unit: A/V, value: \"@m.xdut.m1[gm]\", at: 0.9}\n");
+    ASSERT_EQ(rows.size(), 2u);
+    for (const auto& row : rows) {
+      EXPECT_NEAR(row[0], 0.6, 1e-4) << direction;
+      EXPECT_NEAR(row[1] / 100e-6, 1, 1e-6);
+      EXPECT_NEAR(row[2] / 120e-6, 1, 1e-4);
+      EXPECT_EQ(row[3], 1);
+      EXPECT_NEAR(row[4] / (200e-6 / 6 * 0.216), 1, 1e-3);
+      EXPECT_NEAR(row[6], 0.7, 1e-4);
+      EXPECT_NEAR(row[7] / 100e-6, 1, 1e-6);
+    }
+  }
+  // Over conditions: the same at every point of the sweep; and in a table that the simulator steps
+  // through with a counter.
+  for (const char* values : {"minimum: 0, maximum: 1, step: linear, points: 101",
+                             "minimum: 0.1, maximum: 1, step: logarithmic, points: 60"}) {
+    std::string text = head;
+    text.insert(text.find("}}\nsources") + 1, std::string(", v_g: {unit: V, ") + values + "}");
+    const auto rows =
+        run(text +
+            "analysis: {type: dc, sweeps: [{source: g, condition: v_g}, "
+            "{source: d, condition: v_d}], options: {reltol: 1e-9}}\n" +
+            measures.substr(0, measures.find("  where")) + "  own: {unit: A, value: -i(d)}\n");
+    for (std::size_t p = 0; p < rows.size(); ++p) {
+      EXPECT_NEAR(rows[p][0], 0.6, 1e-3) << values;
+      EXPECT_NEAR(rows[p][1] / 100e-6, 1, 1e-2);
+      const double over = std::max(plan_.points[p].values[1] - 0.4, 0.0);
+      EXPECT_NEAR(rows[p][3], 100e-6 * over * over, 1e-9);
+    }
+  }
+}
+
+TEST_F(KnownAnswer, OperatingPointParametersAreSignals) {
+  file("n.inc",
+       ".model n nmos level=1 vto=0.4 kp=200u\n.subckt one d g\nm1 d g 0 0 n w=1u l=1u\n"
+       ".ends\n");
+  const std::string head =
+      "gaincell_bench: 1\nname: d\ncircuit: {netlist: n.inc, subcircuit: one}\n"
+      "sources: {d: {net: d, dc: 1}, g: {net: g, dc: 0.9}}\nelements: [m2 d g 0 0 n w=2u l=1u]\n";
+  const auto rows = run(head +
+                        "analysis: {type: op}\nmeasurements:\n"
+                        "  gm: {unit: A/V, value: \"@m.xdut.m1[gm]\"}\n"
+                        "  outer: {unit: A/V, value: \"@M2[gm]\"}\n"
+                        "  vth: {unit: V, value: \"@m2[von]\"}\n"
+                        "  efficiency: {unit: 1/V, value: \"@m2[gm]/@m2[id]\"}\n");
+  EXPECT_NEAR(rows[0][0], 100e-6, 1e-10);
+  EXPECT_NEAR(rows[0][1], 200e-6, 1e-10);
+  EXPECT_NEAR(rows[0][2], 0.4, 1e-12);
+  EXPECT_NEAR(rows[0][3], 4, 1e-4);
+  const auto time = run(head +
+                        "analysis: {type: tran, step: 1n, stop: 5n}\nmeasurements:\n"
+                        "  gm: {unit: A/V, value: \"@m.xdut.m1[gm]\", at: 3n}\n");
+  EXPECT_NEAR(time[0][0], 100e-6, 1e-10);
+}
+
+TEST_F(KnownAnswer, DeviceParameterThatIsNoneIsNamed) {
+  for (const std::string signal : {"@m.xdut.m9[gm]", "@r1[nonsense]"}) {
+    bench_ = bench(
+        "gaincell_bench: 1\nname: d\nsources: {a: {net: a, dc: 1}}\n"
+        "elements: [R1 a 0 1k]\nanalysis: {type: op}\nmeasurements: {fine: {unit: V, "
+        "value: v(a)}, m: {unit: A, value: \"" +
+        signal + "\"}}\n");
+    plan_ = make_plan(*bench_, bench_points(*bench_));
+    PoolOptions pool;
+    pool.worker = real_worker();
+    const auto points = simulate(*bench_, plan_, {.pool = pool});
+    EXPECT_FALSE(points[0].ok);
+    EXPECT_THAT(points[0].reason, HasSubstr(signal));
+    EXPECT_THAT(points[0].reason, HasSubstr("no such device"));
+  }
+}
+
+// The input needs 2 ns for its edge; the comparator's output is a clipped gain, which crosses half
+// when the input is at 0.3.
+TEST_F(KnownAnswer, DelayOfAnOvertakenEdgeIsNegative) {
+  const auto rows = run(
+      "gaincell_bench: 1\nname: n\nsources: {a: {net: a, pulse: {initial: 0, pulsed: 1, delay: 1n, "
+      "rise: 2n, fall: 2n, width: 4n, period: 10n}}}\n"
+      "elements: [\"B1 y 0 v=max(0,min(1,0.5-100*(v(a)-0.3)))\", R1 y 0 1k]\n"
+      "analysis: {type: tran, step: 2p, stop: 25n}\nmeasurements:\n"
+      "  fall: {unit: s, delay: v(y), level: 0.5, edge: fall, after: v(a), after_edge: rise}\n"
+      "  second: {unit: s, delay: v(y), level: 0.5, edge: fall, after: v(a), after_edge: rise, "
+      "after_number: 2}\n"
+      "  rise: {unit: s, delay: v(y), level: 0.5, edge: rise, after: v(a), after_edge: fall}\n");
+  EXPECT_NEAR(rows[0][0], -0.4e-9, 1e-14);
+  EXPECT_NEAR(rows[0][1], -0.4e-9, 1e-14);
+  EXPECT_NEAR(rows[0][2], 0.4e-9, 1e-14);
+}
+
+TEST_F(KnownAnswer, WaveformOfAFileDrivesASource) {
+  file("wave.csv", "time,drive\n1n,0.5\n3n,1.5\n4n,0\n");
+  const auto rows =
+      run("gaincell_bench: 1\nname: w\nsources: {a: {net: a, pwl: {file: wave.csv}}}\n"
+          "elements: [R1 a 0 1k]\nanalysis: {type: tran, step: 0.1n, stop: 6n}\nmeasurements:\n"
+          "  start: {unit: V, value: v(a), at: 0.5n}\n  middle: {unit: V, value: v(a), at: 2n}\n"
+          "  area: {unit: V s, integral: v(a)}\n");
+  EXPECT_NEAR(rows[0][0], 0.5, 1e-9);
+  EXPECT_NEAR(rows[0][1], 1, 1e-9);
+  EXPECT_NEAR(rows[0][2], 0.5e-9 + 2e-9 + 0.75e-9, 1e-14);
 }
 
 // 4 k T R below the corner; kT/C over all frequencies.
