@@ -144,14 +144,15 @@ void StageFit::find(const FitOptions& options) {
     set_form(stage_.bytes ? in_bytes(form) : form);
     error_ = stage_.bytes ? refined_error() : reach(candidate).error;
   };
+  const double limit = options.limit_share * options.error_limit;
   const std::vector<kernels::Stage> all = candidates(options.cells, cells_differ_);
   const kernels::Stage* best = nullptr;
   double least = 0;
   for (const kernels::Stage& candidate : all) {
     const double error = reach(candidate).error;
-    if (error > options.error_limit && best != nullptr && error >= least) continue;
+    if (error > limit && best != nullptr && error >= least) continue;
     take(candidate);
-    if (error_ <= options.error_limit) return;
+    if (error_ <= limit) return;
     if (best == nullptr || error_ < least) best = &candidate, least = error_;
   }
   if (least > 10 * options.error_limit)

@@ -12,6 +12,7 @@ namespace gaincell::attention {
 struct FitOptions {
   double v_low = 0, v_high = 0.9;  // stored voltages that occur
   double error_limit = 2e-3;       // rms at the end of a column, share of full scale
+  double limit_share = 1;          // of it that the fit may take
   int cells = 64;                  // rows of a column
   bool is_signed = false;          // second stage
   int q_levels = 16;               // widths of the check's pulses where the stage is not signed

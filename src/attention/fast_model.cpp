@@ -188,7 +188,8 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
 FitOptions FastModel::fit_options(const Shape& shape, bool is_signed) const {
   FitOptions fit;
   fit.is_signed = is_signed;
-  fit.error_limit = kFitShare * options.error_limit;
+  fit.error_limit = options.error_limit;
+  fit.limit_share = kFitShare;
   fit.q_levels = circuit.q_levels;
   fit.whole_widths = !is_signed && options.effects.has(Effect::kInputQuantiser);
   fit.cells = is_signed ? rows_of_second(shape) : shape.dim;
