@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "characterize/bench_reader.h"
+#include "characterize/deck.h"
 
 namespace gaincell::characterize {
 
@@ -27,8 +28,9 @@ void BenchReader::read() {
   read_circuit();
   read_sources();
   read_elements();
-  read_initial_conditions();
+  read_net_voltages();
   read_analyses();
+  refuse_idle_voltages();
   read_limits();
   read_measurements();
   read_waveforms();
@@ -36,6 +38,7 @@ void BenchReader::read() {
   read_constants();
   read_spreads();
   read_holdout();
+  for (Analysis& analysis : bench_.analyses) analysis.save_card = save_card(bench_, analysis);
 }
 
 std::string scale_name(const Analysis& analysis) {

@@ -12,6 +12,7 @@
 #include "characterize/expression.h"
 #include "characterize/measure/measure.h"
 #include "characterize/mismatch.h"
+#include "characterize/net.h"
 #include "characterize/netlist.h"
 
 namespace gaincell::characterize {
@@ -56,7 +57,7 @@ struct Ramp {
 struct Source {
   std::string name;
   bool current = false;
-  Template net;
+  NetTemplate net;
   std::string reference;
   std::size_t count = 0;  // 0: a single one, named without a number
   std::optional<Quantity> dc;
@@ -74,8 +75,9 @@ struct ElementLine {
   Where where;
 };
 
-struct InitialCondition {
-  Template net;
+// What a net begins with: the voltage itself, or where the search for an operating point starts.
+struct NetVoltage {
+  NetTemplate net;
   Quantity value;
   std::size_t count = 1;
 };
@@ -99,7 +101,9 @@ struct Analysis {
   std::map<std::string, std::string> words;
   bool use_initial_conditions = false;
   std::vector<Sweep> sweeps;
+  std::vector<std::string> outputs;  // nets whose noise is looked at
   Options options;
+  std::string save_card;  // deck.h
   Where where;
 };
 
@@ -208,7 +212,8 @@ struct Bench {
   std::map<std::string, std::string> ports;
   std::vector<Source> sources;
   std::vector<ElementLine> elements;
-  std::vector<InitialCondition> initial_conditions;
+  std::vector<NetVoltage> initial_conditions;
+  std::vector<NetVoltage> starting_guesses;
   std::vector<Analysis> analyses;
   Options retry;
   std::vector<Measurement> measurements;

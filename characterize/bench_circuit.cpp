@@ -14,9 +14,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void check_net(const Item& item, const std::string& net) {
-  if (net.empty() || net.find_first_of(" \t\r\n(),='\";") != std::string::npos)
-    item.refuse("is not a net", "a net is one word");
+constexpr std::size_t kMaxLines = 100'000;  // of one kind in one deck
+
+// How often a block with `count` stands in the deck; `lines` counts those of its kind, which are
+// bounded together.
+std::size_t read_count(const Item& item, std::size_t& lines) {
+  const auto count = static_cast<std::size_t>(item.integer());
+  if (count > kMaxLines - lines)
+    item.refuse("makes more than 100,000 lines of its kind",
+                "a circuit of that size is not for a bench");
+  lines += count;
+  return count;
 }
 
 }  // namespace
@@ -29,7 +37,33 @@ fs::path BenchReader::beside(const std::string& path) const {
 void BenchReader::add_file(Library& library, const Item& item, Library::Use use) const {
   const std::string path = item.is_map() ? item.text("file") : item.text();
   if (path.empty()) item.refuse("must name a file");
+  refuse_stray_link(item, path);
   library.add(beside(path), item.is_map() ? item.text("section") : "", item.where().place, use);
+}
+
+// A link in a folder that came from elsewhere may lead to any file, of which a message would show a
+// line. What a bench names openly lies where it says, or where `model_folders` says.
+void BenchReader::refuse_stray_link(const Item& item, const std::string& named) const {
+  const fs::path path = fs::path(named).lexically_normal();
+  if (path.is_absolute()) return;
+  const auto real = [](const fs::path& place) {
+    std::error_code ignored;
+    return fs::weakly_canonical(fs::absolute(place, ignored), ignored);
+  };
+  const auto leads_below = [&](const fs::path& folder) {
+    const fs::path relative = real(beside(named)).lexically_relative(real(folder));
+    return !relative.empty() && *relative.begin() != "..";
+  };
+  fs::path folder = beside(".");
+  for (auto part = path.begin(); part != path.end() && *part == ".."; ++part) folder /= "..";
+  if (leads_below(folder)) return;
+  if (root_.has("model_folders")) {
+    for (const Item& one : root_["model_folders"].list()) {
+      if (leads_below(beside(one.text()))) return;
+    }
+  }
+  item.refuse("is a link that leads out of its folder",
+              "name the file that it leads to, or the folder of that under `model_folders`");
 }
 
 // One library a corner: the models of all, those of the corner, the netlist. Of that only what this
@@ -131,7 +165,7 @@ void BenchReader::read_subcircuit(const Item& circuit) {
       if (std::find(found->ports.begin(), found->ports.end(), lower(name)) == found->ports.end())
         item.refuse(fmt::format("the subcircuit `{}` has no such port", bench_.subcircuit),
                     suggest_remedy(lower(name), found->ports));
-      check_net(item, item.text());
+      check_net(item.text(), item.where());
       bench_.ports[lower(name)] = lower(item.text());
     }
   }
@@ -185,11 +219,12 @@ PelgromRule BenchReader::read_rule(const std::string& name, const Item& item) co
 
 void BenchReader::read_sources() {
   if (!root_.has("sources")) return;
+  std::size_t lines = 0;
   for (const auto& [name, item] : root_["sources"].map()) {
     const std::string unit = item.text("kind", "voltage") == "current" ? "A" : "V";
     Source source{.name = lower(name),
                   .current = unit == "A",
-                  .net = Template(item.text("net"), bench_.scope, item["net"].where()),
+                  .net = NetTemplate(item.text("net"), bench_.scope, item["net"].where()),
                   .reference = lower(item.text("reference", "0")),
                   .count = 0,
                   .dc = std::nullopt,
@@ -199,19 +234,17 @@ void BenchReader::read_sources() {
                   .pwl = {},
                   .wave = {},
                   .where = item.where()};
-    if (item.text("net").find('{') == std::string::npos) check_net(item["net"], item.text("net"));
-    if (item.has("reference")) check_net(item["reference"], item.text("reference"));
+    if (item.has("reference")) check_net(item.text("reference"), item["reference"].where());
     if (item.has("count")) {
-      source.count = static_cast<std::size_t>(item["count"].integer());
-      if (source.count > 100'000) item["count"].refuse("must be at most 100,000");
-      if (item.text("net").find('{') == std::string::npos)
+      source.count = read_count(item["count"], lines);
+      if (source.net.is_constant())
         item["net"].refuse("so many sources on one net", "number the nets: net{i}");
     }
     read_waveform(item, unit, source);
-    if (!source_names_.insert(source.name).second)
+    if (!source_names_.emplace(source.name, bench_.sources.size()).second)
       item.refuse("names that differ only in case are one to the simulator");
     for (std::size_t k = 0; k < source.count; ++k) {
-      if (!source_names_.insert(fmt::format("{}{}", source.name, k)).second)
+      if (!source_names_.emplace(fmt::format("{}{}", source.name, k), bench_.sources.size()).second)
         item.refuse(fmt::format("its element {} has the name of another source", k));
     }
     bench_.sources.push_back(std::move(source));
@@ -258,32 +291,60 @@ void BenchReader::read_waveform(const Item& item, const std::string& unit, Sourc
 
 void BenchReader::read_elements() {
   if (!root_.has("elements")) return;
+  std::size_t lines = 0;
   for (const Item& item : root_["elements"].list()) {
     const Item line = item.is_map() ? item["line"] : item;
     const std::string text = line.text();
-    if (text.find_first_of("\n\r;") != std::string::npos) line.refuse("must be one line");
+    if (text.find(';') != std::string::npos) line.refuse("must be one line, without comments");
+    // A simulator joins the next line to it.
+    if (text.ends_with('\\')) line.refuse("must be one line; it ends with a continuation");
     bench_.code_models = bench_.code_models || needs_code_model({text, line.where().place});
     if (text.empty() || !std::isalpha(static_cast<unsigned char>(text[0])))
       line.refuse("is no element", "it begins with the letter of a device: R C L D M X ...");
-    const std::size_t count =
-        item.has("count") ? static_cast<std::size_t>(item["count"].integer()) : 1;
-    if (count > 100'000) item["count"].refuse("must be at most 100,000");
+    const std::size_t count = item.has("count") ? read_count(item["count"], lines) : 1;
+    if (count > 1 && text.find('{') == std::string::npos)
+      line.refuse("so many elements of one name", "number them: R{i} net{i} 0 1k");
     bench_.elements.push_back({Template(text, bench_.scope, line.where()), count, line.where()});
   }
 }
 
-void BenchReader::read_initial_conditions() {
-  if (!root_.has("initial_conditions")) return;
-  for (const auto& [name, item] : root_["initial_conditions"].map()) {
-    if (item.is_map()) {
-      bench_.initial_conditions.push_back(
-          {Template(item.text("net"), bench_.scope, item["net"].where()),
-           quantity(item["value"], "V"), static_cast<std::size_t>(item["count"].integer())});
-    } else {
-      bench_.initial_conditions.push_back(
-          {Template(name, bench_.scope, item.where()), quantity(item, "V"), 1});
+void BenchReader::read_net_voltages() {
+  bench_.initial_conditions = net_voltages("initial_conditions");
+  bench_.starting_guesses = net_voltages("starting_guesses");
+}
+
+std::vector<NetVoltage> BenchReader::net_voltages(const std::string& key) const {
+  std::vector<NetVoltage> all;
+  if (!root_.has(key)) return all;
+  std::size_t lines = 0;
+  for (const auto& [name, item] : root_[key].map()) {
+    if (!item.is_map()) {
+      all.push_back({NetTemplate(name, bench_.scope, item.where()), quantity(item, "V"), 1});
+      continue;
     }
+    NetVoltage one{NetTemplate(item.text("net"), bench_.scope, item["net"].where()),
+                   quantity(item["value"], "V"), read_count(item["count"], lines)};
+    if (one.count > 1 && one.net.is_constant())
+      item["net"].refuse("so many voltages of one net", "number the nets: net{i}");
+    all.push_back(std::move(one));
   }
+  return all;
+}
+
+void BenchReader::refuse_idle_voltages() const {
+  const auto any = [this](auto is) {
+    return std::any_of(bench_.analyses.begin(), bench_.analyses.end(), is);
+  };
+  if (!bench_.initial_conditions.empty() &&
+      !any([](const Analysis& one) { return one.kind->scale_unit == "s"; }))
+    root_["initial_conditions"].refuse(
+        "they are what `tran` begins with, and have no effect on the analyses of this bench",
+        "`starting_guesses` choose the state of an operating point");
+  if (!bench_.starting_guesses.empty() &&
+      !any([](const Analysis& one) { return !one.use_initial_conditions; }))
+    root_["starting_guesses"].refuse(
+        "with `use_initial_conditions` there is no operating point that they could start",
+        "give `initial_conditions`");
 }
 
 }  // namespace gaincell::characterize

@@ -12,7 +12,11 @@
 namespace gaincell::characterize {
 namespace {
 
-constexpr std::size_t kMaxPoints = 10'000'000;
+constexpr std::size_t kMaxPoints = 1'000'000;
+constexpr const char* kMaxPointsText = "1,000,000";
+constexpr std::size_t kMaxElements = 100'000;  // of all vectors of a bench together
+constexpr std::size_t kMaxCorners = 1'000;
+constexpr std::size_t kMaxPointBytes = std::size_t{256} << 20;
 
 Draw read_draw(const Item& item, const std::string& unit, std::size_t count) {
   Draw draw;
@@ -28,10 +32,15 @@ Draw read_draw(const Item& item, const std::string& unit, std::size_t count) {
     draw.kind = Draw::Kind::kUniform;
     want(2, "[least, greatest]");
     if (draw.numbers[0] > draw.numbers[1]) values.refuse("the least comes first");
+    if (!std::isfinite(draw.numbers[1] - draw.numbers[0]))
+      values.refuse("the range is wider than a number holds");
   } else if (kind == "normal") {
     draw.kind = Draw::Kind::kNormal;
     want(2, "[mean, sigma]");
     if (draw.numbers[1] < 0) values.refuse("sigma must not be negative");
+    // No draw lies 40 sigma off.
+    if (!std::isfinite(std::abs(draw.numbers[0]) + 40 * draw.numbers[1]))
+      values.refuse("draws would be greater than a number holds");
   } else {
     draw.kind = Draw::Kind::kValues;
     want(count, fmt::format("as long as `count`, {}", count).c_str());
@@ -45,7 +54,8 @@ std::size_t range_points(const Item& item, const Condition& c, double low, doubl
   if (item.has("points")) {
     if (item.has("stepsize")) item["stepsize"].refuse("goes without `points`");
     const long points = item["points"].integer();
-    if (points > 1'000'000) item["points"].refuse("must be at most 1,000,000");
+    if (points > static_cast<long>(kMaxPoints))
+      item["points"].refuse(fmt::format("must be at most {}", kMaxPointsText));
     return static_cast<std::size_t>(points);
   }
   if (!item.has("stepsize")) item.refuse("a sweep needs `points` or `stepsize`");
@@ -54,7 +64,8 @@ std::size_t range_points(const Item& item, const Condition& c, double low, doubl
   if (!(size > (c.logarithmic ? 1 : 0)))
     step.refuse(c.logarithmic ? "a factor must be greater than 1" : "must be greater than 0");
   const double steps = c.logarithmic ? std::log(high / low) / std::log(size) : (high - low) / size;
-  if (steps > 1e6) step.refuse("makes more than 1,000,000 points");
+  if (!(steps < static_cast<double>(kMaxPoints)))
+    step.refuse(fmt::format("makes more than {} points", kMaxPointsText));
   if (std::abs(steps - std::round(steps)) > 1e-6 || std::round(steps) < 1)
     step.refuse("does not lead from `minimum` to `maximum`", "give `points` in its place");
   return static_cast<std::size_t>(std::round(steps)) + 1;
@@ -65,7 +76,7 @@ void read_vector(const Item& item, Condition& c, bool ranged) {
   if (ranged || item.has("enumerate") || item.has("step") || item.has("points"))
     item.refuse("a vector has `count` and `draw` alone");
   c.count = static_cast<std::size_t>(item["count"].integer());
-  if (c.count > 100'000) item["count"].refuse("must be at most 100,000");
+  if (c.count > kMaxElements) item["count"].refuse("must be at most 100,000");
   c.draw = read_draw(item["draw"], c.unit, c.count);
 }
 
@@ -86,6 +97,8 @@ void read_range(const Item& item, Condition& c) {
   if (!(low < high)) item["maximum"].refuse("must be greater than `minimum`");
   c.logarithmic = item.text("step") == "logarithmic";
   if (c.logarithmic && !(low > 0)) item["minimum"].refuse("a logarithmic sweep starts above 0");
+  if (!std::isfinite(c.logarithmic ? high / low : high - low))
+    item["maximum"].refuse("the range is wider than a number holds");
   c.values = spaced(low, high, range_points(item, c, low, high), c.logarithmic);
 }
 
@@ -250,16 +263,37 @@ void BenchReader::read_conditions() {
     for (const auto& [name, item] : root_["conditions"].map()) add_condition(name, item);
   }
   drop_rows();
-  std::size_t points = bench_.rows;
-  for (const Condition& c : bench_.conditions) {
-    if (c.count > 0 || c.by_row) continue;
-    points *= c.values.size();
-    if (points > kMaxPoints)
-      root_["conditions"].refuse("more than 10,000,000 points", "take fewer on some axis");
-  }
   read_draws();
-  if (bench_.draw_points > kMaxPoints / points)
-    root_["draws"]["points"].refuse("more than 10,000,000 points");
+}
+
+// Each factor may be small and their product without bound: it is bounded as it grows.
+void BenchReader::bound_points(const Item& item) {
+  std::size_t points =
+      row_kept_.empty()
+          ? 1
+          : static_cast<std::size_t>(std::count(row_kept_.begin(), row_kept_.end(), true));
+  std::size_t elements = 0;
+  for (const Condition& c : bench_.conditions) {
+    elements += c.count;
+    if (c.count == 0 && !c.by_row) points *= c.values.size();
+    if (points > kMaxPoints)
+      item.refuse(fmt::format("makes more than {} points", kMaxPointsText),
+                  "take fewer on some axis");
+    if (elements > kMaxElements)
+      item.refuse("with it the vectors have more than 100,000 elements together");
+  }
+  const double all = static_cast<double>(points) *
+                         static_cast<double>(std::max<std::size_t>(bench_.draw_points, 1)) *
+                         (1 + bench_.holdout_share) +
+                     static_cast<double>(bench_.holdout_points);
+  if (all > static_cast<double>(kMaxPoints))
+    item.refuse(fmt::format("makes more than {} points", kMaxPointsText), "take fewer");
+  const double bytes = all * static_cast<double>(80 + 32 * bench_.conditions.size() + 8 * elements);
+  if (bytes > static_cast<double>(kMaxPointBytes))
+    item.refuse(fmt::format("its points take more than 256 MB: {:.0f} of {} conditions with {} "
+                            "elements of vectors",
+                            all, bench_.conditions.size(), elements),
+                "take fewer points or shorter vectors");
 }
 
 void BenchReader::add_condition(const std::string& name, const Item& item) {
@@ -277,6 +311,7 @@ void BenchReader::add_condition(const std::string& name, const Item& item) {
     bench_.scope.set(name, condition.values.front());
   }
   bench_.conditions.push_back(std::move(condition));
+  bound_points(item);
 }
 
 // Its values are the numbers of the corners, in the order in which they stand in the file.
@@ -289,6 +324,7 @@ void BenchReader::add_corner_condition() {
   c.where = item.where();
   c.description = chosen ? item.text("description") : "";
   for (const auto& [name, files] : root_["corners"].map()) c.words.push_back(name);
+  if (c.words.size() > kMaxCorners) root_["corners"].refuse("more than 1,000 corners");
   if (c.words.empty()) root_["corners"].refuse("must hold at least one corner");
   if (row_cells_.contains(c.name)) {
     if (chosen) refuse_values(item);
@@ -357,6 +393,14 @@ void BenchReader::read_draws() {
       draws.refuse("nothing is drawn: no condition is a vector, and there is no `mismatch`",
                    "take `draws` out");
     bench_.draw_points = static_cast<std::size_t>(draws["points"].integer());
+    const bool drawn =
+        root_.has("mismatch") ||
+        std::any_of(bench_.conditions.begin(), bench_.conditions.end(), [](const Condition& c) {
+          return c.count > 0 && c.draw.kind != Draw::Kind::kValues;
+        });
+    if (!drawn && bench_.draw_points > 1)
+      draws["points"].refuse("nothing is drawn: the vectors have given values", "take `draws` out");
+    bound_points(draws["points"]);
     bench_.draw_seed = static_cast<std::uint64_t>(draws["seed"].integer());
     return;
   }
@@ -407,9 +451,10 @@ void BenchReader::read_holdout() {
     bench_.holdout_share = item["share"].constant("");
     if (!(bench_.holdout_share > 0 && bench_.holdout_share <= 10))
       item["share"].refuse("must lie between 0 and 10");
+    bound_points(item["share"]);
   } else {
     bench_.holdout_points = static_cast<std::size_t>(item["points"].integer());
-    if (bench_.holdout_points > kMaxPoints) item["points"].refuse("must be at most 10,000,000");
+    bound_points(item["points"]);
   }
 }
 

@@ -30,6 +30,7 @@ class BenchReader {
   void read_conditions();
   void add_condition(const std::string& name, const Item& item);
   void add_corner_condition();
+  void bound_points(const Item& item);
   void apply_filters(Condition& condition, const Item& item);
   void read_rows();
   void add_row(const std::vector<std::pair<std::string, std::string>>& cells, const Where& where);
@@ -42,6 +43,7 @@ class BenchReader {
 
   void read_circuit();
   std::filesystem::path beside(const std::string& path) const;
+  void refuse_stray_link(const Item& item, const std::string& named) const;
   void add_file(Library& library, const Item& item, Library::Use use) const;
   void read_corners();
   void read_behaviour();
@@ -53,7 +55,9 @@ class BenchReader {
   void read_wave_file(const Item& item, const std::string& unit, Source& source);
   void read_waveform(const Item& item, const std::string& unit, Source& source);
   void read_elements();
-  void read_initial_conditions();
+  void read_net_voltages();
+  void refuse_idle_voltages() const;
+  std::vector<NetVoltage> net_voltages(const std::string& key) const;
 
   void read_analyses();
   void read_analysis(const std::string& name, const Item& item);
@@ -89,7 +93,7 @@ class BenchReader {
   std::vector<Where> row_places_;
   std::vector<bool> row_kept_;
   std::set<std::string> names_;
-  std::set<std::string> source_names_;
+  std::map<std::string, std::size_t> source_names_;  // and those of a count -> index of the source
 };
 
 // Throws Error where the key of an item is none of `own`: blocks of several kinds share a schema.

@@ -14,6 +14,7 @@ namespace gaincell::characterize {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr std::size_t kMaxSources = 1'000;  // of one measurement
 
 template <class Range>
 std::vector<std::string> names_of(const Range& range) {
@@ -132,13 +133,21 @@ Sweep BenchReader::read_sweep(const Item& row, bool innermost) {
 // The source whose noise the output's is referred to must be one of this bench, with `ac`.
 void BenchReader::read_noise(const Item& item, Analysis& analysis) {
   const std::string name = known_source(item["source"]);
+  if (source_of(name).count > 0 && source_of(name).name == name)
+    item["source"].refuse("is many sources; name one of them");
   if (!source_of(name).ac) item["source"].refuse("has no `ac`", "give it ac: 1");
   analysis.words["source"] = (source_of(name).current ? "i" : "v") + name;
-  try {
-    if (parse_signal(item.text("output")).vectors.size() > 2) throw std::invalid_argument("");
-  } catch (const std::invalid_argument&) {
+  // It becomes part of the card: put together anew from nets that are words.
+  std::string output = lower(item.text("output"));
+  std::erase_if(output, [](unsigned char c) { return std::isspace(c) != 0; });
+  if (!output.starts_with("v(") || !output.ends_with(")"))
     item["output"].refuse("is not v(net) or v(net,net)");
-  }
+  const std::string inside = output.substr(2, output.size() - 3);
+  const std::size_t comma = std::min(inside.find(','), inside.size());
+  analysis.outputs = {inside.substr(0, comma)};
+  if (comma < inside.size()) analysis.outputs.push_back(inside.substr(comma + 1));
+  for (const std::string& net : analysis.outputs) check_net(net, item["output"].where());
+  analysis.words["output"] = output;
 }
 
 Options BenchReader::read_options(const Item& block) const {
@@ -168,7 +177,8 @@ std::size_t BenchReader::analysis_of(const Item& item) const {
 std::string BenchReader::known_source(const Item& item) const {
   std::string name = lower(item.text());
   if (!source_names_.contains(name)) {
-    const std::vector<std::string> known(source_names_.begin(), source_names_.end());
+    std::vector<std::string> known;
+    for (const auto& [one, index] : source_names_) known.push_back(one);
     item.refuse("is no source of this bench", suggest_remedy(name, known));
   }
   return name;
@@ -213,6 +223,10 @@ std::string BenchReader::simulator_signal(const Item& item, const AnalysisKind& 
     const SignalParts parts = parse_signal(out);
     if (parts.kind != kind.signals)
       item.refuse(fmt::format("is not measured in `{}`", kind.name), signals_remedy(kind.signals));
+    for (const std::string& vector : parts.vectors) {
+      if (parts.kind == SignalKind::kNoise) break;
+      for (const std::string& net : nets_of_vector(vector)) check_net(net, item.where());
+    }
   } catch (const std::invalid_argument& error) {
     item.refuse(fmt::format("is not a signal ({})", error.what()), signals_remedy(kind.signals));
   }
@@ -220,13 +234,7 @@ std::string BenchReader::simulator_signal(const Item& item, const AnalysisKind& 
 }
 
 const Source& BenchReader::source_of(const std::string& name) const {
-  for (const Source& source : bench_.sources) {
-    if (source.name == name) return source;
-    for (std::size_t k = 0; k < source.count; ++k) {
-      if (fmt::format("{}{}", source.name, k) == name) return source;
-    }
-  }
-  return bench_.sources.front();
+  return bench_.sources[source_names_.at(name)];
 }
 
 std::string BenchReader::current_of(const std::string& name) const {
@@ -240,11 +248,12 @@ std::vector<SourceSignals> BenchReader::source_signals(const Item& item) {
     const std::string name = known_source(one);
     const Source& source = source_of(name);
     for (std::size_t k = 0; k < std::max<std::size_t>(source.count, 1); ++k) {
+      if (all.size() >= kMaxSources) item.refuse("names more than 1,000 sources");
       const std::string single =
           source.count > 0 ? fmt::format("{}{}", source.name, k) : source.name;
       if (source.count > 0 && name != source.name && name != single) continue;
       bench_.scope.set("i", static_cast<double>(k));
-      const std::string net = lower(source.net.text());
+      const std::string net = source.net.name();
       all.push_back({source.reference == "0" ? fmt::format("v({})", net)
                                              : fmt::format("v({},{})", net, source.reference),
                      current_of(single)});
@@ -290,6 +299,12 @@ void BenchReader::read_measurement(const std::string& name, const Item& item) {
         item.refuse(fmt::format("`{}` is measured along time", m.kind->name),
                     "use a `tran` analysis");
       m.signals.push_back(m.kind->signal_of(source_signals(subject)));
+      try {
+        (void)parse_signal(m.signals.back());
+      } catch (const std::invalid_argument& error) {
+        subject.refuse(fmt::format("cannot be measured at once ({})", error.what()),
+                       "measure the sources in parts and add them with `formula`");
+      }
       break;
     case MeasureKind::Takes::kFormula:
       m.formula.emplace(subject.text(), bench_.scope, subject.where());

@@ -14,7 +14,8 @@ struct CampaignPlan {
   struct Unit {
     std::unique_ptr<Bench> bench;
     Plan plan;
-    std::vector<JobResult> results;  // one a job of the plan
+    std::vector<JobResult> results;     // one a job of the plan
+    std::vector<std::string> warnings;  // what is allowed and probably not meant
   };
   struct Place {
     std::size_t unit;

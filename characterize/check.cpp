@@ -3,34 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <map>
 #include <set>
 
 #include "base/units.h"
 
 namespace gaincell::characterize {
 namespace {
-
-// How often each word stands in the bench, comments apart.
-std::map<std::string, std::size_t> word_counts(const std::string& text) {
-  std::map<std::string, std::size_t> counts;
-  std::string word;
-  bool comment = false;
-  for (std::size_t k = 0; k <= text.size(); ++k) {
-    const char c = k < text.size() ? text[k] : '\n';
-    if (c == '\n') comment = false;
-    if (c == '#' && (k == 0 || std::isspace(static_cast<unsigned char>(text[k - 1]))))
-      comment = true;
-    if (!comment && (std::isalnum(static_cast<unsigned char>(c)) || c == '_')) {
-      word += c;
-    } else if (!word.empty()) {
-      ++counts[word];
-      word.clear();
-    }
-  }
-  return counts;
-}
 
 std::string axis_text(const Condition& c) {
   std::vector<std::string> shown;
@@ -42,77 +20,6 @@ std::string axis_text(const Condition& c) {
                        shown.back(), c.unit);
   return fmt::format("{}: {}{}{}", c.name, fmt::join(shown, ", "), c.unit.empty() ? "" : " ",
                      c.unit);
-}
-
-// `V`, `uA/V`, `mV*um`, `1/s^2`: symbols with prefixes, joined. Any text may be a unit, since it is
-// only handed on; but `volt` is compared with nothing that a number carries.
-bool known_unit(const std::string& unit) {
-  static const std::set<std::string> symbols{
-      "V", "A",  "s",   "F",   "C", "J",  "W",    "Ohm", "ohm", "H",  "Hz",  "S", "m",
-      "K", "dB", "rad", "deg", "%", "eV", "degC", "B",   "T",   "Wb", "bit", "g", "N"};
-  std::string word;
-  const auto known = [&] {
-    const bool prefixed =
-        word.size() > 1 && std::string("TGMkmunpfa").find(word[0]) != std::string::npos;
-    return word.empty() || symbols.contains(word) || (prefixed && symbols.contains(word.substr(1)));
-  };
-  for (const char c : unit) {
-    if (std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '%') {
-      word += c;
-      continue;
-    }
-    if (!known()) return false;
-    word.clear();
-  }
-  return known();
-}
-
-std::vector<std::string> warnings_of(const Bench& bench) {
-  std::vector<std::string> all;
-  const auto mind_unit = [&](const std::string& key, const std::string& unit) {
-    if (!known_unit(unit))
-      all.push_back(
-          fmt::format("{}.unit: `{}` is no unit that is known; `V`, `s`, `A`, `F`, `C`, "
-                      "`J`, `Ohm`, `degC` ...",
-                      key, unit));
-  };
-  for (const Condition& c : bench.conditions) mind_unit("conditions." + c.name, c.unit);
-  for (const Measurement& m : bench.measurements) mind_unit("measurements." + m.name, m.unit);
-  const auto counts = word_counts(bench.text);
-  const auto unused = [&](const std::string& name) {
-    const auto at = counts.find(name);
-    return at != counts.end() && at->second < 2;
-  };
-  for (const Condition& c : bench.conditions) {
-    if (c.name != "temperature" && c.name != "corner" && unused(c.name))
-      all.push_back(fmt::format("conditions.{}: nothing uses it", c.name));
-  }
-  for (const Parameter& p : bench.parameters) {
-    if (unused(p.name)) all.push_back(fmt::format("parameters.{}: nothing uses it", p.name));
-  }
-  for (const Analysis& analysis : bench.analyses) {
-    const bool charge = std::any_of(analysis.options.begin(), analysis.options.end(),
-                                    [](const auto& one) { return one.first == "chgtol"; });
-    if (analysis.kind->name == "tran" && !charge)
-      all.push_back(fmt::format(
-          "{}: `chgtol` is the simulator's 1e-14 C, which is more than a small node holds",
-          analysis.where.key));
-  }
-  for (const Corner& corner : bench.corners) {
-    for (const std::string& warning : corner.library->warnings()) {
-      if (std::find(all.begin(), all.end(), warning) == all.end()) all.push_back(warning);
-    }
-  }
-  if (!bench.mismatch.library_statistics) {
-    for (const Corner& corner : bench.corners) {
-      if (!corner.library->draws()) continue;
-      all.push_back(
-          "models: the library draws random numbers; every point sees the same draw "
-          "(mismatch: {library: true} for more)");
-      break;
-    }
-  }
-  return all;
 }
 
 }  // namespace
@@ -133,32 +40,67 @@ BenchOutline outline(const CampaignPlan::Unit& unit) {
     if (c.swept) out.axes.push_back(axis_text(c));
     if (c.by_row) out.axes.push_back("by row, " + axis_text(c));
   }
-  out.warnings = warnings_of(bench);
+  out.warnings = unit.warnings;
   return out;
 }
 
+namespace {
+
+// Points spread over the bench, of which the simulations are run.
+std::vector<std::size_t> probed_points(const CampaignPlan::Unit& unit, std::size_t count) {
+  const std::size_t all = unit.plan.points.size();
+  const std::size_t wanted = std::min(count, all);
+  std::vector<std::size_t> points;
+  for (std::size_t k = 0; k < wanted; ++k) points.push_back(k * all / wanted);
+  return points;
+}
+
+// Those points with their own jobs alone, and what the measurements make of them.
+std::vector<std::string> failures_of(CampaignPlan::Unit& unit,
+                                     const std::vector<std::size_t>& points) {
+  Plan part;
+  for (const std::size_t p : points) {
+    part.points.push_back(unit.plan.points[p]);
+    part.sources.push_back(unit.plan.sources[p]);
+  }
+  std::vector<std::string> failures;
+  const auto results = collect(*unit.bench, part, unit.results);
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    if (results[k].ok) continue;
+    const std::string at = describe(*unit.bench, part.points[k]);
+    failures.push_back(
+        fmt::format("{}: {}{}{}", unit.bench->name, at, at.empty() ? "" : ": ", results[k].reason));
+  }
+  return failures;
+}
+
+}  // namespace
+
 std::vector<Probe> probe(CampaignPlan& campaign, const PoolOptions& pool, std::size_t count) {
   std::vector<const Job*> jobs;
-  for (const CampaignPlan::Unit& unit : campaign.units) {
-    const std::size_t all = unit.plan.jobs.size();
-    const std::size_t wanted = std::min(count, all);
-    for (std::size_t k = 0; k < wanted; ++k) jobs.push_back(&unit.plan.jobs[k * all / wanted]);
+  std::vector<std::vector<std::size_t>> points;
+  for (CampaignPlan::Unit& unit : campaign.units) {
+    points.push_back(probed_points(unit, count));
+    std::set<std::uint32_t> wanted;
+    for (const std::size_t p : points.back())
+      wanted.insert(unit.plan.sources[p].jobs.begin(), unit.plan.sources[p].jobs.end());
+    for (const std::uint32_t job : wanted) jobs.push_back(&unit.plan.jobs[job]);
   }
   std::vector<Probe> probes(campaign.units.size());
   PoolListener listener;
   listener.tick = [] { return true; };
-  listener.done = [&](const Job& job, const JobResult& result) {
-    const std::size_t unit = campaign.places[job.id].unit;
-    Probe& one = probes[unit];
+  listener.done = [&](const Job& job, JobResult result) {
+    Probe& one = probes[campaign.places[job.id].unit];
     ++one.simulations;
     one.seconds_each += result.simulator_s;
-    if (!result.ok)
-      one.failures.push_back(fmt::format("{}: {}: {}", campaign.units[unit].bench->name,
-                                         name_of(result.failure.why), result.failure.reason));
+    campaign.result(job.id) = std::move(result);
   };
   Pool(pool).run(jobs, listener);
-  for (Probe& one : probes)
+  for (std::size_t k = 0; k < probes.size(); ++k) {
+    Probe& one = probes[k];
     one.seconds_each /= static_cast<double>(std::max<std::size_t>(one.simulations, 1));
+    one.failures = failures_of(campaign.units[k], points[k]);
+  }
   return probes;
 }
 

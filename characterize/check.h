@@ -20,13 +20,14 @@ struct BenchOutline {
 };
 BenchOutline outline(const CampaignPlan::Unit& unit);
 
-// Some simulations of each bench, run to see whether and how fast they go.
+// Some points of each bench, run to see whether they have results and how fast they go.
 struct Probe {
   std::size_t simulations = 0;
   double seconds_each = 0;            // of the simulator, mean
-  std::vector<std::string> failures;  // with the bench's name
+  std::vector<std::string> failures;  // of simulations and measurements: bench, point, reason
 };
-// `count` of a bench's jobs, spread over its points. Adds one entry a bench.
+// The simulations of `count` points of each bench, spread over it. One entry a bench; the results
+// go into the campaign.
 std::vector<Probe> probe(CampaignPlan& campaign, const PoolOptions& pool, std::size_t count);
 
 }  // namespace gaincell::characterize

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <set>
 #include <stdexcept>
@@ -110,7 +111,7 @@ std::string waveform(const Source& source) {
 
 // One source. The level at time 0 of a waveform is also its value in an operating point.
 std::string source_line(const Source& source, const std::string& name) {
-  const std::string net = lower(source.net.text());
+  const std::string net = source.net.name();
   std::string nodes = source.current ? fmt::format("i{} {} {}", name, source.reference, net)
                                      : fmt::format("v{} {} {}", name, net, source.reference);
   if (source.dc) nodes += " dc " + format_exact(source.dc->value());
@@ -131,11 +132,14 @@ bool evenly_spaced(const std::vector<double>& values) {
   return std::abs(step) > 1e-9;
 }
 
+// Of a list that the simulator looks up in a table: it searches that from its begin each time.
+constexpr std::size_t kMaxListed = 100'000;
+
 // A swept source: evenly spaced values are swept themselves; for a list a counter is swept, and a
 // table makes the value of it.
 std::string swept_source(const Source& source, std::vector<double> values,
                          std::vector<SweepCard>& sweeps) {
-  const std::string net = lower(source.net.text());
+  const std::string net = source.net.name();
   const std::size_t points = values.size();
   if (evenly_spaced(values)) {
     const double step =
@@ -147,6 +151,12 @@ std::string swept_source(const Source& source, std::vector<double> values,
       return fmt::format("i{} {} {} dc {}\n", source.name, source.reference, net, start);
     return fmt::format("v{} {} {} dc {}\n", source.name, net, source.reference, start);
   }
+  if (points > kMaxListed)
+    throw Error({.place = source.where.place,
+                 .key = source.where.key,
+                 .value = std::to_string(points),
+                 .rule = "a list or logarithmic sweep inside a run has at most 100,000 values",
+                 .remedy = "take fewer"});
   std::string table = fmt::format("pwl(v({}_count)", source.name);
   for (std::size_t k = 0; k < points; ++k)
     table += fmt::format(",{},{}", k, format_exact(values[k]));
@@ -187,16 +197,7 @@ CircuitLine instance_line(const Bench& bench) {
 
 // The circuit: the instance and the bench's own lines, each device with its draw.
 std::string circuit_text(Bench& bench, std::uint64_t draw) {
-  std::vector<CircuitLine> lines;
-  for (const ElementLine& element : bench.elements) {
-    for (std::size_t k = 0; k < element.count; ++k) {
-      bench.scope.set("i", static_cast<double>(k));
-      lines.push_back({element.line.text(), element.where.place});
-    }
-  }
-  bench.scope.set("i", 0.0);
-  bench.library().check_elements(lines);
-  if (!bench.subcircuit.empty()) lines.insert(lines.begin(), instance_line(bench));
+  const std::vector<CircuitLine> lines = circuit_lines(bench);
   std::string text;
   if (bench.mismatch.rules.empty()) {
     for (const CircuitLine& line : lines) text += line.text + "\n";
@@ -215,15 +216,26 @@ std::string circuit_text(Bench& bench, std::uint64_t draw) {
   return writer.definitions() + text;
 }
 
-std::string initial_text(Bench& bench) {
+std::string voltages_text(Bench& bench, const char* card, const std::vector<NetVoltage>& voltages) {
   std::string text;
-  for (const InitialCondition& one : bench.initial_conditions) {
+  for (const NetVoltage& one : voltages) {
     for (std::size_t k = 0; k < one.count; ++k) {
       bench.scope.set("i", static_cast<double>(k));
-      text += fmt::format(".ic v({})={}\n", lower(one.net.text()), format_exact(one.value.value()));
+      text += fmt::format("{} v({})={}\n", card, one.net.name(), format_exact(one.value.value()));
     }
   }
   bench.scope.set("i", 0.0);
+  return text;
+}
+
+// The simulator minds `.ic` in transients alone, and there it minds `.nodeset` unless it is told to
+// skip the operating point.
+std::string begin_text(Bench& bench, const Analysis& analysis) {
+  std::string text;
+  if (analysis.kind->scale_unit == "s")
+    text += voltages_text(bench, ".ic", bench.initial_conditions);
+  if (!analysis.use_initial_conditions)
+    text += voltages_text(bench, ".nodeset", bench.starting_guesses);
   return text;
 }
 
@@ -245,41 +257,6 @@ bool wants_noise_of_devices(const Bench& bench, const Analysis& analysis) {
                      });
 }
 
-std::string save_text(const Bench& bench, const Analysis& analysis) {
-  std::set<std::string> vectors;
-  const auto add = [&](const std::string& signal) {
-    for (const std::string& vector : parse_signal(signal).vectors) vectors.insert(vector);
-  };
-  for (const Measurement& m : bench.measurements) {
-    if (&bench.analyses[m.analysis] != &analysis) continue;
-    for (const std::string& signal : m.signals) add(signal);
-  }
-  for (const WaveformRequest& waveform : bench.waveforms) {
-    if (&bench.analyses[waveform.analysis] == &analysis) add(waveform.signal);
-  }
-  std::set<std::string> saved;
-  for (std::string vector : vectors) {
-    if (analysis.kind->signals == SignalKind::kNoise) return {};  // it keeps all by itself
-    if (vector.starts_with("@")) {
-      saved.insert(vector);
-      continue;
-    }
-    if (const std::size_t bar = vector.find('|'); bar != std::string::npos)
-      vector.erase(0, bar + 1);
-    if (vector.ends_with("#branch")) {
-      saved.insert(fmt::format("i({})", vector.substr(0, vector.size() - 7)));
-      continue;
-    }
-    for (std::size_t at = 0; at <= vector.size();) {
-      const std::size_t comma = std::min(vector.find(',', at), vector.size());
-      const std::string net = vector.substr(at, comma - at);
-      if (net != "0" && net != "gnd") saved.insert(fmt::format("v({})", net));
-      at = comma + 1;
-    }
-  }
-  return saved.empty() ? std::string() : fmt::format(".save {}\n", fmt::join(saved, " "));
-}
-
 std::string sources_text(Bench& bench, const DeckRequest& request, std::vector<SweepCard>& sweeps) {
   std::string text;
   for (const Source& source : bench.sources) {
@@ -291,7 +268,7 @@ std::string sources_text(Bench& bench, const DeckRequest& request, std::vector<S
         continue;
       }
       const double value = *bench.scope.number(bench.conditions[*sweep->condition].name);
-      const std::string net = lower(source.net.text());
+      const std::string net = source.net.name();
       text += source.current ? fmt::format("i{} {} {}", source.name, source.reference, net)
                              : fmt::format("v{} {} {}", source.name, net, source.reference);
       text += fmt::format(" dc {}\n", format_exact(value));
@@ -328,6 +305,30 @@ std::string seed_line(const Bench& bench, std::uint64_t draw) {
   return fmt::format(".option seed={}\n", 1 + random.below(2'147'483'646));
 }
 
+// The last look at what the bench's texts became: a line of a deck that is neither an element nor a
+// card that is written here would be a command to the simulator.
+void screen(const std::string& body, const std::string& place) {
+  static const std::set<std::string_view> cards{
+      ".param",  ".subckt", ".ends",  ".model", ".func",    ".global", ".if",
+      ".elseif", ".else",   ".endif", ".ic",    ".nodeset", ".temp",   ".option",
+      ".save",   ".op",     ".dc",    ".tran",  ".ac",      ".noise"};
+  for (std::size_t at = 0; at < body.size();) {
+    const std::size_t end = std::min(body.find('\n', at), body.size());
+    const std::string_view line(body.data() + at, end - at);
+    const std::string_view first = line.substr(0, line.find_first_of(" \t"));
+    const bool element = !line.empty() && std::isalpha(static_cast<unsigned char>(line[0])) != 0;
+    const bool plain = std::none_of(line.begin(), line.end(), [](unsigned char c) {
+      return (c < ' ' && c != '\t') || c == 0x7f;
+    });
+    if (!plain || (!element && !cards.contains(first)))
+      throw Error({.place = place,
+                   .rule = fmt::format("makes a line of the deck that is no circuit: `{}`",
+                                       line.substr(0, 80)),
+                   .remedy = "write nets and elements as single words and lines"});
+    at = end + 1;
+  }
+}
+
 }  // namespace
 
 std::string option_line(const Options& options) {
@@ -337,10 +338,69 @@ std::string option_line(const Options& options) {
   return text + "\n";
 }
 
+std::string save_card(const Bench& bench, const Analysis& analysis) {
+  if (analysis.kind->signals == SignalKind::kNoise) return {};  // it keeps all by itself
+  std::set<std::string> vectors;
+  const auto add = [&](const std::string& signal) {
+    for (const std::string& vector : parse_signal(signal).vectors) vectors.insert(vector);
+  };
+  for (const Measurement& m : bench.measurements) {
+    if (&bench.analyses[m.analysis] != &analysis) continue;
+    for (const std::string& signal : m.signals) add(signal);
+  }
+  for (const WaveformRequest& waveform : bench.waveforms) {
+    if (&bench.analyses[waveform.analysis] == &analysis) add(waveform.signal);
+  }
+  std::set<std::string> saved;
+  for (const std::string& vector : vectors) {
+    if (vector.starts_with("@")) {
+      saved.insert(vector);
+      continue;
+    }
+    if (vector.ends_with("#branch")) {
+      const std::size_t bar = vector.find('|');
+      const std::size_t from = bar == std::string::npos ? 0 : bar + 1;
+      saved.insert(fmt::format("i({})", vector.substr(from, vector.size() - 7 - from)));
+    }
+    for (const std::string& net : nets_of_vector(vector)) saved.insert(fmt::format("v({})", net));
+  }
+  return saved.empty() ? std::string() : fmt::format(".save {}\n", fmt::join(saved, " "));
+}
+
 DeckHead deck_head(const Corner& corner) {
   DeckHead head{corner.library->text(), {}};
   head.sha256 = sha256(head.text);
   return head;
+}
+
+std::vector<CircuitLine> circuit_lines(Bench& bench) {
+  std::vector<CircuitLine> lines;
+  for (const ElementLine& element : bench.elements) {
+    const std::size_t first = lines.size();
+    for (std::size_t k = 0; k < element.count; ++k) {
+      bench.scope.set("i", static_cast<double>(k));
+      lines.push_back({element.line.text(), element.where.place});
+    }
+    // The lines of a count are of one make: the first and the last stand for all.
+    bench.library().check_elements({lines[first], lines.back()});
+  }
+  bench.scope.set("i", 0.0);
+  if (!bench.subcircuit.empty()) lines.insert(lines.begin(), instance_line(bench));
+  return lines;
+}
+
+std::vector<BenchSource> bench_sources(Bench& bench) {
+  std::vector<BenchSource> all;
+  for (const Source& source : bench.sources) {
+    for (std::size_t k = 0; k < std::max<std::size_t>(source.count, 1); ++k) {
+      bench.scope.set("i", static_cast<double>(k));
+      const std::string name = source.count > 0 ? fmt::format("{}{}", source.name, k) : source.name;
+      all.push_back({name, (source.current ? "i" : "v") + name, source.net.name(), source.reference,
+                     source.where});
+    }
+  }
+  bench.scope.set("i", 0.0);
+  return all;
 }
 
 DeckBody deck_body(Bench& bench, const DeckRequest& request) {
@@ -353,12 +413,12 @@ DeckBody deck_body(Bench& bench, const DeckRequest& request) {
     text += fmt::format(".param {}={}\n", name, format_exact(value.value()));
   text += circuit_text(bench, request.draw);
   text += sources_text(bench, request, arguments.sweeps);
-  text += initial_text(bench);
+  text += begin_text(bench, request.analysis);
   if (const double* temperature = bench.scope.number("temperature"))
     text += fmt::format(".temp {}\n", format_exact(*temperature));
   text += option_line(request.analysis.options);
   text += seed_line(bench, request.draw);
-  text += save_text(bench, request.analysis);
+  text += request.analysis.save_card;
   for (const auto& [name, value] : request.analysis.numbers)
     arguments.numbers[name] = value.value();
   try {
@@ -368,6 +428,8 @@ DeckBody deck_body(Bench& bench, const DeckRequest& request) {
                  .key = request.analysis.where.key,
                  .rule = error.what()});
   }
+  screen(text, bench.path);
+  text.shrink_to_fit();
   return {std::move(text), request.analysis.kind->proof(arguments)};
 }
 

@@ -22,8 +22,23 @@ struct DeckRequest {
 };
 DeckBody deck_body(Bench& bench, const DeckRequest& request);
 
+// The circuit for the values that the scope holds now: the instance of the subcircuit and the
+// bench's elements, as they are without mismatch.
+std::vector<CircuitLine> circuit_lines(Bench& bench);
+
+// One source element of the circuit.
+struct BenchSource {
+  std::string name;     // "en3"
+  std::string element;  // "ven3"
+  std::string net, reference;
+  Where where;
+};
+std::vector<BenchSource> bench_sources(Bench& bench);
+
 // Models and netlist of a corner.
 DeckHead deck_head(const Corner& corner);
 std::string option_line(const Options& options);
+// What the simulator keeps for the measurements and waveforms of an analysis.
+std::string save_card(const Bench& bench, const Analysis& analysis);
 
 }  // namespace gaincell::characterize

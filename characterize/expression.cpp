@@ -67,6 +67,7 @@ double* find_variable(const char* name, void* user) {
   const auto* lookup = static_cast<const Lookup*>(user);
   const double* slot = lookup->scope.number(name);
   if (slot == nullptr) throw UnknownName{name};
+  lookup->scope.use(name);
   lookup->names.insert(name);
   return const_cast<double*>(slot);  // muParser reads it only: assignment is switched off
 }
@@ -155,6 +156,7 @@ Expression::Expression(std::string_view text, const Scope& scope, Where where)
       refuse(c.where, text, fmt::format("there is no vector `{}`", name),
              suggest_remedy(name, known));
     }
+    scope.use(name);
     c.elements.push_back({values, name,
                           Expression(text.substr(end + 1, close - end - 1), scope, c.where),
                           std::make_unique<double>(0)});

@@ -32,9 +32,14 @@ class Scope {
   const std::vector<double>* vector(const std::string& name) const;
   std::vector<std::string> names() const;
 
+  // Whether an expression names it.
+  bool used(const std::string& name) const { return used_.contains(name); }
+  void use(const std::string& name) const { used_.insert(name); }
+
  private:
   std::map<std::string, double> numbers_;
   std::map<std::string, std::vector<double>> vectors_;
+  mutable std::set<std::string> used_;
 };
 
 // Arithmetic over the names of a scope and numbers with SPICE suffixes ("15n", "2*v_dd/1k",

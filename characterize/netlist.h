@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/error.h"
@@ -174,6 +175,7 @@ class Library {
   double scale_ = 1;
   std::string scale_place_;
   int open_scope_ = 0;
+  mutable std::unordered_set<std::string> checked_;  // lines of check_elements() that are right
 };
 
 }  // namespace gaincell::characterize

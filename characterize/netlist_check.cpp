@@ -97,7 +97,12 @@ void Library::check() {
 }
 
 void Library::check_elements(const std::vector<CircuitLine>& lines) const {
-  for (const CircuitLine& line : lines) check_element(line, 0);
+  constexpr std::size_t kRemembered = 10'000;
+  for (const CircuitLine& line : lines) {
+    if (checked_.contains(line.text)) continue;
+    check_element(line, 0);
+    if (checked_.size() < kRemembered) checked_.insert(line.text);
+  }
 }
 
 void Library::check_element(const CircuitLine& line, int scope) const {

@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numeric>
 #include <unordered_map>
+#include <utility>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/suggest.h"
+#include "base/units.h"
 #include "characterize/deck.h"
 #include "characterize/protocol.h"
 
@@ -71,10 +76,13 @@ void hide_nested(Bench& bench, const Analysis& analysis) {
   for (const Parameter& p : bench.parameters) bench.scope.set(p.name, p.value.unchecked());
 }
 
+// Among the swept values; their number where it is none of them.
 std::size_t place_of(const Bench& bench, const Sweep& sweep, const Point& point) {
   const auto& values = bench.conditions[*sweep.condition].values;
-  const auto at = std::find(values.begin(), values.end(), point.values[*sweep.condition]);
-  return static_cast<std::size_t>(at - values.begin());
+  const double value = point.values[*sweep.condition];
+  const auto at = std::lower_bound(values.begin(), values.end(), value);
+  return at == values.end() || *at != value ? values.size()
+                                            : static_cast<std::size_t>(at - values.begin());
 }
 
 // Where a run that sweeps conditions passes through a point.
@@ -106,24 +114,87 @@ void set_place(const Bench& bench, const Measurement& m, bool nested, const Poin
     call.numbers["pass"] = static_cast<double>(place_of(bench, sweeps.back(), point));
 }
 
-std::string describe(const Bench& bench, const Point& point) {
-  std::string text;
+constexpr const char* kDrawName = "draw";
+
+std::string value_text(const Condition& c, double value) {
+  return c.words.empty() ? format_exact(value) : c.words[static_cast<std::size_t>(value)];
+}
+
+bool means(double wanted, double value) {
+  constexpr double kDigits = 1e-6;
+  return std::abs(wanted - value) <= kDigits * std::max(std::abs(wanted), std::abs(value));
+}
+
+// What a condition, or the draw, is at a point; nothing where it has none there.
+struct Coordinate {
+  std::string name;
+  std::function<std::string(const Point&)> text;
+  std::function<bool(const Point&, const std::string&)> is;
+};
+
+std::vector<Coordinate> coordinates_of(const Bench& bench) {
+  std::vector<Coordinate> all;
   for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
     const Condition& c = bench.conditions[k];
     if (!c.swept && !c.by_row) continue;
-    if (!text.empty()) text += ", ";
-    text += c.words.empty() ? fmt::format("{} = {} {}", c.name, point.values[k], c.unit)
-                            : fmt::format("{} = {}", c.name,
-                                          c.words[static_cast<std::size_t>(point.values[k])]);
+    all.push_back({c.name, [&c, k](const Point& point) { return value_text(c, point.values[k]); },
+                   [&c, k](const Point& point, const std::string& text) {
+                     if (!c.words.empty()) return value_text(c, point.values[k]) == text;
+                     const auto number = parse_quantity(text, c.unit);
+                     return number && means(*number, point.values[k]);
+                   }});
   }
-  return text;
+  if (bench.draw_points > 1)
+    all.push_back({kDrawName, [](const Point& point) { return std::to_string(point.draw); },
+                   [](const Point& point, const std::string& text) {
+                     return !point.holdout && std::to_string(point.draw) == text;
+                   }});
+  return all;
+}
+
+// Of the points `kept`, those where it is as "name=value" says.
+void keep_points(const Bench& bench, std::span<const Point> points, const std::string& word,
+                 std::vector<std::size_t>& kept) {
+  const std::size_t equal = std::min(word.find('='), word.size());
+  const std::string name = word.substr(0, equal);
+  const std::string value = word.substr(std::min(equal + 1, word.size()));
+  const std::vector<Coordinate> coordinates = coordinates_of(bench);
+  const auto coordinate = std::find_if(coordinates.begin(), coordinates.end(),
+                                       [&](const Coordinate& one) { return one.name == name; });
+  if (coordinate == coordinates.end()) {
+    std::vector<std::string> names;
+    for (const Coordinate& one : coordinates) names.push_back(one.name);
+    throw Error({.place = "--at",
+                 .value = word,
+                 .rule = fmt::format("`{}` has no swept condition of this name", bench.name),
+                 .remedy = names.empty() ? "it has but one point" : suggest_remedy(name, names)});
+  }
+  std::vector<std::size_t> matching;
+  for (const std::size_t number : kept) {
+    if (coordinate->is(points[number], value)) matching.push_back(number);
+  }
+  if (matching.empty()) {
+    std::vector<std::string> there;
+    for (const std::size_t number : kept) {
+      if (points[number].holdout) continue;
+      const std::string text = coordinate->text(points[number]);
+      if (std::find(there.begin(), there.end(), text) == there.end()) there.push_back(text);
+    }
+    throw Error({.place = "--at",
+                 .key = name,
+                 .value = value,
+                 .rule = "no such point has this value",
+                 .remedy = fmt::format("there are {}", fmt::join(there, ", "))});
+  }
+  kept = std::move(matching);
 }
 
 class Planner {
  public:
-  Planner(Bench& bench, Plan& plan)
+  Planner(Bench& bench, Plan& plan, std::size_t max_bytes)
       : bench_(bench),
         plan_(plan),
+        max_bytes_(max_bytes),
         aids_(std::make_shared<std::string>(option_line(bench.retry))),
         title_(fmt::format("* {}", bench.name)),
         last_(bench.analyses.size()) {
@@ -146,17 +217,18 @@ class Planner {
       }
       const std::uint32_t job = source.jobs[m.analysis];
       MeasureCall call{m.kind->signal_of ? "integral" : m.kind->name, m.signals, {}, m.words, {}};
-      for (const auto& [name, value] : m.numbers) set_number(call, name, value, source, job);
+      for (const auto& [name, value] : m.numbers) set_number(call, m, name, value, source, job);
       set_place(bench_, m, nested[m.analysis], point, call);
       source.calls.push_back(call_number(job, std::move(call)));
     }
+    hold(100 + 8 * (source.jobs.size() + source.calls.size()));
     plan_.sources.push_back(std::move(source));
   }
 
  private:
-  void set_number(MeasureCall& call, const std::string& name, const Quantity& value,
-                  const PointSource& source, std::uint32_t job) {
-    if (value.expression() == nullptr || !uses_results(*value.expression())) {
+  void set_number(MeasureCall& call, const Measurement& m, const std::string& name,
+                  const Quantity& value, const PointSource& source, std::uint32_t job) {
+    if (m.uses.empty() || value.expression() == nullptr || !uses_results(*value.expression())) {
       call.numbers[name] = value.value();
     } else {
       call.derived[name] = derived(*value.expression(), source, job);
@@ -184,7 +256,7 @@ class Planner {
   std::uint32_t formula_call(const Measurement& m, const PointSource& source, std::uint32_t job) {
     MeasureCall call{m.kind->name, {}, {}, {}, {}};
     call.derived["formula"] = derived(*m.formula, source, job);
-    for (const auto& [name, value] : m.numbers) set_number(call, name, value, source, job);
+    for (const auto& [name, value] : m.numbers) set_number(call, m, name, value, source, job);
     return call_number(job, std::move(call));
   }
 
@@ -219,45 +291,74 @@ class Planner {
   std::uint32_t job_of(std::size_t analysis, bool nested, std::uint64_t draw) {
     DeckBody body = deck_body(bench_, {bench_.analyses[analysis], nested, draw});
     const std::size_t corner = bench_.corner();
-    const auto [at, fresh] = jobs_.try_emplace(fmt::format("{} {}", corner, body.text),
-                                               static_cast<std::uint32_t>(plan_.jobs.size()));
-    if (fresh) {
-      Job job;
-      job.id = plan_.jobs.size();
-      job.head = heads_[corner];
-      job.title = title_;
-      job.body = std::move(body.text);
-      job.aids = aids_;
-      job.proof = body.proof;
-      for (const WaveformRequest& waveform : bench_.waveforms) {
-        if (waveform.analysis == analysis) job.waveforms.push_back(waveform.signal);
-      }
-      job.behaviour = bench_.behaviour;
-      job.code_models = bench_.code_models;
-      job.timeout_s = bench_.timeout_s;
-      job.memory_bytes = static_cast<std::size_t>(bench_.memory_bytes);
-      plan_.jobs.push_back(std::move(job));
+    const std::size_t hash = std::hash<std::string>()(body.text);
+    const auto [begin, end] = jobs_.equal_range(hash);
+    for (auto at = begin; at != end; ++at) {
+      const Job& known = plan_.jobs[at->second];
+      if (known.head == heads_[corner] && known.body == body.text) return at->second;
     }
-    return at->second;
+    Job job;
+    job.id = plan_.jobs.size();
+    job.head = heads_[corner];
+    job.title = title_;
+    job.body = std::move(body.text);
+    job.aids = aids_;
+    job.proof = body.proof;
+    for (const WaveformRequest& waveform : bench_.waveforms) {
+      if (waveform.analysis == analysis) job.waveforms.push_back(waveform.signal);
+    }
+    job.behaviour = bench_.behaviour;
+    job.code_models = bench_.code_models;
+    job.timeout_s = bench_.timeout_s;
+    job.memory_bytes = static_cast<std::size_t>(bench_.memory_bytes);
+    // Beside the job its key and its result.
+    hold(job.body.size() + 700);
+    const auto number = static_cast<std::uint32_t>(job.id);
+    jobs_.emplace(hash, number);
+    plan_.jobs.push_back(std::move(job));
+    return number;
   }
 
   std::uint32_t call_number(std::uint32_t job, MeasureCall call) {
-    std::string key = encode(Proof{}, {call});
-    key += fmt::format("#{}", job);
+    const std::size_t hash =
+        std::hash<std::string>()(encode(Proof{}, {call})) ^ (job * 0x9e3779b97f4a7c15u);
     auto& calls = plan_.jobs[job].calls;
-    const auto [at, fresh] =
-        calls_.try_emplace(std::move(key), static_cast<std::uint32_t>(calls.size()));
-    if (fresh) calls.push_back(std::move(call));
-    return at->second;
+    const auto [begin, end] = calls_.equal_range(hash);
+    for (auto at = begin; at != end; ++at) {
+      const auto [of, number] = at->second;
+      if (of == job && calls[number] == call) return number;
+    }
+    const auto number = static_cast<std::uint32_t>(calls.size());
+    hold(200 + 80 * (call.numbers.size() + call.words.size() + call.signals.size() +
+                     4 * call.derived.size()));
+    calls_.emplace(hash, std::pair(job, number));
+    calls.push_back(std::move(call));
+    return number;
+  }
+
+  // A campaign is planned in memory, and a short text may ask for much.
+  void hold(std::size_t bytes) {
+    held_bytes_ += bytes;
+    if (held_bytes_ > max_bytes_)
+      throw Error(
+          {.place = bench_.path,
+           .rule = fmt::format("its plan takes more than {} MB: {} points in {} simulations, "
+                               "and more to come",
+                               max_bytes_ >> 20, plan_.sources.size(), plan_.jobs.size()),
+           .remedy = "take fewer points, or some of them with --filter"});
   }
 
   Bench& bench_;
   Plan& plan_;
+  const std::size_t max_bytes_;
   std::vector<std::shared_ptr<const DeckHead>> heads_;  // one a corner
   std::shared_ptr<const std::string> aids_;
   std::string title_;
-  std::unordered_map<std::string, std::uint32_t> jobs_;
-  std::unordered_map<std::string, std::uint32_t> calls_;
+  std::size_t held_bytes_ = 0;
+  // By hash; what is equal is found in the plan itself.
+  std::unordered_multimap<std::size_t, std::uint32_t> jobs_;
+  std::unordered_multimap<std::size_t, std::pair<std::uint32_t, std::uint32_t>>
+      calls_;               // job, call
   std::vector<Last> last_;  // one an analysis
 };
 
@@ -305,6 +406,19 @@ std::vector<Point> bench_points(const Bench& bench) {
   return points;
 }
 
+std::string describe(const Bench& bench, const Point& point) {
+  std::string text;
+  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
+    const Condition& c = bench.conditions[k];
+    if (!c.swept && !c.by_row) continue;
+    if (!text.empty()) text += ", ";
+    text += c.words.empty() ? fmt::format("{} = {} {}", c.name, point.values[k], c.unit)
+                            : fmt::format("{} = {}", c.name,
+                                          c.words[static_cast<std::size_t>(point.values[k])]);
+  }
+  return text;
+}
+
 void set_point(Bench& bench, const Point& point) {
   for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
     const Condition& c = bench.conditions[k];
@@ -317,9 +431,9 @@ void set_point(Bench& bench, const Point& point) {
   for (const Parameter& p : bench.parameters) bench.scope.set(p.name, p.value.unchecked());
 }
 
-Plan make_plan(Bench& bench, std::vector<Point> points) {
+Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes) {
   Plan plan;
-  Planner planner(bench, plan);
+  Planner planner(bench, plan, max_bytes);
   for (const Point& point : points) {
     if (point.values.size() != bench.conditions.size() ||
         point.vectors.size() != bench.conditions.size())
@@ -335,6 +449,39 @@ Plan make_plan(Bench& bench, std::vector<Point> points) {
   }
   plan.points = std::move(points);
   return plan;
+}
+
+std::string label_of(const Bench& bench, const Point& point) {
+  std::string text;
+  const auto add = [&text](const std::string& name, const std::string& value) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, value);
+  };
+  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
+    const Condition& c = bench.conditions[k];
+    if (c.swept || c.by_row) add(c.name, value_text(c, point.values[k]));
+  }
+  if (bench.draw_points > 1 && !point.holdout) add(kDrawName, std::to_string(point.draw));
+  return text;
+}
+
+std::string full_name(const Bench& bench, const Point& point, std::size_t number) {
+  const std::string label = label_of(bench, point);
+  return fmt::format("{} {}{}", point.holdout ? "hold-out point" : "point", number,
+                     label.empty() ? "" : fmt::format(" ({})", label));
+}
+
+std::vector<std::size_t> points_at(const Bench& bench, std::span<const Point> points,
+                                   std::span<const std::string> words) {
+  std::vector<std::size_t> found(points.size());
+  std::iota(found.begin(), found.end(), std::size_t{0});
+  for (const std::string& word : words) {
+    for (std::size_t begin = 0; begin <= word.size();) {
+      const std::size_t end = std::min(word.find(',', begin), word.size());
+      keep_points(bench, points, word.substr(begin, end - begin), found);
+      begin = end + 1;
+    }
+  }
+  return found;
 }
 
 namespace {

@@ -37,9 +37,25 @@ struct Plan {
   std::vector<Job> jobs;             // ids 0, 1, ...
 };
 
+// What a plan may hold in memory: a short bench can ask for much.
+inline constexpr std::size_t kMaxPlanBytes = std::size_t{768} << 20;
+
 // Throws Error where a point has no valid deck (a pulse with rise 0, an expression that is not
-// finite). `points` may come from anywhere; each gives every condition of the bench.
-Plan make_plan(Bench& bench, std::vector<Point> points);
+// finite), and where the plan grows beyond `max_bytes`. `points` may come from anywhere; each gives
+// every condition of the bench.
+Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes = kMaxPlanBytes);
+
+// What a point is called beside its number: "corner=slow v_dd=0.9", "v_dd=0.9 draw=3"; "" where a
+// bench has but one. The words are what points_at() takes.
+std::string label_of(const Bench& bench, const Point& point);
+// "point 7 (corner=slow v_dd=0.9)", for messages.
+std::string full_name(const Bench& bench, const Point& point, std::size_t number);
+
+// Numbers of the points that have all these values, each `name=value`, several in a word with
+// commas between. Values may have units and as few digits as tell them apart (six at most). Throws
+// Error for a name that is no swept condition and a value that no point has.
+std::vector<std::size_t> points_at(const Bench& bench, std::span<const Point> points,
+                                   std::span<const std::string> words);
 
 // The results of a bench's points, formulas included.
 struct PointResult {
@@ -51,6 +67,9 @@ struct PointResult {
 };
 std::vector<PointResult> collect(Bench& bench, const Plan& plan,
                                  std::span<const JobResult> results);
+
+// "v_dd = 0.9 V, corner = slow": what the point is among the swept conditions.
+std::string describe(const Bench& bench, const Point& point);
 
 // Sets the names that expressions see to this point.
 void set_point(Bench& bench, const Point& point);

@@ -7,6 +7,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
+
 namespace gaincell::characterize {
 namespace {
 
@@ -28,6 +30,12 @@ std::string line(const ProgressCount& count) {
   return text;
 }
 
+// What can't be written is not worth a campaign; who started it asks the stream at the end.
+void put(std::FILE* out, const std::string& text) {
+  (void)!std::fwrite(text.data(), 1, text.size(), out);
+  std::fflush(out);
+}
+
 // Lets a call through when its time has come.
 class Every {
  public:
@@ -44,30 +52,38 @@ class Every {
   Clock::time_point last_ = Clock::now();
 };
 
-class LineProgress : public Progress {
+class QuietProgress : public Progress {
  public:
-  LineProgress(std::FILE* out, double every_s) : out_(out), every_(every_s) {}
+  explicit QuietProgress(std::FILE* out) : out_(out) {}
+  void warning(const std::string& bench, const std::string& text) override {
+    put(out_, fmt::format("warning: {}: {}\n", bench, text));
+  }
+
+ protected:
+  std::FILE* out_;
+};
+
+class LineProgress : public QuietProgress {
+ public:
+  LineProgress(std::FILE* out, double every_s) : QuietProgress(out), every_(every_s) {}
   void tick(const ProgressCount& count) override {
     if (!every_.due()) return;
-    fmt::print(out_, "{}\n", line(count));
-    std::fflush(out_);
+    put(out_, line(count) + "\n");
   }
 
  private:
-  std::FILE* out_;
   Every every_;
 };
 
-class BarProgress : public Progress {
+class BarProgress : public QuietProgress {
  public:
-  explicit BarProgress(std::FILE* out) : out_(out) {}
+  explicit BarProgress(std::FILE* out) : QuietProgress(out) {}
   ~BarProgress() override { erase(); }
   void tick(const ProgressCount& count) override {
     if (!every_.due()) return;
     constexpr std::size_t kWidth = 30;
     const std::size_t full = count.total == 0 ? kWidth : kWidth * count.done / count.total;
-    fmt::print(out_, "\r[{:#<{}}{:.<{}}] {}\x1b[K", "", full, "", kWidth - full, line(count));
-    std::fflush(out_);
+    put(out_, fmt::format("\r[{:#<{}}{:.<{}}] {}\x1b[K", "", full, "", kWidth - full, line(count)));
     drawn_ = true;
   }
   void end() override { erase(); }
@@ -75,11 +91,9 @@ class BarProgress : public Progress {
  private:
   void erase() {
     if (!drawn_) return;
-    fmt::print(out_, "\r\x1b[K");
-    std::fflush(out_);
+    put(out_, "\r\x1b[K");
     drawn_ = false;
   }
-  std::FILE* out_;
   bool drawn_ = false;
   Every every_{0.2};
 };
@@ -87,6 +101,9 @@ class BarProgress : public Progress {
 class JsonProgress : public Progress {
  public:
   explicit JsonProgress(std::FILE* out) : out_(out) {}
+  void warning(const std::string& bench, const std::string& text) override {
+    print({{"event", "warning"}, {"bench", bench}, {"text", text}});
+  }
   void begin(const ProgressCount& count, std::size_t from_journal,
              std::size_t from_cache) override {
     print({{"event", "begin"},
@@ -94,10 +111,12 @@ class JsonProgress : public Progress {
            {"from_journal", from_journal},
            {"from_cache", from_cache}});
   }
-  void failed(const std::string& bench, const JobResult& result) override {
+  void failed(const std::string& bench, const std::string& point,
+              const JobResult& result) override {
     print({{"event", "failure"},
            {"bench", bench},
            {"job", result.id},
+           {"point", point},
            {"kind", name_of(result.failure.why)},
            {"reason", result.failure.reason},
            {"log_tail", result.failure.log_tail}});
@@ -119,9 +138,7 @@ class JsonProgress : public Progress {
  private:
   void print(const nlohmann::ordered_json& event) {
     // What a simulator printed need not be UTF-8.
-    fmt::print(out_, "{}\n",
-               event.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-    std::fflush(out_);
+    put(out_, json_text(event) + "\n");
   }
   std::FILE* out_;
   Every every_{1};
@@ -137,6 +154,10 @@ double ProgressCount::left_s() const {
   const double rate = rate_per_s();
   return rate > 0 ? static_cast<double>(total - done) / rate
                   : std::numeric_limits<double>::infinity();
+}
+
+std::unique_ptr<Progress> quiet_progress(std::FILE* out) {
+  return std::make_unique<QuietProgress>(out);
 }
 
 std::unique_ptr<Progress> text_progress(std::FILE* out, double line_every_s) {

@@ -25,14 +25,19 @@ struct ProgressCount {
 class Progress {
  public:
   virtual ~Progress() = default;
+  virtual void warning(const std::string& /*bench*/, const std::string& /*text*/) {}
   virtual void begin(const ProgressCount&, std::size_t /*from_journal*/,
                      std::size_t /*from_cache*/) {}
-  virtual void failed(const std::string& /*bench*/, const JobResult&) {}
+  // `point`: what the simulation, or the first of several points that share it, is called.
+  virtual void failed(const std::string& /*bench*/, const std::string& /*point*/,
+                      const JobResult&) {}
   virtual void worker_lost(const std::string& /*reason*/) {}
   virtual void tick(const ProgressCount&) {}  // often
   virtual void end() {}
 };
 
+// Warnings alone.
+std::unique_ptr<Progress> quiet_progress(std::FILE* out);
 // A bar that redraws itself on a terminal, a plain line every `line_every_s` elsewhere.
 std::unique_ptr<Progress> text_progress(std::FILE* out, double line_every_s = 10);
 // One JSON object a line: docs/campaigns.md.

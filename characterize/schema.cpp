@@ -20,6 +20,7 @@ using form::list;
 using form::map;
 using form::name;
 using form::nets;
+using form::prose;
 using form::quantity;
 using form::text;
 using form::word;
@@ -87,7 +88,7 @@ Block measurement_block() {
       true};
   result.keys = {
       {"unit", text(), kRequired, "unit of the result"},
-      {"description", text(), kOptional, "what it is; goes into the samples file"},
+      {"description", prose(), kOptional, "what it is; goes into the samples file"},
       {"scale", constant(""), kOptional, "the result is multiplied by it"},
       {"analysis", name(), kOptional, "which of `analyses` it is read off; default the first"},
       {"spec", block(spec), kOptional, "what it must hold"}};
@@ -127,7 +128,7 @@ const Block& bench_block() {
                                "",
                                {{"value", quantity("*"), kRequired, "number or expression"},
                                 {"unit", text(), kOptional, "its unit"},
-                                {"description", text(), kOptional, "what it is"}}};
+                                {"description", prose(), kOptional, "what it is"}}};
   static const Block draw{
       "Draws of a vector",
       "Random numbers for the elements of a vector condition.",
@@ -144,10 +145,11 @@ const Block& bench_block() {
       "`typical` alone. `minimum`, `typical` and `maximum` without `step` are swept over just "
       "these values. "
       "The name `temperature` sets the temperature of the simulation. The first swept condition is "
-      "the slowest.",
+      "the slowest. At most 1,000,000 points, which may take 256 MB, and simulations that may "
+      "take 768 MB to plan, some 600,000 small ones.",
       {{"unit", text(), kOptional,
         "`V`, `s`, `A`, `F`, `degC` ... or empty; required but for `corner`"},
-       {"description", text(), kOptional, "long name of the axis"},
+       {"description", prose(), kOptional, "long name of the axis"},
        {"minimum", constant("*"), kOptional, "least value"},
        {"typical", constant("*"), kOptional, "usual value; of `corner` a name"},
        {"maximum", constant("*"), kOptional, "greatest value"},
@@ -217,11 +219,17 @@ const Block& bench_block() {
       "Lines of circuit text: loads, or the whole circuit.",
       {{"line", text(), kRequired, "the line, with `{expressions}`"},
        {"count", integer(1), kOptional, "so many of them; `i` counts them from 0"}}};
-  static const Block initial{"Initial conditions",
-                             "",
-                             {{"net", text(), kRequired, "the net, with `{i}`"},
-                              {"value", quantity("V"), kRequired, "its voltage"},
-                              {"count", integer(1), kRequired, "so many"}}};
+  static const Block initial{
+      "Initial conditions",
+      "`initial_conditions` are what a `tran` analysis begins with: its operating point is found "
+      "with these nets held; with `use_initial_conditions` there is none. They say nothing to "
+      "other "
+      "analyses, and a bench of such alone is refused. `starting_guesses` are where the search for "
+      "an operating point begins, in every analysis: they choose among the states of a latch and "
+      "change nothing where there is one state alone.",
+      {{"net", text(), kRequired, "the net, with `{i}`"},
+       {"value", quantity("V"), kRequired, "its voltage"},
+       {"count", integer(1), kRequired, "so many"}}};
   static const Block analysis = analysis_block();
   static const Block measurement = measurement_block();
   static const Block limit{"Limits of a table",
@@ -236,7 +244,7 @@ const Block& bench_block() {
       "What `gaincell compile` makes of the points.",
       {{"of", name(), kRequired, "a measurement"},
        {"over", list(name()), kRequired, "swept conditions, in the order of the table's axes"},
-       {"long_name", text(), kOptional, "for people"},
+       {"long_name", prose(), kOptional, "for people"},
        {"interpolation", either({word({"linear", "cubic"}), list(word({"linear", "cubic"}))}),
         kOptional, "one word for all axes, or one for each"},
        {"limit", block(limit), kOptional, "error that is accepted"}}};
@@ -245,7 +253,7 @@ const Block& bench_block() {
                                     {{"value", quantity("*"), kRequired,
                                       "number or expression over parameters and fixed conditions"},
                                      {"unit", text(), kOptional, "its unit"},
-                                     {"long_name", text(), kOptional, "for people"}}};
+                                     {"long_name", prose(), kOptional, "for people"}}};
   static const Block spread{
       "Spreads",
       "What `gaincell compile` makes of the draws: constants `spread_<name>`, one standard "
@@ -254,7 +262,7 @@ const Block& bench_block() {
       "`relu_noise_c`, and the same three of `signed_`.",
       {{"of", name(), kRequired, "a measurement"},
        {"relative", boolean(), kOptional, "true: over the size of the mean; default false"},
-       {"long_name", text(), kOptional, "for people"}}};
+       {"long_name", prose(), kOptional, "for people"}}};
   static const Block holdout{"Hold-out points",
                              "Extra points that no table sees, drawn inside the axes' ranges.",
                              {{"share", constant(""), kOptional, "of the number of swept points"},
@@ -302,7 +310,7 @@ const Block& bench_block() {
       "",
       {{"gaincell_bench", integer(1), kRequired, "version of this format: 1"},
        {"name", name(), kRequired, "the bench's group in the samples file"},
-       {"description", text(), kOptional, "one sentence"},
+       {"description", prose(), kOptional, "one sentence"},
        {"circuit", block(circuit), kOptional,
         "what is exercised; may be left out where `elements` are all"},
        {"models", list(either({text(), block(section)})), kOptional,
@@ -335,7 +343,9 @@ const Block& bench_block() {
        {"sources", map(block(source)), kOptional, "what drives the circuit"},
        {"elements", list(either({text(), block(element)})), kOptional, "further circuit lines"},
        {"initial_conditions", nets(either({quantity("V"), block(initial)})), kOptional,
-        "net: voltage; with `count` under a name of its own"},
+        "net: voltage at the begin of `tran`; with `count` under a name of its own"},
+       {"starting_guesses", nets(either({quantity("V"), block(initial)})), kOptional,
+        "net: voltage from which the search for an operating point starts; the same forms"},
        {"analysis", block(analysis), kOptional, "what the simulator does"},
        {"analyses", map(block(analysis)), kOptional,
         "several of them, by name; each is a simulation of its own"},

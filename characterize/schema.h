@@ -17,7 +17,8 @@ struct Block;
 // What one value looks like.
 struct Form {
   enum class Is {
-    kText,      // any scalar
+    kText,      // any scalar of one line
+    kProse,     // for people, may have several lines
     kName,      // letters, digits, _; not starting with a digit
     kInteger,   // from `least` on
     kQuantity,  // number with unit, or text with {expressions}
@@ -42,6 +43,7 @@ struct Form {
 
 namespace form {
 Form text();
+Form prose();
 Form name();
 Form integer(long least);
 Form quantity(std::string unit);

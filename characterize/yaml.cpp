@@ -8,13 +8,18 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/suggest.h"
+#include "characterize/net.h"
 #include "characterize/schema.h"
 
 namespace gaincell::characterize {
 namespace {
 
+constexpr std::size_t kMaxName = 200;      // characters
+constexpr std::size_t kMaxText = 100'000;  // of what is no prose
+
 bool is_name(const std::string& text) {
-  if (text.empty() || std::isdigit(static_cast<unsigned char>(text[0]))) return false;
+  if (text.empty() || text.size() > kMaxName || std::isdigit(static_cast<unsigned char>(text[0])))
+    return false;
   return std::all_of(text.begin(), text.end(),
                      [](unsigned char c) { return c < 128 && (std::isalnum(c) || c == '_'); });
 }
@@ -54,11 +59,12 @@ bool has_shape(const YAML::Node& node, Form::Is is) {
   }
 }
 
+constexpr int kMaxDepth = 64;
+
 // The YAML library recurses; depth and size are bounded before it sees the text. Flow brackets and
 // the columns of block indentation bound the depth from above.
 void bound_depth(const std::string& text, const std::string& path) {
   constexpr std::size_t kMaxBytes = std::size_t{4} << 20;
-  constexpr int kMaxDepth = 64;
   if (text.size() > kMaxBytes)
     throw Error(
         {.place = path, .rule = "is larger than 4 MB", .remedy = "a bench is a short text"});
@@ -100,24 +106,122 @@ void bound_depth(const std::string& text, const std::string& path) {
   }
 }
 
-void check_keys(const YAML::Node& node, const std::string& path, const std::string& key,
-                std::size_t& budget) {
-  if (budget-- == 0)
-    throw Error({.place = path, .rule = "has more than 200,000 values", .remedy = "split it"});
-  const Item at(node, path, key);
-  if (node.IsSequence()) {
-    for (std::size_t k = 0; k < node.size(); ++k)
-      check_keys(node[k], path, fmt::format("{}[{}]", key, k), budget);
-  } else if (node.IsMap()) {
-    std::set<std::string> seen;
-    for (const auto& entry : node) {
-      if (!entry.first.IsScalar()) at.refuse("a key must be a plain word");
-      const std::string name = entry.first.Scalar();
-      if (!seen.insert(name).second)
-        Item(entry.second, path, child_key(key, name)).refuse("stands here twice");
-      check_keys(entry.second, path, child_key(key, name), budget);
+// The way from the root of a file to one of its nodes.
+struct Step {
+  const YAML::Node& node;
+  const Step* parent;
+  std::string name;       // of an entry of a mapping
+  std::size_t index = 0;  // of an element of a list
+};
+
+std::string key_of(const Step& step) {
+  if (step.parent == nullptr) return "";
+  const std::string above = key_of(*step.parent);
+  return step.parent->node.IsSequence() ? fmt::format("{}[{}]", above, step.index)
+                                        : child_key(above, step.name);
+}
+
+class KeyCheck {
+ public:
+  explicit KeyCheck(const std::string& path) : path_(path) {}
+
+  // An alias may repeat a node, but not hold itself: that would be a text without end.
+  void look(const Step& step, int depth) {
+    if (left_-- == 0)
+      throw Error({.place = path_, .rule = "has more than 200,000 values", .remedy = "split it"});
+    if (step.node.IsScalar()) {
+      // Each expression becomes a parser of some kilobytes.
+      const std::string& text = step.node.Scalar();
+      expressions_ += static_cast<std::size_t>(std::count(text.begin(), text.end(), '{'));
+      if (expressions_ > 50'000)
+        throw Error(
+            {.place = path_, .rule = "has more than 50,000 expressions", .remedy = "split it"});
+    }
+    if (!step.node.IsMap() && !step.node.IsSequence()) return;
+    for (const Step* above = step.parent; above != nullptr; above = above->parent) {
+      if (above->node.is(step.node)) refuse(step, "is an alias that leads back to itself");
+    }
+    if (depth > kMaxDepth) refuse(step, fmt::format("nests more than {} levels", kMaxDepth));
+    if (step.node.IsSequence()) {
+      std::size_t index = 0;
+      for (const YAML::Node& one : step.node) look({one, &step, {}, index++}, depth + 1);
+    } else {
+      look_at_entries(step, depth);
     }
   }
+
+ private:
+  void look_at_entries(const Step& step, int depth) {
+    std::set<std::string> seen;
+    for (const auto& entry : step.node) {
+      if (!entry.first.IsScalar()) refuse(step, "a key must be a plain word");
+      const Step below{entry.second, &step, entry.first.Scalar()};
+      if (!seen.insert(below.name).second) refuse(below, "stands here twice");
+      look(below, depth + 1);
+    }
+  }
+  [[noreturn]] void refuse(const Step& step, const std::string& rule) const {
+    Item(step.node, path_, key_of(step)).refuse(rule);
+  }
+
+  const std::string& path_;
+  std::size_t left_ = 200'000;
+  std::size_t expressions_ = 0;
+};
+
+// The length of the well-formed UTF-8 character that begins here; 0 where there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
+  for (std::size_t k = 1; k < length; ++k) {
+    if (byte(k) < 0x80 || byte(k) > 0xbf) return 0;
+  }
+  const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
+  const bool no_character = (first == 0xed && byte(1) > 0x9f) || (first == 0xf4 && byte(1) > 0x8f);
+  return overlong || no_character ? 0 : length;
+}
+
+void require_utf8(std::string_view text, const std::string& path) {
+  int line = 1;
+  for (std::size_t k = 0; k < text.size();) {
+    if (text[k] == '\n') ++line;
+    const std::size_t length = utf8_length(text.substr(k));
+    if (length == 0)
+      throw Error({.place = fmt::format("{}:{}", path, line),
+                   .rule = "is not UTF-8",
+                   .remedy = "save the file as UTF-8"});
+    k += length;
+  }
+}
+
+// What a text holds that would begin another line of a deck or of a message, or steer a terminal;
+// "" where it is plain. A tab is a blank.
+std::string control_character(std::string_view text, bool lines) {
+  for (std::size_t k = 0; k < text.size(); ++k) {
+    const auto c = static_cast<unsigned char>(text[k]);
+    if (c == '\n' && !lines) return "a line break";
+    if ((c < ' ' && c != '\t' && c != '\n') || c == 0x7f)
+      return fmt::format("the control character U+{:04X}", c);
+    if (c < 0x80) continue;
+    if (c == 0xc2 && k + 1 < text.size() && static_cast<unsigned char>(text[k + 1]) < 0xa0)
+      return fmt::format("the control character U+{:04X}", static_cast<unsigned char>(text[k + 1]));
+    if (text.substr(k, 3) == "\u2028" || text.substr(k, 3) == "\u2029") return "a line separator";
+  }
+  return {};
+}
+
+void refuse_controls(const Item& item, std::string_view text, bool lines) {
+  const std::string found = control_character(text, lines);
+  if (found.empty()) return;
+  const Where at = item.where();
+  throw Error({.place = at.place,
+               .key = at.key,
+               .rule = "holds " + found,
+               .remedy = found == "a line break" ? "write it on one line (a block with `>-`)"
+                                                 : "write plain text"});
 }
 
 void validate_block(const Item& item, const Block& block) {
@@ -152,6 +256,7 @@ void validate_block(const Item& item, const Block& block) {
 
 namespace form {
 Form text() { return {.is = Form::Is::kText}; }
+Form prose() { return {.is = Form::Is::kProse}; }
 Form name() { return {.is = Form::Is::kName}; }
 Form integer(long least) { return {.is = Form::Is::kInteger, .least = least}; }
 Form quantity(std::string unit) { return {.is = Form::Is::kQuantity, .unit = std::move(unit)}; }
@@ -170,6 +275,7 @@ Form either(std::vector<Form> of) { return {.is = Form::Is::kEither, .of = std::
 std::string Form::describe() const {
   switch (is) {
     case Is::kText:
+    case Is::kProse:
       return "text";
     case Is::kName:
       return "name";
@@ -285,17 +391,22 @@ Item read_yaml(const std::string& path) { return parse_yaml(read_file(path), pat
 
 Item parse_yaml(const std::string& text, const std::string& path) {
   bound_depth(text, path);
+  require_utf8(text, path);
   YAML::Node node;
   try {
-    // An alias would let a short text unfold without bound.
-    node = YAML::Load(text);
+    std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    while (documents.size() > 1 && documents.back().IsNull()) documents.pop_back();
+    if (documents.size() > 1)
+      throw Error({.place = fmt::format("{}:{}", path, documents[1].Mark().line + 1),
+                   .rule = "is a second YAML document",
+                   .remedy = "a file holds one: split it at the ---"});
+    if (!documents.empty()) node = documents.front();
   } catch (const YAML::Exception& error) {
     throw Error({.place = fmt::format("{}:{}", path, error.mark.line + 1),
                  .rule = "is not YAML: " + error.msg,
                  .remedy = "mind indentation, quotes around {...} and spaces after colons"});
   }
-  std::size_t budget = 200'000;
-  check_keys(node, path, "", budget);
+  KeyCheck(path).look({node, nullptr, {}}, 0);
   return Item(node, path, "");
 }
 
@@ -312,10 +423,19 @@ void validate(const Item& item, const Form& form) {
     item.refuse(fmt::format("is {}, not {}", kind_of(item.node()), form.describe()),
                 quotes ? "put quotes around it: \"{...}\"" : "");
   }
+  if (item.is_scalar()) {
+    const bool prose = form.is == Form::Is::kProse;
+    refuse_controls(item, item.text(), prose);
+    if (!prose && item.text().size() > kMaxText)
+      throw Error({.place = item.where().place,
+                   .key = item.where().key,
+                   .rule = "is longer than 100,000 characters"});
+  }
   switch (form.is) {
     case Form::Is::kName:
       if (!is_name(item.text()))
-        item.refuse("is not a name", "use letters, digits and _, not starting with a digit");
+        item.refuse("is not a name",
+                    "use letters, digits and _, not starting with a digit, at most 200");
       break;
     case Form::Is::kInteger:
       if (item.integer() < form.least) item.refuse(fmt::format("must be at least {}", form.least));
@@ -341,14 +461,13 @@ void validate(const Item& item, const Form& form) {
       for (const auto& [name, one] : item.map()) {
         if (!is_name(name))
           one.refuse(fmt::format("`{}` is not a name", name),
-                     "use letters, digits and _, not starting with a digit");
+                     "use letters, digits and _, not starting with a digit, at most 200");
         validate(one, form.of[0]);
       }
       break;
     case Form::Is::kNets:
       for (const auto& [name, one] : item.map()) {
-        if (name.empty() || name.find_first_of(" \t\n\r(),={}'\"") != std::string::npos)
-          one.refuse(fmt::format("`{}` is not a net", name));
+        check_net(name, item.where());
         validate(one, form.of[0]);
       }
       break;

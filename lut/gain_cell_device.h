@@ -10,14 +10,15 @@ namespace gaincell::lut {
 // Transfer of a charge-to-pulse converter with the column's idle cells attached, by the charge
 // taken out of the bitline during integration (C).
 struct ConverterTables {
-  Table pulse_width;      // s; signed converter: positive minus negative output
-  Table energy;           // J, one conversion
-  Table bitline_voltage;  // V at the end of integration; at charge 0 the start voltage
+  Table pulse_width;            // s; signed converter: positive minus negative output
+  std::optional<Table> energy;  // J, one conversion
+  Table bitline_voltage;        // V at the end of integration; at charge 0 the start voltage
 };
 
 // The tables and constants that attention on a gain-cell device needs, all present and in the units
-// and over the axes written here. Construction throws Error naming what is missing and the bench
-// that provides it. SI units throughout.
+// and over the axes written here; the energies of reads, writes and conversions are there together
+// or not at all (a device of which only the current is known has none). Construction throws Error
+// naming what is missing and the bench that provides it. SI units throughout.
 class GainCellDevice {
  public:
   explicit GainCellDevice(DeviceFile file);
@@ -32,12 +33,13 @@ class GainCellDevice {
   Table read_charge;
   // J over the same: from the cell's supply; and, where the bench tells it apart, from the
   // word-line drivers.
-  Table read_energy;
+  std::optional<Table> read_energy;
   std::optional<Table> word_line_energy;
   // A over (v_store, v_bitline): out of the bitline.
   Table static_current;
   // V over (v_target): stored after a write and its pedestal. J over the same, DAC excluded.
-  Table written_voltage, write_energy;
+  Table written_voltage;
+  std::optional<Table> write_energy;
   // V over (v_initial, age s).
   Table retention;
 
@@ -56,12 +58,6 @@ class GainCellDevice {
   double write_offset_v() const {
     const Constant* offset = file_.find_constant("write_offset");
     return offset != nullptr ? offset->value : 0.0;
-  }
-
-  // J of one read pulse in one cell, word line included.
-  double read_energy_j(double v_store, double pulse_width_s, double v_bitline) const {
-    const double cell = read_energy.at(v_store, pulse_width_s, v_bitline);
-    return word_line_energy ? cell + word_line_energy->at(v_store, pulse_width_s, v_bitline) : cell;
   }
 
  private:

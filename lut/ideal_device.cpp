@@ -7,7 +7,6 @@
 #include <functional>
 
 #include "base/error.h"
-#include "base/sha256.h"
 
 namespace gaincell::lut {
 namespace {
@@ -37,14 +36,22 @@ class Maker {
     device_.add(
         TableEntry{Table(quantity, axes, std::move(values), std::move(rules)), name_, comment_});
   }
+  // Linear, with a source of its own.
+  void energy(const Quantity& quantity, const std::vector<Axis>& axes, const std::string& source,
+              const std::function<double(const std::vector<double>&)>& f) {
+    std::vector<double> values, x(axes.size());
+    visit(axes, 0, x, [&] { values.push_back(f(x)); });
+    device_.add(TableEntry{Table(quantity, axes, std::move(values), Interpolation::kLinear), name_,
+                           source});
+  }
   void constant(const char* name, const char* unit, double value, const char* long_name) {
     device_.add(Constant{{name, unit, long_name}, value, name_});
   }
-  DeviceFile finish(const std::string& text) {
+  DeviceFile finish(const std::string& text, const std::string& sha256) {
     Provenance provenance{name_, {{"description", comment_}}};
     if (!text.empty()) {
       provenance.attributes["import_text"] = text;
-      provenance.attributes["import_sha256"] = sha256(text);
+      provenance.attributes["import_sha256"] = sha256;
     }
     device_.add(std::move(provenance));
     return std::move(device_);
@@ -80,15 +87,18 @@ void add_cell(Maker& make, const CellCurrent& current, const IdealPeriphery& p) 
              std::move(charge));
   make.table({"cell_static_current", "A", "read current out of the bitline"}, {store, bitline},
              {Rule::kCubic, Rule::kLinear}, std::move(current_a));
-  const auto nothing = [](const auto&) { return 0.0; };
-  make.table({"cell_read_energy", "J", "in the column's figure, see relu_energy, signed_energy"},
-             {store, width, bitline}, Rule::kLinear, nothing);
   const double low = -kWidest, high = 2 * p.v_zero + kWidest;
   const Axis target("v_target", "V", {low, high}, "voltage to be written"),
       initial("v_initial", "V", {low, high}, "stored voltage after the write");
   make.table({"cell_written_voltage", "V", "stored voltage after the write"}, {target},
              Rule::kLinear, [](const auto& x) { return x[0]; });
-  make.table({"cell_write_energy", "J", "not known"}, {target}, Rule::kLinear, nothing);
+  if (p.column) {
+    const auto nothing = [](const auto&) { return 0.0; };
+    make.energy({"cell_read_energy", "J", "counted with the column"}, {store, width, bitline},
+                p.column->source + "; in the figure of the column", nothing);
+    make.energy({"cell_write_energy", "J", "not told apart"}, {target},
+                p.column->source + "; no figure of its own, counted as 0", nothing);
+  }
   // Up to 12 time constants, dense enough for 1e-9 of a volt.
   const Axis age("age", "s", even_nodes(0, 12 * p.retention_tau_s, 600), "time since the write");
   make.table({"cell_retention", "V", "stored voltage"}, {initial, age}, Rule::kCubic,
@@ -99,15 +109,16 @@ void add_cell(Maker& make, const CellCurrent& current, const IdealPeriphery& p) 
 
 // A clamp: proportional to the charge from `lowest` x full scale to full scale.
 void add_converter(Maker& make, const std::string& name, const IdealPeriphery& p, double s_sat_a,
-                   double lowest, double column_j) {
+                   double lowest, std::optional<double> column_j) {
   const double full = s_sat_a * p.t_max_s;
   std::vector<double> nodes{(lowest - 0.5) * full, 0, full, 1.5 * full};
   if (lowest < 0) nodes.insert(nodes.begin() + 1, lowest * full);
   const Axis charge("charge", "C", std::move(nodes), "charge taken out of the bitline");
   make.table({name + "_pulse_width", "s", "output pulse"}, {charge}, Interpolation::kLinear,
              [&](const auto& x) { return p.t_max_s * std::clamp(x[0] / full, lowest, 1.0); });
-  make.table({name + "_energy", "J", "energy of a column in one conversion, cells included"},
-             {charge}, Interpolation::kLinear, [&](const auto&) { return column_j; });
+  if (column_j)
+    make.energy({name + "_energy", "J", "energy of a column in one conversion, cells included"},
+                {charge}, p.column->source, [&](const auto&) { return *column_j; });
   make.table({name + "_bitline_voltage", "V", "bitline at the end of integration"}, {charge},
              Interpolation::kLinear, [&](const auto&) { return p.v_zero; });
 }
@@ -128,8 +139,10 @@ DeviceFile ideal_device(const CellCurrent& current, const IdealPeriphery& p) {
                    "with --v-zero"});
   Maker make(current);
   add_cell(make, current, p);
-  add_converter(make, "relu", p, p.s_sat_first_a, 0.0, p.first_column_j);
-  add_converter(make, "signed", p, p.s_sat_second_a, -1.0, p.second_column_j);
+  std::optional<double> first_j, second_j;
+  if (p.column) first_j = p.column->first_j, second_j = p.column->second_j;
+  add_converter(make, "relu", p, p.s_sat_first_a, 0.0, first_j);
+  add_converter(make, "signed", p, p.s_sat_second_a, -1.0, second_j);
   make.constant("t_max", "s", p.t_max_s, "longest input pulse");
   make.constant("v_dd", "V", p.v_dd, "supply");
   make.constant("v_zero", "V", p.v_zero, "stored voltage that means zero");
@@ -141,15 +154,18 @@ DeviceFile ideal_device(const CellCurrent& current, const IdealPeriphery& p) {
   make.constant("latency_first_stage", "s", p.latency_s / 2, "half of the whole");
   make.constant("latency_second_stage", "s", p.latency_s / 2, "half of the whole");
   make.constant("retention_tau", "s", p.retention_tau_s, "time constant of the stored voltage");
-  return make.finish(current.text);
+  return make.finish(current.text, current.text_sha256);
 }
 
 DeviceFile published_device() {
-  const IdealPeriphery periphery;
+  constexpr const char* kPublished =
+      "published: Leroux et al., Nature Computational Science 5, 813 (2025), and its code";
+  IdealPeriphery periphery;
+  // 1,120 and 700 pJ for 1,024 columns of 64 cells.
+  periphery.column = {1120e-12 / 1024, 700e-12 / 1024, kPublished};
   CellCurrent current;
   current.name = "published";
-  current.comment =
-      "published: Leroux et al., Nature Computational Science 5, 813 (2025), and its code";
+  current.comment = kPublished;
   // The tables' cubic rule is exact for a cubic.
   current.v_store = even_nodes(-kWidest, 2 * periphery.v_zero + kWidest, 20);
   for (const double v : current.v_store) {

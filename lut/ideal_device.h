@@ -1,11 +1,18 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "lut/device_file.h"
 
 namespace gaincell::lut {
+
+// A column's share of a conversion, cells included.
+struct ColumnEnergies {
+  double first_j = 0, second_j = 0;
+  std::string source;
+};
 
 // Everything but the cell's current, of a device that is given by its current alone: bitlines that
 // do not move, converters that are clamps, exact writes, and a stored voltage that decays to v_zero
@@ -18,8 +25,8 @@ struct IdealPeriphery {
   double s_sat_first_a = 80e-6, s_sat_second_a = 40e-6;  // A x (pulse / longest pulse)
   double retention_tau_s = 5e-3;
   double latency_s = 65e-9;  // both stages; how it is split is not published: in halves
-  // A column's share, cells and converter: 1,120 and 700 pJ for 1,024 columns of 64 cells.
-  double first_column_j = 1120e-12 / 1024, second_column_j = 700e-12 / 1024;
+  // None: the device has no energies. A current says nothing of them.
+  std::optional<ColumnEnergies> column;
 };
 
 // A cell's static read current on a grid, positive out of the bitline (V_store above zero).
@@ -28,6 +35,7 @@ struct CellCurrent {
   std::string name;                        // of the provenance: "published", "import"
   std::string comment;                     // where it is from, for every table made of it
   std::string text;                        // what it was read from, kept in the provenance
+  std::string text_sha256{};               // of the file that it was read from
 };
 
 // Tables and constants of a gain-cell device, so that everything that takes a device file takes it.

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -36,10 +37,15 @@ bool write_all(std::string_view bytes) {
 
 int serve(const sandbox::Rights& rights, bool code_models) {
   // ngspice runs the .spiceinit of its folder or else that of the user's home, whatever HOME says.
-  std::ofstream(".spiceinit") << "* nothing\n";
+  std::ofstream start_up(".spiceinit");
+  start_up << "* nothing\n" << std::flush;
+  if (!start_up) throw std::runtime_error("its folder has no room for a file");
+  start_up.close();
   const auto opened = code_models ? open_code_models() : std::vector<std::string>{};
-  const std::string unconfined = sandbox::confine(rights);
+  std::string unconfined = sandbox::confine_files(rights);
   Session session(opened, code_models);
+  const std::string more = sandbox::confine_calls(rights);
+  if (!more.empty()) unconfined += (unconfined.empty() ? "" : " and ") + more;
   const Hello hello{kProtocolVersion, kVersion, Session::ngspice_version(), unconfined};
   if (!write_all(encode_frame(FrameType::kHello, encode(hello)))) return 0;
   FrameBuffer frames;

@@ -9,6 +9,7 @@
 
 #include "attention/quantiser.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/version.h"
 #include "store/writer.h"
 
@@ -291,7 +292,7 @@ void Audit::write(const std::filesystem::path& path, const std::string& settings
   root.attribute("format_version", 1);
   root.attribute("program_version", kVersion);
   root.attribute("settings", settings);
-  root.attribute("summary", to_json().dump());
+  root.attribute("summary", json_text(to_json()));
   root.attribute("lsb_s", lsb_s());
   root.attribute("t_max_s", t_max_s);
   const std::pair<const char*, const Comparison*> groups[] = {{"first", &first},

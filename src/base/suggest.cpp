@@ -31,9 +31,13 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string suggest(std::string_view name, std::span<const std::string> candidates) {
+  // What is longer was not mistyped, and comparing it would take long.
+  constexpr std::size_t kMaxName = 200;
+  if (name.size() > kMaxName) return {};
   const std::string* best = nullptr;
   std::size_t best_distance = 0;
   for (const std::string& candidate : candidates) {
+    if (candidate.size() > kMaxName) continue;
     const std::size_t here = distance(name, candidate);
     const std::size_t allowed =
         std::max<std::size_t>(1, std::max(name.size(), candidate.size()) / 3);

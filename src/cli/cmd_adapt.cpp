@@ -8,7 +8,9 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/sha256.h"
+#include "base/utf8.h"
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/model_run.h"
@@ -20,7 +22,7 @@ namespace gaincell::cli {
 namespace {
 
 struct Options {
-  std::string model, device, text, out;
+  std::string model, device, text, encoding, out;
   std::string level = "fast";
   std::vector<std::string> without;
   std::optional<int> window;
@@ -31,15 +33,18 @@ struct Options {
   model::AdaptOptions adapt;
 };
 
-void require_positive(const char* option, int value) {
-  if (value < 1)
-    throw Error({.key = option, .value = std::to_string(value), .rule = "must be at least 1"});
+void require_count(const char* option, int value) {
+  constexpr int kMost = 1'000'000;
+  if (value < 1 || value > kMost)
+    throw Error({.key = option,
+                 .value = std::to_string(value),
+                 .rule = fmt::format("must be from 1 to {}", kMost)});
 }
 
 int adapt(Options o) {
   for (const auto& [option, value] :
        {std::pair("--steps", o.adapt.steps), {"--batch", o.batch}, {"--length", o.length}})
-    require_positive(option, value);
+    require_count(option, value);
   model::require_replaceable(o.out, o.model);
 
   const model::Model model = model::read_model(o.model);
@@ -56,8 +61,12 @@ int adapt(Options o) {
       analog_options(o.level, o.without, facts.latency_s_per_token(weights.config.n_layer));
   const std::string text = read_file(o.text);
   const auto batch =
-      model::draw_batch(model.tokenizer->encode(text, o.text), o.batch, o.length, o.seed);
+      model::draw_batch(model.tokenizer->encode(decode_text(text, o.text, o.encoding).text, o.text),
+                        o.batch, o.length, o.seed);
   const int threads = thread_count(o.threads);
+  const attention::Circuit circuit =
+      attention::with_effects(attention::circuit_of(*facts.device), analog.effects);
+  require_known_ages(circuit, analog, o.length, window);
 
   const auto start = std::chrono::steady_clock::now();
   model::Transformer target(
@@ -108,11 +117,14 @@ int adapt(Options o) {
       {"rms_error_after", last.rms_error},
       {"worst_mean_error_after", last.worst_mean_error},
       {"worst_deviation_error_after", last.worst_deviation_error}};
+  const RangeNotes notes{range_reports(device), circuit.known_age_s, full_scale_warnings(circuit)};
+  notes.warn();
+  record["ranges"] = notes.to_json();
   model::write_adapted(o.out, model, report.scalers, record);
 
   if (o.json) {
     record["seconds"] = seconds;
-    fmt::print("{}\n", record.dump(2));
+    fmt::print("{}\n", json_text(record, 2));
     return 0;
   }
   fmt::print(
@@ -136,6 +148,9 @@ Run cmd_adapt(CLI::App& app) {
   app.add_option("--device", o->device, "device tables (`gaincell compile`)")->required();
   app.add_option("--text", o->text, "calibration text: a part of what the model was trained on")
       ->required();
+  app.add_option("--encoding", o->encoding,
+                 "of the text: utf-8, utf-16le, utf-16be or latin-1 (default: by its mark, else "
+                 "UTF-8)");
   app.add_option("--out", o->out, "model folder to write; replaced only where adapt wrote it")
       ->required();
   app.add_option("--steps", o->adapt.steps, "at most so many");

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/files.h"
 #include "characterize/cache.h"
 #include "characterize/campaign.h"
 #include "characterize/campaign_plan.h"
@@ -29,13 +30,14 @@ struct Options {
   bool no_cache = false;
   std::vector<std::string> allow;
   bool fresh = false;
+  bool keep_going = false;
   bool quiet = false;
   bool json = false;
 };
 
 std::unique_ptr<characterize::Progress> progress(const Options& options) {
   if (options.json) return characterize::json_progress(stdout);
-  if (options.quiet) return std::make_unique<characterize::Progress>();
+  if (options.quiet) return characterize::quiet_progress(stderr);
   return characterize::text_progress(stderr);
 }
 
@@ -43,6 +45,10 @@ int run(const Options& options) {
   if (options.dry_run) {
     print_outline(characterize::plan_campaign(options.benches, options.filters, options.allow));
     return 0;
+  }
+  if (!options.datasheet.empty()) {
+    for (const std::string& bench : options.benches) note_input(bench);
+    require_output(options.datasheet);
   }
   const auto watcher = progress(options);
   characterize::CampaignOptions campaign;
@@ -55,6 +61,7 @@ int run(const Options& options) {
   campaign.pool.memory_bytes = options.memory_mib << 20;
   campaign.pool.allow = options.allow;
   campaign.resume = !options.fresh;
+  campaign.keep_going = options.keep_going;
   if (!options.no_cache) campaign.cache = options.cache;
   campaign.shard = characterize::parse_shard(options.shard);
   campaign.progress = watcher.get();
@@ -95,7 +102,9 @@ Run cmd_characterize(CLI::App& app) {
       ->check(CLI::IsMember(std::vector<std::string>(characterize::kPermissions.begin(),
                                                      characterize::kPermissions.end())));
   app.add_flag("--fresh", options->fresh, "do not go on from the journal of an interrupted run");
-  app.add_flag("-q,--quiet", options->quiet, "no progress");
+  app.add_flag("-q,--quiet", options->quiet, "no progress, warnings alone");
+  app.add_flag("--keep-going", options->keep_going,
+               "run all of a bench, also where none of its first simulations works");
   app.add_flag("--json", options->json, "events and report, one JSON object a line");
   return [options] { return run(*options); };
 }

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "cli/commands.h"
 #include "report/column_audit.h"
 
@@ -27,7 +28,7 @@ int columns(const Options& o) {
                             o.stage == "first" ? report::Stage::kFirst : report::Stage::kSecond);
   if (!o.output.empty()) audit.write(o.output);
   if (o.json) {
-    fmt::print("{}\n", audit.to_json().dump(2));
+    fmt::print("{}\n", json_text(audit.to_json(), 2));
   } else {
     fmt::print(
         "{}: {} columns of transistors, output pulse in percent of the longest\n"

@@ -1,10 +1,15 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "lut/current_csv.h"
@@ -19,14 +24,53 @@ struct Options {
   std::filesystem::path output;
   std::optional<double> v_in, s_sat_first_a, s_sat_second_a;
   lut::IdealPeriphery periphery;
+  lut::CurrentCsvOptions csv;
+  std::vector<std::string> columns;  // NAME=HEADER
+  std::string voltage_unit, current_unit;
 };
+
+void take_dialect(Options& o) {
+  lut::CsvDialect& dialect = o.csv.dialect;
+  for (const std::string& word : o.columns) {
+    const std::size_t equal = word.find('=');
+    if (equal == std::string::npos || equal + 1 == word.size())
+      throw Error({.key = "--columns",
+                   .value = word,
+                   .rule = "must be a column and its header's text or number",
+                   .remedy = "give e.g. --columns V_store=vg,V_in=vd,I=id"});
+    dialect.columns[word.substr(0, equal)] = word.substr(equal + 1);
+  }
+  if (!o.voltage_unit.empty()) dialect.units["V"] = o.voltage_unit;
+  if (!o.current_unit.empty()) dialect.units["A"] = o.current_unit;
+  if (!(o.csv.grid_tolerance_v >= 0 && o.csv.grid_tolerance_v <= 0.1))
+    throw Error({.key = "--grid-tolerance",
+                 .value = fmt::format("{}", o.csv.grid_tolerance_v),
+                 .rule = "must lie in 0 .. 0.1 V"});
+}
 
 // Published full scales of the converters over the published cell's slope: 80 and 40 uA over
 // 19.3 uA/V.
 constexpr double kFirstFullScaleV = 80 / 19.3, kSecondFullScaleV = 40 / 19.3;
 
+// What the user or the file says of units is taken, and what no cell has is told.
+void warn_of_implausible(const std::string& source, const lut::CellCurrent& current,
+                         const lut::IdealPeriphery& p) {
+  double largest_a = 0;
+  for (const double a : current.current_a) largest_a = std::max(largest_a, std::abs(a));
+  constexpr double kImplausibleFullScaleA = 64 * lut::kImplausibleCurrentA;  // 64 cells on one
+  const double full_scale_a = std::max(p.s_sat_first_a, p.s_sat_second_a);
+  if (largest_a > lut::kImplausibleCurrentA || full_scale_a > kImplausibleFullScaleA)
+    fmt::print(stderr,
+               "gaincell: warning: {}: {} in one cell and a full scale of {} are implausible: no "
+               "cell draws more than {}; check the unit\n",
+               source, format_si(largest_a, "A"), format_si(full_scale_a, "A"),
+               format_si(lut::kImplausibleCurrentA, "A"));
+}
+
 lut::DeviceFile imported(Options& o) {
-  const lut::CurrentSurface surface = lut::read_current_csv(o.source);
+  take_dialect(o);
+  const lut::CurrentSurface surface = lut::read_current_csv(o.source, o.csv);
+  require_output(o.output);
   const lut::CellCurrent current = surface.at(o.v_in.value_or(surface.highest_v_in()));
   lut::IdealPeriphery& p = o.periphery;
   const double slope = lut::slope_a_per_v(current, p.v_zero);
@@ -40,10 +84,21 @@ lut::DeviceFile imported(Options& o) {
   p.s_sat_first_a = o.s_sat_first_a.value_or(kFirstFullScaleV * slope);
   p.s_sat_second_a = o.s_sat_second_a.value_or(kSecondFullScaleV * slope);
   lut::DeviceFile device = lut::ideal_device(current, p);
+  fmt::print("read {}\n", surface.understood);
+  warn_of_implausible(o.source, current, p);
   fmt::print("{}: {} stored voltages, slope {}, full scales {} and {}\n", current.comment,
              current.v_store.size(), format_si(slope, "A/V"), format_si(p.s_sat_first_a, "A"),
              format_si(p.s_sat_second_a, "A"));
   return device;
+}
+
+// The published device is what was published; nothing of it can be set.
+void refuse_all_but_output(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options())
+    if (option->count() > 0 && !option->check_name("source") && !option->check_name("--output"))
+      throw Error({.place = option->get_name(),
+                   .rule = "has no effect on the published device",
+                   .remedy = "drop it, or import a CSV"});
 }
 
 int import(Options& o) {
@@ -54,7 +109,7 @@ int import(Options& o) {
                                     {o.periphery.latency_s, "--latency"},
                                     {o.s_sat_first_a.value_or(1), "--s-sat-first"},
                                     {o.s_sat_second_a.value_or(1), "--s-sat-second"}})
-    if (!(value > 0))
+    if (!(value > 0 && std::isfinite(value)))
       throw Error({.key = name, .value = fmt::format("{}", value), .rule = "must be positive"});
   lut::DeviceFile device = o.source == "published" ? lut::published_device() : imported(o);
   device.write(o.output);
@@ -67,8 +122,8 @@ int import(Options& o) {
 Run cmd_import(CLI::App& app) {
   auto o = std::make_shared<Options>();
   app.add_option("source", o->source,
-                 "CSV with columns V_store, V_in (V) and I (A, positive out of the bitline); or "
-                 "`published`: the authors' cubic")
+                 "CSV with columns V_store, V_in and I (V and A where the header names no unit; I "
+                 "positive out of the bitline); or `published`: the authors' cubic")
       ->required();
   app.add_option("-o,--output", o->output, "device file to write")->required();
   app.add_option("--v-in", o->v_in, "read voltage, V (default: the highest in the table)");
@@ -84,10 +139,25 @@ Run cmd_import(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--latency", o->periphery.latency_s, "both stages of one token, s")
       ->capture_default_str();
+  app.add_option("--columns", o->columns,
+                 "which columns of the CSV are meant, by name or number: V_store=vg,V_in=vd,I=id")
+      ->delimiter(',');
+  app.add_option("--voltage-unit", o->voltage_unit, "of a header without: V, mV ..");
+  app.add_option("--current-unit", o->current_unit, "of a header without: A, mA, uA, nA ..");
+  app.add_option("--separator", o->csv.dialect.separator, "comma, semicolon, tab or blank");
+  app.add_option("--decimal", o->csv.dialect.decimal, "point or comma");
+  app.add_option("--encoding", o->csv.dialect.encoding, "utf-8, utf-16le, utf-16be or latin-1");
+  app.add_option("--grid-tolerance", o->csv.grid_tolerance_v,
+                 "V that voltages which were read back may lie apart and mean one")
+      ->capture_default_str();
   app.footer(
       "The device has the given current and ideal surroundings: a bitline that does not move, "
-      "converters\nthat are clamps, exact writes. Energies are the published figures.");
-  return [o] { return import(*o); };
+      "converters\nthat are clamps, exact writes, the published latency. A current says nothing of "
+      "energies: only\n`published` has them, its own.");
+  return [o, &app] {
+    if (o->source == "published") refuse_all_but_output(app);
+    return import(*o);
+  };
 }
 
 }  // namespace gaincell::cli

@@ -4,8 +4,10 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/sha256.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
@@ -19,6 +21,7 @@ struct Options {
   ModelRunOptions run;
   std::string text;
   std::string text_format = "plain";
+  std::string encoding;
   std::optional<int> tokens;
   std::optional<int> stride;
   bool json = false;
@@ -28,18 +31,22 @@ struct Report {
   model::EvaluationReport evaluation;
   std::optional<double> latency_s_per_token;
   nlohmann::ordered_json energy_j_per_token;
+  std::optional<RangeNotes> ranges;  // none where the attention has no ranges
   nlohmann::ordered_json settings;
 
   // A figure that the run does not have is null.
   nlohmann::ordered_json to_json() const {
     nlohmann::ordered_json latency;
     if (latency_s_per_token) latency = *latency_s_per_token;
+    nlohmann::ordered_json held;
+    if (ranges) held = ranges->to_json();
     return {{"tokens", evaluation.tokens},
             {"nats_per_token", evaluation.nats_per_token},
             {"perplexity", evaluation.perplexity()},
             {"energy_j_per_token", energy_j_per_token},
             {"latency_s_per_token", latency},
             {"tokens_per_second", evaluation.tokens_per_second()},
+            {"ranges", held},
             {"settings", settings}};
   }
 
@@ -63,10 +70,14 @@ struct Report {
     lines += "\n";
     line("nats per token", fmt::format("{:.4f}", evaluation.nats_per_token));
     line("perplexity", fmt::format("{:.4f}", evaluation.perplexity()));
+    const char* no_energy = settings.contains("device") ? "not known (the device has no energies)"
+                                                        : "none (no circuits)";
     for (const auto& [part, joules] : energy_j_per_token.items()) {
       line(part == "total" ? "energy per token" : "  " + part,
-           joules.is_null() ? "none (no circuits)" : format_si(joules.get<double>(), "J"));
+           joules.is_null() ? no_energy : format_si(joules.get<double>(), "J"));
     }
+    if (ranges)
+      for (const std::string& held : ranges->lines()) line("held at range ends", held);
     line("latency per token",
          latency_s_per_token ? format_si(*latency_s_per_token, "s") : "none (no circuits)");
     line("simulated", fmt::format("{:.0f} tokens per second", evaluation.tokens_per_second()));
@@ -76,18 +87,33 @@ struct Report {
 
 std::vector<int> read_tokens(const Options& o, ModelRun& run) {
   const std::string bytes = read_file(o.text);
+  DecodedText decoded = decode_text(bytes, o.text, o.encoding);
   run.settings["text"] = o.text;
   run.settings["text_sha256"] = sha256(bytes);
   run.settings["text_format"] = o.text_format;
-  std::string text = bytes;
+  if (decoded.encoding != "utf-8") run.settings["text_encoding"] = decoded.encoding;
   if (o.text_format == "wikitext") {
-    text = model::join_wikitext(bytes);
+    decoded.text = model::join_wikitext(decoded.text);
   } else if (o.text_format != "plain") {
     throw Error(
         {.key = "--text-format", .value = o.text_format, .rule = "must be plain or wikitext"});
   }
-  std::vector<int> tokens = run.model.tokenizer->encode(text, o.text);
+  model::Tokenizer& tokenizer = *run.model.tokenizer;
+  std::vector<int> tokens = tokenizer.encode(decoded.text, o.text);
   run.settings["text_tokens"] = tokens.size();
+  if (tokenizer.unknown_bytes() > 0) {
+    run.settings["text_unknown_bytes"] = tokenizer.unknown_bytes();
+    fmt::print(
+        stderr,
+        "gaincell: warning: {}: {} of {} tokens are bytes that the vocabulary does not have, "
+        "taken as its unknown token\n",
+        o.text, tokenizer.unknown_bytes(), tokens.size());
+  }
+  if (decoded.text.find("\r\n") != std::string::npos)
+    fmt::print(stderr,
+               "gaincell: warning: {}: lines end in CR LF, and each CR counts as it stands; "
+               "figures of others are usually of LF alone\n",
+               o.text);
   if (o.tokens && static_cast<std::size_t>(*o.tokens) < tokens.size()) tokens.resize(*o.tokens);
   return tokens;
 }
@@ -102,14 +128,14 @@ void add_energy(const ModelRun& run, Report& report) {
   const energy::Energy energy = energy::EnergyModel(*run.device)
                                     .of(activity)
                                     .per(static_cast<double>(report.evaluation.tokens_run));
-  report.energy_j_per_token["total"] = energy.total_j();
+  report.energy_j_per_token["total"] = number_or_null(energy.total_j());
   auto& items = report.settings["energy_items"] = nlohmann::ordered_json::array();
   for (const auto& part : energy.parts) {
-    report.energy_j_per_token[part.name] = part.energy_j();
+    report.energy_j_per_token[part.name] = number_or_null(part.energy_j());
     for (const auto& item : part.items) {
       items.push_back({{"part", part.name},
                        {"item", item.name},
-                       {"energy_j_per_token", item.energy_j},
+                       {"energy_j_per_token", number_or_null(item.energy_j)},
                        {"source", item.source}});
     }
   }
@@ -128,6 +154,7 @@ int infer(const Options& o) {
   }
   ModelRun run(o.run);
   const std::vector<int> tokens = read_tokens(o, run);
+  run.require_known_ages(static_cast<std::int64_t>(tokens.size()) - 1);
   Report report;
   {
     ProgressBar bar("infer");
@@ -141,11 +168,15 @@ int infer(const Options& o) {
   report.latency_s_per_token = run.latency_s_per_token;
   report.settings = run.settings;
   add_energy(run, report);
+  if (run.choice.kind != model::AttentionKind::kSoftmax) {
+    report.ranges = run.range_notes();
+    report.ranges->warn();
+  }
   // 0 = one sliding pass. Energy is per token run: overlapping windows run some tokens twice.
   report.settings["stride"] = report.evaluation.stride;
   report.settings["tokens_run"] = report.evaluation.tokens_run;
   if (o.json) {
-    fmt::print("{}\n", report.to_json().dump(2));
+    fmt::print("{}\n", json_text(report.to_json(), 2));
   } else {
     fmt::print("{}", report.brief());
   }
@@ -157,12 +188,16 @@ int infer(const Options& o) {
 Run cmd_infer(CLI::App& app) {
   auto o = std::make_shared<Options>();
   declare(app, o->run);
-  app.add_option("--text", o->text, "UTF-8 text to predict")->required();
+  app.add_option("--text", o->text, "text to predict, UTF-8, or UTF-16 with a byte order mark")
+      ->required();
   app.add_option("--tokens", o->tokens, "only the first so many tokens of the text");
   app.add_option("--stride", o->stride,
                  "learned positions: step of the window (default: half the positions)");
   app.add_option("--text-format", o->text_format,
                  "plain, or wikitext: lines joined as is customary for WikiText");
+  app.add_option("--encoding", o->encoding,
+                 "of the text: utf-8, utf-16le, utf-16be or latin-1 (default: what its byte order "
+                 "mark says, else UTF-8)");
   app.add_flag("--json", o->json, "as JSON");
   return [o] { return infer(*o); };
 }

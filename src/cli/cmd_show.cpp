@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "lut/device_file.h"
@@ -139,7 +140,7 @@ void show_device(const std::filesystem::path& path, bool as_json) {
                                                   {"bench", constant.bench}};
     for (const lut::Provenance& provenance : device.provenance())
       out["provenance"][provenance.bench] = provenance_json(provenance);
-    fmt::print("{}\n", out.dump(2));
+    fmt::print("{}\n", json_text(out, 2));
     return;
   }
 
@@ -220,7 +221,7 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
       for (const auto& [point, reason] : bench.failures)
         b["failures"].push_back({{"point", point}, {"reason", reason}});
     }
-    fmt::print("{}\n", out.dump(2));
+    fmt::print("{}\n", json_text(out, 2));
     return;
   }
 

@@ -1,8 +1,14 @@
 #include "energy/energy_model.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace gaincell::energy {
+namespace {
+
+constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
 
 double Energy::Part::energy_j() const {
   double sum = 0;
@@ -40,15 +46,16 @@ double EnergyModel::level_v(int level, int levels) const {
   return 2 * device_.v_zero * level / (levels - 1) + device_.write_offset_v();
 }
 
-double EnergyModel::reads_j(const CellReads& reads, const lut::Table& table,
+double EnergyModel::reads_j(const CellReads& reads, const std::optional<lut::Table>& table,
                             double v_bitline) const {
+  if (!table) return kNotKnown;
   double sum = 0;
   for (std::size_t age = 0; age < reads.age_s.size(); ++age)
     for (int level = 0; level < reads.levels; ++level) {
       const double v_store = device_.retention.at(
           device_.written_voltage.at(level_v(level, reads.levels)), reads.age_s[age]);
       const auto energy = [&](std::size_t pulse) {
-        return table.at(v_store, reads.pulse_s[pulse], v_bitline);
+        return table->at(v_store, reads.pulse_s[pulse], v_bitline);
       };
       // Node 0, no pulse, costs nothing. Node 1, a vanishing pulse, still has both edges: the line
       // through the next two nodes says what they cost.
@@ -64,16 +71,28 @@ double EnergyModel::reads_j(const CellReads& reads, const lut::Table& table,
   return sum;
 }
 
-double EnergyModel::conversions_j(const Conversions& conversions, const lut::Table& table) const {
+double EnergyModel::conversions_j(const Conversions& conversions,
+                                  const std::optional<lut::Table>& table) const {
+  if (!table) return kNotKnown;
   double sum = 0;
   for (std::size_t i = 0; i < conversions.count.size(); ++i)
-    sum += conversions.count[i] * table.at(conversions.charge_c[i]);
+    sum += conversions.count[i] * table->at(conversions.charge_c[i]);
+  return sum;
+}
+
+double EnergyModel::writes_j(const std::vector<double>& writes) const {
+  if (!device_.write_energy) return kNotKnown;
+  double sum = 0;
+  const int levels = static_cast<int>(writes.size());
+  for (int level = 0; level < levels; ++level)
+    sum += writes[level] * device_.write_energy->at(level_v(level, levels));
   return sum;
 }
 
 std::string EnergyModel::source_of(const std::string& table) const {
   const lut::TableEntry* entry = device_.file().find_table(table);
-  return entry != nullptr && !entry->comment.empty() ? entry->comment : "SPICE: " + table;
+  if (entry == nullptr) return "not known: the device has no table " + table;
+  return entry->comment.empty() ? "SPICE: " + table : entry->comment;
 }
 
 Energy EnergyModel::of(const Activity& activity) const {
@@ -97,10 +116,6 @@ Energy EnergyModel::of(const Activity& activity) const {
   second.items.push_back({"converters",
                           conversions_j(activity.second_conversions, device_.differential.energy),
                           source_of("signed_energy")});
-  double writes = 0;
-  const int levels = static_cast<int>(activity.writes.size());
-  for (int level = 0; level < levels; ++level)
-    writes += activity.writes[level] * device_.write_energy.at(level_v(level, levels));
   energy.parts = {
       std::move(first),
       std::move(second),
@@ -110,7 +125,8 @@ Energy EnergyModel::of(const Activity& activity) const {
       {"write_dac",
        {{"write_dac", activity.dac_values * constants_.dac_j_per_value.value,
          constants_.dac_j_per_value.source}}},
-      {"write_cells", {{"write_cells", writes, source_of("cell_write_energy")}}}};
+      {"write_cells",
+       {{"write_cells", writes_j(activity.writes), source_of("cell_write_energy")}}}};
   return energy;
 }
 

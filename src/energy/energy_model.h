@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,11 +31,12 @@ struct Constants {
 
 struct Item {
   std::string name;
-  double energy_j = 0;
-  std::string source;  // "SPICE: <table>", what an imported table says, or a constant's source
+  double energy_j = 0;  // NaN where the device has no table of it
+  std::string source;   // "SPICE: <table>", what the table says, or a constant's source
 };
 
-// Joules by part. A part is the sum of its items in order, total() the sum of the parts in order.
+// Joules by part. A part is the sum of its items in order, total() the sum of the parts in order;
+// a sum of which a summand is not known (NaN) is not known.
 struct Energy {
   struct Part {
     std::string name;
@@ -65,8 +67,11 @@ class EnergyModel {
   double token_latency_s(int layers) const { return layers * layer_latency_s(); }
 
  private:
-  double reads_j(const CellReads& reads, const lut::Table& table, double v_bitline) const;
-  double conversions_j(const Conversions& conversions, const lut::Table& table) const;
+  double reads_j(const CellReads& reads, const std::optional<lut::Table>& table,
+                 double v_bitline) const;
+  double conversions_j(const Conversions& conversions,
+                       const std::optional<lut::Table>& table) const;
+  double writes_j(const std::vector<double>& writes) const;
   double level_v(int level, int levels) const;
   std::string source_of(const std::string& table) const;
 

@@ -4,6 +4,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstdint>
@@ -12,7 +13,7 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "model/utf8.h"
+#include "base/utf8.h"
 
 namespace gaincell::model {
 namespace {
@@ -24,16 +25,6 @@ constexpr const char* kWordPattern =
 // Words above this length are rare and long; caching them would only hold memory.
 constexpr std::size_t kLongestCachedWord = 64;
 constexpr std::size_t kMostCachedWords = 1u << 20;
-
-void append_utf8(std::uint32_t code, std::string& to) {
-  assert(code < 0x800);  // all that the byte table needs
-  if (code < 0x80) {
-    to += static_cast<char>(code);
-  } else {
-    to += static_cast<char>(0xC0 | code >> 6);
-    to += static_cast<char>(0x80 | (code & 0x3F));
-  }
-}
 
 // GPT-2 writes each byte as a printable character in its files: printable Latin-1 bytes stand for
 // themselves, the others follow from U+0100 on in byte order.
@@ -91,17 +82,18 @@ class WordCutter {
 class BytePairs final : public Tokenizer {
  public:
   BytePairs(const Vocabulary& vocabulary, const std::string& vocabulary_place,
-            std::string_view merges, const std::string& merges_place) {
+            std::string_view merges, const std::string& merges_place, int unknown)
+      : vocabulary_place_(vocabulary_place), unknown_(unknown) {
     const auto characters = byte_characters();
     for (std::size_t byte = 0; byte < 256; ++byte) {
       const auto found = vocabulary.find(characters[byte]);
-      if (found == vocabulary.end()) {
-        throw Error({.place = vocabulary_place,
-                     .key = characters[byte],
-                     .rule = fmt::format("the token of byte 0x{:02X} is missing", byte),
-                     .remedy = "a byte-pair vocabulary needs all 256 bytes: copy it again"});
-      }
-      byte_ids_[byte] = found->second;
+      byte_ids_[byte] = found == vocabulary.end() ? kMissing : found->second;
+    }
+    known_bytes_ = 256 - std::count(byte_ids_.begin(), byte_ids_.end(), kMissing);
+    if (known_bytes_ == 0) {
+      throw Error({.place = vocabulary_place,
+                   .rule = "has no token that is one byte: this is no byte-level vocabulary",
+                   .remedy = "use the vocabulary that belongs to the merges"});
     }
     read_merges(vocabulary, merges, merges_place);
     read_texts(vocabulary, characters);
@@ -116,9 +108,11 @@ class BytePairs final : public Tokenizer {
         ids.insert(ids.end(), found->second.begin(), found->second.end());
         return;
       }
-      const std::vector<int> of_word = merge(word);
+      std::vector<int> of_word = merge(word);
+      const bool whole = replace_missing(of_word, word, text, place);
       ids.insert(ids.end(), of_word.begin(), of_word.end());
-      if (word.size() <= kLongestCachedWord && cache_.size() < kMostCachedWords) {
+      // A word with unknown bytes is counted each time that it comes.
+      if (whole && word.size() <= kLongestCachedWord && cache_.size() < kMostCachedWords) {
         cache_.emplace(word, of_word);
       }
     });
@@ -135,8 +129,35 @@ class BytePairs final : public Tokenizer {
   }
 
   std::string kind() const override { return "byte pairs"; }
+  std::size_t unknown_bytes() const override { return unknown_bytes_; }
 
  private:
+  // A byte that the vocabulary does not have; no merge has part in it.
+  static constexpr int kMissing = -1;
+
+  // Puts the unknown token for missing bytes; false where there were any. Error where the
+  // vocabulary has none.
+  bool replace_missing(std::vector<int>& ids, std::string_view word, std::string_view text,
+                       const std::string& place) {
+    const auto missing = std::count(ids.begin(), ids.end(), kMissing);
+    if (missing == 0) return true;
+    if (unknown_ < 0) {
+      const auto at = std::find_if(word.begin(), word.end(), [this](char byte) {
+        return byte_ids_[static_cast<unsigned char>(byte)] == kMissing;
+      });
+      throw Error(
+          {.place = text_place(place, text, static_cast<std::size_t>(&*at - text.data())),
+           .key = "byte",
+           .value = fmt::format("0x{:02X}", static_cast<unsigned char>(*at)),
+           .rule = fmt::format("is not among the {} bytes of {}, which has no unknown token either",
+                               known_bytes_, vocabulary_place_),
+           .remedy = "replace it in the text, or use a model with all 256 bytes"});
+    }
+    std::replace(ids.begin(), ids.end(), kMissing, unknown_);
+    unknown_bytes_ += static_cast<std::size_t>(missing);
+    return false;
+  }
+
   struct Merge {
     int rank;
     int id;
@@ -202,7 +223,7 @@ class BytePairs final : public Tokenizer {
   // form a linked list and candidate pairs a heap, so n bytes cost n log n.
   std::vector<int> merge(std::string_view word) const {
     struct Symbol {
-      int id, previous, next;  // id -1: merged into its left neighbour
+      int id, previous, next;  // id -1: merged into its left neighbour, or kMissing
     };
     const int n = static_cast<int>(word.size());
     std::vector<Symbol> symbols(word.size());
@@ -219,6 +240,7 @@ class BytePairs final : public Tokenizer {
     const auto consider = [&](int left) {
       if (left < 0 || symbols[left].next < 0) return;
       const int left_id = symbols[left].id, right_id = symbols[symbols[left].next].id;
+      if (left_id < 0 || right_id < 0) return;
       const auto found = merges_.find(pair_key(left_id, right_id));
       if (found != merges_.end())
         heap.push({found->second.rank, left, left_id, right_id, found->second.id});
@@ -252,6 +274,10 @@ class BytePairs final : public Tokenizer {
     return ids;
   }
 
+  std::string vocabulary_place_;
+  int unknown_;  // -1: none
+  std::ptrdiff_t known_bytes_ = 0;
+  std::size_t unknown_bytes_ = 0;
   std::array<int, 256> byte_ids_{};
   std::unordered_map<std::uint64_t, Merge> merges_;
   std::unordered_map<int, std::string> texts_;
@@ -263,9 +289,9 @@ class BytePairs final : public Tokenizer {
 
 std::unique_ptr<Tokenizer> make_byte_pairs(const Vocabulary& vocabulary,
                                            const std::string& vocabulary_place,
-                                           std::string_view merges,
-                                           const std::string& merges_place) {
-  return std::make_unique<BytePairs>(vocabulary, vocabulary_place, merges, merges_place);
+                                           std::string_view merges, const std::string& merges_place,
+                                           int unknown) {
+  return std::make_unique<BytePairs>(vocabulary, vocabulary_place, merges, merges_place, unknown);
 }
 
 }  // namespace gaincell::model

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <initializer_list>
-#include <limits>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 
 namespace gaincell::model {
 namespace {
@@ -25,33 +27,47 @@ class Block {
   Error refuse(const char* key, const std::string& rule, const std::string& remedy = {}) const {
     return Error({.place = place_,
                   .key = path_ + key,
-                  .value = object_.contains(key) ? object_[key].dump() : std::string(),
+                  .value = object_.contains(key) ? brief_json(object_[key]) : std::string(),
                   .rule = rule,
                   .remedy = remedy});
   }
 
-  int integer(const char* key, int low) const {
+  // Largest: sizes of which no model has more, so that their products stay in reach.
+  static constexpr int kLargest = 1 << 24;
+  int integer(const char* key, int low, int high = kLargest) const {
     if (!has(key)) throw refuse(key, "is missing", "add it");
     const json& value = object_[key];
-    if (!value.is_number_integer() || value.get<double>() < low ||
-        value.get<double>() > std::numeric_limits<int>::max()) {
+    if (!value.is_number_integer() || value.get<double>() < low)
       throw refuse(key, fmt::format("must be an integer of at least {}", low));
-    }
+    if (value.get<double>() > high) throw refuse(key, fmt::format("must be at most {}", high));
     return value.get<int>();
   }
-  int integer(const char* key, int low, int absent) const {
-    return has(key) ? integer(key, low) : absent;
+  int integer_or(const char* key, int low, int absent, int high = kLargest) const {
+    return has(key) ? integer(key, low, high) : absent;
+  }
+  // By either of two names; both must say the same.
+  int integer_of(const char* key, const char* other, int low, int high) const {
+    if (!has(other)) return integer(key, low, high);
+    const int value = integer(other, low, high);
+    if (has(key) && integer(key, low, high) != value)
+      throw refuse(key, fmt::format("{} says {}", other, value), "correct one of them");
+    return value;
   }
 
+  // Single precision computes with them.
+  static constexpr double kMostNumber = 1e30;
   double positive(const char* key, double absent) const {
     const double value = number(key, absent);
-    if (!(value > 0)) throw refuse(key, "must be greater than 0");
+    if (!(value >= 1 / kMostNumber)) throw refuse(key, "must be greater than 0");
     return value;
   }
   double number(const char* key, double absent) const {
     if (!has(key)) return absent;
     if (!object_[key].is_number()) throw refuse(key, "must be a number");
-    return object_[key].get<double>();
+    const double value = object_[key].get<double>();
+    if (std::abs(value) > kMostNumber)
+      throw refuse(key, fmt::format("must lie within {:g}", kMostNumber));
+    return value;
   }
   bool boolean(const char* key, bool absent) const {
     if (!has(key)) return absent;
@@ -88,6 +104,27 @@ class Block {
   std::string place_, path_;
 };
 
+// Keys of other architectures, and of GPT-2 with parts that are not built. A model that has them
+// would run, and be another one.
+void refuse_what_is_not_built(const Block& top) {
+  for (const char* key : {"add_cross_attention", "is_encoder_decoder", "alibi", "use_alibi",
+                          "parallel_attn", "use_parallel_residual", "multi_query", "use_qk_norm"})
+    if (top.boolean(key, false))
+      throw top.refuse(key, "is not built", "use a model of GPT-2's plain architecture");
+  for (const char* key :
+       {"quantization_config", "rope_theta", "rope_scaling", "rotary_dim", "rotary_pct",
+        "rotary_emb_base", "sliding_window", "num_key_value_heads", "num_experts"})
+    if (top.has(key))
+      throw top.refuse(key, "is not built: GPT-2 has no such setting",
+                       "use a model of GPT-2's plain architecture");
+  if (top.text("position_embedding_type", "absolute") != "absolute")
+    throw top.refuse("position_embedding_type", "must be absolute",
+                     "use a model of GPT-2's plain architecture");
+  if (top.has("pruned_heads") && !top.at("pruned_heads").empty())
+    throw top.refuse("pruned_heads", "models without some of their heads are not read",
+                     "export the whole model");
+}
+
 AttentionConfig read_attention(const Block& block, int n_positions) {
   block.allow_only({"kind", "window", "tile", "q_levels", "kv_levels", "output_levels", "v_max",
                     "v_zero", "slope_a_per_v", "s_sat_first_a", "s_sat_second_a",
@@ -95,11 +132,12 @@ AttentionConfig read_attention(const Block& block, int n_positions) {
   AttentionConfig a;
   a.kind =
       parse_attention_kind(block.text("kind", "softmax"), block.place(), block.key_path("kind"));
-  a.window = block.integer("window", 1, n_positions);
-  a.tile = block.integer("tile", 1, a.tile);
-  a.q_levels = block.integer("q_levels", 2, a.q_levels);
-  a.kv_levels = block.integer("kv_levels", 2, a.kv_levels);
-  a.output_levels = block.integer("output_levels", 2, a.output_levels);
+  constexpr int kMost = 65536;
+  a.window = block.integer_or("window", 1, n_positions);
+  a.tile = block.integer_or("tile", 1, a.tile, kMost);
+  a.q_levels = block.integer_or("q_levels", 2, a.q_levels, kMost);
+  a.kv_levels = block.integer_or("kv_levels", 2, a.kv_levels, kMost);
+  a.output_levels = block.integer_or("output_levels", 2, a.output_levels, kMost);
   a.v_max = block.positive("v_max", a.v_max);
   a.v_zero = block.number("v_zero", a.v_zero);
   if (a.v_zero < 0 || a.v_zero > a.v_max) throw block.refuse("v_zero", "must lie in 0 .. v_max");
@@ -140,15 +178,8 @@ AttentionKind parse_attention_kind(const std::string& text, const std::string& p
 }
 
 Config read_config(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
-  json object;
-  try {
-    object = json::parse(text);
-  } catch (const json::parse_error& error) {
-    throw Error({.place = path.string(),
-                 .rule = std::string("is not JSON: ") + error.what(),
-                 .remedy = "mend it or export the model again"});
-  }
+  const json object =
+      parse_json(read_file(path), path.string(), "mend it or export the model again");
   if (!object.is_object()) {
     throw Error({.place = path.string(), .rule = "must hold one JSON object"});
   }
@@ -159,14 +190,18 @@ Config read_config(const std::filesystem::path& path) {
     throw top.refuse("model_type", "only the GPT-2 architecture is read",
                      "use a model of type gpt2");
   }
-  c.n_layer = top.integer("n_layer", 1);
-  c.n_head = top.integer("n_head", 1);
-  c.n_embd = top.integer("n_embd", 1);
+  refuse_what_is_not_built(top);
+  constexpr int kMostLayers = 1000, kWidest = 1 << 20;
+  c.n_layer = top.integer_of("n_layer", "num_hidden_layers", 1, kMostLayers);
+  c.n_head = top.integer_of("n_head", "num_attention_heads", 1, kWidest);
+  c.n_embd = top.integer_of("n_embd", "hidden_size", 1, kWidest);
   if (c.n_embd % c.n_head != 0) {
     throw top.refuse("n_embd", fmt::format("must be a multiple of n_head = {}", c.n_head));
   }
-  c.n_inner = top.integer("n_inner", 1, 4 * c.n_embd);
-  c.n_positions = top.has("n_positions") ? top.integer("n_positions", 1) : top.integer("n_ctx", 1);
+  c.n_inner = top.integer_or("n_inner", 1, 4 * c.n_embd, 4 * kWidest);
+  c.n_positions = top.has("n_positions") || !top.has("n_ctx")
+                      ? top.integer_of("n_positions", "max_position_embeddings", 1, Block::kLargest)
+                      : top.integer("n_ctx", 1);
   c.vocab_size = top.integer("vocab_size", 1);
   const std::string activation = top.text("activation_function", "gelu_new");
   if (activation == "gelu_new" || activation == "gelu_pytorch_tanh") {
@@ -181,13 +216,11 @@ Config read_config(const std::filesystem::path& path) {
   if (!top.boolean("scale_attn_weights", true)) {
     throw top.refuse("scale_attn_weights", "unscaled attention is not built");
   }
-  if (top.boolean("scale_attn_by_inverse_layer_idx", false)) {
-    throw top.refuse("scale_attn_by_inverse_layer_idx", "scaling by layer is not built");
-  }
+  c.scale_by_layer = top.boolean("scale_attn_by_inverse_layer_idx", false);
 
   const Block ours = top.block("gaincell");
   ours.allow_only({"format", "positions", "rotary_dims", "rotary_base", "attention", "record"});
-  if (top.has("gaincell") && ours.integer("format", 0) != 1) {
+  if (top.has("gaincell") && ours.integer_or("format", 0, 0) != 1) {
     throw ours.refuse("format", "this program reads format 1",
                       "use the program version that wrote it");
   }
@@ -228,6 +261,7 @@ void write_config(const std::filesystem::path& path, const Config& c) {
       {"layer_norm_epsilon", c.layer_norm_epsilon},
       {"tie_word_embeddings", c.tie_word_embeddings},
   };
+  if (c.scale_by_layer) object["scale_attn_by_inverse_layer_idx"] = true;
   nlohmann::ordered_json ours = {{"format", 1}, {"positions", to_string(c.positions)}};
   if (c.positions == Positions::kRotary) {
     ours["rotary_dims"] = c.rotary_dims;
@@ -247,7 +281,7 @@ void write_config(const std::filesystem::path& path, const Config& c) {
                        {"decay_per_token", a.decay_per_token}};
   if (!c.record.is_null()) ours["record"] = c.record;
   object["gaincell"] = std::move(ours);
-  write_file(path, object.dump(1) + "\n");
+  write_file(path, json_text(object, 1) + "\n");
 }
 
 }  // namespace gaincell::model

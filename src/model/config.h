@@ -48,6 +48,7 @@ struct Config {
   Activation activation = Activation::kGeluTanh;
   double layer_norm_epsilon = 1e-5;
   bool tie_word_embeddings = true;
+  bool scale_by_layer = false;  // layer i's scores are divided by i + 1 as well
   Positions positions = Positions::kLearned;
   int rotary_dims =
       0;  // first dims of each head that are rotated, in pairs (i, i + rotary_dims / 2)
@@ -60,7 +61,8 @@ struct Config {
 
 // Reads and checks. Every Error names the file and the key; keys of the gaincell block that are not
 // known are refused, other unknown keys (a published config has many) are ignored, but settings
-// that would change the result and are not built are refused.
+// that would change the result and are not built are refused. The other names that GPT-2's sizes
+// have in published configs (hidden_size, num_hidden_layers ..) are read as well.
 Config read_config(const std::filesystem::path& path);
 
 // Always writes the gaincell block. By temporary file and rename.

@@ -10,12 +10,13 @@
 
 namespace gaincell::model {
 
-// A model folder: config.json, model.safetensors, and the tokenizer's files.
+// A model folder: config.json, model.safetensors (or shards with their index), and the tokenizer's
+// files.
 struct Model {
   std::filesystem::path folder;
   std::shared_ptr<const Weights> weights;
   std::unique_ptr<Tokenizer> tokenizer;
-  std::string weights_sha256;  // of model.safetensors
+  std::string weights_sha256;  // of model.safetensors; of shards, of their hashes
   std::string config_sha256;   // of config.json
 };
 

@@ -3,19 +3,47 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
+#include "model/checksums.h"
 
 namespace gaincell::model {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::array<std::string_view, 7> kVocabularies{"vocab.json",
+                                                        "encoder.json",
+                                                        "merges.txt",
+                                                        "vocab.bpe",
+                                                        "tokenizer.json",
+                                                        "tokenizer_config.json",
+                                                        "special_tokens_map.json"};
+
+// Nothing of anyone else's stands in it: the whole folder is replaced.
 bool written_by_adapt(const fs::path& folder) {
   const auto path = folder / "config.json";
-  if (!fs::exists(path)) return false;
-  const auto object = nlohmann::json::parse(read_file(path), nullptr, false);
-  return object.is_object() && object.contains("/gaincell/record/adaptation"_json_pointer);
+  std::error_code error;
+  if (!fs::is_directory(folder, error) || !fs::exists(path, error)) return false;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    const bool known =
+        name == "config.json" || name == "model.safetensors" || name == kChecksums ||
+        std::find(kVocabularies.begin(), kVocabularies.end(), name) != kVocabularies.end();
+    if (!known || !entry.is_regular_file(error)) return false;
+  }
+  try {
+    return parse_json(read_file(path), path.string())
+        .contains("/gaincell/record/adaptation"_json_pointer);
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 // "adapted/" names the same folder as "adapted", but has no name of its own to put a suffix on.
@@ -25,10 +53,10 @@ fs::path without_slash(const fs::path& path) {
 
 // Removes the folder unless it was kept.
 struct Scaffold {
-  fs::path path;
+  fs::path path{};
   ~Scaffold() {
     std::error_code ignored;
-    fs::remove_all(path, ignored);
+    if (!path.empty()) fs::remove_all(path, ignored);
   }
 };
 
@@ -52,7 +80,7 @@ void require_replaceable(const fs::path& out, const fs::path& source) {
   }
   if (!written_by_adapt(target)) {
     throw Error({.place = out.string(),
-                 .rule = "exists, and was not written by `gaincell adapt`",
+                 .rule = "exists, and was not written by `gaincell adapt` alone",
                  .remedy = "remove it or choose another output"});
   }
 }
@@ -63,43 +91,55 @@ void write_adapted(const fs::path& out, const Model& model,
   const fs::path target = without_slash(out);
   Scaffold scaffold{target};
   scaffold.path += fmt::format(".tmp{}", ::getpid());
-  fs::remove_all(scaffold.path);
-  fs::create_directory(scaffold.path);
+  std::error_code error;
+  if (!fs::create_directory(scaffold.path, error)) {
+    const std::string why = error ? error.message() : "exists";
+    const std::string place = std::exchange(scaffold.path, fs::path()).string();
+    throw Error({.place = place,
+                 .rule = "could not be made (" + why + ")",
+                 .remedy = "remove it, or choose another output"});
+  }
 
-  const SafetensorsReader file(model.folder / "model.safetensors");
+  const CheckpointFiles files = CheckpointFiles::in_folder(model.folder);
   std::map<std::string, Tensor> tensors;
-  for (const auto& [name, entry] : file.entries()) tensors[name] = file.read(name);
-  const std::string prefix = file.has("transformer.wte.weight") ? "transformer." : "";
+  for (const std::string& name : files.names()) tensors[name] = files.read(name);
   for (std::size_t layer = 0; layer < scalers.size(); ++layer) {
     attention::Scalers parts = scalers[layer];
     for (const auto& [name, values] : scaler_parts(parts)) {
       const std::string tensor =
-          prefix + scaler_name(static_cast<int>(layer), name.first, name.second);
+          files.prefix() + scaler_name(static_cast<int>(layer), name.first, name.second);
       tensors[tensor] = {{static_cast<std::int64_t>(values->size())}, *values, Dtype::kF32};
     }
   }
-  write_safetensors(scaffold.path / "model.safetensors", tensors, file.metadata());
+  write_safetensors(scaffold.path / "model.safetensors", tensors, files.metadata());
 
   Config config = model.weights->config;
   config.attention.kind = AttentionKind::kAnalog;
   if (!config.record.is_object()) config.record = nlohmann::json::object();
   config.record["adaptation"] = record;
   write_config(scaffold.path / "config.json", config);
-  for (const char* name : {"vocab.json", "encoder.json", "merges.txt", "vocab.bpe"}) {
+  for (const std::string_view name : kVocabularies) {
     if (fs::exists(model.folder / name))
       write_file(scaffold.path / name, read_file(model.folder / name));
   }
 
+  write_checksums(scaffold.path);
+
   // Two renames, since a folder with content cannot be renamed over; in between the old one still
   // exists under its other name.
-  std::error_code error;
-  Scaffold old{target};
-  old.path += fmt::format(".old{}", ::getpid());
-  if (fs::exists(target)) fs::rename(target, old.path, error);
+  Scaffold old;
+  if (fs::exists(target)) {
+    fs::path aside = target;
+    aside += fmt::format(".old{}", ::getpid());
+    if (fs::exists(aside)) error = std::make_error_code(std::errc::file_exists);
+    if (!error) fs::rename(target, aside, error);
+    if (!error) old.path = aside;
+  }
   if (!error) fs::rename(scaffold.path, target, error);
+  if (!error) sync_folder_of(target);
   if (error) {
     std::error_code ignored;
-    if (fs::exists(old.path)) fs::rename(old.path, target, ignored);
+    if (!old.path.empty()) fs::rename(old.path, target, ignored);
     throw Error({.place = out.string(),
                  .rule = "could not be written (" + error.message() + ")",
                  .remedy = "choose another output"});

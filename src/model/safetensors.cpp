@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 
 namespace gaincell::model {
 namespace {
@@ -73,15 +74,28 @@ void store(Dtype dtype, float value, std::string& bytes) {
   }
 }
 
-Dtype readable_dtype(const std::string& spelled, const std::string& place,
-                     const std::string& name) {
-  if (spelled == "F32") return Dtype::kF32;
-  if (spelled == "F16") return Dtype::kF16;
-  if (spelled == "BF16") return Dtype::kBf16;
+// Dtypes that weights are read from: how one is loaded, and what is written for it.
+struct Readable {
+  std::size_t bytes;
+  Dtype written;
+  float (*load)(const char* bytes);
+};
+Readable readable_dtype(const std::string& spelled, const std::string& place,
+                        const std::string& name) {
+  if (spelled == "F32") return {4, Dtype::kF32, [](const char* b) { return load(Dtype::kF32, b); }};
+  if (spelled == "F16") return {2, Dtype::kF16, [](const char* b) { return load(Dtype::kF16, b); }};
+  if (spelled == "BF16")
+    return {2, Dtype::kBf16, [](const char* b) { return load(Dtype::kBf16, b); }};
+  if (spelled == "F64")
+    return {8, Dtype::kF32, [](const char* b) {
+              double value;
+              std::memcpy(&value, b, sizeof value);
+              return static_cast<float>(value);
+            }};
   throw Error({.place = place,
                .key = name,
                .value = spelled,
-               .rule = "weights are read from F32, F16 or BF16",
+               .rule = "weights are read from F64, F32, F16 or BF16",
                .remedy = "convert the checkpoint"});
 }
 
@@ -111,8 +125,10 @@ std::string format_shape(const std::vector<std::int64_t>& shape) {
 
 SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::move(path)) {
   const std::string place = path_.string();
-  std::ifstream in(path_, std::ios::binary);
   std::error_code error;
+  // A named pipe would be waited for.
+  const bool regular = std::filesystem::is_regular_file(path_, error);
+  std::ifstream in(regular ? path_ : std::filesystem::path(), std::ios::binary);
   const std::uint64_t file_bytes = in ? std::filesystem::file_size(path_, error) : 0;
   if (!in || error) {
     throw Error({.place = place,
@@ -147,14 +163,16 @@ SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::mo
   data_begin_ = 8 + header_bytes;
   const std::uint64_t data_bytes = file_bytes - data_begin_;
 
-  const auto header = nlohmann::json::parse(text, nullptr, false);
-  if (!in || header.is_discarded() || !header.is_object()) {
+  constexpr const char* kExportAgain =
+      "this is not a safetensors file, or it is damaged: export it again";
+  if (!in) throw Error({.place = place, .rule = "cannot be read", .remedy = kFetchAgain});
+  const nlohmann::json header = parse_json(text, place + ": header", kExportAgain);
+  if (!header.is_object())
     throw Error({.place = place,
                  .key = "header",
-                 .value = text.substr(0, 20),
+                 .value = brief_json(header),
                  .rule = "must be a JSON object",
-                 .remedy = "this is not a safetensors file, or it is damaged: export it again"});
-  }
+                 .remedy = kExportAgain});
 
   for (const auto& element : header.items()) {
     const std::string& name = element.key();
@@ -178,7 +196,7 @@ SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::mo
         !item.contains("data_offsets") || !item["data_offsets"].is_array() ||
         item["data_offsets"].size() != 2 ||
         !std::all_of(item["data_offsets"].begin(), item["data_offsets"].end(), is_count)) {
-      throw refuse(item.dump().substr(0, 80), "a tensor needs dtype, shape and two data_offsets");
+      throw refuse(brief_json(item), "a tensor needs dtype, shape and two data_offsets");
     }
     Entry entry;
     entry.dtype = item["dtype"].get<std::string>();
@@ -208,7 +226,7 @@ SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::mo
       if (bytes > data_bytes) break;
     }
     if (bytes != entry.end - entry.begin) {
-      throw refuse(fmt::format("{} {}", entry.dtype, item["shape"].dump()),
+      throw refuse(fmt::format("{} {}", entry.dtype, brief_json(item["shape"])),
                    fmt::format("shape and dtype do not match the {} bytes of its data_offsets",
                                entry.end - entry.begin));
     }
@@ -257,23 +275,24 @@ Tensor SafetensorsReader::read(const std::string& name) const {
   const Entry& entry = found->second;
   Tensor tensor;
   tensor.shape = entry.shape;
-  tensor.dtype = readable_dtype(entry.dtype, place, name);
+  const Readable readable = readable_dtype(entry.dtype, place, name);
+  tensor.dtype = readable.written;
   std::string bytes(entry.end - entry.begin, '\0');
   std::ifstream in(path_, std::ios::binary);
   in.seekg(static_cast<std::streamoff>(data_begin_ + entry.begin));
   if (!in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
     throw Error({.place = place, .key = name, .rule = "could not be read", .remedy = kFetchAgain});
   }
-  const std::size_t step = tensor.dtype == Dtype::kF32 ? 4 : 2;
-  tensor.values.resize(bytes.size() / step);
+  tensor.values.resize(bytes.size() / readable.bytes);
   for (std::size_t i = 0; i < tensor.values.size(); ++i) {
-    const float value = load(tensor.dtype, bytes.data() + i * step);
+    const float value = readable.load(bytes.data() + i * readable.bytes);
     if (!std::isfinite(value)) {
       throw Error(
           {.place = place,
            .key = fmt::format("{}[{}]", name, i),
            .value = fmt::format("{}", value),
-           .rule = "weights must be finite",
+           .rule = entry.dtype == "F64" ? "weights must be finite in single precision"
+                                        : "weights must be finite",
            .remedy = "the training diverged or the file is damaged; use another checkpoint"});
     }
     tensor.values[i] = value;
@@ -305,7 +324,7 @@ void write_safetensors(const std::filesystem::path& path,
                     {"shape", tensor.shape},
                     {"data_offsets", {begin, data.size()}}};
   }
-  std::string text = header.dump();
+  std::string text = json_text(header);
   text.append((8 - text.size() % 8) % 8, ' ');  // data start aligned, as the format asks
   const std::uint64_t header_bytes = text.size();
   std::string file(reinterpret_cast<const char*>(&header_bytes), 8);

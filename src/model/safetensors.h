@@ -27,8 +27,9 @@ std::string format_shape(const std::vector<std::int64_t>& shape);
 
 // Reader of one safetensors file (8 byte header length, JSON header, tensor bytes). The constructor
 // checks the whole layout: the header is inside the file and is JSON, every tensor has a known
-// dtype, its byte range matches its shape, ranges neither overlap nor leave holes, and the last one
-// ends where the file ends. A violation is an Error that names the file and the tensor.
+// dtype, its byte range matches its shape, ranges neither overlap nor leave holes, the last one
+// ends where the file ends, and no name stands twice. A violation is an Error that names the file
+// and the tensor.
 class SafetensorsReader {
  public:
   struct Entry {
@@ -44,8 +45,8 @@ class SafetensorsReader {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   bool has(const std::string& name) const { return entries_.count(name) != 0; }
 
-  // One tensor, converted to float. Error where it is absent, is neither F32, F16 nor BF16, or
-  // holds a value that is not finite.
+  // One tensor, converted to float; F64 becomes F32. Error where it is absent, is neither F64, F32,
+  // F16 nor BF16, or holds a value that is not finite as a float.
   Tensor read(const std::string& name) const;
 
  private:

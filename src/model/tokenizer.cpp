@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
+#include "base/utf8.h"
 #include "model/byte_pairs.h"
-#include "model/utf8.h"
 
 namespace gaincell::model {
 namespace {
@@ -73,21 +76,23 @@ class Characters final : public Tokenizer {
   std::unordered_map<int, std::string> texts_;
 };
 
-Vocabulary read_vocabulary(const std::filesystem::path& path, int vocab_size) {
-  const auto object = nlohmann::json::parse(read_file(path), nullptr, false);
-  if (object.is_discarded() || !object.is_object() || object.empty()) {
-    throw Error({.place = path.string(),
+constexpr const char* kCopyAgain = "copy the model's tokenizer files again";
+
+Vocabulary vocabulary_of(const nlohmann::json& object, const std::string& place, int vocab_size) {
+  if (!object.is_object() || object.empty()) {
+    throw Error({.place = place,
+                 .value = brief_json(object),
                  .rule = "must be a JSON object that maps tokens to ids",
-                 .remedy = "copy the model's vocab.json again"});
+                 .remedy = kCopyAgain});
   }
   Vocabulary vocabulary;
   std::vector<bool> taken(static_cast<std::size_t>(vocab_size));
   for (const auto& [token, id] : object.items()) {
     const bool in_range = id.is_number_unsigned() && id.get<std::uint64_t>() < taken.size();
     if (!in_range || taken[id.get<std::size_t>()]) {
-      throw Error({.place = path.string(),
+      throw Error({.place = place,
                    .key = token,
-                   .value = id.dump(),
+                   .value = brief_json(id),
                    .rule = in_range
                                ? "another token has this id"
                                : fmt::format("ids lie in 0 .. vocab_size - 1 = {}", vocab_size - 1),
@@ -99,22 +104,145 @@ Vocabulary read_vocabulary(const std::filesystem::path& path, int vocab_size) {
   return vocabulary;
 }
 
+// What a folder says of its tokens; merges are the text of merges.txt.
+struct TokenizerFiles {
+  Vocabulary vocabulary;
+  std::string vocabulary_place, merges_place;
+  std::optional<std::string> merges;
+  std::string unknown;  // the token for bytes that the vocabulary lacks; empty = none named
+};
+
+// "unk_token" of the small files beside the vocabulary: a text, or an object with the text.
+std::string unknown_token(const std::filesystem::path& folder) {
+  for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
+    const auto path = folder / name;
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) continue;
+    const nlohmann::json object = parse_json(read_file(path), path.string(), kCopyAgain);
+    for (const char* key : {"/unk_token", "/unk_token/content"}) {
+      const nlohmann::json::json_pointer pointer(key);
+      if (object.is_object() && object.contains(pointer) && object[pointer].is_string())
+        return object[pointer].get<std::string>();
+    }
+  }
+  return {};
+}
+
+// A block of tokenizer.json: {"model": {"type": "BPE", "vocab", "merges"}, "pre_tokenizer", ...}.
+// Only what the two tokenizers here do is taken.
+TokenizerFiles read_tokenizer_json(const std::filesystem::path& path, int vocab_size) {
+  const std::string place = path.string();
+  const nlohmann::json object = parse_json(read_file(path), place, kCopyAgain);
+  const auto at = [&](const char* key) {
+    const nlohmann::json::json_pointer pointer(key);
+    return object.is_object() && object.contains(pointer) ? object[pointer] : nlohmann::json();
+  };
+  const auto refuse = [&](const char* key, const std::string& rule) {
+    return Error({.place = place,
+                  .key = key + 1,
+                  .value = brief_json(at(key)),
+                  .rule = rule,
+                  .remedy = "use a model with GPT-2's byte-level pairs: its vocab.json and "
+                            "merges.txt are model.vocab and model.merges of this file"});
+  };
+  if (at("/model/type") != "BPE") throw refuse("/model/type", "only \"BPE\" is read");
+  for (const char* key :
+       {"/normalizer", "/model/dropout", "/model/byte_fallback", "/model/fuse_unk",
+        "/model/ignore_merges", "/model/continuing_subword_prefix", "/model/end_of_word_suffix"}) {
+    const nlohmann::json value = at(key);
+    if (!value.is_null() && value != false && value != "") throw refuse(key, "is not built");
+  }
+  const nlohmann::json merges = at("/model/merges"), cutter = at("/pre_tokenizer");
+  if (!merges.is_array()) throw refuse("/model/merges", "must be a list");
+  const bool characters = cutter.is_null() && merges.empty();
+  if (!characters &&
+      (at("/pre_tokenizer/type") != "ByteLevel" || at("/pre_tokenizer/add_prefix_space") == true ||
+       at("/pre_tokenizer/use_regex") == false))
+    throw refuse("/pre_tokenizer", "must be ByteLevel, as GPT-2's, without a blank put ahead");
+
+  TokenizerFiles files;
+  files.vocabulary_place = files.merges_place = place;
+  nlohmann::json tokens = at("/model/vocab");
+  for (const auto& added : at("/added_tokens"))
+    if (added.is_object() && added.contains("content") && added["content"].is_string() &&
+        added.contains("id") && tokens.is_object() &&
+        !tokens.contains(added["content"].get<std::string>()))
+      tokens[added["content"].get<std::string>()] = added["id"];
+  files.vocabulary = vocabulary_of(tokens, place + ": model.vocab", vocab_size);
+  if (at("/model/unk_token").is_string()) files.unknown = at("/model/unk_token");
+  if (characters) return files;
+  files.merges.emplace();
+  files.merges_place = place + ": model.merges";
+  for (const auto& merge : merges) {
+    const bool pair =
+        merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string();
+    const std::string line = merge.is_string() ? merge.get<std::string>()
+                             : pair
+                                 ? merge[0].get<std::string>() + " " + merge[1].get<std::string>()
+                                 : "";
+    if (line.empty() || std::count(line.begin(), line.end(), ' ') != 1 ||
+        line.find_first_of("\r\n") != std::string::npos)
+      throw Error({.place = files.merges_place,
+                   .value = brief_json(merge),
+                   .rule = "a merge is two tokens with a blank between",
+                   .remedy = kCopyAgain});
+    *files.merges += line + "\n";
+  }
+  return files;
+}
+
+TokenizerFiles read_tokenizer_files(const std::filesystem::path& folder, int vocab_size) {
+  std::error_code ignored;
+  const auto exists = [&](const char* name) {
+    return std::filesystem::exists(folder / name, ignored);
+  };
+  const auto first_of = [&](const char* name, const char* older) {
+    return folder / (exists(name) || !exists(older) ? name : older);
+  };
+  const auto vocabulary_path = first_of("vocab.json", "encoder.json");
+  if (!std::filesystem::exists(vocabulary_path, ignored)) {
+    if (exists("tokenizer.json")) return read_tokenizer_json(folder / "tokenizer.json", vocab_size);
+    std::string other;
+    for (const char* name : {"tokenizer.model", "spiece.model", "vocab.txt"})
+      if (exists(name)) other = name;
+    throw Error({.place = vocabulary_path.string(),
+                 .rule = other.empty()
+                             ? "is missing"
+                             : fmt::format("is missing; the folder has {}, a tokenizer of "
+                                           "another kind than GPT-2's",
+                                           other),
+                 .remedy = "copy vocab.json and merges.txt, or tokenizer.json, into the folder"});
+  }
+  TokenizerFiles files;
+  files.vocabulary_place = vocabulary_path.string();
+  files.vocabulary =
+      vocabulary_of(parse_json(read_file(vocabulary_path), files.vocabulary_place, kCopyAgain),
+                    files.vocabulary_place, vocab_size);
+  const auto merges_path = first_of("merges.txt", "vocab.bpe");
+  files.merges_place = merges_path.string();
+  if (std::filesystem::exists(merges_path, ignored)) files.merges = read_file(merges_path);
+  files.unknown = unknown_token(folder);
+  return files;
+}
+
+// The token that a vocabulary has for what it does not know; -1 where it has none.
+int unknown_id(const TokenizerFiles& files) {
+  for (const std::string& name : {files.unknown, std::string("<unk>"), std::string("[UNK]"),
+                                  std::string("<UNK>"), std::string("<|unk|>")}) {
+    const auto found = files.vocabulary.find(name);
+    if (!name.empty() && found != files.vocabulary.end()) return found->second;
+  }
+  return -1;
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> read_tokenizer(const std::filesystem::path& folder, int vocab_size) {
-  const auto first_of = [&](const char* name, const char* older) {
-    return std::filesystem::exists(folder / name) || !std::filesystem::exists(folder / older)
-               ? folder / name
-               : folder / older;
-  };
-  const auto vocabulary_path = first_of("vocab.json", "encoder.json");
-  const auto merges_path = first_of("merges.txt", "vocab.bpe");
-  const Vocabulary vocabulary = read_vocabulary(vocabulary_path, vocab_size);
-  if (std::filesystem::exists(merges_path)) {
-    return make_byte_pairs(vocabulary, vocabulary_path.string(), read_file(merges_path),
-                           merges_path.string());
-  }
-  return std::make_unique<Characters>(vocabulary, vocabulary_path.string());
+  const TokenizerFiles files = read_tokenizer_files(folder, vocab_size);
+  if (files.merges)
+    return make_byte_pairs(files.vocabulary, files.vocabulary_place, *files.merges,
+                           files.merges_place, unknown_id(files));
+  return std::make_unique<Characters>(files.vocabulary, files.vocabulary_place);
 }
 
 std::string join_wikitext(std::string_view raw) {
@@ -122,7 +250,8 @@ std::string join_wikitext(std::string_view raw) {
   bool first = true;
   while (!raw.empty()) {
     const std::size_t feed = raw.find('\n');
-    const std::string_view line = raw.substr(0, feed);
+    std::string_view line = raw.substr(0, feed);
+    if (line.ends_with('\r')) line.remove_suffix(1);
     raw.remove_prefix(feed == std::string_view::npos ? raw.size() : feed + 1);
     if (!first) joined += "\n\n";
     first = false;

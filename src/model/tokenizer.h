@@ -23,16 +23,19 @@ class Tokenizer {
   // The text of these tokens; an id without a token becomes U+FFFD.
   virtual std::string decode(std::span<const int> ids) const = 0;
   virtual std::string kind() const = 0;  // "characters" or "byte pairs"
+  // Bytes so far that the vocabulary does not have and for which its unknown token was put.
+  virtual std::size_t unknown_bytes() const { return 0; }
 };
 
 // The tokenizer of a model folder, by the usual files: `vocab.json` (or `encoder.json`) maps tokens
 // to ids. With `merges.txt` (or `vocab.bpe`) it is GPT-2's byte-level byte-pair encoding (Radford
-// et al. 2019; merges after Sennrich et al. 2016); without, every token is one character. Error
-// where a file is missing or damaged, or an id lies outside 0 .. vocab_size - 1.
+// et al. 2019; merges after Sennrich et al. 2016); without, every token is one character. Where
+// there is no vocab.json, `tokenizer.json` has both, if it is one of these two kinds. Error where a
+// file is missing or damaged, or an id lies outside 0 .. vocab_size - 1.
 std::unique_ptr<Tokenizer> read_tokenizer(const std::filesystem::path& folder, int vocab_size);
 
 // WikiText's raw file as it is joined for perplexity figures: every line keeps its line feed, blank
-// lines lose everything, and two line feeds stand between lines.
+// lines lose everything, and two line feeds stand between lines. A line may end in CR LF as well.
 std::string join_wikitext(std::string_view raw);
 
 }  // namespace gaincell::model

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "attention/attention.h"
+#include "model/checkpoint_files.h"
 #include "model/config.h"
-#include "model/safetensors.h"
 
 namespace gaincell::model {
 
@@ -36,12 +36,15 @@ struct Weights {
   std::vector<Layer> layers;
   Norm ln_f;
   bool has_scalers = false;  // false: the layers hold a = 1, b = 0 (0.45 for keys and values)
+  std::vector<std::string> remarks;  // what was not as usual in the files, for people
 };
 
 // Every tensor that the config asks for must be there in its shape, and no other (GPT-2's stored
 // causal masks excepted). The first fault is an Error that names file, tensor, shape found and
-// shape due. Names may carry the prefix "transformer.".
-Weights read_weights(const SafetensorsReader& file, const Config& config);
+// shape due. Names may carry a prefix such as "transformer.". A tied matrix may be stored under
+// either of its names, and all matrices may be [outputs, inputs] as in torch.nn.Linear: the shape
+// of attn.c_attn tells.
+Weights read_weights(const CheckpointFiles& files, const Config& config);
 
 // Name of a layer's scaler tensor in a checkpoint, without prefix: "h.2.attn.scaler.q.a".
 // part: q, k, v or o; coefficient: a or b.

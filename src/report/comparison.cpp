@@ -4,13 +4,16 @@
 
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include "attention/analog.h"
 #include "attention/circuit.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/units.h"
 #include "energy/energy_model.h"
 #include "report/markdown_table.h"
@@ -33,6 +36,7 @@ constexpr double kPublishedLatencyS = 65e-9;
 constexpr int kPublishedWindow = 1024, kPublishedDim = 64;
 
 std::string picojoules(double joules) {
+  if (!std::isfinite(joules)) return "not known";
   const int decimals = joules < 10e-12 ? 2 : 0;
   return fmt::format("{:.{}f}", joules * 1e12, decimals);
 }
@@ -45,8 +49,8 @@ std::string perplexities(const Comparison& comparison) {
   for (const Run& run : comparison.runs) {
     const json& j = run.inference;
     table.row({run.label, j.at("settings").at("attention").get<std::string>(),
-               fmt::format("{}", j.at("settings").at("window").get<int>()),
-               fmt::format("{}", j.at("tokens").get<long>()),
+               fmt::format("{}", j.at("settings").at("window").get<std::uint64_t>()),
+               fmt::format("{}", j.at("tokens").get<std::uint64_t>()),
                fmt::format("{:.4f}", j.at("nats_per_token").get<double>()),
                fmt::format("{:.4f}", j.at("perplexity").get<double>()),
                fmt::format("{:.0f}", j.at("tokens_per_second").get<double>())});
@@ -67,13 +71,16 @@ std::string energies(const Comparison& comparison, const lut::GainCellDevice& de
   for (const Run& run : comparison.runs) {
     if (!has_circuits(run)) continue;
     runs.push_back(&run);
-    head.push_back(
-        fmt::format("{}, window {}", run.label, run.inference["settings"]["window"].get<int>()));
+    head.push_back(fmt::format("{}, window {}", run.label,
+                               run.inference["settings"]["window"].get<std::uint64_t>()));
   }
   const auto of_run = [](const Run& run, const std::string& part) {
     const json& settings = run.inference["settings"];
     const double heads = settings.at("layers").get<double>() * settings.at("heads").get<double>();
-    return picojoules(run.inference["energy_j_per_token"].at(part).get<double>() / heads);
+    const json& joules = run.inference["energy_j_per_token"];
+    const auto found = joules.find(part);
+    return found != joules.end() && found->is_number() ? picojoules(found->get<double>() / heads)
+                                                       : "not known";
   };
 
   MarkdownTable table(head);
@@ -143,22 +150,40 @@ std::string run_times(const Comparison& comparison) {
 }  // namespace
 
 Run read_run(const std::string& path) {
-  Run run{std::filesystem::path(path).stem().string(), {}};
-  try {
-    run.inference = json::parse(read_file(path));
-  } catch (const json::parse_error& error) {
-    throw Error({.place = path,
-                 .rule = std::string("is not JSON (") + error.what() + ")",
-                 .remedy = "give what `gaincell infer --json` printed"});
-  }
-  for (const char* key : {"tokens", "nats_per_token", "perplexity", "energy_j_per_token",
-                          "latency_s_per_token", "tokens_per_second", "settings"}) {
-    if (!run.inference.is_object() || !run.inference.contains(key)) {
+  constexpr const char* kRemedy = "give what `gaincell infer --json` printed";
+  Run run{std::filesystem::path(path).stem().string(), parse_json(read_file(path), path, kRemedy)};
+  enum class Kind { kCount, kNumber, kNumberOrNull, kText, kObject };
+  constexpr std::pair<const char*, Kind> kKeys[] = {{"/tokens", Kind::kCount},
+                                                    {"/nats_per_token", Kind::kNumber},
+                                                    {"/perplexity", Kind::kNumber},
+                                                    {"/energy_j_per_token", Kind::kObject},
+                                                    {"/latency_s_per_token", Kind::kNumberOrNull},
+                                                    {"/tokens_per_second", Kind::kNumber},
+                                                    {"/settings", Kind::kObject},
+                                                    {"/settings/attention", Kind::kText},
+                                                    {"/settings/window", Kind::kCount},
+                                                    {"/settings/layers", Kind::kCount},
+                                                    {"/settings/heads", Kind::kCount}};
+  for (const auto& [key, kind] : kKeys) {
+    const json::json_pointer pointer(key);
+    const bool there = run.inference.contains(pointer);
+    const json value = there ? run.inference[pointer] : json();
+    const bool right = kind == Kind::kCount    ? value.is_number_unsigned()
+                       : kind == Kind::kNumber ? value.is_number()
+                       : kind == Kind::kNumberOrNull
+                           ? there && (value.is_number() || value.is_null())
+                       : kind == Kind::kText ? value.is_string()
+                                             : value.is_object();
+    if (!right)
       throw Error({.place = path,
-                   .key = key,
-                   .rule = "is missing",
-                   .remedy = "give what `gaincell infer --json` printed"});
-    }
+                   .key = key + 1,
+                   .value = there ? brief_json(value) : "",
+                   .rule = !there                  ? "is missing"
+                           : kind == Kind::kCount  ? "must be a count"
+                           : kind == Kind::kText   ? "must be a text"
+                           : kind == Kind::kObject ? "must be an object"
+                                                   : "must be a number",
+                   .remedy = kRemedy});
   }
   return run;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/version.h"
 
 namespace gaincell::train {
@@ -72,7 +73,7 @@ void write_card(const TrainOptions& o, const Corpus& corpus, const Network& netw
       {"held_out_nats_per_character_before_rounding_to_f16", report.held_out_f32},
       {"wall_time_s", report.wall_time_s},
       {"losses", losses}};
-  write_file(o.out / "training.json", record.dump(1) + "\n");
+  write_file(o.out / "training.json", json_text(record, 1) + "\n");
 
   const model::Config& c = network.config();
   const model::AttentionConfig& a = c.attention;

@@ -9,12 +9,15 @@
 
 #include <chrono>
 #include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/random.h"
 #include "base/version.h"
+#include "model/checksums.h"
 #include "train/card.h"
 #include "train/kernels.h"
 #include "train/text.h"
@@ -173,7 +176,8 @@ void write_state(const std::filesystem::path& path, const nlohmann::json& identi
                             {"best", {state.best.step, state.best.training, state.best.held_out}}};
   for (const LossAt& loss : state.losses)
     numbers["losses"].push_back({loss.step, loss.training, loss.held_out});
-  model::write_safetensors(path, all, {{"identity", identity.dump()}, {"numbers", numbers.dump()}});
+  model::write_safetensors(path, all,
+                           {{"identity", json_text(identity)}, {"numbers", json_text(numbers)}});
 }
 
 State read_state(const std::filesystem::path& path, const nlohmann::json& identity,
@@ -197,8 +201,8 @@ State read_state(const std::filesystem::path& path, const nlohmann::json& identi
     if (other.contains(key) && other[key] == value) continue;
     throw Error({.place = path.string(),
                  .key = key,
-                 .value = other.value(key, nlohmann::json()).dump(),
-                 .rule = fmt::format("this run has {}", value.dump()),
+                 .value = json_text(other.value(key, nlohmann::json())),
+                 .rule = fmt::format("this run has {}", json_text(value)),
                  .remedy = "resume with the options it was started with, or start again"});
   }
   const auto numbers = metadata("numbers");
@@ -219,7 +223,7 @@ State read_state(const std::filesystem::path& path, const nlohmann::json& identi
                  .key = "--steps",
                  .value = fmt::format("{}", o.steps),
                  .rule = fmt::format("the learning rate has begun to fall at step {}",
-                                     other["fall_from"].dump()),
+                                     json_text(other["fall_from"])),
                  .remedy = "resume with the number of steps it was started with"});
   }
   Named values, best;
@@ -235,6 +239,28 @@ State read_state(const std::filesystem::path& path, const nlohmann::json& identi
   network.assign(values);
   state.best_weights = std::move(best);
   return state;
+}
+
+// What is written replaces only what a training before wrote.
+void require_own(const std::filesystem::path& out, const std::filesystem::path& state) {
+  std::error_code error;
+  if (std::filesystem::exists(out, error) && !std::filesystem::is_empty(out, error)) {
+    std::ifstream in(out / "config.json");
+    const auto config = nlohmann::json::parse(in, nullptr, false);
+    if (!config.is_object() || !config.contains("/gaincell/record/trained"_json_pointer) ||
+        config.contains("/gaincell/record/adaptation"_json_pointer))
+      throw Error({.place = out.string(),
+                   .rule = "exists, and was not written by `gaincell train`",
+                   .remedy = "remove it or choose another --out"});
+  }
+  if (!std::filesystem::exists(state, error)) return;
+  try {
+    if (model::SafetensorsReader(state).metadata().contains("identity")) return;
+  } catch (const Error&) {
+  }
+  throw Error({.place = state.string(),
+               .rule = "stands where the state of this training is kept, and is none",
+               .remedy = "move it away or choose another --out"});
 }
 
 }  // namespace
@@ -256,6 +282,7 @@ TrainReport train(const TrainOptions& o) {
                  .remedy = "give a longer text or a shorter --context"});
   }
   const std::filesystem::path state_path = o.out.string() + ".state";
+  require_own(o.out, state_path);
   std::error_code failed;
   std::filesystem::create_directories(o.out, failed);
   if (failed) {
@@ -352,7 +379,8 @@ TrainReport train(const TrainOptions& o) {
   model::Config config = network.config();
   config.record = {{"trained", {{"seed", o.seed}, {"best_step", report.best_step}}}};
   model::write_config(o.out / "config.json", config);
-  write_file(o.out / "vocab.json", nlohmann::json(corpus.vocabulary).dump(0) + "\n");
+  write_file(o.out / "vocab.json", json_text(nlohmann::json(corpus.vocabulary), 0) + "\n");
+  model::write_checksums(o.out);
   write_card(o, corpus, network, report);
   std::filesystem::remove(state_path, failed);
   say("held out {:.4f} nats per character, {:.4f} before rounding to F16; {}", report.held_out,

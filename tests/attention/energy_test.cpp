@@ -129,7 +129,7 @@ TEST_P(EnergyByStep, FollowsTheBendsOfConvertersTables) {
   expect_sum(device, 0, 1, [&](const StepTrace& trace) {
     double joules = 0;
     for (const double c : trace.first_charge_c)
-      if (!std::isnan(c)) joules += device.relu.energy.at(c);
+      if (!std::isnan(c)) joules += device.relu.energy->at(c);
     return joules;
   });
   EXPECT_EQ(activity_.first_conversions.charge_c.size(), 4u);  // ends and two bends
@@ -141,7 +141,7 @@ TEST_P(EnergyByStep, CountsReadsByWidthUnlessTheirEnergyIsProportional) {
     double joules = 0;
     for (std::size_t slot = 0; slot < trace.phi_s.size(); ++slot)
       for (int d = 0; d < 32 && trace.phi_s[slot] > 0; ++d)
-        joules += device.read_energy.at(trace.value_v[slot * 32 + d], trace.phi_s[slot], 0.45);
+        joules += device.read_energy->at(trace.value_v[slot * 32 + d], trace.phi_s[slot], 0.45);
     return joules;
   };
   expect_sum(device, 1, 0, second_cells);

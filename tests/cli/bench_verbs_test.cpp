@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "store/writer.h"
 #include "tests/support/program.h"
 
 namespace gaincell {
@@ -189,10 +190,104 @@ TEST_F(BenchVerbs, CheckFindsWhatIsProbablyNotMeant) {
   text.replace(text.find("v_in: {unit: V"), 14, "v_in: {unit: volt");
   write("b.yaml", text);
   const Outcome misspelt = gaincell({"check", "b.yaml"});
-  EXPECT_EQ(misspelt.exit_code, 1);
-  EXPECT_THAT(misspelt.out,
-              AllOf(HasSubstr("the circuit has nothing of what is measured (v(uot))"),
-                    HasSubstr("warning: conditions.v_in.unit: `volt` is no unit that is known")));
+  EXPECT_EQ(misspelt.exit_code, 2);
+  EXPECT_THAT(misspelt.err, HasSubstr("the net `uot` is not in the circuit; did you mean `out`?"));
+  text = divider();
+  text.replace(text.find("v_in: {unit: V"), 14, "v_in: {unit: volt");
+  write("b.yaml", text);
+  EXPECT_THAT(gaincell({"check", "b.yaml"}).out,
+              HasSubstr("warning: conditions.v_in.unit: `volt` is no unit that is known"));
+}
+
+TEST_F(BenchVerbs, CheckNamesMeasurementsThatFailInItsProbes) {
+  write(
+      "b.yaml",
+      "gaincell_bench: 1\nname: rc\nconditions: {v: {unit: V, enumerate: [1, 3]}}\n"
+      "sources: {in: {net: in, pulse: {initial: 0, pulsed: \"{v}\", delay: 1n, rise: 1p, fall: 1p, "
+      "width: 1}}}\nelements: [R1 in out 1k, C1 out 0 1p]\n"
+      "analysis: {type: tran, step: 10p, stop: 20n, options: {chgtol: 1e-17}}\n"
+      "measurements:\n  end: {unit: V, value: v(out)}\n"
+      "  up: {unit: s, crossing: v(out), level: 2}\n"
+      "  late: {unit: s, formula: up - 1n}\n");
+  const Outcome check = gaincell({"check", "b.yaml"});
+  EXPECT_EQ(check.exit_code, 1);
+  EXPECT_THAT(check.out, AllOf(HasSubstr("probe failed: rc: v = 1 V: up: "), HasSubstr("late: "),
+                               Not(HasSubstr("v = 3 V")), Not(HasSubstr("end: "))));
+}
+
+TEST_F(BenchVerbs, WarningsAreSaidBeforeACampaignToo) {
+  write("b.yaml", divider("parameters: {spare: 3}\n"));
+  EXPECT_THAT(characterize({"b.yaml"}).err,
+              HasSubstr("warning: divider: parameters.spare: nothing uses it"));
+  EXPECT_THAT(characterize({"b.yaml", "--json"}).out,
+              HasSubstr("{\"event\":\"warning\",\"bench\":\"divider\""));
+  write("b.yaml", divider());
+  EXPECT_EQ(characterize({"b.yaml"}).err, "");
+}
+
+// A samples file that somebody else made holds a bench and a netlist: texts like any other.
+class ForeignSamples : public BenchVerbs {
+ protected:
+  Outcome replay(const std::string& bench, const std::string& netlist) {
+    store::Writer writer(folder_ / "foreign.h5");
+    store::Group root = writer.root();
+    root.attribute("gaincell_format", "samples").attribute("format_version", 1);
+    root.group("benches")
+        .group("divider")
+        .attribute("bench_text", bench)
+        .attribute("netlist_text", netlist);
+    writer.commit();
+    return gaincell({"replay", "foreign.h5", "--point", "0", "-o", "r"});
+  }
+  static std::string replaced(std::string text, const std::string& what, const std::string& by) {
+    return text.replace(text.find(what), what.size(), by);
+  }
+};
+
+TEST_F(ForeignSamples, WriteNoDeckAndPrintNoCommandThatRunsMoreThanACircuit) {
+  const std::vector<std::pair<std::string, std::string>> attacks{
+      {"net: in", "net: \"in 0 1\\n.control\\nshell touch pwned\\n.endc\\nvzz n1\""},
+      {"net: in", "count: 1, net: \"n{i} 0 1\\n*#shell touch pwned\\nvzz n1\""},
+      {"R1 in out 3k", "\"R1 in out 3k\\n*#shell touch pwned\""},
+      {"R1 in out 3k", "\".control\""},
+      {"name: divider", "name: \"x; touch pwned\""},
+      {"name: divider", "name: ../../x"},
+      {"type: op", "type: op, options: {gmin: \"1\\n*#shell touch pwned\"}"},
+      {"type: op", "type: op, options: {shell: 1}"},
+      {"analysis: {type: op}", "analyses: {\"../x\": {type: op}}"},
+      {"analysis: {type: op}", "analysis: {type: op}\nngbehavior: \"hs\\nshell touch pwned\""},
+      {"analysis: {type: op}",
+       "analysis: {type: op}\nstarting_guesses: {\"out)=0\\n*#shell touch pwned\": 0}"},
+  };
+  for (const auto& [what, by] : attacks) {
+    const Outcome refused = replay(replaced(divider(), what, by), "");
+    EXPECT_EQ(refused.exit_code, 2) << by << refused.out;
+    EXPECT_EQ(refused.out, "") << by;
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "r")) << by;
+  }
+  for (const char* netlist :
+       {".control\nshell touch pwned\n.endc\n", ".include /etc/passwd\n", ".op\n", "R1 a 0 1k\n"}) {
+    const Outcome refused = replay(divider(), netlist);
+    EXPECT_EQ(refused.exit_code, 2) << netlist << refused.out;
+    EXPECT_EQ(refused.out, "") << netlist;
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "pwned"));
+}
+
+TEST_F(BenchVerbs, ReplayLeavesAFolderOfTheUsersAlone) {
+  write("b.yaml", divider());
+  characterize({"b.yaml"});
+  const auto replay = [this](const std::string& folder) {
+    return gaincell({"replay", "s.h5", "--point", "0", "-o", folder});
+  };
+  EXPECT_THAT(replay("r").out, HasSubstr("cd r && ngspice -b"));
+  EXPECT_EQ(replay("r").exit_code, 0);  // its own it may replace
+  write("r/.spiceinit", "set mine\n");
+  const Outcome refused = replay("r");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("is a folder with other files in it"));
+  EXPECT_EQ(read_file(folder_ / "r/.spiceinit"), "set mine\n");
+  EXPECT_THAT(replay("a b; c").out, HasSubstr("cd 'a b; c' && ngspice"));
 }
 
 // The vectors of a binary raw file, by name.
@@ -461,6 +556,105 @@ TEST_F(BenchVerbs, SpreadsBecomeConstantsOfTheDevice) {
         bench.substr(0, bench.find("mismatch")) + bench.substr(bench.find("measurements")));
   EXPECT_THAT(characterize({"none.yaml"}).err,
               HasSubstr("a spread is over draws, and this bench has none"));
+}
+
+TEST_F(BenchVerbs, NothingThatACampaignReadsOrDidNotMakeIsWrittenOver) {
+  write("m.inc", ".model rm r rsh=1\n");
+  write("c.cir", ".subckt one a\n.include inner.inc\n.ends\n");
+  write("inner.inc", "r1 a 0 rm l=1k w=1\n");
+  write("b.yaml",
+        "gaincell_bench: 1\nname: x\ncircuit: {netlist: c.cir, subcircuit: one}\nmodels: [m.inc]\n"
+        "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+        "measurements: {cur: {unit: A, value: i(a)}}\n");
+  std::filesystem::create_hard_link(folder_ / "inner.inc", folder_ / "hard");
+  std::filesystem::create_symlink("m.inc", folder_ / "symbolic");
+  for (const std::string output : {"b.yaml", "c.cir", "inner.inc", "m.inc", "hard", "symbolic"}) {
+    const std::string before = read_file(folder_ / output);
+    const Outcome outcome = gaincell({"characterize", "-q", "--no-cache", "b.yaml", "-o", output});
+    EXPECT_EQ(outcome.exit_code, 2) << output << outcome.out;
+    EXPECT_THAT(outcome.err, HasSubstr("would replace")) << output;
+    EXPECT_EQ(read_file(folder_ / output), before);
+  }
+  EXPECT_EQ(characterize({"b.yaml", "--datasheet", "b.yaml"}).exit_code, 2);
+  EXPECT_THAT(read_file(folder_ / "b.yaml"), HasSubstr("gaincell_bench"));
+  write("notes.h5.journal", "a user's own");
+  const Outcome outcome = gaincell({"characterize", "-q", "b.yaml", "-o", "notes.h5"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("notes.h5.journal: is a file of another kind"));
+  EXPECT_EQ(gaincell({"characterize", "-q", "--fresh", "b.yaml", "-o", "notes.h5"}).exit_code, 2);
+  EXPECT_EQ(read_file(folder_ / "notes.h5.journal"), "a user's own");
+  ASSERT_EQ(characterize({"b.yaml"}).exit_code, 0);
+  EXPECT_THAT(gaincell({"datasheet", "s.h5", "-o", "s.h5"}).err, HasSubstr("would replace"));
+  EXPECT_EQ(gaincell({"show", "s.h5"}).exit_code, 0);
+}
+
+TEST_F(BenchVerbs, ReplayChoosesByConditionAndKeepsFoldersOfOthers) {
+  write("b.yaml", divider());
+  ASSERT_EQ(characterize({"b.yaml"}).exit_code, 0);
+  const Outcome chosen = gaincell({"replay", "s.h5", "--at", "v_in=3", "-o", "r"});
+  EXPECT_EQ(chosen.exit_code, 0) << chosen.err;
+  EXPECT_THAT(chosen.out, HasSubstr("point 3 (v_in=3)"));
+  EXPECT_EQ(gaincell({"replay", "s.h5", "--at", "v_in=3", "-o", "r"}).exit_code, 0);
+  EXPECT_THAT(gaincell({"replay", "s.h5", "--at", "v_in=3.5"}).err, HasSubstr("there are 0, 1, 2"));
+  EXPECT_EQ(gaincell({"replay", "s.h5"}).exit_code, 2);
+  std::filesystem::create_directory(folder_ / "mine");
+  write("mine/op.cir", "* a user's own\n");
+  const Outcome refused = gaincell({"replay", "s.h5", "--point", "0", "-o", "mine"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("holds what `gaincell replay` did not write"));
+  EXPECT_EQ(read_file(folder_ / "mine/op.cir"), "* a user's own\n");
+}
+
+TEST_F(BenchVerbs, MissedSpecificationsSayWhere) {
+  write("b.yaml", divider());
+  std::string text = read_file(folder_ / "b.yaml");
+  const std::string spec = "minimum: 0, typical: 0.5, maximum: 1.5";
+  text.replace(text.find(spec), spec.size(), "minimum: 0.1, maximum: 0.9");
+  write("b.yaml", text);
+  const Outcome outcome = characterize({"b.yaml", "--datasheet", "d.md"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("minimum 0 < 0.1 V, point 0 (v_in=0)"),
+                                 HasSubstr("maximum 1 > 0.9 V, point 4 (v_in=4)")));
+  EXPECT_THAT(read_file(folder_ / "d.md"),
+              HasSubstr("least at point 0 (v_in=0), greatest at point 4 (v_in=4)"));
+}
+
+// Its journal would be descriptor 1, and the events would go into it.
+TEST_F(BenchVerbs, ClosedStandardOutputGetsIntoNoFile) {
+  write("b.yaml", divider());
+  for (const std::string k : {"1", "2"}) {
+    const Outcome shard = run(
+        "/bin/sh",
+        {"-c", "exec " GAINCELL_BINARY_DIR "/bin/gaincell characterize b.yaml --no-cache --json "
+               "--shard " +
+                   k + "/2 -o " + k + " >&-"},
+        folder_.path());
+    EXPECT_EQ(shard.exit_code, 0) << shard.err;
+  }
+  const Outcome merged = gaincell({"merge", "1", "2", "-o", "s.h5"});
+  EXPECT_EQ(merged.exit_code, 0) << merged.err;
+  EXPECT_EQ(gaincell({"merge", "1", "2", "-o", "2"}).exit_code, 2);
+}
+
+// Nothing that prints is worth a campaign: the file is there, and the exit code says what is not.
+TEST_F(BenchVerbs, FullStandardOutputOrErrorLosesNoSamples) {
+  write("b.yaml", divider());
+  const auto behind = [&](const std::string& options, const std::string& redirection) {
+    std::filesystem::remove(folder_ / "s.h5");
+    const int code = run("/bin/sh",
+                         {"-c", "exec " GAINCELL_BINARY_DIR
+                                "/bin/gaincell characterize b.yaml --no-cache -o s.h5 " +
+                                    options + " " + redirection},
+                         folder_.path())
+                         .exit_code;
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "s.h5")) << options << redirection;
+    return code;
+  };
+  EXPECT_EQ(behind("--json", ">/dev/full"), 2);
+  EXPECT_EQ(behind("", ">/dev/full"), 2);
+  EXPECT_EQ(behind("", "2>/dev/full"), 0);
+  EXPECT_EQ(behind("", "2>&-"), 0);
+  EXPECT_EQ(behind("--json", "| head -1 >/dev/null"), 0);
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST(GainCellDevice, TakesAWholeDevice) {
   EXPECT_EQ(device.tile, 64);
   EXPECT_NEAR(device.read_charge.at(0.9, 15e-9, 0.45), 15e-6 * 0.45 * 0.95 * 15e-9, 1e-25);
   EXPECT_EQ(device.differential.pulse_width.at(-1e-12), -15e-9);
-  EXPECT_NEAR(device.read_energy_j(0.2, 5e-9, 0.3), 1e-15 + 1e-6 * 5e-9 + 0.5e-15, 1e-27);
+  EXPECT_NEAR(device.read_energy->at(0.2, 5e-9, 0.3), 1e-15 + 1e-6 * 5e-9, 1e-27);
   EXPECT_EQ(device.file().tables().size(), 13u);
 }
 

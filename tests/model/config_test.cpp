@@ -107,7 +107,7 @@ TEST_F(ConfigFile, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(complaint(with("/activation_function", "relu")),
               HasSubstr("activation_function = \"relu\""));
   EXPECT_THAT(complaint(with("/model_type", "llama")), HasSubstr("GPT-2"));
-  EXPECT_THAT(complaint(with("/scale_attn_by_inverse_layer_idx", true)), HasSubstr("not built"));
+  EXPECT_THAT(complaint(with("/scale_attn_by_inverse_layer_idx", 1)), HasSubstr("true or false"));
   auto ours = [&](const nlohmann::json& block) {
     nlohmann::json object = plain;
     object["gaincell"] = block;
@@ -124,6 +124,65 @@ TEST_F(ConfigFile, NamesTheKeyThatIsWrong) {
               HasSubstr("softmax, linear or analog"));
   write_file(path, "{");
   EXPECT_THROW(read_config(path), Error);
+}
+
+TEST_F(ConfigFile, RefusesSettingsThatWouldMakeItAnotherModel) {
+  for (const char* setting :
+       {R"("add_cross_attention": true)", R"("quantization_config": {"bits": 4})",
+        R"("rope_theta": 10000.0)", R"("sliding_window": 128)", R"("alibi": true)",
+        R"("position_embedding_type": "relative_key")", R"("pruned_heads": {"0": [1]})",
+        R"("num_key_value_heads": 1)", R"("use_parallel_residual": true)",
+        R"("scale_attn_weights": false)"}) {
+    std::string text = plain.dump();
+    text.insert(1, std::string(setting) + ",");
+    write_file(path, text);
+    EXPECT_THROW(read_config(path), Error) << setting;
+  }
+  // As published configs have them: without effect.
+  for (const char* setting :
+       {R"("add_cross_attention": false)", R"("pruned_heads": {})", R"("attn_pdrop": 0.1)",
+        R"("position_embedding_type": "absolute")", R"("reorder_and_upcast_attn": false)",
+        R"("sliding_window": null)", R"("task_specific_params": {"t": {"max_length": 50}})"}) {
+    std::string text = plain.dump();
+    text.insert(1, std::string(setting) + ",");
+    write_file(path, text);
+    EXPECT_NO_THROW(read_config(path)) << setting;
+  }
+}
+
+TEST_F(ConfigFile, BoundsNumbersSoThatNoProductOverflows) {
+  for (const char* key : {"n_layer", "n_head", "n_embd", "n_inner", "n_positions", "vocab_size"})
+    for (const char* value : {"2147483647", "2147483648", "1e400", "-1", "0", "1.5", "true",
+                              "\"4\"", "[4]", "18446744073709551615"}) {
+      nlohmann::json object = plain;
+      object.erase(key);
+      std::string text = object.dump();
+      text.insert(1, std::string("\"") + key + "\": " + value + ",");
+      write_file(path, text);
+      EXPECT_THROW(read_config(path), Error) << key << " " << value;
+    }
+  std::string text = plain.dump();
+  text.insert(1, "\"layer_norm_epsilon\": 1e300,");
+  write_file(path, text);
+  EXPECT_THROW(read_config(path), Error);
+}
+
+TEST_F(ConfigFile, TakesTheOtherNamesOfGpt2sSizes) {
+  nlohmann::json object = plain;
+  object["num_hidden_layers"] = object["n_layer"];
+  object.erase("n_layer");
+  EXPECT_EQ(read(object).n_layer, read(plain).n_layer);
+  object["n_layer"] = 77;
+  EXPECT_THAT(complaint(object), HasSubstr("n_layer = 77: num_hidden_layers says"));
+}
+
+TEST_F(ConfigFile, KeepsScalingByLayer) {
+  nlohmann::json object = plain;
+  object["scale_attn_by_inverse_layer_idx"] = true;
+  const Config config = read(object);
+  EXPECT_TRUE(config.scale_by_layer);
+  write_config(path, config);
+  EXPECT_TRUE(read_config(path).scale_by_layer);
 }
 
 }  // namespace

@@ -121,8 +121,34 @@ TEST_F(Safetensors, NamesTheFaultyTensor) {
   EXPECT_THAT(complaint(file_of(R"({"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,8]}})", 8)),
               HasSubstr("needs dtype, shape"));
   EXPECT_THAT(complaint(file_of("[1, 2]", 0)), HasSubstr("JSON object"));
-  EXPECT_THAT(complaint(file_of("{not json", 0)), HasSubstr("JSON object"));
+  EXPECT_THAT(complaint(file_of("{not json", 0)), HasSubstr("header:1:3: {no: is not JSON here"));
   EXPECT_THAT(complaint("PK\3\4 this is a zip file"), HasSubstr("header length"));
+}
+
+TEST_F(Safetensors, RefusesHeadersThatAreDeepOrSayATensorTwice) {
+  std::string deep;
+  for (int i = 0; i < 200'000; ++i) deep += "{\"a\":";
+  EXPECT_THAT(complaint(file_of(deep + "1" + std::string(200'000, '}'), 0)),
+              HasSubstr("more than 64 objects"));
+  const std::string w = R"("w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
+  EXPECT_THAT(complaint(file_of("{" + w + "," + w + "}", 8)), HasSubstr("w: the key stands twice"));
+  EXPECT_THAT(
+      complaint(file_of(R"({"w":{"dtype":"F32","shape":[1e400],"data_offsets":[0,8]}})", 8)),
+      HasSubstr("no double holds"));
+}
+
+TEST_F(Safetensors, ReadsDoublesAsFloatsWhereTheyFit) {
+  std::string bytes = file_of(R"({"w":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}})", 16);
+  double values[] = {0.1, -3e30};
+  std::memcpy(bytes.data() + bytes.size() - 16, values, 16);
+  write_file(path, bytes);
+  const Tensor read = SafetensorsReader(path).read("w");
+  EXPECT_EQ(read.values, (std::vector<float>{0.1f, -3e30f}));
+  EXPECT_EQ(read.dtype, Dtype::kF32);
+  values[1] = 1e39;
+  std::memcpy(bytes.data() + bytes.size() - 16, values, 16);
+  EXPECT_THAT(complaint(bytes),
+              HasSubstr("w[1] = inf: weights must be finite in single precision"));
 }
 
 TEST_F(Safetensors, RefusesNotANumber) {

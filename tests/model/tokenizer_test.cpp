@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "model/byte_pairs.h"
-#include "model/utf8.h"
 #include "temporary_folder.h"
 
 namespace gaincell::model {
@@ -220,12 +220,87 @@ TEST(BytePairs, RefuseMergesOfAnotherVocabulary) {
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("merges.txt:2"), HasSubstr("a b")));
   }
-  pairs.vocabulary.erase("a");
-  EXPECT_THROW(make_byte_pairs(pairs.vocabulary, "vocab.json", "", "merges.txt"), Error);
+  EXPECT_THROW(make_byte_pairs({{"the", 0}, {"##re", 1}}, "vocab.json", "", "merges.txt"), Error);
+}
+
+// Small published vocabularies have only the bytes of what they were trained on.
+TEST(BytePairs, NeedOnlyTheBytesOfTheText) {
+  Pairs pairs;
+  pairs.add("a", "b");  // 256
+  pairs.vocabulary.erase("c");
+  const auto tokenizer = pairs.make();
+  EXPECT_THAT(tokenizer->encode("abba", "t"), ElementsAre(256, 'b', 'a'));
+  try {
+    tokenizer->encode("ab\nabcab", "play.txt");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("play.txt:2:3: byte = 0x63"), HasSubstr("255 bytes"),
+                                    HasSubstr("no unknown token")));
+  }
+  pairs.vocabulary.emplace("<unk>", 300);
+  const auto knowing =
+      make_byte_pairs(pairs.vocabulary, "vocab.json", pairs.merges, "merges.txt", 300);
+  EXPECT_THAT(knowing->encode("abcab abcab", "t"), ElementsAre(256, 300, 256, ' ', 256, 300, 256));
+  EXPECT_EQ(knowing->unknown_bytes(), 2u);
+}
+
+TEST_F(TokenizerFolder, IsReadOfTokenizerJsonAlone) {
+  const nlohmann::json characters = {
+      {"model",
+       {{"type", "BPE"}, {"vocab", {{"a", 0}, {"b", 1}}}, {"merges", nlohmann::json::array()}}},
+      {"pre_tokenizer", nullptr}};
+  const auto as = [&](const nlohmann::json& object) {
+    write_file(folder.path() / "tokenizer.json", object.dump());
+    return read_tokenizer(folder.path(), 5);
+  };
+  EXPECT_THAT(as(characters)->encode("ab", "t"), ElementsAre(0, 1));
+
+  nlohmann::json pairs = characters;
+  pairs["model"]["vocab"]["ab"] = 2;
+  pairs["model"]["merges"] = {"a b"};
+  pairs["model"]["unk_token"] = "?!";
+  pairs["added_tokens"] = {{{"id", 4}, {"content", "?!"}}};
+  pairs["pre_tokenizer"] = {{"type", "ByteLevel"}, {"add_prefix_space", false}};
+  EXPECT_THAT(as(pairs)->encode("aab", "t"), ElementsAre(0, 2));
+  EXPECT_THAT(as(pairs)->encode("axb", "t"), ElementsAre(0, 4, 1));
+  pairs["model"]["merges"] = nlohmann::json::array({nlohmann::json::array({"a", "b"})});
+  EXPECT_THAT(as(pairs)->encode("aab", "t"), ElementsAre(0, 2));
+
+  const auto refusal = [&](const char* pointer, const nlohmann::json& value) {
+    nlohmann::json object = pairs;
+    object[nlohmann::json::json_pointer(pointer)] = value;
+    try {
+      as(object);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_THAT(refusal("/model/type", "Unigram"), HasSubstr("model/type = \"Unigram\": only"));
+  EXPECT_THAT(refusal("/normalizer", {{"type", "NFC"}}), HasSubstr("normalizer"));
+  EXPECT_THAT(refusal("/model/byte_fallback", true), HasSubstr("byte_fallback = true"));
+  EXPECT_THAT(refusal("/pre_tokenizer/type", "Metaspace"), HasSubstr("ByteLevel"));
+  EXPECT_THAT(refusal("/pre_tokenizer/add_prefix_space", true), HasSubstr("ByteLevel"));
+  EXPECT_THAT(refusal("/pre_tokenizer", nullptr), HasSubstr("ByteLevel"));
+  EXPECT_THAT(refusal("/model/merges", {"a"}), HasSubstr("two tokens"));
+  EXPECT_THAT(refusal("/model/merges", {"a q"}), HasSubstr("joins two tokens of the vocabulary"));
+  EXPECT_THAT(refusal("/model/vocab/ab", 0), HasSubstr("another token has this id"));
+  EXPECT_THAT(refusal("/model/vocab", 3), HasSubstr("maps tokens to ids"));
+  EXPECT_THAT(refusal("/model", nullptr), HasSubstr("model/type"));
+}
+
+TEST_F(TokenizerFolder, SaysWhatIsThereWhereNoVocabularyIs) {
+  write_file(folder.path() / "tokenizer.model", "x");
+  EXPECT_THAT(reading_complaint(3), AllOf(HasSubstr("vocab.json: is missing; the folder has "
+                                                    "tokenizer.model"),
+                                          HasSubstr("or tokenizer.json")));
 }
 
 TEST(Wikitext, IsJoinedAsIsCustomary) {
-  EXPECT_EQ(join_wikitext(" \n = A = \n \nb"), "\n\n = A = \n\n\n\n\nb\n");
+  const std::string joined = "\n\n = A = \n\n\n\n\nb\n";
+  EXPECT_EQ(join_wikitext(" \n = A = \n \nb"), joined);
+  EXPECT_EQ(join_wikitext(" \r\n = A = \r\n \r\nb"), joined);
+  EXPECT_EQ(join_wikitext(" \r\n = A = \r\n \r\nb\r\n"), joined);
 }
 
 struct Gpt2Vocabulary : ::testing::Test {

@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
+#include "base/files.h"
 #include "temporary_folder.h"
 #include "tiny_model.h"
 
@@ -75,6 +78,113 @@ TEST_F(Checkpoint, NeedsAHeadWhereItIsNotTied) {
   EXPECT_EQ(read().head, tensors.at("lm_head.weight").values);
   config.tie_word_embeddings = true;
   EXPECT_THAT(complaint(), HasSubstr("differs from wte.weight"));
+}
+
+// A checkpoint stored in other ways is the same weights.
+TEST_F(Checkpoint, MayStoreTheTiedMatrixUnderTheHeadsName) {
+  const Weights plain = read();
+  auto tied = tensors.extract("transformer.wte.weight");
+  tied.key() = "lm_head.weight";
+  tensors.insert(std::move(tied));
+  const Weights weights = read();
+  EXPECT_EQ(weights.wte, plain.wte);
+  EXPECT_TRUE(weights.head.empty());
+  EXPECT_THAT(weights.remarks, ::testing::ElementsAre("tied matrix stored as lm_head.weight"));
+  config.tie_word_embeddings = false;
+  EXPECT_THAT(complaint(), HasSubstr("transformer.wte.weight: the tensor is missing"));
+}
+
+TEST_F(Checkpoint, MayHaveMatricesTheOtherWayRound) {
+  const Weights plain = read();
+  for (auto& [name, tensor] : tensors) {
+    if (tensor.shape.size() != 2 || name.find("c_") == std::string::npos) continue;
+    const Tensor stored = tensor;
+    std::swap(tensor.shape[0], tensor.shape[1]);
+    for (std::int64_t r = 0; r < stored.shape[0]; ++r)
+      for (std::int64_t c = 0; c < stored.shape[1]; ++c)
+        tensor.values[c * stored.shape[0] + r] = stored.values[r * stored.shape[1] + c];
+  }
+  const Weights weights = read();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(weights.layers[i].attention_in.weight, plain.layers[i].attention_in.weight);
+    EXPECT_EQ(weights.layers[i].attention_out.weight, plain.layers[i].attention_out.weight);
+    EXPECT_EQ(weights.layers[i].mlp_in.weight, plain.layers[i].mlp_in.weight);
+    EXPECT_EQ(weights.layers[i].mlp_out.weight, plain.layers[i].mlp_out.weight);
+  }
+  // One that is not as the others is told.
+  std::swap(tensors.at("transformer.h.1.mlp.c_fc.weight").shape[0],
+            tensors.at("transformer.h.1.mlp.c_fc.weight").shape[1]);
+  EXPECT_THAT(complaint(), AllOf(HasSubstr("transformer.h.1.mlp.c_fc.weight = [32, 128]"),
+                                 HasSubstr("it is the other way round")));
+}
+
+TEST_F(Checkpoint, ScalesQueriesByLayerWhereTheConfigSaysSo) {
+  const Weights plain = read();
+  config.scale_by_layer = true;
+  const Weights weights = read();
+  for (int i = 0; i < 2; ++i) {
+    const Dense &scaled = weights.layers[i].attention_in, &whole = plain.layers[i].attention_in;
+    for (std::size_t c = 0; c < 96; ++c) {
+      const float factor = c < 32 ? 1.0f / static_cast<float>(i + 1) : 1.0f;
+      EXPECT_EQ(scaled.bias[c], whole.bias[c] * factor);
+      EXPECT_EQ(scaled.weight[31 * 96 + c], whole.weight[31 * 96 + c] * factor);
+    }
+  }
+}
+
+struct Shards : Checkpoint {
+  void SetUp() override {
+    std::map<std::string, Tensor> first, second;
+    for (const auto& [name, tensor] : tensors)
+      (name < "transformer.h.1" ? first : second)[name] = tensor;
+    write_safetensors(folder.path() / "a.safetensors", first);
+    write_safetensors(folder.path() / "b.safetensors", second);
+    for (const auto& [name, tensor] : first) index["weight_map"][name] = "a.safetensors";
+    for (const auto& [name, tensor] : second) index["weight_map"][name] = "b.safetensors";
+  }
+  CheckpointFiles files() {
+    write_file(folder.path() / "model.safetensors.index.json", index.dump());
+    return CheckpointFiles::in_folder(folder.path());
+  }
+  std::string refusal() {
+    try {
+      files();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    ADD_FAILURE() << "accepted";
+    return {};
+  }
+  nlohmann::json index;
+};
+
+TEST_F(Shards, AreOneCheckpoint) {
+  const Weights weights = read_weights(files(), config);
+  EXPECT_EQ(weights.layers[0].mlp_in.weight, tensors.at("transformer.h.0.mlp.c_fc.weight").values);
+  EXPECT_EQ(weights.layers[1].mlp_in.weight, tensors.at("transformer.h.1.mlp.c_fc.weight").values);
+  EXPECT_EQ(files().sha256(), files().sha256());
+}
+
+TEST_F(Shards, MustAgreeWithTheirIndex) {
+  const nlohmann::json right = index;
+  index["weight_map"]["transformer.wte.weight"] = "a.safetensors";
+  EXPECT_THAT(refusal(), HasSubstr("transformer.wte.weight = a.safetensors: this shard does not"));
+  index = right;
+  index["weight_map"].erase("transformer.wte.weight");
+  EXPECT_THAT(refusal(), HasSubstr("transformer.wte.weight: the index does not list"));
+  index = right;
+  index["weight_map"]["transformer.wte.weight"] = "../b.safetensors";
+  EXPECT_THAT(refusal(), HasSubstr("must be the name of a file beside the index"));
+  index = right;
+  std::filesystem::remove(folder.path() / "b.safetensors");
+  EXPECT_THAT(refusal(), HasSubstr("b.safetensors: this shard of 2 is missing"));
+  std::filesystem::remove(folder.path() / "model.safetensors.index.json");
+  try {
+    CheckpointFiles::in_folder(folder.path());
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("model.safetensors: is missing; the folder has a.safeten"));
+  }
 }
 
 TEST_F(Checkpoint, HasScalersForAllLayersOrForNone) {

@@ -36,6 +36,48 @@ TEST_F(KnownAnswer, DividerDivides) {
   for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(rows[k][0], 0.25 * static_cast<double>(k), 1e-9);
 }
 
+// A latch has two states and one between them, which is what a search from nowhere finds.
+TEST_F(KnownAnswer, StartingGuessesChooseAmongStates) {
+  file("latch.cir",
+       ".model n nmos level=1 vto=0.4 kp=200u lambda=0.05\n"
+       ".model p pmos level=1 vto=-0.4 kp=100u lambda=0.05\n.subckt latch q qb vdd\n"
+       "M1 q qb 0 0 n w=1u l=1u\nM2 q qb vdd vdd p w=2u l=1u\nM3 qb q 0 0 n w=1u l=1u\n"
+       "M4 qb q vdd vdd p w=2u l=1u\n.ends\n");
+  const auto q = [this](const std::string& analysis, const std::string& more,
+                        const std::string& value = "v(q)") {
+    const auto rows =
+        run("gaincell_bench: 1\nname: latch\ncircuit: {netlist: latch.cir, subcircuit: latch}\n"
+            "conditions: {v_dd: {unit: V, enumerate: [1.0, 1.2]}}\n"
+            "sources: {vdd: {net: vdd, dc: \"{v_dd}\", ac: 1}}\n"
+            "elements: [Ca q 0 1f, Cb qb 0 1f]\nanalysis: " +
+            analysis + "\nmeasurements: {q: {unit: V, value: " + value + "}}\n" + more);
+    return std::pair(rows[0][0], rows[1][0]);
+  };
+  const std::string low = "starting_guesses: {q: 0, qb: \"{v_dd}\"}\n";
+  const std::string high = "starting_guesses: {q: \"{v_dd}\", qb: 0}\n";
+  for (const std::string analysis :
+       {"{type: op}", "{type: dc, sweeps: [{source: vdd, condition: v_dd}]}",
+        "{type: tran, step: 10p, stop: 5n, options: {chgtol: 1e-17}}"}) {
+    SCOPED_TRACE(analysis);
+    if (analysis.find("dc") == std::string::npos) {
+      EXPECT_NEAR(q(analysis, low).first, 0, 1e-6);
+      EXPECT_NEAR(q(analysis, low).second, 0, 1e-6);
+      EXPECT_NEAR(q(analysis, high).first, 1.0, 1e-6);
+      EXPECT_NEAR(q(analysis, high).second, 1.2, 1e-6);
+    } else {
+      // Inside one run the condition has no value, but a guess need not be near.
+      EXPECT_NEAR(q(analysis, "starting_guesses: {q: 0, qb: 1}\n").second, 0, 1e-6);
+      EXPECT_NEAR(q(analysis, "starting_guesses: {q: 1, qb: 0}\n").second, 1.2, 1e-6);
+    }
+    EXPECT_NEAR(q(analysis, "").second, 0.6, 1e-3);
+  }
+  // Small signals go around the same state: q at the supply follows it, q at ground does not.
+  const std::string ac = "{type: ac, start: 1, stop: 10}";
+  EXPECT_NEAR(q(ac, low, "vm(q), at: 1").first, 0, 1e-3);
+  EXPECT_NEAR(q(ac, high, "vm(q), at: 1").first, 1, 1e-3);
+  EXPECT_NEAR(q(ac, "", "vm(q), at: 1").first, 0.5, 0.1);
+}
+
 TEST_F(KnownAnswer, NestedSweepsReachTheirPoints) {
   const auto rows = run(
       "gaincell_bench: 1\nname: x\nconditions:\n"
