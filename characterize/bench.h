@@ -203,6 +203,7 @@ struct Bench {
   std::uint64_t draw_seed = 0;
   std::vector<Corner> corners;  // at least one
   std::string behaviour;        // ngspice's compatibility mode; "" = its own dialect
+  bool code_models = false;     // the circuit needs XSPICE
   // Global parameters of the models, set behind them.
   std::vector<std::pair<std::string, Quantity>> library_parameters;
   Mismatch mismatch;

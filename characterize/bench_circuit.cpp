@@ -7,6 +7,7 @@
 #include "base/suggest.h"
 #include "base/units.h"
 #include "characterize/bench_reader.h"
+#include "characterize/code_models.h"
 
 namespace gaincell::characterize {
 namespace {
@@ -83,6 +84,7 @@ void BenchReader::read_corners() {
     auto library = std::make_unique<Library>(folder.empty() ? "." : folder);
     library->ignore_parameters(ignored);
     library->permit(options_.allow);
+    library->speak(dialect_of(bench_.behaviour));
     if (!options_.netlists.empty()) {
       if (options_.netlists.size() != corners.size())
         throw Error({.place = bench_.path, .rule = "has another number of corners than netlists"});
@@ -103,18 +105,29 @@ void BenchReader::read_corners() {
     }
     library->prune(bench_.text);
     library->check();
+    bench_.code_models = bench_.code_models || library->needs_code_models();
     bench_.corners.push_back({corners[k].first, std::move(library)});
   }
 }
 
-void BenchReader::read_library_parameters() {
+// In the modes `ps` and `lt` ngspice translates what is included and leaves the deck around it
+// alone. The decks written here hold nothing that was not included, so the letter that stands for
+// the whole deck is added.
+void BenchReader::read_behaviour() {
   bench_.behaviour = root_.text("ngbehavior");
+  const Dialect dialect = dialect_of(bench_.behaviour);
+  if ((dialect.pspice || dialect.ltspice) && !bench_.behaviour.ends_with("a"))
+    bench_.behaviour += "a";
+}
+
+void BenchReader::read_library_parameters() {
   if (!root_.has("library_parameters")) return;
   for (const auto& [name, item] : root_["library_parameters"].map())
     bench_.library_parameters.emplace_back(lower(name), quantity(item, ""));
 }
 
 void BenchReader::read_circuit() {
+  read_behaviour();
   read_corners();
   read_library_parameters();
   if (root_.has("circuit")) read_subcircuit(root_["circuit"]);
@@ -177,7 +190,7 @@ PelgromRule BenchReader::read_rule(const std::string& name, const Item& item) co
   constexpr double kMicrometre = 1e-6;
   const Library& library = *bench_.corners.front().library;
   const bool subcircuit = library.subcircuit(name) != nullptr;
-  if (!subcircuit && !library.has_model(name)) {
+  if (!subcircuit && !library.has_inner_model(name)) {
     auto known = library.model_names();
     for (const std::string& one : library.subcircuit_names()) known.push_back(one);
     item.refuse(fmt::format("there is no model `{}` that this circuit uses", name),
@@ -193,11 +206,10 @@ PelgromRule BenchReader::read_rule(const std::string& name, const Item& item) co
   };
   rule.a_vt_v_m = coefficient("a_vt", "V*um");
   rule.a_beta_m = coefficient("a_beta", "um");
-  if (subcircuit && !item.has("shift"))
-    item.refuse("is a subcircuit: which of its parameters takes the threshold shift?",
-                "give `shift`");
+  // Without a parameter of its own that takes the shift, its transistors take it.
+  rule.inside = subcircuit && !item.has("shift");
   rule.shift = lower(item.text("shift", rule.shift));
-  rule.gain = lower(item.text("gain", subcircuit ? "" : rule.gain));
+  rule.gain = lower(item.text("gain", subcircuit && !rule.inside ? "" : rule.gain));
   rule.width = lower(item.text("width", rule.width));
   rule.length = lower(item.text("length", rule.length));
   if (rule.gain.empty() && rule.a_beta_m > 0)
@@ -286,6 +298,7 @@ void BenchReader::read_elements() {
     if (text.find(';') != std::string::npos) line.refuse("must be one line, without comments");
     // A simulator joins the next line to it.
     if (text.ends_with('\\')) line.refuse("must be one line; it ends with a continuation");
+    bench_.code_models = bench_.code_models || needs_code_model({text, line.where().place});
     if (text.empty() || !std::isalpha(static_cast<unsigned char>(text[0])))
       line.refuse("is no element", "it begins with the letter of a device: R C L D M X ...");
     const std::size_t count = item.has("count") ? read_count(item["count"], lines) : 1;

@@ -46,6 +46,7 @@ class BenchReader {
   void refuse_stray_link(const Item& item, const std::string& named) const;
   void add_file(Library& library, const Item& item, Library::Use use) const;
   void read_corners();
+  void read_behaviour();
   void read_library_parameters();
   void read_subcircuit(const Item& circuit);
   void read_mismatch();

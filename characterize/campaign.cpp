@@ -7,22 +7,27 @@
 #include <atomic>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/printable.h"
 #include "base/sha256.h"
 #include "base/version.h"
 #include "characterize/cache.h"
 #include "characterize/campaign_plan.h"
 #include "characterize/conclude.h"
 #include "characterize/journal.h"
+#include "characterize/protocol.h"
 
 namespace gaincell::characterize {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::size_t kProbes = 8;  // jobs of a bench that show whether it works at all
+constexpr std::size_t kProbes = 8;    // jobs of a bench that show whether it works at all
+constexpr std::size_t kReasons = 10;  // that a summary spells out
+constexpr std::size_t kReasonBytes = 300;
 
 std::atomic<bool> stop_asked{false};
 
@@ -54,6 +59,15 @@ class Signals {
   struct sigaction old_size_ {};
 };
 
+// Whether a bench works at all, by jobs from all over it, which come first; the rest of it waits
+// for one that gives a result, and is not run where none does. So it does not depend on the number
+// of workers what is run.
+struct Trial {
+  std::vector<std::uint64_t> probes;  // job numbers
+  std::size_t open = 0;               // of them, without result
+  bool works = false;                 // something of this bench has given a result
+};
+
 // The jobs of one shard that no journal or cache knows, through the pool.
 class Simulation {
  public:
@@ -64,9 +78,10 @@ class Simulation {
         report_(report),
         journal_(journal),
         cache_(cache),
-        progress_(options.progress != nullptr ? *options.progress : silent_),
-        good_(campaign.units.size(), 0),
-        bad_(campaign.units.size(), 0) {}
+        progress_(options.progress != nullptr ? *options.progress : silent_) {
+    for (const CampaignPlan::Unit& unit : campaign.units) trials_.push_back(trial_of(unit));
+    first_points_.resize(campaign.units.size());
+  }
 
   void run(Pool& pool) {
     take_known();
@@ -77,45 +92,129 @@ class Simulation {
     listener.done = [this](const Job& job, JobResult result) { take(job, std::move(result)); };
     listener.tick = [this] { return tick(); };
     listener.lost = [this](const std::string& reason) { progress_.worker_lost(reason); };
+    if (!options_.keep_going) listener.turn = [this](const Job& job) { return turn(job); };
     report_.pool = pool.run(missing(), listener);
     progress_.end();
+    if (!stop_asked) give_up();
     report_.failed_simulations = count_.failed;
   }
 
  private:
+  Trial trial_of(const CampaignPlan::Unit& unit) const {
+    std::vector<std::uint64_t> own;
+    for (const Job& job : unit.plan.jobs) {
+      if (options_.shard.has(job.id)) own.push_back(job.id);
+    }
+    Trial trial;
+    const std::size_t wanted = std::min(kProbes, own.size());
+    for (std::size_t k = 0; k < wanted; ++k) trial.probes.push_back(own[k * own.size() / wanted]);
+    trial.open = wanted;
+    return trial;
+  }
+
+  Trial& trial(std::uint64_t id) { return trials_[campaign_.places[id].unit]; }
+  bool is_probe(std::uint64_t id) {
+    const auto& probes = trial(id).probes;
+    return std::binary_search(probes.begin(), probes.end(), id);
+  }
+
   void take_known() {
+    if (!journal_fits()) {
+      journal_.begin_anew();
+      report_.notes.push_back(
+          "the journal held a result that is not of its simulation: begun anew");
+    }
+    std::size_t misfits = 0;
     for (std::uint64_t id = 0; id < campaign_.places.size(); ++id) {
       if (!options_.shard.has(id)) continue;
       ++count_.total;
       const std::string& key = campaign_.keys[id];
-      if (const JobResult* known = journal_.find(key)) {
+      if (const JobResult* noted = journal_.find(key); noted != nullptr && !is_open(*noted)) {
         ++report_.from_journal;
-        count(id, *known);
-      } else if (const auto cached = cache_.find(key)) {
-        journal_.add(key, *cached);
-        ++report_.from_cache;
-        count(id, *cached);
+        count(id, *noted);
+        continue;
       }
+      const auto cached = cache_.find(key);
+      if (!cached) continue;
+      if (is_open(*cached) || !fits(campaign_.job(id), *cached)) {
+        ++misfits;
+        continue;
+      }
+      journal_.add(key, *cached);
+      ++report_.from_cache;
+      count(id, *cached);
     }
+    if (misfits > 0)
+      report_.notes.push_back(fmt::format(
+          "{} cache entries are not of their simulations: these were run again", misfits));
+  }
+
+  bool journal_fits() const {
+    for (std::uint64_t id = 0; id < campaign_.places.size(); ++id) {
+      const JobResult* noted = journal_.find(campaign_.keys[id]);
+      if (noted != nullptr && !fits(campaign_.job(id), *noted)) return false;
+    }
+    return true;
   }
 
   void count(std::uint64_t id, JobResult result) {
     result.id = id;
     ++count_.done;
     if (!result.ok) ++count_.failed;
-    ++(result.ok ? good_ : bad_)[campaign_.places[id].unit];
+    if (result.ok) trial(id).works = true;
+    if (is_probe(id)) --trial(id).open;
     campaign_.result(id) = std::move(result);
   }
 
   void take(const Job& job, JobResult result) {
     journal_.add(campaign_.keys[job.id], result);
     cache_.add(campaign_.keys[job.id], result);
-    const std::size_t unit = campaign_.places[job.id].unit;
-    if (!result.ok) progress_.failed(campaign_.units[unit].bench->name, result);
+    if (!result.ok) {
+      const CampaignPlan::Unit& unit = campaign_.units[campaign_.places[job.id].unit];
+      progress_.failed(unit.bench->name, first_point_of(job.id), result);
+    }
     count(job.id, std::move(result));
-    // So many jobs from all over a bench, and not one of them ran.
-    if (good_[unit] == 0 && bad_[unit] >= std::min(kProbes, campaign_.units[unit].results.size()))
-      refuse_if_hopeless(campaign_.units[unit]);
+  }
+
+  // What the first point of a simulation is called.
+  std::string first_point_of(std::uint64_t id) {
+    const auto [number, job] = campaign_.places[id];
+    const CampaignPlan::Unit& unit = campaign_.units[number];
+    std::vector<std::size_t>& first = first_points_[number];
+    if (first.empty()) {
+      first.resize(unit.plan.jobs.size());
+      for (std::size_t p = unit.plan.sources.size(); p-- > 0;) {
+        for (const std::uint32_t one : unit.plan.sources[p].jobs) first[one] = p;
+      }
+    }
+    return full_name(*unit.bench, unit.plan.points[first[job]], first[job]);
+  }
+
+  Turn turn(const Job& job) {
+    if (trial(job.id).works || is_probe(job.id)) return Turn::kNow;
+    return trial(job.id).open > 0 ? Turn::kLater : Turn::kNever;
+  }
+
+  // What was not run says so, also in a shard.
+  void give_up() {
+    std::vector<std::size_t> not_run(campaign_.units.size());
+    for (std::uint64_t id = 0; id < campaign_.places.size(); ++id) {
+      JobResult& result = campaign_.result(id);
+      if (!options_.shard.has(id) || !is_open(result)) continue;
+      result.id = id;
+      result.failure.reason = fmt::format("none of {} simulations from all over this bench worked",
+                                          trial(id).probes.size());
+      ++not_run[campaign_.places[id].unit];
+      if (!options_.shard.whole()) journal_.add(campaign_.keys[id], result);
+    }
+    for (std::size_t unit = 0; unit < not_run.size(); ++unit) {
+      if (not_run[unit] == 0) continue;
+      report_.not_run += not_run[unit];
+      report_.notes.push_back(fmt::format(
+          "{}: none of {} simulations from all over it worked, the other {} were not run; with "
+          "--keep-going the same command runs them",
+          campaign_.units[unit].bench->name, trials_[unit].probes.size(), not_run[unit]));
+    }
   }
 
   bool tick() {
@@ -129,19 +228,19 @@ class Simulation {
     return !stop_asked;
   }
 
-  // A bench that fails everywhere should show it at once: some jobs spread over each bench come
-  // first.
-  std::vector<const Job*> missing() const {
+  static bool is_open(const JobResult& result) {
+    return !result.ok && result.failure.why == JobFailure::Why::kNotRun;
+  }
+
+  // Those of the trials first.
+  std::vector<const Job*> missing() {
     std::vector<const Job*> probes;
     std::vector<const Job*> rest;
     for (const CampaignPlan::Unit& unit : campaign_.units) {
-      const std::size_t stride = std::max<std::size_t>(unit.plan.jobs.size() / kProbes, 1);
       for (std::size_t k = 0; k < unit.plan.jobs.size(); ++k) {
         const Job& job = unit.plan.jobs[k];
-        const JobResult& result = unit.results[k];
-        const bool known = result.ok || result.failure.why != JobFailure::Why::kNotRun;
-        if (known || !options_.shard.has(job.id)) continue;
-        (k % stride == 0 ? probes : rest).push_back(&job);
+        if (is_open(unit.results[k]) && options_.shard.has(job.id))
+          (is_probe(job.id) ? probes : rest).push_back(&job);
       }
     }
     probes.insert(probes.end(), rest.begin(), rest.end());
@@ -156,8 +255,8 @@ class Simulation {
   Progress silent_;
   Progress& progress_;
   ProgressCount count_;
-  std::vector<std::size_t> good_;  // jobs, by unit
-  std::vector<std::size_t> bad_;
+  std::vector<Trial> trials_;                           // one a unit
+  std::vector<std::vector<std::size_t>> first_points_;  // of its jobs, where one has failed
   Clock::time_point begin_ = Clock::now();
   Clock::time_point last_sync_ = begin_;
 };
@@ -187,7 +286,7 @@ CampaignReport characterize(const CampaignOptions& options) {
         options.progress->warning(unit.bench->name, text);
     }
   }
-  { const PendingFile check(options.output); }  // refuses a bad folder before hours of work
+  require_output(options.output);
   Pool pool(options.pool);
   CampaignReport report;
   report.shard = options.shard;
@@ -195,43 +294,35 @@ CampaignReport characterize(const CampaignOptions& options) {
   const std::string identity = identity_of(options.pool, ngspice);
   auto journal_path = options.output;
   journal_path += ".journal";
-  if (!options.resume) {
-    std::error_code ignored;
-    std::filesystem::remove(journal_path, ignored);
-  }
   const Signals signals;
   Journal journal(journal_path, options.shard.whole()
                                     ? identity
                                     : encode(header_of(options, campaign, ngspice, identity)));
+  if (!options.resume) journal.begin_anew();
   ResultCache cache(options.cache, identity);
-  try {
-    Simulation(options, campaign, report, journal, cache).run(pool);
-    report.pool.ngspice_version = ngspice;
-    if (cache.damaged() > 0)
-      report.notes.push_back(
-          fmt::format("{} damaged cache entries were simulated again", cache.damaged()));
-    if (!options.pool.allow.empty())
-      report.notes.push_back(
-          fmt::format("netlists were allowed: {}", fmt::join(options.pool.allow, ", ")));
-    if (!report.pool.unconfined.empty())
-      report.notes.push_back(fmt::format("workers were not fully confined: this kernel has no {}",
-                                         report.pool.unconfined));
-    if (!cache.complaint().empty()) report.notes.push_back(cache.complaint());
-    if (stop_asked) {
-      journal.sync();
-      report.interrupted = true;
-      return report;
-    }
-    if (options.shard.whole()) conclude(campaign, options.output, ngspice, report);
-  } catch (const HopelessBench&) {
-    journal.remove();
-    throw;
+  Simulation(options, campaign, report, journal, cache).run(pool);
+  report.pool.ngspice_version = ngspice;
+  if (cache.damaged() > 0)
+    report.notes.push_back(
+        fmt::format("{} damaged cache entries were simulated again", cache.damaged()));
+  if (!options.pool.allow.empty())
+    report.notes.push_back(
+        fmt::format("netlists were allowed: {}", fmt::join(options.pool.allow, ", ")));
+  if (!report.pool.unconfined.empty())
+    report.notes.push_back(fmt::format("workers were not fully confined: this kernel has no {}",
+                                       report.pool.unconfined));
+  if (!cache.complaint().empty()) report.notes.push_back(cache.complaint());
+  if (stop_asked) {
+    journal.sync();
+    report.interrupted = true;
+    return report;
   }
-  if (options.shard.whole()) {
-    journal.remove();
-  } else {
+  if (!options.shard.whole()) {
     journal.become(options.output);
+    return report;
   }
+  conclude(campaign, options.output, ngspice, report);
+  if (report.not_run == 0) journal.remove();
   return report;
 }
 
@@ -246,7 +337,7 @@ std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const Simulate
   std::vector<JobResult> results(plan.jobs.size());
   std::vector<const Job*> jobs;
   for (const Job& job : plan.jobs) {
-    if (auto known = cache.find(job.key())) {
+    if (auto known = cache.find(job.key()); known && fits(job, *known)) {
       ++count.known;
       results[job.id] = std::move(*known);
     } else {
@@ -263,7 +354,7 @@ std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const Simulate
     ++count.done;
     if (!result.ok) {
       ++count.failed;
-      progress.failed(bench.name, result);
+      progress.failed(bench.name, "", result);
     }
     results[job.id] = std::move(result);
   };
@@ -280,7 +371,7 @@ std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const Simulate
 }
 
 bool CampaignReport::ok() const {
-  return !interrupted && failed_simulations == 0 &&
+  return !interrupted && failed_simulations == 0 && not_run == 0 &&
          std::all_of(benches.begin(), benches.end(),
                      [](const BenchReport& b) { return b.failed_points == 0; });
 }
@@ -294,13 +385,20 @@ std::string CampaignReport::brief() const {
     if (bench.aided_points > 0) text += fmt::format(", {} with retry options", bench.aided_points);
     if (bench.failed_points > 0) text += fmt::format(", {} FAILED", bench.failed_points);
     text += "\n";
-    for (const auto& [reason, count] : bench.reasons)
-      text += fmt::format("  {} x {}\n", count, reason);
+    std::size_t spelt_out = 0;
+    for (const auto& [reason, failure] : bench.failures) {
+      if (spelt_out++ == kReasons) break;
+      text += fmt::format("  {} x {} ({}{})\n", failure.points, printable(reason, kReasonBytes),
+                          failure.points > 1 ? "first: " : "", failure.first_name);
+    }
+    if (bench.failures.size() > kReasons)
+      text += fmt::format("  and {} more reasons\n", bench.failures.size() - kReasons);
   }
   if (!shard.whole()) text += fmt::format("shard {}: ", shard.name());
   text += fmt::format("{} simulations", simulations);
   if (!shard.whole() && failed_simulations > 0)
     text += fmt::format(", {} FAILED", failed_simulations);
+  if (not_run > 0) text += fmt::format(", {} not run", not_run);
   if (from_journal > 0)
     text += fmt::format(", {} from the journal of an interrupted run", from_journal);
   if (from_cache > 0) text += fmt::format(", {} from the cache", from_cache);
@@ -317,19 +415,31 @@ std::string CampaignReport::brief() const {
 
 std::string CampaignReport::to_json() const {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
-  for (const BenchReport& bench : benches)
+  for (const BenchReport& bench : benches) {
+    nlohmann::ordered_json reasons = nlohmann::ordered_json::object();
+    nlohmann::ordered_json failures = nlohmann::ordered_json::array();
+    for (const auto& [reason, failure] : bench.failures) {
+      reasons[reason] = failure.points;
+      failures.push_back({{"reason", reason},
+                          {"points", failure.points},
+                          {"first_point", failure.first},
+                          {"first_name", failure.first_name}});
+    }
     all.push_back({{"name", bench.name},
                    {"points", bench.points},
                    {"holdout", bench.holdout},
                    {"simulations", bench.simulations},
                    {"failed_points", bench.failed_points},
                    {"aided_points", bench.aided_points},
-                   {"reasons", bench.reasons}});
+                   {"reasons", std::move(reasons)},
+                   {"failures", std::move(failures)}});
+  }
   const nlohmann::ordered_json event{{"event", interrupted ? "interrupted" : "end"},
                                      {"ok", ok()},
                                      {"shard", shard.name()},
                                      {"simulations", simulations},
                                      {"failed_simulations", failed_simulations},
+                                     {"not_run", not_run},
                                      {"from_journal", from_journal},
                                      {"from_cache", from_cache},
                                      {"wall_s", pool.wall_s},

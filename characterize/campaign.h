@@ -19,6 +19,7 @@ struct CampaignOptions {
   std::filesystem::path output;
   PoolOptions pool;
   bool resume = true;            // use an earlier journal of this output
+  bool keep_going = false;       // run also what is left of a bench of which nothing has worked
   std::filesystem::path cache;   // folder of earlier results; empty = none
   Shard shard;                   // the output is a shard's file, unless it is the whole
   Progress* progress = nullptr;  // who is told, if anyone
@@ -31,7 +32,12 @@ struct BenchReport {
   std::size_t simulations = 0;
   std::size_t failed_points = 0;
   std::size_t aided_points = 0;
-  std::map<std::string, std::size_t> reasons;  // of failed points
+  struct Failure {
+    std::size_t points = 0;
+    std::size_t first = 0;   // number of the first of them
+    std::string first_name;  // full_name() of it
+  };
+  std::map<std::string, Failure> failures;  // of points, by reason
 };
 
 struct CampaignReport {
@@ -40,6 +46,7 @@ struct CampaignReport {
   Shard shard;
   std::size_t simulations = 0;  // of this shard
   std::size_t failed_simulations = 0;
+  std::size_t not_run = 0;       // of benches that were given up
   std::size_t from_journal = 0;  // of an interrupted run
   std::size_t from_cache = 0;
   std::vector<std::string> notes;  // what a user should know that is no failure
@@ -49,8 +56,10 @@ struct CampaignReport {
   std::string to_json() const;     // the event `end`, one line: docs/campaigns.md
 };
 
-// Benches in, samples file out; or one shard of it. Throws Error for wrong input, and where a bench
-// has not one good point: then nothing is written.
+// Benches in, samples file out; or one shard of it. Simulations that fail, and results that have no
+// number, stand in the file with their reason, be it all of them. Where none of a bench's first
+// simulations (8, spread over it) works, the rest of that bench is not run and recorded so; the
+// journal then stays, for a run with `keep_going`. Throws Error for wrong input.
 CampaignReport characterize(const CampaignOptions& options);
 
 // The shards of one campaign in, its samples file out: the bytes that an unsharded run writes. The

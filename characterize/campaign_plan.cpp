@@ -1,5 +1,6 @@
 #include "characterize/campaign_plan.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -33,15 +34,32 @@ std::string CampaignPlan::fingerprint() const {
   return sha256(out.bytes());
 }
 
+namespace {
+
+// By their names: the order in which they were given changes no byte of what is written.
+std::vector<std::unique_ptr<Bench>> read_benches(const std::vector<std::string>& paths,
+                                                 const std::vector<std::string>& filters,
+                                                 const std::vector<std::string>& allow) {
+  std::vector<std::unique_ptr<Bench>> benches;
+  for (const std::string& path : paths)
+    benches.push_back(read_bench(path, {filters, {}, {allow.begin(), allow.end()}}));
+  std::stable_sort(benches.begin(), benches.end(),
+                   [](const auto& a, const auto& b) { return a->name < b->name; });
+  return benches;
+}
+
+}  // namespace
+
 CampaignPlan plan_campaign(const std::vector<std::string>& benches,
                            const std::vector<std::string>& filters,
                            const std::vector<std::string>& allow) {
   CampaignPlan campaign;
   std::set<std::string> applied;
   std::set<std::string> names;
-  for (const std::string& path : benches) {
+  for (auto& bench : read_benches(benches, filters, allow)) {
+    const std::string path = bench->path;
     CampaignPlan::Unit unit;
-    unit.bench = read_bench(path, {filters, {}, {allow.begin(), allow.end()}});
+    unit.bench = std::move(bench);
     applied.insert(unit.bench->filters.begin(), unit.bench->filters.end());
     if (!names.insert(unit.bench->name).second)
       throw Error({.place = path,

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,6 +83,8 @@ Child::Child(const std::filesystem::path& program, const std::filesystem::path& 
   posix_spawn_file_actions_adddup2(&actions, log.write, 2);
   posix_spawn_file_actions_adddup2(&actions, command.read, kCommandFd);
   posix_spawn_file_actions_adddup2(&actions, reply.write, kReplyFd);
+  // Whatever else whoever started us has left open is none of its.
+  posix_spawn_file_actions_addclosefrom_np(&actions, kReplyFd + 1);
   posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -148,7 +151,8 @@ Child::Child(Child&& other) noexcept
     : pid_(std::exchange(other.pid_, -1)),
       command_(std::exchange(other.command_, -1)),
       reply_(std::exchange(other.reply_, -1)),
-      log_(std::exchange(other.log_, -1)) {}
+      log_(std::exchange(other.log_, -1)),
+      used_cpu_s_(other.used_cpu_s_) {}
 
 Child& Child::operator=(Child&& other) noexcept {
   if (this != &other) {
@@ -158,6 +162,7 @@ Child& Child::operator=(Child&& other) noexcept {
     command_ = std::exchange(other.command_, -1);
     reply_ = std::exchange(other.reply_, -1);
     log_ = std::exchange(other.log_, -1);
+    used_cpu_s_ = other.used_cpu_s_;
   }
   return *this;
 }
@@ -172,10 +177,11 @@ std::string Child::stop(double grace_s) {
   if (!running()) return "";
   close_fd(command_);
   int status = 0;
+  rusage used{};
   const auto reap = [&](double seconds) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
     while (true) {
-      const pid_t done = ::waitpid(pid_, &status, WNOHANG);
+      const pid_t done = ::wait4(pid_, &status, WNOHANG, &used);
       if (done == pid_ || (done < 0 && errno == ECHILD)) return true;
       if (std::chrono::steady_clock::now() >= until) return false;
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -188,10 +194,14 @@ std::string Child::stop(double grace_s) {
   }
   if (!gone) {
     ::kill(pid_, SIGKILL);
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    while (::wait4(pid_, &status, 0, &used) < 0 && errno == EINTR) {
     }
   }
   pid_ = -1;
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  used_cpu_s_ = seconds(used.ru_utime) + seconds(used.ru_stime);
   return ending(status);
 }
 
@@ -234,6 +244,26 @@ std::string read_available(int fd, bool& open) {
 namespace {
 
 constexpr std::string_view kScratchPrefix = "gaincell-workers-";
+constexpr std::size_t kScratchLetters = 6;  // which mkdtemp() chooses
+constexpr const char* kScratchMark = ".gaincell-workers";
+
+// By its name, and by the mark that its maker put into it: a user's folder may have such a name.
+// One that was left between the two is empty.
+bool is_ours(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  std::error_code error;
+  return name.size() == kScratchPrefix.size() + kScratchLetters &&
+         name.starts_with(kScratchPrefix) &&
+         (std::filesystem::is_regular_file(
+              std::filesystem::symlink_status(path / kScratchMark, error)) ||
+          std::filesystem::is_empty(path, error));
+}
+
+[[noreturn]] void refuse_scratch(const std::string& name, int error) {
+  throw Error({.place = name,
+               .rule = fmt::format("no scratch folder could be made ({})", std::strerror(error)),
+               .remedy = "set TMPDIR to a writable folder with room"});
+}
 
 int open_folder(const std::filesystem::path& path) {
   return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -245,7 +275,7 @@ bool lock_now(int fd) { return ::flock(fd, LOCK_EX | LOCK_NB) == 0; }
 void remove_orphans(const std::filesystem::path& base) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(base, error)) {
-    if (!entry.path().filename().string().starts_with(kScratchPrefix)) continue;
+    if (!is_ours(entry.path())) continue;
     int fd = open_folder(entry.path());
     struct stat found {};
     if (fd >= 0 && ::fstat(fd, &found) == 0 && found.st_uid == ::geteuid() && lock_now(fd)) {
@@ -265,20 +295,30 @@ ScratchFolder::ScratchFolder() {
   remove_orphans(base);
   while (path_.empty()) {
     std::string name = (base / kScratchPrefix).string() + "XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr)
-      throw Error(
-          {.place = name,
-           .rule = fmt::format("no scratch folder could be made ({})", std::strerror(errno)),
-           .remedy = "set TMPDIR to a writable folder"});
+    if (::mkdtemp(name.data()) == nullptr) refuse_scratch(name, errno);
     lock_ = open_folder(name);
     // Between the two lines above another process may have taken it for an orphan.
     const bool taken = lock_ < 0 || (!lock_now(lock_) && errno == EWOULDBLOCK);
     if (!taken && std::filesystem::exists(name)) {
       path_ = name;
+      int mark = ::open((path_ / kScratchMark).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+      const int reason = errno;
+      if (mark < 0) {
+        std::filesystem::remove(path_, error);
+        close_fd(lock_);
+        refuse_scratch(name, reason);
+      }
+      close_fd(mark);
     } else {
       close_fd(lock_);
     }
   }
+}
+
+std::filesystem::path ScratchFolder::make(const std::string& name) const {
+  auto folder = path_ / name;
+  if (::mkdir(folder.c_str(), 0700) != 0) refuse_scratch(folder.string(), errno);
+  return folder;
 }
 
 ScratchFolder::~ScratchFolder() {

@@ -32,6 +32,8 @@ class Child {
   // "exit 0", "signal 9". The log can still be read afterwards.
   std::string stop(double grace_s);
   bool running() const { return pid_ > 0; }
+  // Of a child that has ended: what it used of a processor.
+  double used_cpu_s() const { return used_cpu_s_; }
 
   // What the kernel says of it.
   struct Usage {
@@ -48,13 +50,14 @@ class Child {
   int command_ = -1;
   int reply_ = -1;
   int log_ = -1;
+  double used_cpu_s_ = 0;
 };
 
 // Reads what is there. `open` becomes false at the end of the stream.
 std::string read_available(int fd, bool& open);
 
 // A fresh folder, removed with all it holds. What a killed process left behind is removed by the
-// next one: an owner that lives holds a lock on its folder.
+// next one: an owner that lives holds a lock on its folder, and a file in it marks it as ours.
 class ScratchFolder {
  public:
   ScratchFolder();
@@ -62,6 +65,8 @@ class ScratchFolder {
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
   const std::filesystem::path& path() const { return path_; }
+  // A new folder in it. Throws Error where there is no room.
+  std::filesystem::path make(const std::string& name) const;
 
  private:
   std::filesystem::path path_;

@@ -17,8 +17,11 @@ struct DatasheetRow {
   std::size_t points = 0;  // with a number
   std::size_t failed = 0;  // without one
   double minimum = 0, median = 0, maximum = 0;
+  std::string minimum_at, maximum_at;  // "point 7 (corner=slow v_dd=0.9)", the first that has it
+  std::string failed_at;               // the first without a number
   // Over the draws; of several points with draws, the greatest sigma and the mean beside it.
   std::optional<double> mean, sigma;
+  std::string sigma_at;
   Spec spec;
   bool specified = false;
 

@@ -203,7 +203,10 @@ std::string circuit_text(Bench& bench, std::uint64_t draw) {
     for (const CircuitLine& line : lines) text += line.text + "\n";
     return text;
   }
-  MismatchWriter writer(bench.library(), bench.mismatch.rules, bench.draw_seed, draw);
+  std::map<std::string, double> parameters;
+  for (const auto& [name, value] : bench.library_parameters) parameters[name] = value.value();
+  MismatchWriter writer(bench.library(), bench.mismatch.rules, bench.draw_seed, draw,
+                        std::move(parameters));
   for (const CircuitLine& line : lines) text += writer.element(line) + "\n";
   if (writer.devices() == 0)
     throw Error({.place = bench.path,

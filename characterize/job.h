@@ -27,6 +27,7 @@ struct Job {
   std::vector<MeasureCall> calls;
   std::vector<std::string> waveforms;  // signals that come back whole, behind the scale
   std::string behaviour;               // the simulator's compatibility mode
+  bool code_models = false;            // the simulator must have loaded its code models
   double timeout_s = 60;
   std::size_t memory_bytes = 0;  // of the worker that runs it; 0 = the pool's limit
 

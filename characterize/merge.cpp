@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "base/error.h"
@@ -11,6 +13,7 @@
 #include "characterize/campaign_plan.h"
 #include "characterize/conclude.h"
 #include "characterize/journal.h"
+#include "characterize/protocol.h"
 #include "characterize/wire.h"
 
 namespace gaincell::characterize {
@@ -65,9 +68,13 @@ void check_complete(const std::vector<ShardFile>& shards) {
     place = &shard;
   }
   std::string missing;
+  std::size_t lacking = 0;
+  constexpr std::size_t kNamed = 20;
   for (std::size_t k = 0; k < by_index.size(); ++k) {
-    if (by_index[k] == nullptr) missing += fmt::format("{}{}", missing.empty() ? "" : ", ", k + 1);
+    if (by_index[k] != nullptr) continue;
+    if (++lacking <= kNamed) missing += fmt::format("{}{}", missing.empty() ? "" : ", ", k + 1);
   }
+  if (lacking > kNamed) missing += fmt::format(" and {} more", lacking - kNamed);
   if (!missing.empty())
     throw Error(
         {.place = "gaincell merge",
@@ -75,8 +82,15 @@ void check_complete(const std::vector<ShardFile>& shards) {
          .remedy = "run them with --shard k/n, then merge all"});
 }
 
+[[noreturn]] void refuse_content(const ShardFile& shard, const char* what) {
+  throw Error({.place = shard.path,
+               .rule = what,
+               .remedy = fmt::format("run --shard {} again", shard.header.shard.name())});
+}
+
 void take_results(const ShardFile& shard, CampaignPlan& campaign) {
   std::size_t missing = 0;
+  std::unordered_set<std::string_view> taken;
   for (std::uint64_t id = 0; id < campaign.places.size(); ++id) {
     if (!shard.header.shard.has(id)) continue;
     const auto found = shard.results.find(campaign.keys[id]);
@@ -84,14 +98,19 @@ void take_results(const ShardFile& shard, CampaignPlan& campaign) {
       ++missing;
       continue;
     }
+    if (!fits(campaign.job(id), found->second))
+      refuse_content(shard, "holds a result that is not of its simulation");
     campaign.result(id) = found->second;
     campaign.result(id).id = id;
+    taken.insert(found->first);
   }
   if (missing > 0)
     throw Error({.place = shard.path,
                  .rule = fmt::format("lacks {} of its simulations: it is not finished", missing),
                  .remedy = fmt::format("run --shard {} again: it goes on from there",
                                        shard.header.shard.name())});
+  if (taken.size() < shard.results.size())
+    refuse_content(shard, "holds results of simulations that are not in it");
 }
 
 }  // namespace
@@ -99,10 +118,10 @@ void take_results(const ShardFile& shard, CampaignPlan& campaign) {
 CampaignReport merge_shards(const std::vector<std::string>& paths,
                             const std::vector<std::string>& benches,
                             const std::filesystem::path& output) {
-  { const PendingFile check(output); }
   std::vector<ShardFile> shards;
   for (const std::string& path : paths) shards.push_back(read_shard(path));
   if (shards.empty()) throw Error({.place = "gaincell merge", .rule = "needs the shards' files"});
+  require_output(output);
   check_complete(shards);
   const ShardHeader& header = shards.front().header;
   CampaignPlan campaign =
@@ -116,7 +135,11 @@ CampaignReport merge_shards(const std::vector<std::string>& paths,
   report.simulations = campaign.places.size();
   report.pool.ngspice_version = header.ngspice_version;
   for (const CampaignPlan::Unit& unit : campaign.units) {
-    for (const JobResult& result : unit.results) report.failed_simulations += result.ok ? 0 : 1;
+    for (const JobResult& result : unit.results) {
+      const bool run = result.ok || result.failure.why != JobFailure::Why::kNotRun;
+      if (!run) ++report.not_run;
+      if (run && !result.ok) ++report.failed_simulations;
+    }
   }
   conclude(campaign, output, header.ngspice_version, report);
   return report;

@@ -6,10 +6,12 @@
 #include <cmath>
 #include <numbers>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "base/units.h"
+#include "characterize/expression.h"
 
 namespace gaincell::characterize {
 namespace {
@@ -21,29 +23,40 @@ namespace {
                .remedy = std::move(remedy)});
 }
 
-// The value of `name=value` among the words, without its braces or quotes.
-std::optional<std::string> argument(const std::vector<std::string>& words,
-                                    const std::string& name) {
-  for (const std::string& word : words) {
-    if (!word.starts_with(name + "=")) continue;
-    std::string value = word.substr(name.size() + 1);
-    if (value.size() >= 2 &&
-        (value.front() == '{' || value.front() == '\'' || value.front() == '"'))
-      value = value.substr(1, value.size() - 2);
-    return value;
+constexpr std::size_t kMaxCopies = 1'000'000;
+// A transistor of 1 nm x 1 nm, and one of 1 mm x 1 mm.
+constexpr double kLeastArea_m2 = 1e-18;
+constexpr double kMostArea_m2 = 1e-6;
+
+// The value of an expression of these parameters, where it can be told without the simulator.
+std::optional<double> value_of(const std::string& text,
+                               const std::map<std::string, double>& numbers) {
+  if (const auto plain = parse_quantity(unquoted(text), "")) return plain;
+  Scope scope;
+  for (const auto& [name, value] : numbers) scope.set(name, value);
+  try {
+    return Expression(unquoted(text), scope, {}).value();
+  } catch (const Error&) {
+    return std::nullopt;
   }
-  return std::nullopt;
 }
 
-// How often an instance counts: a plain number, since its own parameters are not known inside.
-double multiplier_of(const CircuitLine& line, const std::vector<std::string>& words) {
-  const auto text = argument(words, "m");
-  if (!text) return 1;
-  const auto value = parse_quantity(*text, "");
-  if (!value || !(*value > 0))
-    refuse(line, "mismatch needs a multiplier that is a plain number",
-           "write m as a number, or take the devices out of `mismatch`");
-  return *value;
+// Takes the parameters among the words into account, one after the other, but for those that are
+// given from outside.
+void learn(const std::vector<std::string>& words, const std::set<std::string>& given,
+           std::map<std::string, double>& numbers) {
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos) continue;
+    const std::string name = word.substr(0, equals);
+    if (given.contains(name)) continue;
+    const auto value = value_of(word.substr(equals + 1), numbers);
+    if (value) {
+      numbers[name] = *value;
+    } else {
+      numbers.erase(name);
+    }
+  }
 }
 
 // The last of the words that are no parameters: the subcircuit of an instance.
@@ -56,6 +69,22 @@ std::size_t last_plain(const std::vector<std::string>& words) {
 
 }  // namespace
 
+MismatchWriter::MismatchWriter(const Library& library, std::span<const PelgromRule> rules,
+                               std::uint64_t seed, std::uint64_t draw,
+                               std::map<std::string, double> parameters)
+    : library_(library), rules_(rules), seed_(seed), draw_(draw), globals_(std::move(parameters)) {
+  if (draw_ != 0) return;  // sizes are looked at once; they are the same in every draw
+  std::set<std::string> given;
+  for (const auto& [name, value] : globals_) given.insert(name);
+  int open = 0;
+  for (const CircuitLine& line : library_.lines()) {
+    const auto words = circuit_words(line.text);
+    if (words[0] == ".subckt") ++open;
+    if (words[0] == ".ends") --open;
+    if (open == 0 && words[0] == ".param") learn(words, given, globals_);
+  }
+}
+
 const PelgromRule* MismatchWriter::rule_of(const std::string& name) const {
   const auto at = std::find_if(rules_.begin(), rules_.end(), [&](const PelgromRule& rule) {
     // A binned card nch.3 is of the kind nch.
@@ -64,44 +93,80 @@ const PelgromRule* MismatchWriter::rule_of(const std::string& name) const {
   return at == rules_.end() ? nullptr : &*at;
 }
 
-std::string MismatchWriter::element(const CircuitLine& line) { return expand(line, "", 1); }
+// A rule that names the model goes ahead of one for the subcircuit around it.
+const PelgromRule* MismatchWriter::rule_of_device(const std::vector<std::string>& words,
+                                                  const PelgromRule* wrapped) const {
+  if (words[0][0] != 'm') return nullptr;
+  const std::size_t plain = first_parameter(words);
+  for (std::size_t k = 4; k < plain; ++k) {
+    if (const PelgromRule* rule = rule_of(words[k])) return rule;
+  }
+  return wrapped;
+}
 
-std::string MismatchWriter::expand(const CircuitLine& line, const std::string& path,
-                                   double multiplier) {
+std::string MismatchWriter::element(const CircuitLine& line) {
+  return expand(line, {.path = "", .numbers = globals_});
+}
+
+std::string MismatchWriter::expand(const CircuitLine& line, const Place& place) {
   std::vector<std::string> words = circuit_words(line.text);
   if (words.empty()) return line.text;
-  const std::string here = path.empty() ? words[0] : path + "." + words[0];
-  if (words[0][0] == 'x') return instance(line, std::move(words), here, multiplier);
-  if (words[0][0] != 'm') return line.text;
-  for (std::size_t k = 5; k < words.size() && words[k].find('=') == std::string::npos; ++k) {
-    if (const PelgromRule* rule = rule_of(words[k]))
-      return drawn(line, words, *rule, here, multiplier);
-  }
+  const std::string here = place.path.empty() ? words[0] : place.path + "." + words[0];
+  if (words[0][0] == 'x') return instance(line, std::move(words), here, place);
+  if (const PelgromRule* rule = rule_of_device(words, place.wrapped))
+    return drawn(line, words, *rule, here, place);
   return line.text;
 }
 
-// The draws are plain numbers; the drawn size may be an expression of the subcircuit's parameters,
-// so the root of the area stays for the simulator to work out.
-std::string MismatchWriter::drawn(const CircuitLine& line, const std::vector<std::string>& words,
-                                  const PelgromRule& rule, const std::string& path,
-                                  double multiplier) {
-  const auto width = argument(words, rule.width);
-  const auto length = argument(words, rule.length);
-  if (!width || !length)
+// W L m of the device as an expression for the simulator, in m^2: the sizes may be expressions of
+// the subcircuit's parameters. Where they can be told here, they are looked at.
+std::string MismatchWriter::area_of(const CircuitLine& line, const std::vector<std::string>& words,
+                                    const PelgromRule& rule, const Place& place) const {
+  const std::string width = unquoted(parameter(words, rule.width));
+  const std::string length = unquoted(parameter(words, rule.length));
+  if (width.empty() || length.empty())
     refuse(line,
            fmt::format("mismatch of `{}` needs `{}` and `{}` on this line", rule.model, rule.width,
                        rule.length),
            "write both, or take it out of `mismatch`");
+  const double scale = library_.scale();
+  std::string area = fmt::format("({})*({})", width, length);
+  if (scale != 1) area += fmt::format("*{}", format_exact(scale * scale));
+  const bool plain = parse_quantity(width, "") && parse_quantity(length, "");
+  if (plain || draw_ == 0) {
+    const auto w = value_of(width, place.numbers);
+    const auto l = value_of(length, place.numbers);
+    const double size = w && l ? *w * *l * scale * scale : std::sqrt(kLeastArea_m2 * kMostArea_m2);
+    if (!(size >= kLeastArea_m2 && size <= kMostArea_m2))
+      refuse(line,
+             fmt::format("is understood as a transistor of {} m x {} m, which mismatch cannot mean",
+                         format_exact(*w * scale), format_exact(*l * scale)),
+             "sizes are in m, or in what `.option scale` of the netlist says");
+  }
+  // Out of these bounds the root is of 0, and the simulation fails.
+  if (!plain)
+    area = fmt::format("{0}*(({0})>{1})*(({0})<{2})", area, format_exact(kLeastArea_m2),
+                       format_exact(kMostArea_m2));
+  const std::string own = unquoted(parameter(words, "m"));
+  if (place.multiplied) area += "*(m)";
+  if (!own.empty() && (!place.multiplied || library_.dialect().hspice))
+    area += fmt::format("*({})", own);
+  return area;
+}
+
+// The draws are plain numbers; the root of the area stays for the simulator to work out.
+std::string MismatchWriter::drawn(const CircuitLine& line, const std::vector<std::string>& words,
+                                  const PelgromRule& rule, const std::string& path,
+                                  const Place& place) {
+  const std::string area = area_of(line, words, rule, place);
   for (const std::string& name : {rule.shift, rule.gain}) {
-    if (!name.empty() && argument(words, name))
+    if (!name.empty() && !parameter(words, name).empty())
       refuse(line, fmt::format("has a `{}` already, which mismatch would set", name),
              "let the library draw (mismatch: {library: true}), or take it out of `mismatch`");
   }
   Random random(seed_, "mismatch " + path, draw_);
   const double vt = random.normal() * rule.a_vt_v_m / std::numbers::sqrt2;
   const double beta = random.normal() * rule.a_beta_m / std::numbers::sqrt2;
-  std::string area = fmt::format("({})*({})*{}", *width, *length,
-                                 format_exact(multiplier * multiplier_of(line, words)));
   ++devices_;
   std::string text = line.text;
   text += fmt::format(" {}={{{}/sqrt({})}}", rule.shift, format_exact(vt), area);
@@ -110,15 +175,50 @@ std::string MismatchWriter::drawn(const CircuitLine& line, const std::vector<std
   return text;
 }
 
+// In ngspice the multiplier of an instance reaches the devices of its subcircuit, unless that
+// declares a parameter of this name, and not those of the subcircuits inside.
+MismatchWriter::Place MismatchWriter::inside(const std::vector<std::string>& words,
+                                             const Subcircuit& subcircuit, const std::string& path,
+                                             const Place& place) const {
+  Place inner{.path = path, .wrapped = place.wrapped};
+  const bool declared = std::find(subcircuit.parameters.begin(), subcircuit.parameters.end(),
+                                  "m") != subcircuit.parameters.end();
+  inner.multiplied = !declared && !parameter(words, "m").empty();
+  if (draw_ != 0) return inner;
+  // Defaults, what the instance sets, and what follows from both.
+  inner.numbers = globals_;
+  const auto body = library_.body(subcircuit);
+  learn(circuit_words(body.front().text), {}, inner.numbers);
+  std::set<std::string> given;
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos) continue;
+    const std::string name = word.substr(0, equals);
+    given.insert(name);
+    inner.numbers.erase(name);
+    if (const auto value = value_of(word.substr(equals + 1), place.numbers))
+      inner.numbers[name] = *value;
+  }
+  for (const CircuitLine& line : body) {
+    const auto local = circuit_words(line.text);
+    if (local[0] == ".param") learn(local, given, inner.numbers);
+  }
+  return inner;
+}
+
 std::string MismatchWriter::instance(const CircuitLine& line, std::vector<std::string> words,
-                                     const std::string& path, double multiplier) {
+                                     const std::string& path, const Place& place) {
   const std::size_t at = last_plain(words);
-  if (const PelgromRule* rule = rule_of(words[at]))
-    return drawn(line, words, *rule, path, multiplier);
-  if (!holds_device(words[at])) return line.text;
+  const PelgromRule* rule = rule_of(words[at]);
+  if (rule != nullptr && !rule->inside) return drawn(line, words, *rule, path, place);
+  const PelgromRule* wrapped = rule != nullptr ? rule : place.wrapped;
+  if (!holds_device(words[at], wrapped != nullptr)) return line.text;
   const Subcircuit& subcircuit = *library_.subcircuit(words[at]);
   const std::string copy = fmt::format("{}__{}", words[at], ++copies_);
-  const double inside = multiplier * multiplier_of(line, words);
+  if (copies_ > kMaxCopies)
+    refuse(line, "mismatch would write more than 1,000,000 subcircuits", "");
+  Place inner = inside(words, subcircuit, path, place);
+  inner.wrapped = wrapped;
   std::string definition;
   for (const CircuitLine& own : library_.body(subcircuit)) {
     const auto first = circuit_words(own.text);
@@ -130,7 +230,7 @@ std::string MismatchWriter::instance(const CircuitLine& line, std::vector<std::s
     } else if (!first.empty() && first[0] == ".ends") {
       definition += ".ends\n";
     } else {
-      definition += expand(own, path, inside) + "\n";
+      definition += expand(own, inner) + "\n";
     }
   }
   definitions_ += definition;
@@ -138,9 +238,11 @@ std::string MismatchWriter::instance(const CircuitLine& line, std::vector<std::s
   return fmt::format("{}", fmt::join(words, " "));
 }
 
-bool MismatchWriter::holds_device(const std::string& name) {
-  if (const auto known = holds_.find(name); known != holds_.end()) return known->second;
-  holds_[name] = false;  // a circle of subcircuits ends here; the simulator refuses it
+// With `any`, whether a transistor of any kind is in it.
+bool MismatchWriter::holds_device(const std::string& name, bool any) {
+  const std::pair key{name, any};
+  if (const auto known = holds_.find(key); known != holds_.end()) return known->second;
+  holds_[key] = false;
   const Subcircuit* subcircuit = library_.subcircuit(name);
   if (subcircuit == nullptr) return false;
   bool found = false;
@@ -151,10 +253,11 @@ bool MismatchWriter::holds_device(const std::string& name) {
     if (words[0] == ".subckt" && words[1] != name) nested = true;
     if (words[0][0] == 'x') {
       const std::string& inner = words[last_plain(words)];
-      found = found || rule_of(inner) != nullptr || holds_device(inner);
+      const PelgromRule* rule = rule_of(inner);
+      found = found || (rule != nullptr && !rule->inside) ||
+              holds_device(inner, any || rule != nullptr);
     } else if (words[0][0] == 'm') {
-      for (std::size_t k = 5; k < words.size() && words[k].find('=') == std::string::npos; ++k)
-        found = found || rule_of(words[k]) != nullptr;
+      found = found || any || rule_of_device(words, nullptr) != nullptr;
     }
   }
   if (found && nested)
@@ -162,7 +265,7 @@ bool MismatchWriter::holds_device(const std::string& name) {
                  .value = name,
                  .rule = "mismatch cannot draw for a subcircuit that defines others inside itself",
                  .remedy = "define them beside it"});
-  return holds_[name] = found;
+  return holds_[key] = found;
 }
 
 }  // namespace gaincell::characterize

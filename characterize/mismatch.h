@@ -15,6 +15,7 @@ namespace gaincell::characterize {
 // device of the pair therefore strays with 1/sqrt(2) of that, and so it is drawn here.
 struct PelgromRule {
   std::string model;             // model card, or a subcircuit that stands for one device
+  bool inside = false;           // a subcircuit whose own transistors are drawn
   double a_vt_v_m = 0;           // A_VT
   double a_beta_m = 0;           // A_beta, as a part of beta
   std::string shift = "delvto";  // instance parameter that takes the threshold shift
@@ -29,9 +30,9 @@ struct PelgromRule {
 // and its path alone.
 class MismatchWriter {
  public:
+  // `parameters`: global ones that the deck sets behind those of the library.
   MismatchWriter(const Library& library, std::span<const PelgromRule> rules, std::uint64_t seed,
-                 std::uint64_t draw)
-      : library_(library), rules_(rules), seed_(seed), draw_(draw) {}
+                 std::uint64_t draw, std::map<std::string, double> parameters = {});
 
   // An element line of the top level as it must stand in the deck. Throws Error where a device has
   // no size to draw from.
@@ -41,13 +42,26 @@ class MismatchWriter {
   std::size_t devices() const { return devices_; }
 
  private:
-  std::string expand(const CircuitLine& line, const std::string& path, double multiplier);
+  // What is known where a line stands.
+  struct Place {
+    std::string path;                      // of the subcircuit
+    const PelgromRule* wrapped = nullptr;  // rule for every transistor in it
+    bool multiplied = false;  // the simulator gives its devices the multiplier `m` of the instance
+    std::map<std::string, double> numbers{};  // parameters, as far as they can be told
+  };
+  std::string expand(const CircuitLine& line, const Place& place);
   std::string drawn(const CircuitLine& line, const std::vector<std::string>& words,
-                    const PelgromRule& rule, const std::string& path, double multiplier);
+                    const PelgromRule& rule, const std::string& path, const Place& place);
   std::string instance(const CircuitLine& line, std::vector<std::string> words,
-                       const std::string& path, double multiplier);
+                       const std::string& path, const Place& place);
+  std::string area_of(const CircuitLine& line, const std::vector<std::string>& words,
+                      const PelgromRule& rule, const Place& place) const;
+  Place inside(const std::vector<std::string>& words, const Subcircuit& subcircuit,
+               const std::string& path, const Place& place) const;
   const PelgromRule* rule_of(const std::string& name) const;
-  bool holds_device(const std::string& subcircuit);
+  const PelgromRule* rule_of_device(const std::vector<std::string>& words,
+                                    const PelgromRule* wrapped) const;
+  bool holds_device(const std::string& subcircuit, bool any);
 
   const Library& library_;
   std::span<const PelgromRule> rules_;
@@ -56,7 +70,8 @@ class MismatchWriter {
   std::string definitions_;
   std::size_t devices_ = 0;
   std::size_t copies_ = 0;
-  std::map<std::string, bool> holds_;
+  std::map<std::pair<std::string, bool>, bool> holds_;
+  std::map<std::string, double> globals_;
 };
 
 }  // namespace gaincell::characterize

@@ -3,197 +3,66 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <set>
+#include <utility>
 
-#include "base/error.h"
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/suggest.h"
+#include "base/units.h"
+#include "characterize/code_models.h"
+#include "characterize/netlist_parts.h"
 
 namespace gaincell::characterize {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
-bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f'; }
-
-[[noreturn]] void refuse(const CircuitLine& line, std::string rule, std::string remedy = {}) {
-  std::string shown = line.text.substr(0, 120);
-  throw Error({.place = line.place,
-               .value = std::move(shown),
-               .rule = std::move(rule),
-               .remedy = std::move(remedy)});
-}
-
-// `$` begins a comment where a blank stands before and after it, `;` and `//` everywhere outside
-// quotes.
-std::string without_comment(std::string_view line) {
-  bool quoted = false;
-  for (std::size_t k = 0; k < line.size(); ++k) {
-    if (line[k] == '"') quoted = !quoted;
-    if (quoted) continue;
-    const bool after_blank = k == 0 || blank(line[k - 1]);
-    if (line[k] == ';') return std::string(line.substr(0, k));
-    if (line[k] == '$' && after_blank && (k + 1 == line.size() || blank(line[k + 1])))
-      return std::string(line.substr(0, k));
-    if (line[k] == '/' && k + 1 < line.size() && line[k + 1] == '/' && after_blank)
-      return std::string(line.substr(0, k));
-  }
-  return std::string(line);
-}
-
-std::string trimmed(std::string_view text) {
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return std::string(text);
-}
-
-std::string unquoted(std::string text) {
-  if (text.size() >= 2 && (text.front() == '"' || text.front() == '\'') &&
-      text.back() == text.front())
-    return text.substr(1, text.size() - 2);
-  return text;
-}
+constexpr int kMaxIncludeDepth = 20;
 
 bool below(const fs::path& file, const fs::path& folder) {
   const auto relative = file.lexically_relative(folder);
   return !relative.empty() && *relative.begin() != "..";
 }
 
-// Nets of a device before its model, by letter; 0 = no model. Q and M may have more nets than the
-// least: the model is their last word before the parameters.
-struct DeviceForm {
-  char letter;
-  std::size_t least_nets;
-  std::size_t most_nets;
-};
-constexpr std::array<DeviceForm, 9> kModelled{{{'m', 4, 7},
-                                               {'q', 3, 5},
-                                               {'d', 2, 3},
-                                               {'j', 3, 3},
-                                               {'z', 3, 3},
-                                               {'s', 4, 4},
-                                               {'o', 4, 4},
-                                               {'u', 3, 3},
-                                               {'w', 3, 3}}};
-constexpr std::string_view kPlain = "rclkvibefghtx";
-constexpr int kMaxIncludeDepth = 20;
-// The simulator takes minutes for a line of a million characters.
-constexpr std::size_t kMaxLine = 200'000;
-constexpr std::size_t kGone = static_cast<std::size_t>(-1);  // of a line that was pruned
-
-const std::set<std::string>& model_types() {
-  static const std::set<std::string> types{
-      "r",       "res",     "c",      "cap",  "l",     "ind",   "sw",   "csw",
-      "vswitch", "iswitch", "urc",    "ltra", "d",     "npn",   "pnp",  "lpnp",
-      "njf",     "pjf",     "nmf",    "pmf",  "nhfet", "phfet", "nmos", "pmos",
-      "vdmos",   "vdmosn",  "vdmosp", "cpl",  "txl",   "nsoi",  "psoi"};
-  return types;
+// The file that a line names, in the letters that stand there.
+fs::path named_file(const CircuitLine& line, const std::string& word, const fs::path& from) {
+  const std::string plain = unquoted(word);  // lower-case, as all words
+  const fs::path named = line.text.substr(lower_case(line.text).find(plain), plain.size());
+  return named.is_absolute() ? named : from.parent_path() / named;
 }
 
-// Words of a parameter list: names before an '='.
-std::vector<std::string> parameter_names(const std::vector<std::string>& words, std::size_t from) {
-  std::vector<std::string> names;
-  for (std::size_t k = from; k < words.size(); ++k) {
-    const std::size_t equals = words[k].find('=');
-    if (equals != std::string::npos) names.push_back(words[k].substr(0, equals));
-  }
-  return names;
+// The simulator takes brackets around the nets of an instance or the ports of a subcircuit for
+// blanks.
+std::string without_net_brackets(std::string text, std::size_t words_before) {
+  constexpr std::string_view kBlanks = " \t\r\f";
+  std::size_t at = 0;
+  for (std::size_t k = 0; k < words_before && at != std::string::npos; ++k)
+    at = text.find_first_not_of(kBlanks, text.find_first_of(kBlanks, at));
+  if (at == std::string::npos || text[at] != '(') return text;
+  text[at] = ' ';
+  if (const std::size_t close = text.find(')', at); close != std::string::npos) text[close] = ' ';
+  return text;
 }
 
 }  // namespace
 
-std::vector<CircuitLine> logical_lines(std::string_view text, const std::string& file) {
-  std::vector<CircuitLine> lines;
-  std::size_t number = 0;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view raw = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    ++number;
-    const std::string place = fmt::format("{}:{}", file, number);
-    for (const char c : raw) {
-      if (static_cast<unsigned char>(c) < ' ' && !blank(c))
-        throw Error({.place = place,
-                     .rule = "holds a control character",
-                     .remedy = "a netlist is plain text"});
-    }
-    const std::string whole = trimmed(raw);
-    if (whole.empty() || whole.front() == '*' || whole.front() == '#') continue;
-    const std::string line = trimmed(without_comment(whole));
-    if (line.empty()) continue;
-    if (line.front() == '+') {
-      if (lines.empty())
-        throw Error({.place = place, .rule = "continues a line, but none stands before it"});
-      lines.back().text += fmt::format(" {}", trimmed(line.substr(1)));
-    } else {
-      lines.push_back({line, place});
-    }
-    if (lines.back().text.size() > kMaxLine)
-      throw Error({.place = lines.back().place,
-                   .rule = "is longer than 200,000 characters, continuations included"});
-  }
-  return lines;
+[[noreturn]] void refuse_line(const CircuitLine& line, std::string rule, std::string remedy) {
+  throw Error({.place = line.place,
+               .value = line.text.substr(0, 120),
+               .rule = std::move(rule),
+               .remedy = std::move(remedy)});
 }
 
-std::vector<std::string> circuit_words(std::string_view line) {
-  std::string text = lower(line);
-  // Blanks around '=' go, so that a parameter is one word.
-  std::string packed;
-  int depth = 0;
-  char quote = 0;
-  const auto eat_blanks_behind = [&packed] {
-    while (!packed.empty() && blank(packed.back())) packed.pop_back();
-  };
-  for (std::size_t k = 0; k < text.size(); ++k) {
-    const char c = text[k];
-    if (quote != 0) {
-      packed += c;
-      if (c == quote) quote = 0;
-      continue;
-    }
-    if (c == '\'' || c == '"') quote = c;
-    if (c == '{') ++depth;
-    if (c == '}') --depth;
-    if (c == '=' && depth == 0) {
-      eat_blanks_behind();
-      packed += c;
-      while (k + 1 < text.size() && blank(text[k + 1])) ++k;
-      continue;
-    }
-    packed += c;
+std::vector<std::string> parameter_names(const std::vector<std::string>& words, std::size_t from) {
+  std::vector<std::string> names;
+  for (std::size_t k = from; k < words.size(); ++k) {
+    const std::size_t equals = words[k].find('=');
+    if (equals == std::string::npos) continue;
+    const std::string name = words[k].substr(0, equals);
+    names.push_back(name.substr(0, name.find('(')));  // a function in the guise of a parameter
   }
-  std::vector<std::string> words;
-  std::string word;
-  depth = 0;
-  quote = 0;
-  for (const char c : packed) {
-    if (quote != 0) {
-      word += c;
-      if (c == quote) quote = 0;
-      continue;
-    }
-    if (c == '\'' || c == '"') quote = c;
-    if (c == '{') ++depth;
-    if (c == '}') --depth;
-    if (depth == 0 && (blank(c) || c == ',')) {
-      if (!word.empty()) words.push_back(std::move(word));
-      word.clear();
-      continue;
-    }
-    word += c;
-  }
-  if (!word.empty()) words.push_back(std::move(word));
-  return words;
+  return names;
 }
 
 void Library::add(const fs::path& file, const std::string& section, const std::string& named_at,
@@ -244,15 +113,18 @@ void Library::read(const fs::path& file, const std::string& section, const std::
 
 void Library::read_lines(const std::string& text, const fs::path& file, const std::string& section,
                          const std::string& named_at, int depth) {
+  const std::string outer = std::exchange(file_, file.string());
   bool inside = section.empty();
   bool found = inside;
-  for (const CircuitLine& line : logical_lines(text, file.string())) {
+  for (const CircuitLine& line : logical_lines(text, file_, dialect_)) {
+    check_shape(line);
     const auto words = circuit_words(line.text);
     if (words.empty()) continue;
     // `.lib name` with one word begins a section; with a file it is a call.
     if (!section.empty() && words[0] == ".lib" && words.size() == 2) {
-      if (inside) refuse(line, fmt::format("the section `{}` is not closed", section), "add .endl");
-      inside = unquoted(words[1]) == lower(section);
+      if (inside)
+        refuse_line(line, fmt::format("the section `{}` is not closed", section), "add .endl");
+      inside = unquoted(words[1]) == lower_case(section);
       found = found || inside;
       continue;
     }
@@ -262,6 +134,7 @@ void Library::read_lines(const std::string& text, const fs::path& file, const st
     }
     if (inside) take(line, file, depth);
   }
+  file_ = outer;
   if (!found)
     throw Error({.place = named_at,
                  .value = file.string(),
@@ -272,8 +145,8 @@ void Library::read_lines(const std::string& text, const fs::path& file, const st
 // the screening does not know, the worker's sandbox holds.
 void Library::take_control(CircuitLine line, const std::string& command) {
   if (!permitted_.contains("control"))
-    refuse(line, "a netlist is not a program",
-           "take the control block out, or run with --allow control");
+    refuse_line(line, "a netlist is not a program",
+                "take the control block out, or run with --allow control");
   const std::string plain = command.starts_with("pre_") ? command.substr(4) : command;
   static const std::map<std::string, std::string> kNeeds{
       {"shell", "shell"},         {"!", "shell"},        {"aspice", "shell"}, {"edit", "shell"},
@@ -282,10 +155,36 @@ void Library::take_control(CircuitLine line, const std::string& command) {
       {"codemodel", "codemodel"}, {"osdi", "codemodel"}, {"use", "codemodel"}};
   const auto need = kNeeds.find(plain);
   if (need != kNeeds.end() && !permitted_.contains(need->second))
-    refuse(line, fmt::format("`{}` reaches outside of the simulation", plain),
-           fmt::format("take it out, or run with --allow {}", need->second));
+    refuse_line(line, fmt::format("`{}` reaches outside of the simulation", plain),
+                fmt::format("take it out, or run with --allow {}", need->second));
   in_control_ = command != ".endc";
   lines_.push_back(std::move(line));
+}
+
+// What a netlist may not hold; of a library it is kept in mind until it is known what is needed.
+void Library::stray(const CircuitLine& line, std::string rule, std::string remedy) {
+  if (use_ == Use::kNetlist) refuse_line(line, std::move(rule), std::move(remedy));
+  strays_.push_back({Error({.place = line.place,
+                            .value = line.text.substr(0, 120),
+                            .rule = std::move(rule),
+                            .remedy = std::move(remedy)}),
+                     lines_.size(), open_scope_ == 0 ? file_ : std::string()});
+}
+
+void Library::take_call(const CircuitLine& line, const std::vector<std::string>& words,
+                        const fs::path& file, int depth) {
+  const bool library = words[0] == ".lib";
+  const bool plain = !library || dialect_.pspice || dialect_.ltspice;
+  if (plain) {
+    if (words.size() != 2)
+      refuse_line(line, "an include names one file",
+                  library ? "in this compatibility mode `.lib` is an include" : "");
+    return read(named_file(line, words[1], file), "", line.place, depth + 1);
+  }
+  if (words.size() != 3)
+    refuse_line(line, "a library call names a file and a section",
+                "a file of sections is taken with {file: ..., section: ...}");
+  read(named_file(line, words[1], file), unquoted(words[2]), line.place, depth + 1);
 }
 
 void Library::take(CircuitLine line, const fs::path& file, int depth) {
@@ -293,38 +192,16 @@ void Library::take(CircuitLine line, const fs::path& file, int depth) {
   const std::string& first = words[0];
   if (in_control_ || first == ".control" || first == ".endc")
     return take_control(std::move(line), first);
-  const auto path_of = [&](const std::string& lowered) {
-    // Words are lower-case; the path keeps its own letters.
-    const std::string plain = unquoted(lowered);
-    const auto at = lower(line.text).find(plain);
-    const fs::path named = line.text.substr(at, plain.size());
-    return named.is_absolute() ? named : file.parent_path() / named;
-  };
-  if (first == ".include" || first == ".inc") {
-    if (words.size() != 2) refuse(line, "an include names one file");
-    return read(path_of(words[1]), "", line.place, depth + 1);
-  }
-  if (first == ".lib") {
-    if (words.size() != 3)
-      refuse(line, "a library call names a file and a section",
-             "a file of sections is taken with {file: ..., section: ...}");
-    return read(path_of(words[1]), words[2], line.place, depth + 1);
-  }
-  static const std::set<std::string> kNothing{".end",    ".endl",    ".prot",
+  if (first == ".lib" || first.starts_with(".inc")) return take_call(line, words, file, depth);
+  static const std::set<std::string> kNothing{".end",    ".endl",    ".prot",     ".title",
                                               ".unprot", ".protect", ".unprotect"};
   if (kNothing.contains(first)) return;
+  if (first == ".subckt" || first == ".macro") return open_subcircuit(std::move(line));
+  if (first == ".ends" || first == ".eom") return close_subcircuit(line);
   // Text for the simulator's own expressions; nothing in them reaches outside.
   static const std::set<std::string> kText{".param", ".func",  ".if",    ".elseif",
                                            ".else",  ".endif", ".global"};
-  if (first == ".subckt") {
-    open_subcircuit(line, words);
-  } else if (first == ".ends" || first == ".eom") {
-    if (open_scope_ == 0) refuse(line, "closes a subcircuit, but none is open");
-    const Scope& closed = scopes_[static_cast<std::size_t>(open_scope_)];
-    open_scope_ = closed.parent;
-    scopes_[static_cast<std::size_t>(open_scope_)].subcircuits[closed.name].last_line =
-        lines_.size();
-  } else if (first == ".model") {
+  if (first == ".model") {
     take_model(line, words);
   } else if (first == ".param" && open_scope_ != 0) {
     // An instance may set these as well: ngspice moves them to the .subckt line.
@@ -333,54 +210,131 @@ void Library::take(CircuitLine line, const fs::path& file, int depth) {
         scopes_[static_cast<std::size_t>(open.parent)].subcircuits.at(open.name).parameters;
     for (std::string& name : parameter_names(words, 1)) known.push_back(std::move(name));
   } else if (first == ".option" || first == ".options") {
-    // Libraries with sizes in um scale them; every other option is the bench's affair.
-    for (std::size_t k = 1; k < words.size(); ++k) {
-      if (!words[k].starts_with("scale="))
-        refuse(line, fmt::format("the option `{}` may not be set by a library", words[k]),
-               "options belong under `analysis` in the bench");
-    }
-  } else if (!kText.contains(first) && first[0] == '.') {
+    if (!take_option(line, words)) return;
+  } else if (first[0] == '.' && !kText.contains(first)) {
     static const std::vector<std::string> known{".subckt",  ".ends", ".model", ".param", ".func",
                                                 ".include", ".lib",  ".if",    ".else",  ".endif"};
-    refuse(line, fmt::format("`{}` is not circuit text", first),
-           fmt::format("sources, analyses and options belong into the bench; here may stand {}",
-                       fmt::join(known, " ")));
+    return stray(
+        line, fmt::format("`{}` is not circuit text", first),
+        fmt::format("sources, analyses and options belong into the bench; here may stand {}",
+                    fmt::join(known, " ")));
   } else if (first[0] != '.') {
     if (open_scope_ == 0)
-      refuse(line, "an element outside a subcircuit",
-             "put it between .subckt and .ends, or under `elements` in the bench");
+      return stray(line, "an element outside a subcircuit",
+                   "put it between .subckt and .ends, or under `elements` in the bench; a title "
+                   "begins with `*`");
+    if (first[0] == 'x') line.text = without_net_brackets(std::move(line.text), 1);
     elements_.push_back({line, open_scope_, use_ == Use::kNetlist, lines_.size()});
   }
   lines_.push_back(std::move(line));
 }
 
-void Library::open_subcircuit(const CircuitLine& line, const std::vector<std::string>& words) {
-  if (words.size() < 2) refuse(line, "a subcircuit needs a name");
-  Subcircuit subcircuit{words[1], {}, {}, line.place, lines_.size(), lines_.size()};
+// Libraries with sizes in um scale them; every other option is the bench's affair.
+bool Library::take_option(const CircuitLine& line, const std::vector<std::string>& words) {
+  for (std::size_t k = 1; k < words.size(); ++k) {
+    if (!words[k].starts_with("scale=")) {
+      stray(line, fmt::format("the option `{}` may not be set by a library", words[k]),
+            "options belong under `analysis` in the bench");
+      return false;
+    }
+    const auto value = parse_quantity(unquoted(words[k].substr(6)), "");
+    if (!value || !(*value > 0)) refuse_line(line, "`scale` must be a number greater than 0", "");
+    if (!scale_place_.empty() && *value != scale_)
+      refuse_line(line, "`scale` is set twice, and differently",
+                  fmt::format("the other stands at {}", scale_place_));
+    scale_ = *value;
+    scale_place_ = line.place;
+  }
+  return true;
+}
+
+void Library::open_subcircuit(CircuitLine line) {
+  if (lower_case(line.text).starts_with(".macro")) line.text.replace(0, 6, ".subckt");
+  line.text = without_net_brackets(std::move(line.text), 2);
+  const auto words = circuit_words(line.text);
+  if (words.size() < 2) refuse_line(line, "a subcircuit needs a name", "");
+  Subcircuit subcircuit{words[1], {}, {}, line.place, lines_.size(), lines_.size(), 0};
   std::size_t k = 2;
-  for (; k < words.size() && words[k].find('=') == std::string::npos && words[k] != "params:"; ++k)
+  for (; k < words.size() && words[k].find('=') == std::string::npos && words[k] != "params:" &&
+         words[k] != "optional:";
+       ++k)
     subcircuit.ports.push_back(words[k]);
   subcircuit.parameters = parameter_names(words, k);
+  subcircuit.scope = static_cast<int>(scopes_.size());
   auto& known = scopes_[static_cast<std::size_t>(open_scope_)].subcircuits;
-  if (known.contains(words[1]))
-    refuse(line, fmt::format("`{}` is defined twice", words[1]),
-           fmt::format("the other stands at {}", known[words[1]].place));
-  known[words[1]] = subcircuit;
   Scope inner;
   inner.name = words[1];
   inner.parent = open_scope_;
+  if (known.contains(words[1])) {
+    inner.copy_from = lines_.size();
+    inner.place = line.place;
+  } else {
+    known[words[1]] = subcircuit;
+  }
   scopes_.push_back(inner);
-  open_scope_ = static_cast<int>(scopes_.size()) - 1;
+  open_scope_ = subcircuit.scope;
+  lines_.push_back(std::move(line));
+}
+
+void Library::close_subcircuit(const CircuitLine& line) {
+  if (open_scope_ == 0) refuse_line(line, "closes a subcircuit, but none is open", "");
+  const Scope& closed = scopes_[static_cast<std::size_t>(open_scope_)];
+  open_scope_ = closed.parent;
+  Subcircuit& known = scopes_[static_cast<std::size_t>(open_scope_)].subcircuits.at(closed.name);
+  CircuitLine end = line;
+  if (lower_case(line.text).starts_with(".eom")) end.text.replace(0, 4, ".ends");
+  lines_.push_back(std::move(end));
+  if (!closed.copy_from) {
+    known.last_line = lines_.size() - 1;
+    return;
+  }
+  // Said twice: the simulator keeps the first, which is right only where they are the same.
+  const auto first = body(known);
+  const std::span<const CircuitLine> second = std::span(lines_).subspan(*closed.copy_from);
+  if (!std::equal(first.begin(), first.end(), second.begin(), second.end(),
+                  [](const CircuitLine& a, const CircuitLine& b) { return a.text == b.text; }))
+    throw Error({.place = closed.place,
+                 .value = closed.name,
+                 .rule = "is defined twice, and differently",
+                 .remedy = fmt::format("the other stands at {}", known.place)});
+  lines_.resize(*closed.copy_from);
+  std::erase_if(elements_, [&](const Element& one) { return one.at >= lines_.size(); });
+  std::erase_if(strays_, [&](const Stray& one) { return one.at >= lines_.size(); });
+}
+
+// A model that reads a file is a way out of the netlist.
+void Library::check_reads_no_file(const CircuitLine& line, const std::string& type) const {
+  const auto reads = file_parameter_of(type);
+  if (!reads || permitted_.contains("source")) return;
+  refuse_line(line, fmt::format("a `{}` reads a file (`{}`)", type, *reads),
+              "take it out, or run with --allow source");
 }
 
 void Library::take_model(CircuitLine& line, const std::vector<std::string>& words) {
-  if (words.size() < 3) refuse(line, "a model needs a name and a type");
-  const std::string type = words[2].substr(0, words[2].find('('));
-  if (!model_types().contains(type)) {
-    const std::vector<std::string> known(model_types().begin(), model_types().end());
-    refuse(line, fmt::format("`{}` is no model type of this simulator", type),
-           suggest_remedy(type, known));
+  if (words.size() < 3) refuse_line(line, "a model needs a name and a type", "");
+  std::string type = words[2].substr(0, words[2].find('('));
+  if (type.starts_with("ako:")) {
+    if (!dialect_.pspice)
+      return stray(line, "`ako:` is PSpice's, and nothing to the simulator's own dialect",
+                   "set `ngbehavior: psa` in the bench");
+    elements_.push_back({line, open_scope_, use_ == Use::kNetlist, lines_.size()});
+    const std::size_t base = type.size() > 4 ? 2 : 3;
+    type = words.size() > base + 1 ? words[base + 1].substr(0, words[base + 1].find('(')) : "";
+    if (type.empty()) refuse_line(line, "an `ako:` model names its type as well", "");
   }
+  const bool known_type = is_model_type(type, dialect_);
+  if (!known_type) {
+    const std::vector<std::string> known = model_types(dialect_);
+    std::string remedy = suggest_remedy(type, known);
+    if (type.ends_with("_va") || type.starts_with("psp") || type.starts_with("bsim"))
+      remedy =
+          "compiled Verilog-A models (OSDI) need a simulator that is built with them, which "
+          "Debian's ngspice 39 is not";
+    // Stands or falls with the card.
+    stray(line, fmt::format("`{}` is no model type of this simulator", type), std::move(remedy));
+    strays_.back().file.clear();
+  }
+  check_reads_no_file(line, type);
   scopes_[static_cast<std::size_t>(open_scope_)].models[words[1]] = type;
   const auto ignored = [this](const std::string& word) {
     const std::size_t begin = word.starts_with("(") ? 1 : 0;
@@ -400,116 +354,10 @@ void Library::take_model(CircuitLine& line, const std::vector<std::string>& word
   line.text = kept;
 }
 
-std::vector<Library::Unit> Library::units() const {
-  std::vector<Unit> all;
-  int conditional = 0;
-  for (std::size_t k = 0; k < lines_.size(); ++k) {
-    const auto words = circuit_words(lines_[k].text);
-    const std::string& first = words[0];
-    // What stands in a conditional block may or may not be there: it stays.
-    if (first == ".if") ++conditional;
-    const bool always = conditional > 0;
-    if (first == ".endif") --conditional;
-    Unit unit{k, k, {}};
-    if (first == ".subckt") {
-      unit.last = scopes_[0].subcircuits.at(words[1]).last_line;
-      unit.names = {words[1]};
-      k = unit.last;
-    } else if (first == ".model") {
-      unit.names = {words[1]};
-      if (const std::size_t dot = words[1].rfind('.'); dot != std::string::npos)
-        unit.names.push_back(words[1].substr(0, dot));  // one bin of a card
-    } else if (first == ".param") {
-      unit.names = parameter_names(words, 1);
-    } else if (first == ".func" && words.size() > 1) {
-      unit.names = {words[1].substr(0, words[1].find('('))};
-    }
-    if (always) unit.names.clear();
-    all.push_back(std::move(unit));
-  }
-  return all;
-}
-
-namespace {
-
-template <class Take>
-void for_each_name(std::string_view text, Take take) {
-  std::string name;
-  for (std::size_t k = 0; k <= text.size(); ++k) {
-    const auto c = static_cast<unsigned char>(k < text.size() ? text[k] : ' ');
-    if (std::isalnum(c) || c == '_' || c == '.' || c == '#' || c == '$') {
-      name += static_cast<char>(std::tolower(c));
-    } else if (!name.empty()) {
-      take(name);
-      name.clear();
-    }
-  }
-}
-
-}  // namespace
-
-void Library::prune(std::string_view text) {
-  const std::vector<Unit> all = units();
-  std::multimap<std::string, std::size_t> defines;
-  for (std::size_t u = 0; u < all.size(); ++u) {
-    for (const std::string& name : all[u].names) defines.emplace(name, u);
-  }
-  std::vector<bool> kept(all.size(), false);
-  std::vector<std::size_t> open;
-  const auto need = [&](const std::string& name) {
-    const auto [begin, end] = defines.equal_range(name);
-    for (auto at = begin; at != end; ++at) {
-      if (kept[at->second]) continue;
-      kept[at->second] = true;
-      open.push_back(at->second);
-    }
-  };
-  for (std::size_t u = 0; u < all.size(); ++u) {
-    if (!all[u].names.empty()) continue;
-    kept[u] = true;
-    open.push_back(u);
-  }
-  for_each_name(text, need);
-  while (!open.empty()) {
-    const Unit& unit = all[open.back()];
-    open.pop_back();
-    for (std::size_t k = unit.first; k <= unit.last; ++k) for_each_name(lines_[k].text, need);
-  }
-  // Indices into the lines move.
-  std::vector<std::size_t> moved(lines_.size(), kGone);
-  std::vector<CircuitLine> lines;
-  for (std::size_t u = 0; u < all.size(); ++u) {
-    for (std::size_t k = all[u].first; kept[u] && k <= all[u].last; ++k) {
-      moved[k] = lines.size();
-      lines.push_back(std::move(lines_[k]));
-    }
-  }
-  lines_ = std::move(lines);
-  for (Scope& scope : scopes_) {
-    for (auto& [name, subcircuit] : scope.subcircuits) {
-      subcircuit.first_line = moved[subcircuit.first_line];
-      subcircuit.last_line = moved[subcircuit.last_line];
-    }
-  }
-  std::erase_if(elements_, [&](Element& element) {
-    element.at = moved[element.at];
-    return element.at == kGone && !element.strict;
-  });
-}
-
 std::span<const CircuitLine> Library::body(const Subcircuit& subcircuit) const {
   if (subcircuit.first_line == kGone) return {};
   return std::span(lines_).subspan(subcircuit.first_line,
                                    subcircuit.last_line - subcircuit.first_line + 1);
-}
-
-bool Library::draws() const {
-  static const std::set<std::string> functions{"agauss", "gauss", "aunif", "unif", "limit"};
-  bool found = false;
-  for (const CircuitLine& line : lines_)
-    for_each_name(line.text,
-                  [&](const std::string& name) { found = found || functions.contains(name); });
-  return found;
 }
 
 std::vector<std::string> Library::model_names() const {
@@ -518,96 +366,8 @@ std::vector<std::string> Library::model_names() const {
   return names;
 }
 
-void Library::check() const {
-  for (const Element& element : elements_) check_element(element.line, element.scope);
-}
-
-void Library::check_elements(const std::vector<CircuitLine>& lines) const {
-  constexpr std::size_t kRemembered = 10'000;
-  for (const CircuitLine& line : lines) {
-    if (checked_.contains(line.text)) continue;
-    check_element(line, 0);
-    if (checked_.size() < kRemembered) checked_.insert(line.text);
-  }
-}
-
-void Library::check_element(const CircuitLine& line, int scope) const {
-  const auto words = circuit_words(line.text);
-  if (words.empty()) return;
-  const char letter = words[0][0];
-  std::size_t plain = 1;  // words before the first parameter
-  while (plain < words.size() && words[plain].find('=') == std::string::npos) ++plain;
-  if (letter == 'x') {
-    std::size_t last = plain;
-    if (last > 1 && words[last - 1] == "params:") --last;
-    if (last < 2) refuse(line, "an instance names its nets and a subcircuit");
-    const std::string& name = words[last - 1];
-    const Subcircuit* found = find_subcircuit(name, scope);
-    if (found == nullptr) {
-      const auto known = subcircuit_names();
-      refuse(line, fmt::format("there is no subcircuit `{}`", name),
-             known.empty() ? "add the file that defines it" : suggest_remedy(name, known));
-    }
-    const std::size_t nets = last - 2;
-    if (nets != found->ports.size())
-      refuse(line, fmt::format("`{}` has {} ports ({}), but {} nets are given", name,
-                               found->ports.size(), fmt::join(found->ports, " "), nets));
-    for (const std::string& parameter : parameter_names(words, plain)) {
-      if (parameter == "m") continue;
-      if (std::find(found->parameters.begin(), found->parameters.end(), parameter) ==
-          found->parameters.end())
-        refuse(line, fmt::format("the subcircuit `{}` has no parameter `{}`", name, parameter),
-               found->parameters.empty() ? "" : suggest_remedy(parameter, found->parameters));
-    }
-    return;
-  }
-  const auto form = std::find_if(kModelled.begin(), kModelled.end(),
-                                 [letter](const DeviceForm& one) { return one.letter == letter; });
-  if (form == kModelled.end()) {
-    if (kPlain.find(letter) == std::string_view::npos)
-      refuse(line,
-             fmt::format("`{}` begins no element that is simulated here", std::string(1, letter)),
-             "elements are R C L K V I B E F G H S W T U O D Q J Z M X");
-    return;
-  }
-  // The model stands after the nets; more nets than the least only where the next word is a model.
-  for (std::size_t nets = form->least_nets; nets <= form->most_nets; ++nets) {
-    if (nets + 1 < words.size() && has_model(words[nets + 1], scope)) return;
-  }
-  const std::size_t expected = form->least_nets + 1;
-  if (expected >= plain && expected >= words.size())
-    refuse(line, fmt::format("needs {} nets and a model", form->least_nets));
-  std::vector<std::string> known;
-  for (int s = scope; s >= 0; s = scopes_[static_cast<std::size_t>(s)].parent) {
-    for (const auto& [name, type] : scopes_[static_cast<std::size_t>(s)].models)
-      known.push_back(name);
-  }
-  refuse(line, fmt::format("there is no model `{}`", words[expected]),
-         known.empty() ? "name the file with the model cards under `models` in the bench"
-                       : suggest_remedy(words[expected], known));
-}
-
-const Subcircuit* Library::find_subcircuit(const std::string& name, int scope) const {
-  for (int s = scope; s >= 0; s = scopes_[static_cast<std::size_t>(s)].parent) {
-    const auto& known = scopes_[static_cast<std::size_t>(s)].subcircuits;
-    if (const auto at = known.find(name); at != known.end()) return &at->second;
-  }
-  return nullptr;
-}
-
-bool Library::has_model(const std::string& name, int scope) const {
-  for (int s = scope; s >= 0; s = scopes_[static_cast<std::size_t>(s)].parent) {
-    const auto& known = scopes_[static_cast<std::size_t>(s)].models;
-    if (known.contains(name)) return true;
-    // Binned cards: nch.1, nch.2 ... serve the name nch.
-    const auto next = known.lower_bound(name + ".");
-    if (next != known.end() && next->first.starts_with(name + ".")) return true;
-  }
-  return false;
-}
-
 const Subcircuit* Library::subcircuit(const std::string& name) const {
-  return find_subcircuit(lower(name), 0);
+  return find_subcircuit(lower_case(name), 0);
 }
 
 std::vector<std::string> Library::subcircuit_names() const {

@@ -6,11 +6,14 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numeric>
 #include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/suggest.h"
+#include "base/units.h"
 #include "characterize/deck.h"
 #include "characterize/protocol.h"
 
@@ -111,6 +114,81 @@ void set_place(const Bench& bench, const Measurement& m, bool nested, const Poin
     call.numbers["pass"] = static_cast<double>(place_of(bench, sweeps.back(), point));
 }
 
+constexpr const char* kDrawName = "draw";
+
+std::string value_text(const Condition& c, double value) {
+  return c.words.empty() ? format_exact(value) : c.words[static_cast<std::size_t>(value)];
+}
+
+bool means(double wanted, double value) {
+  constexpr double kDigits = 1e-6;
+  return std::abs(wanted - value) <= kDigits * std::max(std::abs(wanted), std::abs(value));
+}
+
+// What a condition, or the draw, is at a point; nothing where it has none there.
+struct Coordinate {
+  std::string name;
+  std::function<std::string(const Point&)> text;
+  std::function<bool(const Point&, const std::string&)> is;
+};
+
+std::vector<Coordinate> coordinates_of(const Bench& bench) {
+  std::vector<Coordinate> all;
+  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
+    const Condition& c = bench.conditions[k];
+    if (!c.swept && !c.by_row) continue;
+    all.push_back({c.name, [&c, k](const Point& point) { return value_text(c, point.values[k]); },
+                   [&c, k](const Point& point, const std::string& text) {
+                     if (!c.words.empty()) return value_text(c, point.values[k]) == text;
+                     const auto number = parse_quantity(text, c.unit);
+                     return number && means(*number, point.values[k]);
+                   }});
+  }
+  if (bench.draw_points > 1)
+    all.push_back({kDrawName, [](const Point& point) { return std::to_string(point.draw); },
+                   [](const Point& point, const std::string& text) {
+                     return !point.holdout && std::to_string(point.draw) == text;
+                   }});
+  return all;
+}
+
+// Of the points `kept`, those where it is as "name=value" says.
+void keep_points(const Bench& bench, std::span<const Point> points, const std::string& word,
+                 std::vector<std::size_t>& kept) {
+  const std::size_t equal = std::min(word.find('='), word.size());
+  const std::string name = word.substr(0, equal);
+  const std::string value = word.substr(std::min(equal + 1, word.size()));
+  const std::vector<Coordinate> coordinates = coordinates_of(bench);
+  const auto coordinate = std::find_if(coordinates.begin(), coordinates.end(),
+                                       [&](const Coordinate& one) { return one.name == name; });
+  if (coordinate == coordinates.end()) {
+    std::vector<std::string> names;
+    for (const Coordinate& one : coordinates) names.push_back(one.name);
+    throw Error({.place = "--at",
+                 .value = word,
+                 .rule = fmt::format("`{}` has no swept condition of this name", bench.name),
+                 .remedy = names.empty() ? "it has but one point" : suggest_remedy(name, names)});
+  }
+  std::vector<std::size_t> matching;
+  for (const std::size_t number : kept) {
+    if (coordinate->is(points[number], value)) matching.push_back(number);
+  }
+  if (matching.empty()) {
+    std::vector<std::string> there;
+    for (const std::size_t number : kept) {
+      if (points[number].holdout) continue;
+      const std::string text = coordinate->text(points[number]);
+      if (std::find(there.begin(), there.end(), text) == there.end()) there.push_back(text);
+    }
+    throw Error({.place = "--at",
+                 .key = name,
+                 .value = value,
+                 .rule = "no such point has this value",
+                 .remedy = fmt::format("there are {}", fmt::join(there, ", "))});
+  }
+  kept = std::move(matching);
+}
+
 class Planner {
  public:
   Planner(Bench& bench, Plan& plan, std::size_t max_bytes)
@@ -139,7 +217,7 @@ class Planner {
       }
       const std::uint32_t job = source.jobs[m.analysis];
       MeasureCall call{m.kind->signal_of ? "integral" : m.kind->name, m.signals, {}, m.words, {}};
-      for (const auto& [name, value] : m.numbers) set_number(call, name, value, source, job);
+      for (const auto& [name, value] : m.numbers) set_number(call, m, name, value, source, job);
       set_place(bench_, m, nested[m.analysis], point, call);
       source.calls.push_back(call_number(job, std::move(call)));
     }
@@ -148,9 +226,9 @@ class Planner {
   }
 
  private:
-  void set_number(MeasureCall& call, const std::string& name, const Quantity& value,
-                  const PointSource& source, std::uint32_t job) {
-    if (value.expression() == nullptr || !uses_results(*value.expression())) {
+  void set_number(MeasureCall& call, const Measurement& m, const std::string& name,
+                  const Quantity& value, const PointSource& source, std::uint32_t job) {
+    if (m.uses.empty() || value.expression() == nullptr || !uses_results(*value.expression())) {
       call.numbers[name] = value.value();
     } else {
       call.derived[name] = derived(*value.expression(), source, job);
@@ -178,7 +256,7 @@ class Planner {
   std::uint32_t formula_call(const Measurement& m, const PointSource& source, std::uint32_t job) {
     MeasureCall call{m.kind->name, {}, {}, {}, {}};
     call.derived["formula"] = derived(*m.formula, source, job);
-    for (const auto& [name, value] : m.numbers) set_number(call, name, value, source, job);
+    for (const auto& [name, value] : m.numbers) set_number(call, m, name, value, source, job);
     return call_number(job, std::move(call));
   }
 
@@ -230,6 +308,7 @@ class Planner {
       if (waveform.analysis == analysis) job.waveforms.push_back(waveform.signal);
     }
     job.behaviour = bench_.behaviour;
+    job.code_models = bench_.code_models;
     job.timeout_s = bench_.timeout_s;
     job.memory_bytes = static_cast<std::size_t>(bench_.memory_bytes);
     // Beside the job its key and its result.
@@ -370,6 +449,39 @@ Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes) {
   }
   plan.points = std::move(points);
   return plan;
+}
+
+std::string label_of(const Bench& bench, const Point& point) {
+  std::string text;
+  const auto add = [&text](const std::string& name, const std::string& value) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, value);
+  };
+  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
+    const Condition& c = bench.conditions[k];
+    if (c.swept || c.by_row) add(c.name, value_text(c, point.values[k]));
+  }
+  if (bench.draw_points > 1 && !point.holdout) add(kDrawName, std::to_string(point.draw));
+  return text;
+}
+
+std::string full_name(const Bench& bench, const Point& point, std::size_t number) {
+  const std::string label = label_of(bench, point);
+  return fmt::format("{} {}{}", point.holdout ? "hold-out point" : "point", number,
+                     label.empty() ? "" : fmt::format(" ({})", label));
+}
+
+std::vector<std::size_t> points_at(const Bench& bench, std::span<const Point> points,
+                                   std::span<const std::string> words) {
+  std::vector<std::size_t> found(points.size());
+  std::iota(found.begin(), found.end(), std::size_t{0});
+  for (const std::string& word : words) {
+    for (std::size_t begin = 0; begin <= word.size();) {
+      const std::size_t end = std::min(word.find(',', begin), word.size());
+      keep_points(bench, points, word.substr(begin, end - begin), found);
+      begin = end + 1;
+    }
+  }
+  return found;
 }
 
 namespace {

@@ -45,6 +45,18 @@ inline constexpr std::size_t kMaxPlanBytes = std::size_t{768} << 20;
 // every condition of the bench.
 Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes = kMaxPlanBytes);
 
+// What a point is called beside its number: "corner=slow v_dd=0.9", "v_dd=0.9 draw=3"; "" where a
+// bench has but one. The words are what points_at() takes.
+std::string label_of(const Bench& bench, const Point& point);
+// "point 7 (corner=slow v_dd=0.9)", for messages.
+std::string full_name(const Bench& bench, const Point& point, std::size_t number);
+
+// Numbers of the points that have all these values, each `name=value`, several in a word with
+// commas between. Values may have units and as few digits as tell them apart (six at most). Throws
+// Error for a name that is no swept condition and a value that no point has.
+std::vector<std::size_t> points_at(const Bench& bench, std::span<const Point> points,
+                                   std::span<const std::string> words);
+
 // The results of a bench's points, formulas included.
 struct PointResult {
   bool ok = false;

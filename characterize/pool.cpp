@@ -3,16 +3,19 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <utility>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "base/version.h"
 #include "characterize/child.h"
 #include "characterize/protocol.h"
@@ -27,7 +30,16 @@ constexpr std::size_t kStartAttempts = 5;
 constexpr std::size_t kSettlingJobs = 50;  // until a worker's memory has its size
 constexpr std::string_view kKilled = "the worker died (signal 9)";
 const std::string kOutOfTime = fmt::format("signal {}", SIGXCPU);
+
+// What whoever started us allows each process to use of a processor (`ulimit -t`), infinite mostly.
+// The kernel ends who reaches it by the signal that a kill from outside has as well.
+double processor_limit_s() {
+  rlimit now{};
+  const bool limited = ::getrlimit(RLIMIT_CPU, &now) == 0 && now.rlim_max != RLIM_INFINITY;
+  return limited ? static_cast<double>(now.rlim_max) : std::numeric_limits<double>::infinity();
+}
 constexpr double kMemoryCheck_s = 0.1;
+constexpr double kTick_s = 0.05;   // to which the kernel's accounts agree
 constexpr char kLogMark = '\x1e';  // a dying worker prints it ahead of its current job's log
 
 Clock::time_point after(double seconds) {
@@ -35,10 +47,21 @@ Clock::time_point after(double seconds) {
                             std::chrono::duration<double>(std::min(seconds, 1e8)));
 }
 
-std::vector<std::string> arguments(const PoolOptions& options, std::size_t memory_bytes) {
+std::vector<std::string> arguments(const PoolOptions& options, std::size_t memory_bytes,
+                                   bool code_models) {
   std::vector<std::string> words{std::to_string(memory_bytes)};
   words.insert(words.end(), options.allow.begin(), options.allow.end());
+  if (code_models) words.emplace_back("code-models");
   return words;
+}
+
+Error refused_worker(const std::filesystem::path& worker, const std::string& why,
+                     std::string_view log) {
+  while (log.ends_with('\n')) log.remove_suffix(1);
+  return Error({.place = worker.string(),
+                .rule = why,
+                .remedy = fmt::format("it must be the gaincell-worker built with this program{}{}",
+                                      log.empty() ? "" : "; it said: ", log)});
 }
 
 struct Task {
@@ -80,15 +103,17 @@ class Run {
   Run(const PoolOptions& options, std::span<const Job* const> jobs, const PoolListener& listener)
       : options_(options), listener_(listener), open_(jobs.size()) {
     for (const Job* job : jobs) {
-      waiting_.emplace_back(job);
       largest_bytes_ = std::max(largest_bytes_, memory_limit(*job));
+      code_models_ = code_models_ || job->code_models;
+      held_.push_back(job);
     }
+    call_up();
   }
 
   PoolReport run() {
     const auto begin = Clock::now();
     while (open_ > 0) {
-      while (workers_.size() < std::min(options_.workers, open_)) start_worker();
+      while (workers_.size() < std::min(options_.workers, open_ - held_.size())) start_worker();
       for (auto& worker : workers_) feed(*worker);
       wait();
       for (auto& worker : workers_) serve(*worker);
@@ -101,11 +126,29 @@ class Run {
   }
 
  private:
+  // Those whose turn has come wait for a worker from here on.
+  void call_up() {
+    std::deque<const Job*> later;
+    for (const Job* job : held_) {
+      const Turn turn = listener_.turn ? listener_.turn(*job) : Turn::kNow;
+      if (turn == Turn::kNow) waiting_.emplace_back(job);
+      if (turn == Turn::kNever) --open_;
+      if (turn == Turn::kLater) later.push_back(job);
+    }
+    held_ = std::move(later);
+  }
+
+  // A job has its result.
+  void conclude(const Job& job, JobResult result) {
+    --open_;
+    listener_.done(job, std::move(result));
+    if (!held_.empty()) call_up();
+  }
+
   void start_worker() {
-    const auto folder = scratch_.path() / fmt::format("worker{}", report_.workers_started);
-    std::filesystem::create_directory(folder);
+    const auto folder = scratch_.make(fmt::format("worker{}", report_.workers_started));
     auto worker = std::make_unique<Worker>(
-        Child(options_.worker, folder, arguments(options_, largest_bytes_)), folder);
+        Child(options_.worker, folder, arguments(options_, largest_bytes_, code_models_)), folder);
     ++report_.workers_started;
     worker->deadline = after(options_.start_timeout_s);
     workers_.push_back(std::move(worker));
@@ -149,7 +192,8 @@ class Run {
       worker.grown_bytes = usage.resident_bytes - worker.settled_bytes;
     report_.worker_growth_bytes = std::max(report_.worker_growth_bytes, worker.grown_bytes);
     worker.retiring = worker.jobs_begun >= options_.recycle_jobs ||
-                      worker.grown_bytes > options_.recycle_growth_bytes;
+                      worker.grown_bytes > options_.recycle_growth_bytes ||
+                      usage.cpu_s > 0.5 * processor_limit_s_;
   }
 
   std::size_t memory_limit(const Job& job) const {
@@ -217,6 +261,11 @@ class Run {
       if (how == kOutOfTime && !worker.tasks.empty())
         return give_up(worker, JobFailure::Why::kTimeout,
                        fmt::format("took longer than {} s", worker.tasks.front().job->timeout_s));
+      if (worker.child.used_cpu_s() >= processor_limit_s_ - kTick_s)
+        return lose(worker, JobFailure::Why::kTimeout,
+                    fmt::format("the worker used the {} s of processor time that this shell allows "
+                                "a process (ulimit -t)",
+                                processor_limit_s_));
       return lose(worker, JobFailure::Why::kCrash, fmt::format("the worker died ({})", how));
     }
     const bool waits = !worker.ready || !worker.tasks.empty();
@@ -273,7 +322,7 @@ class Run {
     JobResult result = decode_result(frame.payload, last);
     if (worker.tasks.empty() || worker.tasks.front().job->id != result.id)
       throw BadBytes("replies to a job that it was not given");
-    if (result.ok && result.values.size() != worker.tasks.front().job->calls.size())
+    if (!fits(*worker.tasks.front().job, result))
       throw BadBytes("holds another number of results than asked for");
     Task task = std::move(worker.tasks.front());
     worker.tasks.pop_front();
@@ -300,8 +349,7 @@ class Run {
       result.failure = std::move(task.first);
       result.failure.reason += fmt::format(" (with convergence aids: {})", second);
     }
-    --open_;
-    listener_.done(*task.job, std::move(result));
+    conclude(*task.job, std::move(result));
   }
 
   void again_with_aids(Task task, JobFailure failure) {
@@ -331,11 +379,8 @@ class Run {
     worker.dead = true;
     if (!worker.ready) {
       if (++failed_starts_ >= kStartAttempts)
-        throw Error(
-            {.place = options_.worker.string(),
-             .rule = fmt::format("{}, {} times", reason, failed_starts_),
-             .remedy = "it must be the gaincell-worker built with this program" +
-                       (worker.log.empty() ? std::string() : "; it said: " + log_tail(worker))});
+        throw refused_worker(options_.worker, fmt::format("{}, {} times", reason, failed_starts_),
+                             log_tail(worker));
       return;
     }
     if (worker.tasks.empty()) return;
@@ -354,8 +399,7 @@ class Run {
     result.id = task.job->id;
     result.aided = task.aided;
     result.failure = {why, fmt::format("{}, {} times", reason, times), log_tail(worker)};
-    --open_;
-    listener_.done(*task.job, std::move(result));
+    conclude(*task.job, std::move(result));
   }
 
   void give_back(Worker& worker) {
@@ -383,10 +427,13 @@ class Run {
   const PoolListener& listener_;
   ScratchFolder scratch_;
   std::deque<Task> waiting_;
+  std::deque<const Job*> held_;  // whose turn has not come
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::size_t open_;  // jobs without result
+  std::size_t open_;  // jobs without result, held ones included
   std::size_t failed_starts_ = 0;
   std::size_t largest_bytes_ = 0;  // of the jobs' memory limits
+  bool code_models_ = false;       // a job needs them
+  double processor_limit_s_ = processor_limit_s();
   PoolReport report_;
 };
 
@@ -394,6 +441,11 @@ class Run {
 
 Pool::Pool(PoolOptions options) : options_(std::move(options)) {
   ::signal(SIGPIPE, SIG_IGN);  // a worker's end shows as the end of its replies
+  if (::access("/proc/self/stat", R_OK) != 0)
+    throw Error({.place = "/proc",
+                 .rule = "is not mounted: without it nobody sees what time and memory a simulator "
+                         "takes",
+                 .remedy = "mount -t proc proc /proc"});
   if (options_.workers == 0) options_.workers = 1;
 }
 
@@ -403,8 +455,10 @@ PoolReport Pool::run(std::span<const Job* const> jobs, const PoolListener& liste
 
 std::string Pool::ngspice_version() {
   ScratchFolder scratch;
+  const auto folder = scratch.make("worker");
+  std::string log;
   for (std::size_t attempt = 0; attempt < kStartAttempts; ++attempt) {
-    Child child(options_.worker, scratch.path(), arguments(options_, options_.memory_bytes));
+    Child child(options_.worker, folder, arguments(options_, options_.memory_bytes, false));
     FrameBuffer frames;
     const auto until = after(options_.start_timeout_s);
     bool open = true;
@@ -422,16 +476,11 @@ std::string Pool::ngspice_version() {
         break;
       }
     }
+    log = read_available(child.log_fd(), open);
   }
-  throw Error({.place = options_.worker.string(),
-               .rule = "did not say hello",
-               .remedy = "it must be the gaincell-worker built with this program"});
+  throw refused_worker(options_.worker, "did not say hello", log);
 }
 
-std::filesystem::path worker_program() {
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (error ? std::filesystem::path("gaincell") : self).parent_path() / "gaincell-worker";
-}
+std::filesystem::path worker_program() { return sibling_program("gaincell-worker"); }
 
 }  // namespace gaincell::characterize

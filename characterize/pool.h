@@ -43,12 +43,18 @@ struct PoolReport {
   std::size_t worker_growth_bytes = 0;
 };
 
-// What a caller hears while a pool runs. `done` comes once for every job; `tick` at least twice a
-// second, and stops the pool by returning false; `lost`, where given, names why a worker was lost.
+// Whether a job is to be run: now, not before another has a result, or not at all.
+enum class Turn { kNow, kLater, kNever };
+
+// What a caller hears while a pool runs. `done` comes once for every job that is run; `tick` at
+// least twice a second, and stops the pool by returning false; `lost`, where given, names why a
+// worker was lost; `turn`, where given, is asked before a job is run, and again after a result
+// where it said kLater.
 struct PoolListener {
   std::function<void(const Job&, JobResult)> done;
   std::function<bool()> tick;
-  std::function<void(const std::string& reason)> lost;
+  std::function<void(const std::string& reason)> lost{};
+  std::function<Turn(const Job&)> turn{};
 };
 
 // Runs jobs in worker processes. Whatever a worker does (crash, hang, flood, garbage), it costs

@@ -30,6 +30,12 @@ std::string line(const ProgressCount& count) {
   return text;
 }
 
+// What can't be written is not worth a campaign; who started it asks the stream at the end.
+void put(std::FILE* out, const std::string& text) {
+  (void)!std::fwrite(text.data(), 1, text.size(), out);
+  std::fflush(out);
+}
+
 // Lets a call through when its time has come.
 class Every {
  public:
@@ -50,7 +56,7 @@ class QuietProgress : public Progress {
  public:
   explicit QuietProgress(std::FILE* out) : out_(out) {}
   void warning(const std::string& bench, const std::string& text) override {
-    fmt::print(out_, "warning: {}: {}\n", bench, text);
+    put(out_, fmt::format("warning: {}: {}\n", bench, text));
   }
 
  protected:
@@ -62,8 +68,7 @@ class LineProgress : public QuietProgress {
   LineProgress(std::FILE* out, double every_s) : QuietProgress(out), every_(every_s) {}
   void tick(const ProgressCount& count) override {
     if (!every_.due()) return;
-    fmt::print(out_, "{}\n", line(count));
-    std::fflush(out_);
+    put(out_, line(count) + "\n");
   }
 
  private:
@@ -78,8 +83,7 @@ class BarProgress : public QuietProgress {
     if (!every_.due()) return;
     constexpr std::size_t kWidth = 30;
     const std::size_t full = count.total == 0 ? kWidth : kWidth * count.done / count.total;
-    fmt::print(out_, "\r[{:#<{}}{:.<{}}] {}\x1b[K", "", full, "", kWidth - full, line(count));
-    std::fflush(out_);
+    put(out_, fmt::format("\r[{:#<{}}{:.<{}}] {}\x1b[K", "", full, "", kWidth - full, line(count)));
     drawn_ = true;
   }
   void end() override { erase(); }
@@ -87,8 +91,7 @@ class BarProgress : public QuietProgress {
  private:
   void erase() {
     if (!drawn_) return;
-    fmt::print(out_, "\r\x1b[K");
-    std::fflush(out_);
+    put(out_, "\r\x1b[K");
     drawn_ = false;
   }
   bool drawn_ = false;
@@ -108,10 +111,12 @@ class JsonProgress : public Progress {
            {"from_journal", from_journal},
            {"from_cache", from_cache}});
   }
-  void failed(const std::string& bench, const JobResult& result) override {
+  void failed(const std::string& bench, const std::string& point,
+              const JobResult& result) override {
     print({{"event", "failure"},
            {"bench", bench},
            {"job", result.id},
+           {"point", point},
            {"kind", name_of(result.failure.why)},
            {"reason", result.failure.reason},
            {"log_tail", result.failure.log_tail}});
@@ -133,8 +138,7 @@ class JsonProgress : public Progress {
  private:
   void print(const nlohmann::ordered_json& event) {
     // What a simulator printed need not be UTF-8.
-    fmt::print(out_, "{}\n", json_text(event));
-    std::fflush(out_);
+    put(out_, json_text(event) + "\n");
   }
   std::FILE* out_;
   Every every_{1};

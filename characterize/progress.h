@@ -28,7 +28,9 @@ class Progress {
   virtual void warning(const std::string& /*bench*/, const std::string& /*text*/) {}
   virtual void begin(const ProgressCount&, std::size_t /*from_journal*/,
                      std::size_t /*from_cache*/) {}
-  virtual void failed(const std::string& /*bench*/, const JobResult&) {}
+  // `point`: what the simulation, or the first of several points that share it, is called.
+  virtual void failed(const std::string& /*bench*/, const std::string& /*point*/,
+                      const JobResult&) {}
   virtual void worker_lost(const std::string& /*reason*/) {}
   virtual void tick(const ProgressCount&) {}  // often
   virtual void end() {}

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "base/sha256.h"
 #include "characterize/wire.h"
 
@@ -79,6 +81,18 @@ Proof get_proof(ByteReader& in) {
   proof.count = in.u64();
   for (std::size_t k = in.count(8); k > 0; --k) proof.axis.push_back(in.f64());
   return proof;
+}
+
+void require_possible(const JobResult& result) {
+  if (!result.ok) return;
+  for (std::size_t k = 0; k < result.values.size(); ++k) {
+    if (result.reasons[k].empty() && !std::isfinite(result.values[k]))
+      throw BadBytes("holds a measured value that is no number");
+  }
+  for (const auto& waveform : result.waveforms) {
+    if (waveform.size() != result.waveforms.front().size())
+      throw BadBytes("holds waveforms of different lengths");
+  }
 }
 
 }  // namespace
@@ -226,7 +240,14 @@ JobResult decode_result(std::string_view bytes, bool& last) {
   result.simulator_s = in.f64();
   result.steps = in.u64();
   if (!in.done()) throw BadBytes("is longer than it says");
+  require_possible(result);
   return result;
+}
+
+bool fits(const Job& job, const JobResult& result) {
+  if (!result.ok) return true;
+  const std::size_t waveforms = job.waveforms.empty() ? 0 : job.waveforms.size() + 1;
+  return result.values.size() == job.calls.size() && result.waveforms.size() == waveforms;
 }
 
 std::string Job::deck(bool aided) const {

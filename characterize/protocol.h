@@ -75,7 +75,11 @@ RunMessage decode_run(std::string_view bytes);
 // `last` tells the parent that the worker ends after this reply, because the simulator library
 // cannot be used again.
 std::string encode(const JobResult& result, bool last);
+// Throws BadBytes also where what it says cannot be: a value that is measured and no number,
+// waveforms of different lengths.
 JobResult decode_result(std::string_view bytes, bool& last);
+// Whether this can be the job's result: what a file holds may have any checksum.
+bool fits(const Job& job, const JobResult& result);
 
 // Part of both a run and a job's key.
 std::string encode(const Proof& proof, const std::vector<MeasureCall>& calls);

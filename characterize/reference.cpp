@@ -59,8 +59,8 @@ A level is crossed where the signal comes to it from one side and does not turn 
 
 ## Circuit text
 Models and netlists hold `.subckt`, `.model`, `.param`, `.func`, `.include`, `.lib`, `.if`, and `.option scale`; anything else
-is refused, above all `.control`: a netlist is a program. A file of sections is named with
-`{file: sky130.lib.spice, section: tt}`.
+is refused, above all `.control`: a netlist is a program. [netlists.md](netlists.md) has what is read how, and each refusal with
+its remedy. A file of sections is named with `{file: sky130.lib.spice, section: tt}`.
 Includes may lead below the bench's folder, the folders of its models, and `model_folders`. Of a process library only what the
 bench's words need, directly or through one another, goes to the simulator. A model parameter or level that the simulator
 does not know is an error, never ignored, unless `ignored_parameters` names it. A library that draws random numbers gets a seed

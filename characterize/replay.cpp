@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <fstream>
 #include <limits>
 
 #include "base/error.h"
@@ -21,6 +22,7 @@ namespace fs = std::filesystem;
 
 store::ReadGroup bench_group(const store::ReadGroup& root, const ReplayOptions& options) {
   store::require_format(root, "samples", 1, "gaincell characterize");
+  store::warn_if_unsealed(root);
   const store::ReadGroup benches = root.group("benches");
   const auto names = benches.group_names();
   if (options.bench.empty() && names.size() == 1) return benches.group(names.front());
@@ -37,6 +39,55 @@ store::ReadGroup bench_group(const store::ReadGroup& root, const ReplayOptions& 
 std::vector<std::string> texts(const store::ReadGroup& group, const std::string& name) {
   if (!group.has_attribute(name)) return {};
   return group.texts_attribute(name);
+}
+
+std::size_t point_of(const Bench& bench, std::span<const Point> points,
+                     const ReplayOptions& options) {
+  if (options.point && *options.point >= points.size())
+    throw Error(
+        {.place = options.samples.string(),
+         .key = "--point",
+         .value = std::to_string(*options.point),
+         .rule = fmt::format("`{}` has the points 0 to {}", bench.name, points.size() - 1)});
+  const auto found = points_at(bench, points, options.at);
+  if (options.point) {
+    if (std::binary_search(found.begin(), found.end(), *options.point)) return *options.point;
+    throw Error({.place = "--at",
+                 .rule = fmt::format("is not where {} is",
+                                     full_name(bench, points[*options.point], *options.point))});
+  }
+  if (found.size() == 1) return found.front();
+  throw Error({.place = "--at",
+               .value = fmt::format("{}", fmt::join(options.at, ",")),
+               .rule = fmt::format("{} points are there: {}, {} ...", found.size(),
+                                   full_name(bench, points[found[0]], found[0]),
+                                   full_name(bench, points[found[1]], found[1])),
+               .remedy = "name more conditions, or give --point"});
+}
+
+// The first line of the `.spiceinit` that we write, by which a folder is known as ours.
+constexpr std::string_view kMark = "* settings of the campaign's simulators";
+
+// A folder of a replay before may be written again; anyone else's stays as it is.
+fs::path make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error || !fs::is_directory(folder, error))
+    throw Error({.place = folder.string(),
+                 .rule = fmt::format("could not be made ({})",
+                                     error ? error.message() : std::string("is no folder")),
+                 .remedy = "choose another folder with -o"});
+  const fs::path init = folder / ".spiceinit";
+  std::string mark;
+  if (fs::is_regular_file(fs::symlink_status(init, error))) {
+    std::ifstream in(init);
+    std::getline(in, mark);
+  }
+  if (mark != kMark && !fs::is_empty(folder, error))
+    throw Error({.place = folder.string(),
+                 .rule = "holds what `gaincell replay` did not write",
+                 .remedy = "choose a new folder with -o"});
+  return folder;
 }
 
 // What the measurements and kept waveforms of an analysis are made of, each once.
@@ -106,24 +157,6 @@ std::string shell_word(const std::string& text) {
   return quoted + "'";
 }
 
-constexpr std::string_view kOurs = "* settings of the campaign's simulators\n";
-
-// What a user keeps in a folder is not replaced; what an earlier replay wrote there is.
-void make_folder(const fs::path& folder) {
-  const fs::path init = folder / ".spiceinit";
-  std::error_code ignored;
-  const auto entries = fs::directory_iterator(folder, ignored);
-  if (fs::exists(folder, ignored) && entries != fs::directory_iterator()) {
-    const bool ours = fs::is_regular_file(fs::symlink_status(init, ignored)) &&
-                      read_file(init).starts_with(kOurs);
-    if (!ours)
-      throw Error({.place = folder.string(),
-                   .rule = "is a folder with other files in it",
-                   .remedy = "name a new folder with --output"});
-  }
-  fs::create_directories(folder);
-}
-
 }  // namespace
 
 ReplayReport replay(const ReplayOptions& options) {
@@ -140,21 +173,16 @@ ReplayReport replay(const ReplayOptions& options) {
                                   {options.pool.allow.begin(), options.pool.allow.end()},
                                   inputs_of(group)});
   const Plan whole = make_plan(*bench, bench_points(*bench));
-  if (options.point >= whole.points.size())
-    throw Error(
-        {.place = options.samples.string(),
-         .key = "--point",
-         .value = std::to_string(options.point),
-         .rule = fmt::format("`{}` has the points 0 to {}", bench->name, whole.points.size() - 1)});
+  const std::size_t number = point_of(*bench, whole.points, options);
   ReplayReport report;
-  report.folder = options.folder.empty()
-                      ? fs::path(fmt::format("{}_point{}", bench->name, options.point))
-                      : options.folder;
-  make_folder(report.folder);
+  report.point = full_name(*bench, whole.points[number], number);
+  report.folder =
+      make_folder(options.folder.empty() ? fs::path(fmt::format("{}_point{}", bench->name, number))
+                                         : options.folder);
   // The point's jobs as they ran, nested sweeps included, that is with all their points.
   Plan plan;
-  plan.points = {whole.points[options.point]};
-  plan.sources = {whole.sources[options.point]};
+  plan.points = {whole.points[number]};
+  plan.sources = {whole.sources[number]};
   for (std::size_t a = 0; a < bench->analyses.size(); ++a) {
     Job job = whole.jobs[plan.sources[0].jobs[a]];
     job.id = a;
@@ -170,7 +198,7 @@ ReplayReport replay(const ReplayOptions& options) {
   listener.done = [&](const Job& job, JobResult result) { results[job.id] = std::move(result); };
   Pool(options.pool).run(jobs, listener);
 
-  std::string init = fmt::format("{}set num_threads=1\n", kOurs);
+  std::string init = fmt::format("{}\nset num_threads=1\n", kMark);
   if (!bench->behaviour.empty()) init += "set ngbehavior=" + bench->behaviour + "\n";
   write_file(report.folder / ".spiceinit", init);
   for (std::size_t a = 0; a < plan.jobs.size(); ++a) {
@@ -191,7 +219,13 @@ ReplayReport replay(const ReplayOptions& options) {
   for (std::size_t k = 0; k < bench->measurements.size(); ++k) {
     const Measurement& m = bench->measurements[k];
     const auto all = group.group("measurements").dataset(m.name).read_vector<double>();
-    report.values.push_back({m.name, m.unit, all.at(options.point), now.values[k]});
+    if (all.size() != whole.points.size())
+      throw Error(
+          {.place = options.samples.string(),
+           .key = "measurements/" + m.name,
+           .value = fmt::format("{} numbers", all.size()),
+           .rule = fmt::format("the bench in the file has {} points", whole.points.size())});
+    report.values.push_back({m.name, m.unit, all[number], now.values[k]});
   }
   return report;
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,10 @@ namespace gaincell::characterize {
 
 struct ReplayOptions {
   std::filesystem::path samples;
-  std::string bench;  // may be left out where the file holds one
-  std::size_t point = 0;
-  std::filesystem::path folder;  // made; default <bench>_point<N> in the working folder
+  std::string bench;                 // may be left out where the file holds one
+  std::optional<std::size_t> point;  // its number; or
+  std::vector<std::string> at;       // its conditions: points_at()
+  std::filesystem::path folder;      // made; default <bench>_point<N> in the working folder
   PoolOptions pool;
 };
 
@@ -24,6 +26,7 @@ struct ReplayedRun {
 
 struct ReplayReport {
   std::filesystem::path folder;
+  std::string point;  // full_name() of it
   std::vector<ReplayedRun> runs;
   std::string command;  // that runs the first of them in plain ngspice
   struct Value {
@@ -39,8 +42,9 @@ struct ReplayReport {
 // Simulates one point of a samples file again, from what the file itself holds (bench and netlist),
 // and writes into the folder, for each analysis: the exact deck, the simulator's log, the measured
 // signals over their scale as CSV; and a `.spiceinit`, so that plain `ngspice -b` in that folder
-// gives the same numbers. Throws Error for a point that the file does not have, for a bench or
-// netlist in it that this program would not run, and for a folder with other files in it.
+// gives the same numbers. Throws Error for a point that the file does not have, for conditions that
+// several points have, for a bench or netlist in it that this program would not run, and for a
+// folder that holds other things.
 ReplayReport replay(const ReplayOptions& options);
 
 }  // namespace gaincell::characterize

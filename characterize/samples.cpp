@@ -229,6 +229,7 @@ void write_failures(store::Group& group, const BenchSamples& samples) {
   std::vector<std::uint32_t> point;
   std::vector<std::string> reason;
   std::vector<std::string> log_tail;
+  std::vector<std::string> conditions;
   for (std::size_t p = 0; p < samples.points.size(); ++p) {
     const PointResult& result = samples.points[p];
     if (result.ok) continue;
@@ -236,6 +237,7 @@ void write_failures(store::Group& group, const BenchSamples& samples) {
     point.push_back(static_cast<std::uint32_t>(p));
     reason.push_back(result.reason);
     log_tail.push_back(result.log_tail);
+    conditions.push_back(label_of(*samples.bench, samples.plan->points[p]));
   }
   store::Group failures = group.group("failures");
   failures.dimension("failure", job.size());
@@ -243,6 +245,7 @@ void write_failures(store::Group& group, const BenchSamples& samples) {
   failures.dataset("point", {"failure"}, point);
   failures.dataset("reason", {"failure"}, reason);
   failures.dataset("log_tail", {"failure"}, log_tail);
+  failures.dataset("conditions", {"failure"}, conditions);
 }
 
 }  // namespace

@@ -277,15 +277,18 @@ const Block& bench_block() {
       {{"options", nets(text()), kRequired, "simulator options"}}};
   static const Block pelgrom{
       "Mismatch by size",
-      "By model card, or by a subcircuit that stands for one device. Pelgrom's coefficients are of "
-      "the difference of a pair; each device is drawn with sigma A/sqrt(2 W L).",
+      "By model card, also one inside a subcircuit, or by a subcircuit that stands for one device: "
+      "its transistors are drawn, or with `shift` a parameter of it. Pelgrom's coefficients are of "
+      "the difference of a pair; each device is drawn with sigma A/sqrt(2 W L m), sizes in m or in "
+      "what `.option scale` says.",
       {{"a_vt", constant("V*um"), kOptional, "A_VT: `1.8m` is 1.8 mV um"},
        {"a_beta", constant("um"), kOptional, "A_beta, of the current factor: `0.01` is 1 % um"},
        {"shift", name(), kOptional,
-        "instance parameter that takes the threshold shift; default `delvto`, of a subcircuit "
-        "none"},
+        "instance parameter that takes the threshold shift; default `delvto` of the transistors"},
        {"gain", name(), kOptional,
-        "instance parameter that takes the factor of beta; default `mulu0`, of a subcircuit none"},
+        "instance parameter that takes the factor of beta; default `mulu0` of the transistors; "
+        "none "
+        "beside a `shift` of a subcircuit"},
        {"width", name(), kOptional, "instance parameter of the width; default `w`"},
        {"length", name(), kOptional, "instance parameter of the length; default `l`"}}};
   static const Block mismatch{
@@ -324,7 +327,10 @@ const Block& bench_block() {
        {"ngbehavior",
         word({"all", "hs", "hsa", "ki", "kia", "lt", "lta", "ltps", "ltpsa", "ps", "psa", "s3",
               "spe", "spea"}),
-        kOptional, "ngspice's compatibility mode; default its own dialect"},
+        kOptional,
+        "ngspice's compatibility mode; default its own dialect; `ps`, `lt`, `ltps` are set as "
+        "`psa`, "
+        "`lta`, `ltpsa`"},
        {"parameters", map(either({quantity(""), block(parameter)})), kOptional,
         "numbers and expressions; later ones may use earlier ones and conditions"},
        {"conditions", map(block(condition)), kOptional, "what a point is made of"},

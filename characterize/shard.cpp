@@ -10,12 +10,13 @@
 namespace gaincell::characterize {
 namespace {
 
+constexpr std::size_t kMostShards = 1'000'000;
 constexpr std::string_view kKind = "shard 1";  // with the version of this header
 
 std::size_t number(std::string_view text, std::string_view whole) {
   std::size_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value == 0 || value > 1'000'000)
+  if (error != std::errc() || end != text.data() + text.size() || value == 0 || value > kMostShards)
     throw Error({.place = "--shard",
                  .value = std::string(whole),
                  .rule = "must be k/n with 1 <= k <= n",
@@ -55,6 +56,9 @@ ShardHeader decode_shard_header(std::string_view bytes) {
   ShardHeader header;
   header.shard.index = in.u64();
   header.shard.count = in.u64();
+  const Shard& shard = header.shard;
+  if (shard.count < 1 || shard.count > kMostShards || shard.index < 1 || shard.index > shard.count)
+    throw BadBytes("names an impossible shard");
   header.program_version = in.text();
   header.ngspice_version = in.text();
   header.identity = in.text();
@@ -62,6 +66,7 @@ ShardHeader decode_shard_header(std::string_view bytes) {
   for (std::size_t k = in.count(4); k > 0; --k) header.benches.push_back(in.text());
   for (std::size_t k = in.count(4); k > 0; --k) header.filters.push_back(in.text());
   for (std::size_t k = in.count(4); k > 0; --k) header.allow.push_back(in.text());
+  if (!in.done()) throw BadBytes("is longer than it says");
   return header;
 }
 

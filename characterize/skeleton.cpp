@@ -149,9 +149,14 @@ std::vector<fs::path> write_cell_skeleton(const fs::path& folder) {
   fs::create_directories(folder, error);
   if (error) throw Error({.place = folder.string(), .rule = "cannot be made: " + error.message()});
   std::vector<fs::path> files;
-  for (const File& file : kCell) {
-    files.push_back(folder / named(file.name, name));
-    write_file(files.back(), named(file.text, name));
+  try {
+    for (const File& file : kCell) {
+      files.push_back(folder / named(file.name, name));
+      write_file(files.back(), named(file.text, name));
+    }
+  } catch (const Error&) {  // no half a circuit, which would be in the way of the next try
+    fs::remove_all(folder, error);
+    throw;
   }
   return files;
 }

@@ -55,6 +55,11 @@ std::vector<std::string> warnings_of(Bench& bench) {
           "{}: `chgtol` is the simulator's 1e-14 C, which is more than a small node holds",
           analysis.where.key));
   }
+  for (const Corner& corner : bench.corners) {
+    for (const std::string& warning : corner.library->warnings()) {
+      if (std::find(all.begin(), all.end(), warning) == all.end()) all.push_back(warning);
+    }
+  }
   if (!bench.mismatch.library_statistics) {
     for (const Corner& corner : bench.corners) {
       if (!corner.library->draws()) continue;

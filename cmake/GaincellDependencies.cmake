@@ -10,6 +10,7 @@ find_package(OpenSSL REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(hdf5 REQUIRED IMPORTED_TARGET hdf5)
 find_library(HDF5_HL_LIBRARY hdf5_serial_hl REQUIRED)  # dimension scales; it has no .pc of its own
+pkg_check_modules(lzf REQUIRED IMPORTED_TARGET liblzf)  # h5py's compression
 pkg_check_modules(muparser REQUIRED IMPORTED_TARGET muparser)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
@@ -18,6 +19,7 @@ pkg_check_modules(ngspice REQUIRED IMPORTED_TARGET ngspice)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 if(GAINCELL_TESTS)
   find_package(GTest REQUIRED)
+  find_package(ZLIB REQUIRED)  # of the fuzzer
   include(GoogleTest)
 endif()
 if(GAINCELL_BENCHMARKS)

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -161,27 +160,17 @@ void measure(Measured points, TableEntry& entry, TableReport& report) {
   const Table& table = entry.table;
   HoldOut& hold_out = points.hold_out;
   const std::size_t n = hold_out.measured.size();
-  Accuracy accuracy{.points = n};
-  std::vector<double> x(table.dimensions());
-  double square = 0;
+  hold_out.predicted = predict(table, hold_out);
+  const Accuracy accuracy = accuracy_of(table, hold_out, hold_out.predicted);
   for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t a = 0; a < x.size(); ++a) x[a] = hold_out.coordinates[a][i];
-    hold_out.predicted.push_back(table.at(x));
-    const double error = std::abs(hold_out.predicted[i] - hold_out.measured[i]);
-    square += error * error;
-    if (i == 0 || error > accuracy.max_abs) {
-      accuracy.max_abs = error;
-      const std::string& unit = table.quantity().unit;
-      report.worst = fmt::format("{} (simulated {}, table {})", coordinates(table.axes(), x),
-                                 format_si(hold_out.measured[i], unit, 6),
-                                 format_si(hold_out.predicted[i], unit, 6));
-    }
-  }
-  if (n > 0) {
-    const double percent = table.full_scale() > 0 ? 100 / table.full_scale() : 0;
-    accuracy.rms_abs = std::sqrt(square / static_cast<double>(n));
-    accuracy.max_percent = accuracy.max_abs * percent;
-    accuracy.rms_percent = accuracy.rms_abs * percent;
+    if (std::abs(hold_out.predicted[i] - hold_out.measured[i]) < accuracy.max_abs) continue;
+    std::vector<double> x;
+    for (const std::vector<double>& along : hold_out.coordinates) x.push_back(along[i]);
+    const std::string& unit = table.quantity().unit;
+    report.worst = fmt::format("{} (simulated {}, table {})", coordinates(table.axes(), x),
+                               format_si(hold_out.measured[i], unit, 6),
+                               format_si(hold_out.predicted[i], unit, 6));
+    break;
   }
   entry.accuracy = report.accuracy = accuracy;
   entry.hold_out = std::move(hold_out);
@@ -302,6 +291,30 @@ void spread(const BenchSamples& bench, const SpreadRequest& request, Compiled& r
   result.report.spreads.push_back(std::move(report));
 }
 
+struct Source {
+  const SamplesFile* file;
+  const BenchSamples* bench;
+};
+
+// By the benches' names, so that the order of files, and of benches in them, changes no byte.
+std::vector<Source> sources_of(const std::vector<SamplesFile>& files) {
+  std::vector<Source> sources;
+  for (const SamplesFile& file : files) {
+    for (const BenchSamples& bench : file.benches) sources.push_back({&file, &bench});
+  }
+  std::stable_sort(sources.begin(), sources.end(),
+                   [](const Source& a, const Source& b) { return a.bench->name < b.bench->name; });
+  const auto twice = std::adjacent_find(
+      sources.begin(), sources.end(),
+      [](const Source& a, const Source& b) { return a.bench->name == b.bench->name; });
+  if (twice != sources.end())
+    throw Error({.place = (twice + 1)->file->place,
+                 .key = "/benches/" + twice->bench->name,
+                 .rule = "this bench is in another file as well",
+                 .remedy = "give one of them"});
+  return sources;
+}
+
 }  // namespace
 
 bool CompileReport::ok() const {
@@ -376,22 +389,15 @@ nlohmann::json CompileReport::to_json() const {
 Compiled compile(const std::vector<SamplesFile>& files, const CompileOptions& options) {
   Compiled result;
   std::vector<Request> requests;
-  std::set<std::string> benches;
-  for (const SamplesFile& file : files) {
-    for (const BenchSamples& bench : file.benches) {
-      if (!benches.insert(bench.name).second)
-        throw Error({.place = file.place,
-                     .key = "/benches/" + bench.name,
-                     .rule = "this bench is in another file as well",
-                     .remedy = "give one of them"});
-      for (const TableRequest& table : bench.tables) {
-        if (const Request* other = find(requests, table.quantity.name))
-          throw Error({.place = file.place,
-                       .key = "/benches/" + bench.name + "/tables/" + table.quantity.name,
-                       .rule = fmt::format("bench {} makes a table of this name as well",
-                                           other->bench->name)});
-        requests.push_back({&bench, &table});
-      }
+  const std::vector<Source> sources = sources_of(files);
+  for (const auto& [file, bench] : sources) {
+    for (const TableRequest& table : bench->tables) {
+      if (const Request* other = find(requests, table.quantity.name))
+        throw Error({.place = file->place,
+                     .key = "/benches/" + bench->name + "/tables/" + table.quantity.name,
+                     .rule = fmt::format("bench {} makes a table of this name as well",
+                                         other->bench->name)});
+      requests.push_back({bench, &table});
     }
   }
 
@@ -412,31 +418,28 @@ Compiled compile(const std::vector<SamplesFile>& files, const CompileOptions& op
     }
   }
 
-  for (const SamplesFile& file : files) {
-    for (const BenchSamples& bench : file.benches) {
-      for (const SpreadRequest& request : bench.spreads) {
-        if (result.device.find_constant("spread_" + request.name) != nullptr)
-          throw Error({.place = file.place,
-                       .key = "/benches/" + bench.name + "/spreads/" + request.name,
-                       .rule = "another bench makes a spread of this name as well",
-                       .remedy = "give the samples of one of them"});
-        spread(bench, request, result);
-      }
-      for (const Constant& constant : bench.constants) {
-        const Constant* known = result.device.find_constant(constant.quantity.name);
-        if (known == nullptr) {
-          result.device.add(constant);
-        } else if (known->value != constant.value ||
-                   known->quantity.unit != constant.quantity.unit) {
-          throw Error({.place = file.place,
-                       .key = "/benches/" + bench.name + "/constants/" + constant.quantity.name,
-                       .value = format_si(constant.value, constant.quantity.unit),
-                       .rule = fmt::format("bench {} says {}", known->bench,
-                                           format_si(known->value, known->quantity.unit))});
-        }
-      }
-      result.device.add(bench.provenance);
+  for (const auto& [file, bench] : sources) {
+    for (const SpreadRequest& request : bench->spreads) {
+      if (result.device.find_constant("spread_" + request.name) != nullptr)
+        throw Error({.place = file->place,
+                     .key = "/benches/" + bench->name + "/spreads/" + request.name,
+                     .rule = "another bench makes a spread of this name as well",
+                     .remedy = "give the samples of one of them"});
+      spread(*bench, request, result);
     }
+    for (const Constant& constant : bench->constants) {
+      const Constant* known = result.device.find_constant(constant.quantity.name);
+      if (known == nullptr) {
+        result.device.add(constant);
+      } else if (known->value != constant.value || known->quantity.unit != constant.quantity.unit) {
+        throw Error({.place = file->place,
+                     .key = "/benches/" + bench->name + "/constants/" + constant.quantity.name,
+                     .value = format_si(constant.value, constant.quantity.unit),
+                     .rule = fmt::format("bench {} says {}", known->bench,
+                                         format_si(known->value, known->quantity.unit))});
+      }
+    }
+    result.device.add(bench->provenance);
   }
   return result;
 }

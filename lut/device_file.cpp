@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "base/units.h"
 #include "base/version.h"
 #include "store/reader.h"
 #include "store/writer.h"
@@ -95,6 +97,36 @@ void write_hold_out(store::Group& root, const TableEntry& entry) {
            {"", table.quantity().unit, "from the table"});
 }
 
+void require_whole(const HoldOut& hold_out, const std::string& place, const std::string& group) {
+  const auto require = [&](const std::vector<double>& values, const std::string& name) {
+    if (values.size() != hold_out.measured.size())
+      throw Error({.place = place,
+                   .key = "/" + group + "/" + name,
+                   .value = fmt::format("{} values", values.size()),
+                   .rule = fmt::format("there are {} measured", hold_out.measured.size())});
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (!std::isfinite(values[i]))
+        throw Error({.place = place,
+                     .key = fmt::format("/{}/{}[{}]", group, name, i),
+                     .value = fmt::format("{}", values[i]),
+                     .rule = "must be finite"});
+  };
+  require(hold_out.measured, "measured");
+  require(hold_out.predicted, "predicted");
+  for (const std::vector<double>& coordinates : hold_out.coordinates)
+    require(coordinates, "coordinates");
+}
+
+std::size_t read_count(const store::ReadDataset& dataset, const std::string& name) {
+  const double count = dataset.number_attribute(name, 0);
+  if (!(count >= 0 && count <= 1e9 && count == std::floor(count)))
+    throw Error({.place = dataset.file(),
+                 .key = dataset.path() + "@" + name,
+                 .value = fmt::format("{}", count),
+                 .rule = "must be a count"});
+  return static_cast<std::size_t>(count);
+}
+
 TableEntry read_table(const store::ReadGroup& root, const std::string& name) {
   const store::ReadDataset dataset = root.dataset(name);
   std::vector<Axis> axes;
@@ -116,7 +148,7 @@ TableEntry read_table(const store::ReadGroup& root, const std::string& name) {
   TableEntry entry{Table(quantity_of(dataset, name), std::move(axes), dataset.read<double>().values,
                          std::move(interpolation)),
                    dataset.text_attribute("bench", ""), dataset.text_attribute("comment", "")};
-  entry.accuracy.points = static_cast<std::size_t>(dataset.number_attribute("holdout_points", 0));
+  entry.accuracy.points = read_count(dataset, "holdout_points");
   for (const AccuracyField& field : kAccuracyFields) {
     entry.accuracy.*field.accuracy = dataset.number_attribute(field.name, 0);
     if (dataset.has_attribute(field.limit_name))
@@ -130,8 +162,61 @@ TableEntry read_table(const store::ReadGroup& root, const std::string& name) {
       entry.hold_out.coordinates.push_back(group.dataset(axis.name()).read_vector<double>());
     entry.hold_out.measured = group.dataset("measured").read_vector<double>();
     entry.hold_out.predicted = group.dataset("predicted").read_vector<double>();
+    require_whole(entry.hold_out, root.file(), holdout);
   }
   return entry;
+}
+
+// Sizes beyond which a number is no measurement, whatever was measured.
+double most_of(const std::string& unit) {
+  static const std::map<std::string, double> kMost{{"V", 1e6},  {"A", 1e6}, {"C", 1e3}, {"J", 1e9},
+                                                   {"s", 1e12}, {"W", 1e9}, {"F", 1e6}};
+  const auto known = kMost.find(unit);
+  return known == kMost.end() ? 1e30 : known->second;
+}
+
+bool agree(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
+
+// Throws Error unless the stated errors come out of the hold-out points.
+void require_reproduced(const TableEntry& entry, const std::string& place) {
+  const auto refuse = [&](const std::string& key, std::string value, std::string rule) {
+    throw Error({.place = place,
+                 .key = key,
+                 .value = std::move(value),
+                 .rule = std::move(rule),
+                 .remedy = "compile the device anew; if the file was changed on purpose, `gaincell "
+                           "seal` derives the errors anew and says so in it"});
+  };
+  const Table& table = entry.table;
+  const HoldOut& hold_out = entry.hold_out;
+  if (hold_out.measured.size() != entry.accuracy.points)
+    refuse(table.name() + "@holdout_points", std::to_string(entry.accuracy.points),
+           fmt::format("the file has {} hold-out points of it", hold_out.measured.size()));
+  if (hold_out.measured.empty()) return;
+  const std::vector<double> predicted = predict(table, hold_out);
+  const Accuracy found = accuracy_of(table, hold_out, predicted);
+  // Rounding of another compiler or processor.
+  const double rounding =
+      1e-9 * std::max({std::abs(table.minimum()), std::abs(table.maximum()), table.full_scale()});
+  for (const AccuracyField& field : kAccuracyFields) {
+    const double stated = entry.accuracy.*field.accuracy, is = found.*field.accuracy;
+    const bool percent = std::string_view(field.name).ends_with("percent");
+    const double scale = percent ? 1e-7 : rounding;
+    if (!agree(stated, is, 1e-6 * std::abs(is) + scale)) {
+      const auto shown = [&](double error) {
+        return percent ? fmt::format("{:.3g} % of full scale", error)
+                       : format_si(error, table.quantity().unit, 3);
+      };
+      refuse(table.name() + "@" + field.name, shown(stated),
+             "the table no longer agrees with its own hold-out points: its error at them is " +
+                 shown(is));
+    }
+  }
+  for (std::size_t i = 0; i < predicted.size(); ++i)
+    if (!agree(hold_out.predicted[i], predicted[i], rounding))
+      refuse(fmt::format("/holdout/{}/predicted[{}]", table.name(), i),
+             format_si(hold_out.predicted[i], table.quantity().unit),
+             "the table says " + format_si(predicted[i], table.quantity().unit) + " there");
 }
 
 template <typename Entries, typename Name>
@@ -143,11 +228,77 @@ auto find_by(const Entries& entries, const std::string& wanted, Name name) {
 
 }  // namespace
 
+std::vector<double> predict(const Table& table, const HoldOut& hold_out) {
+  std::vector<double> predicted, x(table.dimensions());
+  predicted.reserve(hold_out.measured.size());
+  for (std::size_t i = 0; i < hold_out.measured.size(); ++i) {
+    for (std::size_t a = 0; a < x.size(); ++a) x[a] = hold_out.coordinates[a][i];
+    predicted.push_back(table.at(x));
+  }
+  return predicted;
+}
+
+Accuracy accuracy_of(const Table& table, const HoldOut& hold_out,
+                     const std::vector<double>& predicted) {
+  const std::size_t n = hold_out.measured.size();
+  Accuracy accuracy{.points = n};
+  if (n == 0) return accuracy;
+  double square = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double error = std::abs(predicted[i] - hold_out.measured[i]);
+    square += error * error;
+    accuracy.max_abs = std::max(accuracy.max_abs, error);
+  }
+  const double percent = table.full_scale() > 0 ? 100 / table.full_scale() : 0;
+  accuracy.rms_abs = std::sqrt(square / static_cast<double>(n));
+  accuracy.max_percent = accuracy.max_abs * percent;
+  accuracy.rms_percent = accuracy.rms_abs * percent;
+  return accuracy;
+}
+
 DeviceFile DeviceFile::read(const std::filesystem::path& path) {
   const store::ReadGroup root = store::Reader(path).root();
+  DeviceFile device = read_as_stated(root);
+  for (const TableEntry& entry : device.tables_) require_reproduced(entry, device.place_);
+  store::warn_if_unsealed(root);
+  return device;
+}
+
+DeviceFile DeviceFile::read_edited(const std::filesystem::path& path,
+                                   std::vector<std::string>& notes) {
+  DeviceFile device = read_as_stated(store::Reader(path).root());
+  for (TableEntry& entry : device.tables_) {
+    const std::vector<double> predicted = predict(entry.table, entry.hold_out);
+    const Accuracy found = accuracy_of(entry.table, entry.hold_out, predicted);
+    std::string note;
+    try {
+      require_reproduced(entry, device.place_);
+    } catch (const Error&) {
+      note = found.points > 0
+                 ? fmt::format("{}: largest error {:.3g} % of full scale, stated were {:.3g} %",
+                               entry.table.name(), found.max_percent, entry.accuracy.max_percent)
+                 : fmt::format("{}: no hold-out points, so its error is not known",
+                               entry.table.name());
+    }
+    entry.hold_out.predicted = predicted;
+    entry.accuracy = found;
+    for (const AccuracyField& field : kAccuracyFields) {
+      std::optional<double>& limit = entry.limit.*field.limit;
+      if (!limit || (found.points > 0 && found.*field.accuracy <= *limit)) continue;
+      note +=
+          fmt::format("{}{} = {:.6g} does not hold and is taken out",
+                      note.empty() ? entry.table.name() + ": " : "; ", field.limit_name, *limit);
+      limit.reset();
+    }
+    if (!note.empty()) notes.push_back(note);
+  }
+  return device;
+}
+
+DeviceFile DeviceFile::read_as_stated(const store::ReadGroup& root) {
   store::require_format(root, "device", kDeviceFormatVersion, "gaincell compile");
   DeviceFile device;
-  device.place_ = path.string();
+  device.place_ = root.file();
   for (const std::string& name : root.dataset_names()) {
     const store::ReadDataset dataset = root.dataset(name);
     if (dataset.is_dimension()) continue;
@@ -158,9 +309,8 @@ DeviceFile DeviceFile::read(const std::filesystem::path& path) {
       try {
         device.add(read_table(root, name));
       } catch (const Error& error) {
-        if (error.complaint().place.starts_with(path.string())) throw;
-        throw Error(
-            {.place = path.string(), .rule = error.what()});  // a Table or Axis knows no file
+        if (error.complaint().place.starts_with(root.file())) throw;
+        throw Error({.place = root.file(), .rule = error.what()});  // a Table or Axis knows no file
       }
     }
   }
@@ -205,7 +355,23 @@ void DeviceFile::write(const std::filesystem::path& path) const {
   writer.commit();
 }
 
+void DeviceFile::require_sense(const Quantity& quantity, std::span<const double> values) const {
+  const double most = most_of(quantity.unit);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!(std::abs(values[i]) <= most))
+      throw Error(
+          {.place = place_,
+           .key = values.size() == 1 ? quantity.name : fmt::format("{}[{}]", quantity.name, i),
+           .value = fmt::format("{} {}", values[i], quantity.unit),
+           .rule = fmt::format("no such quantity is beyond {:g}: the number is damaged or "
+                               "in another unit",
+                               most)});
+}
+
 void DeviceFile::add(TableEntry entry) {
+  require_sense(entry.table.quantity(), entry.table.values());
+  for (const Axis& axis : entry.table.axes())
+    require_sense({entry.table.name() + "." + axis.name(), axis.unit()}, axis.nodes());
   const std::string& name = entry.table.name();
   if (find_table(name) != nullptr || find_constant(name) != nullptr)
     throw Error({.place = place_, .key = name, .rule = "the device has this name twice"});
@@ -213,6 +379,7 @@ void DeviceFile::add(TableEntry entry) {
 }
 
 void DeviceFile::add(Constant constant) {
+  require_sense(constant.quantity, std::span(&constant.value, 1));
   const std::string& name = constant.quantity.name;
   if (find_table(name) != nullptr || find_constant(name) != nullptr)
     throw Error({.place = place_, .key = name, .rule = "the device has this name twice"});

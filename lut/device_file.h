@@ -3,11 +3,16 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "lut/table.h"
+
+namespace gaincell::store {
+class ReadGroup;
+}
 
 namespace gaincell::lut {
 
@@ -32,6 +37,11 @@ struct HoldOut {
   std::vector<std::vector<double>> coordinates;
   std::vector<double> measured, predicted;
 };
+
+// What the table says at the hold-out points, and how far it is off them.
+std::vector<double> predict(const Table& table, const HoldOut& hold_out);
+Accuracy accuracy_of(const Table& table, const HoldOut& hold_out,
+                     const std::vector<double>& predicted);
 
 struct TableEntry {
   Table table;
@@ -59,15 +69,19 @@ struct Provenance {
 // memory a value that anyone may fill, also from closed forms.
 class DeviceFile {
  public:
-  // Throws Error for a file that is no device file of this format version, or damaged.
+  // Throws Error for a file that is no device file of this format version, or damaged: among that,
+  // a table whose stated errors do not come out of its own hold-out points.
   static DeviceFile read(const std::filesystem::path& path);
+  // The same but for the stated errors, which are derived anew. `notes` says, a line a table, which
+  // have changed; a limit that no longer holds is taken out.
+  static DeviceFile read_edited(const std::filesystem::path& path, std::vector<std::string>& notes);
   // Equal content gives equal bytes. The file appears whole or not at all.
   void write(const std::filesystem::path& path) const;
 
   // For messages: the file, or "the device" where it has none.
   const std::string& place() const { return place_; }
 
-  // Throws Error where the name is taken.
+  // Throws Error where the name is taken, or a number is beyond what its unit can mean.
   void add(TableEntry entry);
   void add(Constant constant);
   void add(Provenance provenance) { provenance_.push_back(std::move(provenance)); }
@@ -84,6 +98,9 @@ class DeviceFile {
   double constant(const std::string& name) const;
 
  private:
+  static DeviceFile read_as_stated(const store::ReadGroup& root);
+  void require_sense(const Quantity& quantity, std::span<const double> values) const;
+
   std::string place_ = "the device";
   std::vector<TableEntry> tables_;
   std::vector<Constant> constants_;

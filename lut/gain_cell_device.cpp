@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <map>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -58,6 +60,23 @@ constexpr RequiredConstant kConstants[] = {
     {"latency_second_stage", "s", "signed_conversion"},
 };
 
+// Sizes beyond which no cell or converter on a chip goes, by unit: what a damaged table would bring
+// into every sum.
+void require_on_chip(const DeviceFile& file, const std::string& name, const std::string& unit,
+                     std::span<const double> values) {
+  static const std::map<std::string, double> kMost{{"V", 100}, {"A", 1}, {"C", 1e-6}, {"J", 1e-3}};
+  const auto most = kMost.find(unit);
+  if (most == kMost.end()) return;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (std::abs(values[i]) > most->second)
+      throw Error({.place = file.place(),
+                   .key = fmt::format("{}[{}]", name, i),
+                   .value = fmt::format("{} {}", values[i], unit),
+                   .rule = fmt::format("no gain cell or converter reaches {:g} {}: the number is "
+                                       "damaged or in another unit",
+                                       most->second, unit)});
+}
+
 Table checked(const DeviceFile& file, const std::string& name) {
   for (const Required& required : required_tables()) {
     if (name != required.name) continue;
@@ -85,6 +104,9 @@ Table checked(const DeviceFile& file, const std::string& name) {
                    .value = found,
                    .rule = "its axes must be " + wanted,
                    .remedy = fmt::format("correct `over` in bench `{}`", required.bench)});
+    require_on_chip(file, name, required.unit, table.values());
+    for (const Axis& axis : table.axes())
+      require_on_chip(file, name + "." + axis.name(), axis.unit(), axis.nodes());
     return table;
   }
   throw std::logic_error("not a table of a gain-cell device: " + name);

@@ -16,9 +16,10 @@ namespace {
 constexpr double kControlV = 1e-9;
 constexpr double kFirstStepV = 1e-3;  // what the fastest start moves by until the first age after 0
 constexpr double kSettledV = 1e-3;
-constexpr int kMostHalvings = 2;      // of the distance between start voltages
-constexpr int kDensest = 64;          // ages per decade
-constexpr double kLongestSpan = 1e9;  // of the first age: a cell that hardly leaks never settles
+constexpr int kMostHalvings = 2;       // of the distance between start voltages
+constexpr int kDensest = 64;           // ages per decade
+constexpr int kMostSteps = 1'000'000;  // of one start; some hundred are usual
+constexpr double kLongestSpan = 1e9;   // of the first age: a cell that hardly leaks never settles
 
 using State = std::array<double, 1>;
 
@@ -60,11 +61,18 @@ std::vector<double> trajectory(const Cell& cell, double start, const std::vector
   stepper.initialize(State{start}, 0.0, ages[1] / 4);
   std::vector<double> voltages{start};
   voltages.reserve(ages.size());
+  int steps = 0;
   for (const double age : std::span(ages).subspan(1)) {
     // Once the way that is left is nothing, the time constant of the settled cell must not go on
     // limiting the steps: ages may span many decades more.
-    while (stepper.current_time() < age && !cell.settled(stepper.current_state()[0]))
+    while (stepper.current_time() < age && !cell.settled(stepper.current_state()[0])) {
       stepper.do_step(system);
+      if (++steps > kMostSteps)
+        throw Error({.place = "table cell_retention",
+                     .key = cell.leakage.name(),
+                     .rule = "cannot be integrated: it changes too fast with the stored voltage",
+                     .remedy = "look at the samples of its bench with `gaincell show`"});
+    }
     if (stepper.current_time() < age) {
       voltages.push_back(stepper.current_state()[0]);
     } else {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 #include <utility>
 
@@ -59,14 +60,31 @@ std::map<std::string, Series> read_series(const store::ReadGroup& bench,
     if (shape[0] != points)
       refuse(dataset, fmt::format("{} values", shape[0]),
              fmt::format("the bench has {} points", points));
-    result.emplace(name, Series{quantity_of(dataset, name), dataset.read_vector<double>()});
+    // A measurement without a number is NaN; a condition always has one.
+    Series series{quantity_of(dataset, name), dataset.read_vector<double>()};
+    for (std::size_t i = 0; i < points; ++i)
+      if (group_name == "conditions" && !std::isfinite(series.values[i]))
+        refuse(dataset, fmt::format("[{}] = {}", i, series.values[i]), "must be finite");
+    result.emplace(name, std::move(series));
   }
   return result;
 }
 
 std::optional<double> limit_of(const store::ReadGroup& request, const std::string& name) {
   if (!request.has_attribute(name)) return std::nullopt;
-  return request.number_attribute(name);
+  const double limit = request.number_attribute(name);
+  if (!(limit >= 0 && std::isfinite(limit)))
+    refuse(request, fmt::format("{} {}", name, limit), "must be 0 or more");
+  return limit;
+}
+
+// Marks of the points, 0 or 1.
+std::vector<std::uint8_t> read_marks(const store::ReadGroup& bench, const std::string& name) {
+  const store::ReadDataset dataset = bench.dataset(name);
+  std::vector<std::uint8_t> marks = dataset.read_vector<std::uint8_t>();
+  for (std::size_t i = 0; i < marks.size(); ++i)
+    if (marks[i] > 1) refuse(dataset, fmt::format("[{}] = {}", i, marks[i]), "must be 0 or 1");
+  return marks;
 }
 
 TableRequest read_request(const store::ReadGroup& group, const std::string& name,
@@ -112,8 +130,8 @@ BenchSamples read_bench(const store::ReadGroup& group, const std::string& name,
   bench.name = name;
   bench.description = group.text_attribute("description", "");
   bench.axes = read_axes(group);
-  bench.status = group.dataset("status").read_vector<std::uint8_t>();
-  bench.hold_out = group.dataset("holdout").read_vector<std::uint8_t>();
+  bench.status = read_marks(group, "status");
+  bench.hold_out = read_marks(group, "holdout");
   if (bench.hold_out.size() != bench.points())
     refuse(group, fmt::format("{} values", bench.hold_out.size()),
            fmt::format("the bench has {} points", bench.points()));
@@ -163,6 +181,9 @@ BenchSamples read_bench(const store::ReadGroup& group, const std::string& name,
       bench.provenance.attributes.emplace(attribute, group.number_attribute(attribute));
     }
   }
+  if (group.origin() == store::Origin::kChanged)
+    bench.provenance.attributes.emplace(
+        "samples", "changed by another program after gaincell had written them");
   bench.provenance.attributes.emplace("ngspice_version", file.ngspice_version);
   bench.provenance.attributes.emplace("characterized_by", "gaincell " + file.program_version);
   return bench;
@@ -185,6 +206,7 @@ SamplesFile SamplesFile::read(const std::filesystem::path& path) {
   const store::ReadGroup benches = root.group("benches");
   for (const std::string& name : benches.group_names())
     file.benches.push_back(read_bench(benches.group(name), name, file));
+  store::warn_if_unsealed(root);
   return file;
 }
 

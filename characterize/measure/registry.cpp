@@ -76,6 +76,7 @@ std::vector<Measured> measure_all(std::span<const MeasureCall> calls,
         result.value = known.has("formula") ? known.number("formula", 0) * known.number("scale", 1)
                                             : measure(waves(call), known);
       }
+      if (!std::isfinite(result.value)) result.reason = "the result is no finite number";
     } catch (const NoResult& none) {
       result.reason = none.what();
     }

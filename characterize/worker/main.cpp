@@ -11,12 +11,14 @@
 #include <cstdlib>
 #include <fstream>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include "base/version.h"
 #include "characterize/protocol.h"
 #include "characterize/wire.h"
+#include "characterize/worker/code_model_files.h"
 #include "characterize/worker/sandbox.h"
 #include "characterize/worker/session.h"
 
@@ -33,11 +35,17 @@ bool write_all(std::string_view bytes) {
   return true;
 }
 
-int serve(const sandbox::Rights& rights) {
+int serve(const sandbox::Rights& rights, bool code_models) {
   // ngspice runs the .spiceinit of its folder or else that of the user's home, whatever HOME says.
-  std::ofstream(".spiceinit") << "* nothing\n";
-  const std::string unconfined = sandbox::confine(rights);
-  Session session;
+  std::ofstream start_up(".spiceinit");
+  start_up << "* nothing\n" << std::flush;
+  if (!start_up) throw std::runtime_error("its folder has no room for a file");
+  start_up.close();
+  const auto opened = code_models ? open_code_models() : std::vector<std::string>{};
+  std::string unconfined = sandbox::confine_files(rights);
+  Session session(opened, code_models);
+  const std::string more = sandbox::confine_calls(rights);
+  if (!more.empty()) unconfined += (unconfined.empty() ? "" : " and ") + more;
   const Hello hello{kProtocolVersion, kVersion, Session::ngspice_version(), unconfined};
   if (!write_all(encode_frame(FrameType::kHello, encode(hello)))) return 0;
   FrameBuffer frames;
@@ -64,7 +72,7 @@ int serve(const sandbox::Rights& rights) {
   }
 }
 
-// `gaincell-worker MEMORY_BYTES [RIGHT...]`, as the parent starts it.
+// `gaincell-worker MEMORY_BYTES [RIGHT...] [code-models]`, as the parent starts it.
 sandbox::Rights rights_of(std::span<char*> words) {
   sandbox::Rights rights;
   if (words.size() > 1) rights.memory_bytes = std::strtoull(words[1], nullptr, 10);
@@ -84,8 +92,10 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGINT, SIG_IGN);  // Ctrl-C is the parent's affair
   try {
-    const int code = gaincell::characterize::serve(
-        gaincell::characterize::rights_of(std::span(argv, static_cast<std::size_t>(argc))));
+    const std::span words(argv, static_cast<std::size_t>(argc));
+    const bool code_models = argc > 2 && std::string_view(words.back()) == "code-models";
+    const int code =
+        gaincell::characterize::serve(gaincell::characterize::rights_of(words), code_models);
     std::fflush(nullptr);
     std::_Exit(code);
   } catch (const std::exception& error) {

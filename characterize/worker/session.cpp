@@ -194,12 +194,14 @@ bool contains(const std::string& text, const char* part) {
 
 }  // namespace
 
-Session::Session() {
+Session::Session(const std::vector<std::string>& code_models, bool wanted)
+    : lacks_code_models_(wanted && code_models.empty()) {
   ngSpice_Init(on_text, on_status, on_exit, nullptr, nullptr, nullptr, this);
   // Device evaluation would use two threads, and two such processes on two cores take tens of times
   // longer than one.
   command("set num_threads=1");
   command("unset interactive");
+  for (const std::string& path : code_models) command("codemodel " + path);
   log_.clear();
   error_.clear();
   crash_log::install();  // after the library, which brings handlers of its own
@@ -350,6 +352,8 @@ JobResult Session::run(const RunMessage& job) {
           fmt::format("the circuit has nothing of what is measured ({})", fmt::join(signals, ", "));
     }
     if (result.failure.reason.empty()) result.failure.reason = "the simulator said nothing";
+    if (lacks_code_models_)
+      result.failure.reason += " (its code models are not installed: Debian package ngspice)";
     result.failure.why = out_of_memory_        ? JobFailure::Why::kMemory
                          : !loaded || refused_ ? JobFailure::Why::kRefused
                                                : JobFailure::Why::kNoConvergence;
@@ -367,6 +371,8 @@ JobResult Session::run(const RunMessage& job) {
 void Session::clean_up() {
   command("destroy all");
   command("remcirc");
+  // In these modes the library keeps `.option scale` of one circuit for the next.
+  if (contains(behaviour_, "hs") || contains(behaviour_, "spe")) command("unset scale");
   ngSpice_Command(nullptr);
 }
 

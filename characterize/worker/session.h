@@ -14,8 +14,9 @@ namespace gaincell::characterize {
 // a scale of the right length or end.
 class Session {
  public:
-  // Starts the library with one thread. Call once.
-  Session();
+  // Starts the library with one thread. Call once. The code models are open already; where they are
+  // wanted and there are none, a failed run says so.
+  Session(const std::vector<std::string>& code_models, bool wanted);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -39,6 +40,7 @@ class Session {
   std::string log_tail() const;
 
   std::map<std::uint32_t, std::vector<std::string>> heads_;
+  bool lacks_code_models_ = false;
   std::string behaviour_;  // compatibility mode that is set
   std::deque<std::string> log_;
   std::string error_;     // first line that shows a failure

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -35,10 +37,11 @@ struct FastReport {
     int whole_weights = 0;  // pulses are whole multiples of the longest one's so manieth part
     int degree = 0;         // of the polynomials in the bitline's charge
     bool bytes = false;     // cells are added up in bytes, else in floats
-    double error = 0;       // rms at the end of a column of random cells, share of full scale
+    double error = 0;       // rms at the end of a column of random cells, share of full scale, on
+                            // the worst kind of such columns, with that of shared ages
   } first, second;
   int age_block = 0;     // neighbouring queries that share tables
-  double age_error = 0;  // worst relative error of a cell's current from that
+  double age_error = 0;  // what that adds to a column, rms, share of full scale
   std::string instruction_set;
 };
 
@@ -61,6 +64,15 @@ class Analog : public Attention {
   bool observed(std::int64_t token, int head) const { return wanted_ && wanted_(token, head); }
   void show(const StepTrace& trace) const { sink_(trace); }
 
+  // One token's query in every head reads `tokens`, a period apart.
+  void count_ages(int tokens, double period_s, double known_age_s) {
+    const double known =
+        period_s > 0 ? std::floor(known_age_s / period_s * (1 + 1e-12)) + 1 : tokens;
+    const double n = shape().heads;
+    ranges_.reads += n * tokens;
+    ranges_.aged += n * std::max(0.0, tokens - known);
+  }
+
  private:
   std::function<bool(std::int64_t, int)> wanted_;
   std::function<void(const StepTrace&)> sink_;
@@ -71,7 +83,12 @@ class Analog : public Attention {
 std::unique_ptr<Analog> make_analog(Shape shape, const Circuit& circuit, Scalers scalers,
                                     AnalogOptions options);
 
-// The same for many layers, which share what is derived from the circuit (that takes far longer
+// How many of the tokens that the queries of `text` consecutive tokens read are older than the
+// circuit's retention is known for, as a share.
+double share_too_old(const Circuit& circuit, const AnalogOptions& options, std::int64_t text,
+                     int window);
+
+// make_analog for many layers, which share what is derived from the circuit (that takes far longer
 // than the rest).
 std::vector<std::unique_ptr<Analog>> make_analog_layers(Shape shape, const Circuit& circuit,
                                                         std::vector<Scalers> scalers,

@@ -16,13 +16,6 @@ void require(bool holds, const std::string& key, const std::string& value,
   if (!holds) throw Error({"attention", key, value, rule, ""});
 }
 
-void check(const Shape& shape) {
-  require(shape.heads > 0, "heads", std::to_string(shape.heads), "at least 1");
-  require(shape.dim > 0, "dim", std::to_string(shape.dim), "at least 1");
-  require(shape.window > 0 && shape.window <= 65536, "window", std::to_string(shape.window),
-          "1 to 65536 tokens");
-}
-
 void check(const Scalers& s, int heads) {
   for (const auto* list : {&s.a_q, &s.b_q, &s.a_k, &s.b_k, &s.a_v, &s.b_v, &s.a_o, &s.b_o})
     require(list->size() == static_cast<std::size_t>(heads), "scalers",
@@ -48,6 +41,37 @@ constexpr std::array<std::string_view, kEffects> kNames = {
 
 }  // namespace
 
+void Shape::check() const {
+  constexpr int kMostHeads = 65536, kMostDim = 4096, kMostTokens = 65536;
+  require(heads > 0 && heads <= kMostHeads, "heads", std::to_string(heads),
+          fmt::format("must be from 1 to {}", kMostHeads));
+  require(dim > 0 && dim <= kMostDim, "head dimension", std::to_string(dim),
+          fmt::format("must be from 1 to {}", kMostDim));
+  require(window > 0 && window <= kMostTokens, "window", std::to_string(window),
+          fmt::format("must be from 1 to {} tokens", kMostTokens));
+}
+
+RangeReport& RangeReport::operator+=(const RangeReport& other) {
+  if (heads.size() < other.heads.size()) heads.resize(other.heads.size());
+  for (std::size_t h = 0; h < other.heads.size(); ++h) {
+    constexpr double Head::*kCounts[] = {&Head::values, &Head::q,
+                                         &Head::k,      &Head::v,
+                                         &Head::cells,  &Head::stored_beyond,
+                                         &Head::first,  &Head::first_beyond,
+                                         &Head::second, &Head::second_beyond};
+    for (const auto count : kCounts) heads[h].*count += other.heads[h].*count;
+  }
+  reads += other.reads;
+  aged += other.aged;
+  return *this;
+}
+
+RangeReport::Head RangeReport::all_heads() const {
+  RangeReport sum;
+  for (const Head& head : heads) sum += {{head}, 0, 0};
+  return sum.heads.empty() ? Head{} : sum.heads.front();
+}
+
 Scalers Scalers::identity(int heads) {
   const std::vector<float> one(heads, 1.0f), zero(heads, 0.0f), middle(heads, 0.45f);
   return {one, zero, one, middle, one, middle, one, zero};
@@ -61,7 +85,8 @@ double Moments::standard_deviation() const {
 }
 
 Attention::Attention(Shape shape, Scalers scalers) : shape_(shape) {
-  check(shape_);
+  shape_.check();
+  reset_ranges();
   set_scalers(std::move(scalers));
   reset_statistics();
 }

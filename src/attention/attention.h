@@ -20,8 +20,11 @@ namespace gaincell::attention {
 // key and value stand in ring slot t mod window, and `tile` consecutive slots share one sub-tile.
 struct Shape {
   int heads = 1;
-  int dim = 64;     // of one head
+  int dim = 64;     // of one head, 1 .. 4,096
   int window = 64;  // tokens, 1 .. 65,536
+
+  // Throws Error outside these ranges.
+  void check() const;
 };
 
 // Hardware scalers, one (a, b) per head: q' = a_q q + b_q and so on, out = a_o sum_of_tiles + b_o.
@@ -42,13 +45,31 @@ struct Statistics {
   std::vector<Moments> q, k, v, output;  // one per head
 };
 
+// How much of what a layer was given or met lay outside the ranges that its circuits have, or that
+// they are known in, and was held at their ends. Softmax attention has none.
+struct RangeReport {
+  struct Head {
+    double values = 0;           // of each of q, k and v
+    double q = 0, k = 0, v = 0;  // of them outside the pulses' and voltages' range, and clipped
+    double cells = 0, stored_beyond = 0;  // written; of them at a level beyond the voltage tables
+    // Conversions of both stages; of them at a charge, or a bitline, beyond the tables.
+    double first = 0, first_beyond = 0, second = 0, second_beyond = 0;
+  };
+  std::vector<Head> heads;
+  double reads = 0, aged = 0;  // of tokens by queries; of them older than retention is known for
+
+  RangeReport& operator+=(const RangeReport& other);
+  Head all_heads() const;
+};
+
 class Attention {
  public:
   virtual ~Attention() = default;
 
   const Shape& shape() const { return shape_; }
 
-  // Empties the ring, the activity and the statistics.
+  // Empties the ring, the activity and the statistics. Read noise goes on: no conversion that
+  // follows meets the noise of one before.
   void reset();
 
   // Runs `tokens` consecutive tokens that follow those of earlier calls. q, k, v and out are
@@ -71,6 +92,10 @@ class Attention {
   const Statistics& statistics() const { return statistics_; }
   void reset_statistics();
 
+  // Since the layer was made, or reset_ranges(); reset() leaves it.
+  const RangeReport& ranges() const { return ranges_; }
+  void reset_ranges() { ranges_ = {std::vector<RangeReport::Head>(shape_.heads), 0, 0}; }
+
   // Prefix of this layer's error messages, e.g. "layer 3".
   void set_place(std::string place) { place_ = std::move(place); }
 
@@ -80,6 +105,8 @@ class Attention {
                            float* out) = 0;
   virtual void reset_ring() = 0;  // and the activity
   const std::string& place() const { return place_; }
+
+  RangeReport ranges_;  // a head's entry is its own thread's
 
  private:
   Shape shape_;
@@ -169,8 +196,9 @@ enum class Level { kColumn, kFast };
 
 // Random spread of the circuits, standard deviations of normal distributions. All zero: none.
 // Mismatch is drawn once per physical cell and converter and stays, so a token written later meets
-// the same cells; noise is drawn anew for every conversion. Both follow from the seed, the layer
-// and the place alone.
+// the same cells; it follows from the seed, the layer and the place alone. Noise is drawn anew for
+// every conversion that an engine makes, across resets, and follows from a seed of its own, the
+// layer, the converter and the number of tokens that the engine has run.
 struct Spread {
   struct Converter {
     double gain = 0;      // relative, of the charge that it converts
@@ -190,16 +218,17 @@ struct Spread {
 struct AnalogOptions {
   Level level = Level::kFast;
   Spread spread{};
-  std::uint64_t seed = 1;  // of the spread
-  int layer = 0;           // whose arrays these are, for the spread
+  std::uint64_t seed = 1;        // of the mismatch
+  std::uint64_t noise_seed = 1;  // of the read noise
+  int layer = 0;                 // whose arrays these are, for the spread
   // Time from one token to the next, which ages the ring: layers x latency of both stages.
   double token_period_s = 0.0;
   EffectSet effects = EffectSet::all();
   // What the fast level may be off the column level at the end of a column, rms, as a share of the
-  // converter's full scale: 1e-3 is a hundredth of the output's LSB. Arithmetic, rank, degree and
+  // converter's full scale: 2e-3 is 3 % of the output's LSB. Arithmetic, rank, degree and
   // segments of its approximation follow from it; the cheapest that holds it, or the best there is
   // (FastReport says how good).
-  double error_limit = 1e-3;
+  double error_limit = 2e-3;
   // Fast level: threads over heads. The result does not depend on them.
   int threads = 1;
 };

@@ -6,11 +6,17 @@
 #include <cmath>
 #include <map>
 
+#include "base/error.h"
+
 namespace gaincell::attention {
 namespace {
 
 // Published full scales over the published cell's slope: 80 and 40 uA over 19.3 uA/V.
 constexpr double kReluFullScaleV = 80 / 19.3, kDifferentialFullScaleV = 40 / 19.3;
+
+// Steps of one integration between two pulse ends. Tables of a circuit take some tens; numbers that
+// are no circuit's would take any number.
+constexpr int kMostSteps = 100'000;
 
 // Charge at which a rising function of charge reaches `pulse`.
 double charge_at(const Circuit::Converter& converter, double pulse) {
@@ -49,6 +55,15 @@ double charge_at_rest_c(const Circuit& circuit, double v_bitline,
     charge += gain.empty() ? sign * of_cell : sign * gain[i] * of_cell;
   }
   return charge;
+}
+
+[[noreturn]] void refuse_stiff() {
+  throw Error({.place = "the device",
+               .key = "cell_read_charge",
+               .rule =
+                   "a column's charge cannot be integrated: the table changes too fast with the "
+                   "bitline's voltage",
+               .remedy = "look at it with `gaincell show`, and compile the device anew"});
 }
 
 // Least-squares slope of the longest pulse's mean current over the stored levels, A/V.
@@ -109,14 +124,51 @@ ConverterLine differential_line(const Circuit& circuit) {
   return line_between(circuit.differential, -0.6, 0.6);
 }
 
+std::vector<bool> levels_beyond(const Circuit& circuit, double oldest_age_s) {
+  constexpr int kAges = 16;
+  // A pedestal may miss the end of a table by a rounding.
+  const double slack = 1e-9 * circuit.v_max;
+  const auto beyond = [&](double v) {
+    return v < circuit.store_low_v - slack || v > circuit.store_high_v + slack;
+  };
+  std::vector<bool> levels(circuit.kv_levels);
+  for (int level = 0; level < circuit.kv_levels; ++level) {
+    const double target = circuit.v_max * level / (circuit.kv_levels - 1);
+    const double written = circuit.written_v(target);
+    levels[level] = target < circuit.target_low_v - slack ||
+                    target > circuit.target_high_v + slack || beyond(written);
+    for (int i = 0; i <= kAges && !levels[level]; ++i)
+      levels[level] = beyond(circuit.retained_v(written, oldest_age_s * i / kAges));
+  }
+  return levels;
+}
+
+double uniform_column_rms(const Circuit& circuit, const Circuit::Converter& converter,
+                          const ConverterLine& line) {
+  const double bitline = converter.bitline_v(0.0);
+  double of_cell = 0, squares = 0;
+  const std::size_t nodes = circuit.pulse_nodes_s.size();
+  for (int level = 0; level < circuit.kv_levels; ++level) {
+    const double v = circuit.written_v(circuit.v_max * level / (circuit.kv_levels - 1));
+    const double longest = circuit.read_charge_c(v, nodes - 1, bitline);
+    of_cell += longest / 2 / circuit.kv_levels;  // widths are uniform, and charge is near linear
+    squares += longest * longest / 3 / circuit.kv_levels;
+  }
+  const double variance = squares - of_cell * of_cell;
+  return std::sqrt(circuit.tile * variance + std::pow(circuit.tile * of_cell, 2)) /
+         line.full_scale_c(converter.full_scale_s);
+}
+
 Circuit with_effects(Circuit circuit, EffectSet effects) {
   if (!effects.has(Effect::kWrite)) {
     circuit.written_v = [](double target) { return target; };
     circuit.target_low_v = -Circuit::kUnlimited;
     circuit.target_high_v = Circuit::kUnlimited;
   }
-  if (!effects.has(Effect::kRetention))
+  if (!effects.has(Effect::kRetention)) {
     circuit.retained_v = [](double initial, double) { return initial; };
+    circuit.known_age_s = Circuit::kUnlimited;
+  }
   if (!effects.has(Effect::kPulseEdges)) {
     // The current, from the part of the pulse axis that the edges have left behind.
     const auto& nodes = circuit.pulse_nodes_s;
@@ -238,7 +290,15 @@ double column_charge_c(const Circuit& circuit, const Circuit::Converter& convert
       for (const auto& [voltage, cells] : active)
         dq_dt += cells * circuit.pulse_slope_between(node, voltage, bitline);
     };
-    odeint::integrate_adaptive(stepper, current, charge, begin, end, end - begin);
+    int steps = 0;
+    const auto bound = [&](double, double) {
+      if (++steps > kMostSteps) refuse_stiff();
+    };
+    try {
+      odeint::integrate_adaptive(stepper, current, charge, begin, end, end - begin, bound);
+    } catch (const odeint::odeint_error&) {  // steps too small to make progress
+      refuse_stiff();
+    }
   }
   return charge;
 }

@@ -32,6 +32,7 @@ struct Circuit {
   // Where these functions are known; held outside.
   double target_low_v = -kUnlimited, target_high_v = kUnlimited;
   double store_low_v = -kUnlimited, store_high_v = kUnlimited;
+  double known_age_s = kUnlimited;  // likewise for retained_v, where it still changes
 
   struct Converter {
     // Pulse (signed converter: positive minus negative output) and bitline voltage at the end of
@@ -41,6 +42,8 @@ struct Circuit {
     bool bitline_moves = true;                   // false: bitline_v is the same at any charge
     double full_scale_s = 0;                     // pulse that means 1
     double charge_low_c = 0, charge_high_c = 0;  // where the functions are known; held outside
+    // Beyond these, holding them is an error: of the pulse, or of the bitline that the cells see.
+    double known_low_c = -kUnlimited, known_high_c = kUnlimited;
     // Charges between which a conversion's energy is known to be straight, ascending. Without them
     // conversions are counted on nodes that suit any converter.
     std::optional<std::vector<double>> energy_bends_c;
@@ -70,6 +73,15 @@ struct ConverterLine {
 };
 ConverterLine relu_line(const Circuit& circuit);
 ConverterLine differential_line(const Circuit& circuit);
+
+// Whether cells of a level of k or v leave the voltages that the functions are known at, when they
+// are written or at an age up to the oldest.
+std::vector<bool> levels_beyond(const Circuit& circuit, double oldest_age_s);
+
+// Root mean square of a column's charge over a converter's full scale, where q, k and v are uniform
+// over their levels (the second array's pulses over 0 .. longest).
+double uniform_column_rms(const Circuit& circuit, const Circuit::Converter& converter,
+                          const ConverterLine& line);
 
 // The circuit with some effects taken out (see Effect). The quantisers and the counter are the
 // engine's and not touched here.

@@ -33,6 +33,8 @@ class ColumnLevel final : public Analog {
         output_(-1.0, 1.0, circuit_.output_levels),
         spread_(shape, options),
         counter_(circuit_, (shape.window - 1) * options.token_period_s),
+        beyond_(levels_beyond(
+            circuit_, std::min(circuit_.known_age_s, (shape.window - 1) * options.token_period_s))),
         simulator_(std::move(simulator)) {
     const std::size_t cells = static_cast<std::size_t>(shape.heads) * shape.window * shape.dim;
     for (Cells* array : {&keys_, &values_}) {
@@ -55,6 +57,7 @@ class ColumnLevel final : public Analog {
   };
 
   void reset_ring() override {
+    before_ += now_;
     now_ = 0;
     counter_.clear();
   }
@@ -69,6 +72,7 @@ class ColumnLevel final : public Analog {
         step(h, q + at, k + at, v + at, out + at);
       }
       counter_.activity().tokens += 1;
+      count_ages(filled(), options_.token_period_s, circuit_.known_age_s);
     }
   }
 
@@ -112,10 +116,32 @@ class ColumnLevel final : public Analog {
     return quantise ? q_(x) : q_.clamp(x);
   }
 
+  // A sub-tile's output in counts, or in full scales without the counter: whole numbers add up to
+  // the same sum in any order and at every level.
   double counted(double part) const {
-    const bool counter = options_.effects.has(Effect::kCounter);
-    if (!options_.effects.has(Effect::kSaturation)) return counter ? output_.round(part) : part;
-    return counter ? output_(part) : output_.clamp(part);
+    if (options_.effects.has(Effect::kSaturation)) part = output_.clamp(part);
+    return options_.effects.has(Effect::kCounter) ? output_.steps(part) : part;
+  }
+  double count_unit() const {
+    return options_.effects.has(Effect::kCounter) ? output_.step() : 1.0;
+  }
+
+  int filled() const { return static_cast<int>(std::min<std::int64_t>(now_ + 1, shape().window)); }
+
+  // What lies outside the range of one of q, k and v.
+  double outside(const Quantiser& range, double a, double b, const float* x) const {
+    double count = 0;
+    for (int d = 0; d < shape().dim; ++d) count += range.outside(a * x[d] + b);
+    return count;
+  }
+
+  double conversions_beyond(const Circuit::Converter& converter,
+                            const std::vector<ColumnOutput>& columns) const {
+    return static_cast<double>(
+        std::count_if(columns.begin(), columns.end(), [&](const ColumnOutput& column) {
+          return column.charge_c < converter.known_low_c ||
+                 column.charge_c > converter.known_high_c;
+        }));
   }
 
   double* cells(std::vector<double>& voltages, int head, int slot) {
@@ -134,7 +160,9 @@ class ColumnLevel final : public Analog {
       written[d] = circuit_.written_v(target_v(target));
       levels[d] = static_cast<std::uint8_t>(kv_.index(target));
       counter_.activity().writes[levels[d]] += 1;
+      ranges_.heads[head].stored_beyond += beyond_[levels[d]];
     }
+    ranges_.heads[head].cells += shape().dim;
     counter_.activity().dac_values += shape().dim;
   }
 
@@ -186,9 +214,9 @@ class ColumnLevel final : public Analog {
     for (std::size_t slot = 0; slot < key.size(); ++slot) {
       const double charge =
           column_charge_c(circuit_, circuit_.relu, key[slot].v, q_width_s, key[slot].gain);
-      read[slot] = {
-          charge, circuit_.relu.pulse_s(spread_.converted_c(PhysicalSpread::Stage::kFirst, head,
-                                                            static_cast<int>(slot), now_, charge))};
+      read[slot] = {charge, circuit_.relu.pulse_s(spread_.converted_c(PhysicalSpread::Stage::kFirst,
+                                                                      head, static_cast<int>(slot),
+                                                                      before_ + now_, charge))};
     }
     return read;
   }
@@ -216,7 +244,7 @@ class ColumnLevel final : public Analog {
             column_charge_c(circuit_, circuit_.differential, column, widths, gain);
         read.push_back({charge, circuit_.differential.pulse_s(spread_.converted_c(
                                     PhysicalSpread::Stage::kSecond, head,
-                                    static_cast<int>(read.size()), now_, charge))});
+                                    static_cast<int>(read.size()), before_ + now_, charge))});
       }
     }
     return simulator_ ? simulator_->second(columns) : read;
@@ -228,13 +256,20 @@ class ColumnLevel final : public Analog {
     energy::Activity& activity = counter_.activity();
     write(keys_, head, k, s.a_k[head], s.b_k[head]);
     write(values_, head, v, s.a_v[head], s.b_v[head]);
+    RangeReport::Head& ranges = ranges_.heads[head];
+    if (options_.effects.has(Effect::kClipping)) {
+      ranges.values += dim;
+      ranges.q += outside(q_, s.a_q[head], s.b_q[head], q);
+      ranges.k += outside(kv_, s.a_k[head], s.b_k[head], k);
+      ranges.v += outside(kv_, s.a_v[head], s.b_v[head], v);
+    }
 
     std::vector<double> q_width_s(dim);
     for (int d = 0; d < dim; ++d)
       q_width_s[d] =
           circuit_.t_max_s * q_share(static_cast<double>(s.a_q[head]) * q[d] + s.b_q[head]);
 
-    const int filled = static_cast<int>(std::min<std::int64_t>(now_ + 1, window));
+    const int filled = this->filled();
     const int newest = static_cast<int>(now_ % window);
     std::vector<double> age_s(filled), charge_c(filled), phi_s(filled);
     std::vector<Stored> key(filled), value(filled);
@@ -265,7 +300,12 @@ class ColumnLevel final : public Analog {
         counter_.convert(activity.second_conversions, charge);
         sum[d] += counted(pulse / circuit_.differential.full_scale_s);
       }
-    for (int d = 0; d < dim; ++d) out[d] = static_cast<float>(s.a_o[head] * sum[d] + s.b_o[head]);
+    for (int d = 0; d < dim; ++d)
+      out[d] = static_cast<float>(s.a_o[head] * count_unit() * sum[d] + s.b_o[head]);
+    ranges.first += filled;
+    ranges.first_beyond += conversions_beyond(circuit_.relu, first);
+    ranges.second += static_cast<double>(second.size());
+    ranges.second_beyond += conversions_beyond(circuit_.differential, second);
     activity.token_heads += 1;
     activity.sub_tile_steps += tiles;
 
@@ -299,8 +339,10 @@ class ColumnLevel final : public Analog {
   Quantiser q_, kv_, output_;
   PhysicalSpread spread_;
   ActivityCounter counter_;
+  std::vector<bool> beyond_;  // of the levels, see levels_beyond()
   std::shared_ptr<ColumnSimulator> simulator_;
-  std::int64_t now_ = 0;  // tokens since reset
+  std::int64_t now_ = 0;     // tokens since reset
+  std::int64_t before_ = 0;  // and those before it, for the noise
   Cells keys_{PhysicalSpread::Array::kKeys, {}, {}};
   Cells values_{PhysicalSpread::Array::kValues, {}, {}};
 };

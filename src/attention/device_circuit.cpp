@@ -39,7 +39,47 @@ bool is_proportional(const lut::Table& table, double longest_s) {
   return true;
 }
 
-Circuit::Converter converter_of(const lut::ConverterTables& tables, double full_scale_s) {
+// Charges that hold where the converter's tables and, beside a cell's, the bitline's are known.
+// Beyond an end where the pulse no longer changes and the bitline never did, all is known.
+void set_known_range(const lut::ConverterTables& tables, const lut::Axis& bitline,
+                     Circuit::Converter& converter) {
+  const lut::Axis& charge = tables.pulse_width.axis(0);
+  const auto pulses = tables.pulse_width.values();
+  const double still = 1e-6 * tables.pulse_width.full_scale();
+  const auto ends = [&](std::size_t last, std::size_t before) {
+    return converter.bitline_moves || std::abs(pulses[last] - pulses[before]) > still;
+  };
+  if (ends(0, 1)) converter.known_low_c = charge.front();
+  if (ends(pulses.size() - 1, pulses.size() - 2)) converter.known_high_c = charge.back();
+  if (!converter.bitline_moves) return;
+  const lut::Axis& moved = tables.bitline_voltage.axis(0);
+  converter.known_low_c = std::max(converter.known_low_c, moved.front());
+  converter.known_high_c = std::min(converter.known_high_c, moved.back());
+  constexpr int kSteps = 2000;
+  const double low = converter.known_low_c, high = converter.known_high_c;
+  for (int i = 0; i <= kSteps; ++i) {
+    const double at = low + (high - low) * i / kSteps, v = converter.bitline_v(at);
+    if (v >= bitline.front() && v <= bitline.back()) continue;
+    double& end = at < 0 ? converter.known_low_c : converter.known_high_c;
+    end = at < 0 ? std::max(end, at) : std::min(end, at);
+  }
+}
+
+// The last age of a retention table that still falls there; held beyond a table that has come to
+// rest, a voltage is right.
+double known_age_s(const lut::Table& retention) {
+  const lut::Axis &initial = retention.axis(0), &age = retention.axis(1);
+  const double last = age.back(), before = age.nodes()[age.size() - 2];
+  const double rest = 1e-4 * (initial.back() - initial.front());
+  for (const double v : initial.nodes()) {
+    const double slope = (retention.at(v, last) - retention.at(v, before)) / (last - before);
+    if (std::abs(slope) * last > rest) return last;  // as much again would show
+  }
+  return Circuit::kUnlimited;
+}
+
+Circuit::Converter converter_of(const lut::ConverterTables& tables, double full_scale_s,
+                                const lut::Axis& bitline) {
   Circuit::Converter converter;
   converter.pulse_s = [table = tables.pulse_width](double charge) { return table.at(charge); };
   converter.bitline_v = [table = tables.bitline_voltage](double charge) {
@@ -49,6 +89,7 @@ Circuit::Converter converter_of(const lut::ConverterTables& tables, double full_
   converter.full_scale_s = full_scale_s;
   converter.charge_low_c = tables.pulse_width.axis(0).front();
   converter.charge_high_c = tables.pulse_width.axis(0).back();
+  set_known_range(tables, bitline, converter);
   if (tables.energy) converter.energy_bends_c = bends_of(*tables.energy);
   return converter;
 }
@@ -78,8 +119,10 @@ Circuit circuit_of(const lut::GainCellDevice& device) {
   const lut::Axis &initial = device.retention.axis(0), &read = device.read_charge.axis(0);
   circuit.store_low_v = std::max(initial.front(), read.front());
   circuit.store_high_v = std::min(initial.back(), read.back());
-  circuit.relu = converter_of(device.relu, device.t_max_s);
-  circuit.differential = converter_of(device.differential, device.signed_full_scale_s);
+  circuit.known_age_s = known_age_s(device.retention);
+  const lut::Axis& bitline = device.read_charge.axis(2);
+  circuit.relu = converter_of(device.relu, device.t_max_s, bitline);
+  circuit.differential = converter_of(device.differential, device.signed_full_scale_s, bitline);
   circuit.t_max_s = device.t_max_s;
   circuit.read_energy_is_proportional =
       (!device.read_energy || is_proportional(*device.read_energy, device.t_max_s)) &&

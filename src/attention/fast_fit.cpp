@@ -2,16 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <Eigen/Cholesky>
 #include <Eigen/QR>
 #include <Eigen/SVD>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <numeric>
 
 #include "attention/physical_spread.h"
 #include "base/error.h"
-#include "base/random.h"
 
 namespace gaincell::attention {
 namespace {
@@ -93,22 +95,64 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
   fit_edges(options);
   separate();
 
-  const std::vector<Column> columns = draw_columns(options);
-  const auto take = [&](const kernels::Stage& candidate) {
-    choose(candidate);
-    std::vector<std::vector<double>> u;
-    for (const double v : options.check_v) u.push_back(cell(v));
-    double squares = 0;
-    for (const Column& column : columns)
-      squares += std::pow(transfer(charge_share(u, column)) - column.pulse, 2);
-    error_ = std::sqrt(squares / static_cast<double>(columns.size()));
+  find(options);
+}
+
+// The cheapest candidate that holds the limit on columns that it was not fitted to.
+void StageFit::find(const FitOptions& options) {
+  constexpr int kChecked = 64, kFitted = 56;
+  // Below no pulse, charges still stand in what is written out, but matter less.
+  const double lowest = options.is_signed ? -1.0 : 0.0;
+  std::vector<Columns> checked;
+  Columns fitted;
+  for (int kind = 0; kind < kKinds; ++kind) {
+    checked.push_back(draw_columns(kind, kChecked, "fast check", lowest, options));
+    for (Column& column : draw_columns(kind, kFitted, "fast fit", -1.0, options))
+      fitted.push_back(std::move(column));
+  }
+  // Refines what was chosen as far as that helps columns that it is not fitted to.
+  const auto refined_error = [&] {
+    const double before = worst_rms(checked, options);
+    constexpr double kWithinReach = 6;  // times the limit: what refinement may take away
+    if (before > kWithinReach * options.error_limit) return before;
+    const Form form_before = form();
+    refine(fitted, options);
+    const double after = worst_rms(checked, options);
+    if (after < before) return after;
+    set_form(form_before);
+    return before;
   };
+  // What rank, degree, segments and steps reach, in floats; digits of bytes only add to it.
+  struct Reached {
+    double error;
+    Form form;
+  };
+  std::map<std::array<int, 4>, Reached> reached;
+  const auto reach = [&](kernels::Stage shape) -> const Reached& {
+    const auto [at, is_new] =
+        reached.try_emplace({shape.rank, shape.degree, shape.segments, shape.substeps}, Reached{});
+    if (!is_new) return at->second;
+    shape.bytes = false;
+    choose(shape);
+    at->second.error = refined_error();
+    at->second.form = form();
+    return at->second;
+  };
+  const auto take = [&](const kernels::Stage& candidate) {
+    const Form& form = reach(candidate).form;
+    choose(candidate);
+    set_form(stage_.bytes ? in_bytes(form) : form);
+    error_ = stage_.bytes ? refined_error() : reach(candidate).error;
+  };
+  const double limit = options.limit_share * options.error_limit;
   const std::vector<kernels::Stage> all = candidates(options.cells, cells_differ_);
   const kernels::Stage* best = nullptr;
   double least = 0;
   for (const kernels::Stage& candidate : all) {
+    const double error = reach(candidate).error;
+    if (error > limit && best != nullptr && error >= least) continue;
     take(candidate);
-    if (error_ <= options.error_limit) return;
+    if (error_ <= limit) return;
     if (best == nullptr || error_ < least) best = &candidate, least = error_;
   }
   if (least > 10 * options.error_limit)
@@ -118,37 +162,67 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
   take(*best);
 }
 
-// Columns whose charge may lie anywhere in the converter's range: each has its own tilt of the
-// levels, share of rows with a pulse, and longest pulse (phi are mostly short).
-std::vector<StageFit::Column> StageFit::draw_columns(const FitOptions& options) const {
-  constexpr int kColumns = 64;
-  Random random(options.is_signed ? 2 : 1, "fast fit");
-  const std::size_t levels = options.check_v.size();
-  std::vector<Column> columns;
-  // Only columns inside the converter's range show an error; the others would flatter the rms.
-  for (int tries = 0; static_cast<int>(columns.size()) < kColumns; ++tries) {
-    const double tilt = std::exp(random.uniform(-1.5, 1.5)), share = random.uniform(0.2, 1.0);
-    const double longest = options.is_signed ? std::exp(random.uniform(-2.5, 0.0)) : 1.0;
-    Column column;
-    std::vector<double> v_store, width_s;
-    for (int i = 0; i < options.cells; ++i) {
-      const double u = std::pow(random.uniform(), tilt);
-      column.cell.push_back(
-          std::min(levels - 1, static_cast<std::size_t>(u * static_cast<double>(levels))));
-      double width = random.uniform() < share ? longest * random.uniform() : 0.0;
-      if (!options.is_signed) width = std::floor(width * options.q_levels) / (options.q_levels - 1);
-      column.width.push_back(width);
-      v_store.push_back(options.check_v[column.cell.back()]);
-      if (cells_differ_) {
-        constexpr double kMost = PhysicalSpread::kMostSteps;
-        const auto steps = [&] {
-          return std::clamp(PhysicalSpread::kStepsPerSigma * random.normal(), -kMost, kMost);
-        };
-        column.gain.push_back(1 + options.cell_gain / PhysicalSpread::kStepsPerSigma * steps());
-        column.offset_steps.push_back(steps());
-        v_store.back() += offset_step_v_ * column.offset_steps.back();
+// Kinds of columns that occur. A fit that holds one of them need not hold the others: what a
+// column's charge is made of differs.
+void StageFit::draw_rows(int kind, const FitOptions& options, Random& random,
+                         Column& column) const {
+  const double levels = options.levels;
+  const std::size_t ages = options.check_v.size() / static_cast<std::size_t>(options.levels);
+  std::size_t age = random.below(ages);
+  const double tilt = std::exp(random.uniform(-1.5, 1.5)), share = random.uniform(0.2, 1.0);
+  const double longest = options.is_signed ? std::exp(random.uniform(-2.5, 0.0)) : 1.0;
+  const double cells = random.normal(), pulses = random.normal();
+  for (int i = 0; i < options.cells; ++i) {
+    double level = random.uniform(), width = random.uniform();
+    switch (kind) {
+      case 0:  // leaning: charges anywhere in the range, some rows without a pulse, or short ones
+        level = std::pow(level, tilt);
+        width = random.uniform() < share ? longest * width : 0.0;
+        break;
+      case 1:  // uniform; the second array's pulses as the first makes them of such
+        if (options.is_signed) width = 0.4 * random.normal();
+        break;
+      default: {  // low rank: cells and pulses follow one direction
+        const double direction = random.normal();
+        level = 0.5 + 0.25 * (cells * direction + 0.5 * random.normal());
+        width = 0.25 * (pulses * direction + 0.5 * random.normal());
+        width = options.is_signed ? 2 * width : 0.5 + width;
       }
-      width_s.push_back(width * circuit_.t_max_s);
+    }
+    width = std::clamp(width, 0.0, 1.0);
+    if (!options.is_signed) {
+      const double steps = options.q_levels - 1;
+      width = std::min(std::floor(width * options.q_levels), steps) / steps;
+    }
+    if (options.is_signed) age = random.below(ages);
+    const double of_age = std::clamp(level * levels, 0.0, std::nextafter(levels, 0.0));
+    column.cell.push_back(age * static_cast<std::size_t>(options.levels) +
+                          static_cast<std::size_t>(of_age));
+    column.width.push_back(width);
+  }
+}
+
+// `count` columns of a kind inside the converter's range, where they show an error; the others
+// would flatter the rms.
+StageFit::Columns StageFit::draw_columns(int kind, int count, const char* purpose, double lowest_x,
+                                         const FitOptions& options) const {
+  Random random(options.is_signed ? 2 : 1, purpose, static_cast<std::uint64_t>(kind));
+  Columns columns;
+  for (int tries = 0; static_cast<int>(columns.size()) < count; ++tries) {
+    Column column;
+    draw_rows(kind, options, random, column);
+    std::vector<double> v_store, width_s;
+    for (std::size_t i = 0; i < column.cell.size(); ++i) {
+      v_store.push_back(options.check_v[column.cell[i]]);
+      width_s.push_back(column.width[i] * circuit_.t_max_s);
+      if (!cells_differ_) continue;
+      constexpr double kMost = PhysicalSpread::kMostSteps;
+      const auto steps = [&] {
+        return std::clamp(PhysicalSpread::kStepsPerSigma * random.normal(), -kMost, kMost);
+      };
+      column.gain.push_back(1 + options.cell_gain / PhysicalSpread::kStepsPerSigma * steps());
+      column.offset_steps.push_back(steps());
+      v_store.back() += offset_step_v_ * column.offset_steps.back();
     }
     const double charge = column_charge_c(circuit_, converter_, v_store, width_s, column.gain);
     column.x = charge / full_scale_c_;
@@ -157,15 +231,38 @@ std::vector<StageFit::Column> StageFit::draw_columns(const FitOptions& options) 
     column.pulse =
         converter_.pulse_s(std::clamp(charge, converter_.charge_low_c, converter_.charge_high_c)) /
         converter_.full_scale_s;
-    const bool inside = known && std::abs(column.x) < 1 && (column.x > 0 || options.is_signed);
-    if (inside || tries > 40 * kColumns) columns.push_back(std::move(column));
+    const bool inside = known && column.x > lowest_x && column.x < 1;
+    if (inside || tries > 40 * count) columns.push_back(std::move(column));
   }
   return columns;
 }
 
-// Straight pieces of the transfer, as few as hold a quarter of the error limit everywhere. Where
-// the converter's dead zone ends and where it saturates there is a knot, so that no charge is
-// exactly no pulse.
+std::vector<std::vector<double>> StageFit::cells(const std::vector<double>& v_store) const {
+  std::vector<std::vector<double>> u;
+  for (const double v : v_store) u.push_back(cell(v));
+  return u;
+}
+
+double StageFit::worst_rms(const std::vector<Columns>& kinds, const FitOptions& options) const {
+  const auto u = cells(options.check_v);
+  const Form here = form();
+  double worst = 0;
+  for (const Columns& columns : kinds) {
+    double squares = 0;
+    for (const Column& column : columns)
+      squares += std::pow(transfer(end(sums(u, column), here)) - column.pulse, 2);
+    worst = std::max(worst, std::sqrt(squares / static_cast<double>(columns.size())));
+  }
+  return worst;
+}
+
+double StageFit::pulse_share(double x) const {
+  return converter_.pulse_s(full_scale_c_ * x) / converter_.full_scale_s;
+}
+
+// Straight pieces of the transfer, as few as hold a third of the error limit everywhere. Exactly
+// where the converter's dead zone ends and where it saturates there is a knot, so that no charge is
+// exactly no pulse, and a full one all counts.
 void StageFit::fit_transfer(const FitOptions& options) {
   const double low = converter_.charge_low_c / full_scale_c_,
                high = converter_.charge_high_c / full_scale_c_;
@@ -174,20 +271,36 @@ void StageFit::fit_transfer(const FitOptions& options) {
   std::vector<double> x, y;
   for (int i = first; i <= last; ++i) {
     x.push_back(static_cast<double>(i) / kTransferPerFullScale);
-    y.push_back(converter_.pulse_s(full_scale_c_ * x.back()) / converter_.full_scale_s);
+    y.push_back(pulse_share(x.back()));
   }
   const std::size_t n = x.size();
+  const auto same = [](double a, double b) { return std::abs(a - b) <= 1e-12; };
+  // Where, between an x at which the pulse is `y` and one at which it is not, that changes.
+  const auto bend = [&](double at_y, double away, double of) {
+    for (int i = 0; i < 60; ++i) {
+      const double middle = 0.5 * (at_y + away);
+      (same(pulse_share(middle), of) ? at_y : away) = middle;
+    }
+    return at_y;
+  };
+  std::size_t dead = 0, saturated = n - 1;
+  while (dead + 1 < saturated && same(y[dead + 1], y[0])) ++dead;
+  while (saturated > dead + 1 && same(y[saturated - 1], y[n - 1])) --saturated;
+  x[dead] = bend(x[dead], x[dead + 1], y[0]);
+  x[saturated] = bend(x[saturated], x[saturated - 1], y[n - 1]);
   const auto holds = [&](std::size_t from, std::size_t to) {
     const double slope = (y[to] - y[from]) / (x[to] - x[from]);
     for (std::size_t i = from + 1; i < to; ++i)
-      if (std::abs(y[from] + slope * (x[i] - x[from]) - y[i]) > 0.25 * options.error_limit)
+      if (std::abs(y[from] + slope * (x[i] - x[from]) - y[i]) > 0.3 * options.error_limit)
         return false;
     return true;
   };
-  std::size_t dead = 0, saturated = n - 1;
-  while (dead + 1 < saturated && y[dead + 1] == y[0]) ++dead;
-  while (saturated > dead + 1 && y[saturated - 1] == y[n - 1]) --saturated;
-  stage_.at_low = static_cast<float>(y[0]);
+  // A full scale that arithmetic has missed by a rounding is one.
+  const auto end = [&](double of) {
+    return static_cast<float>(same(std::abs(of), 1) ? std::copysign(1, of) : of);
+  };
+  stage_.at_low = end(y[0]);
+  stage_.at_high = end(y[n - 1]);
   double before = 0;
   for (std::size_t from = dead; from < saturated;) {
     std::size_t to = from + 1;
@@ -198,8 +311,7 @@ void StageFit::fit_transfer(const FitOptions& options) {
     before = slope;
     from = to;
   }
-  knot_.push_back(static_cast<float>(x[saturated]));
-  slope_.push_back(static_cast<float>(-before));
+  stage_.x_end = static_cast<float>(x[saturated]);
   stage_.knots = static_cast<int>(knot_.size());
   stage_.knot = knot_.data();
   stage_.slope = slope_.data();
@@ -219,7 +331,7 @@ void StageFit::fit_edges(const FitOptions& options) {
   }
   const Eigen::VectorXd fit = parts.colPivHouseholderQr().solve(edges);
   stage_.pulse_delay = static_cast<float>(fit(0));
-  stage_.pulse_x = static_cast<float>(fit(1));
+  edge_x_ = fit(1);
 }
 
 // Share of full scale that a cell adds in a longest pulse without edges.
@@ -269,6 +381,7 @@ void StageFit::choose(const kernels::Stage& candidate) {
   stage_.segments = candidate.segments;
   stage_.degree = candidate.degree;
   stage_.substeps = candidate.substeps;
+  stage_.pulse_x = static_cast<float>(edge_x_);
   const bool whole = stage_.bytes && stage_.segments == 1 && stage_.pulse_delay == 0 &&
                      whole_weights_ > 0 && whole_weights_ <= kernels::kMostWholeWeights;
   stage_.whole_weights = whole ? whole_weights_ : 0;
@@ -341,27 +454,28 @@ void StageFit::encode(const double* u, std::size_t plane, std::byte* entry) cons
 }
 
 double StageFit::transfer(double x) const {
+  if (x >= stage_.x_end) return stage_.at_high;
   double y = stage_.at_low;
   for (int k = 0; k < stage_.knots; ++k) y += stage_.slope[k] * std::max(0.0, x - stage_.knot[k]);
   return y;
 }
 
-// What the kernels compute, in plain loops.
-double StageFit::charge_share(const std::vector<std::vector<double>>& u,
+StageFit::Sums StageFit::sums(const std::vector<std::vector<double>>& u,
                               const Column& column) const {
   const int rank = stage_.rank, segments = stage_.segments,
             rows = static_cast<int>(column.cell.size());
   std::vector<double> lasts(rows, 0.0);
-  double x = 0, longest = 0;
+  Sums of;
+  double longest = 0;
   for (int i = 0; i < rows; ++i) {
     if (column.width[i] <= 0) continue;
-    x += stage_.pulse_x;
+    of.pulses += 1;
     lasts[i] = std::max(0.0, column.width[i] + stage_.pulse_delay);
     longest = std::max(longest, lasts[i]);
   }
-  if (longest <= 0) return x;
+  if (longest <= 0) return of;
 
-  std::vector<std::vector<double>> charge(segments, std::vector<double>(rank, 0.0));
+  of.charge.assign(segments, std::vector<double>(rank, 0.0));
   std::vector<double> low(rank, 0.0), used(segments, 0.0);
   const bool whole = stage_.whole_weights > 0;
   if (whole) longest = 1;
@@ -378,7 +492,7 @@ double StageFit::charge_share(const std::vector<std::vector<double>>& u,
       const double share = std::clamp(lasts[i] / longest * segments - s, 0.0, 1.0);
       used[s] += share;
       for (int r = 0; r < rank; ++r)
-        charge[s][r] +=
+        of.charge[s][r] +=
             rounded(share) * (stage_.bytes ? digits(stage_, of_cell[r]).high : of_cell[r]);
     }
     if (stage_.bytes)
@@ -389,24 +503,96 @@ double StageFit::charge_share(const std::vector<std::vector<double>>& u,
   const double all_used = std::accumulate(used.begin(), used.end(), 0.0);
   for (int s = 0; s < segments; ++s)
     for (int r = 0; r < rank; ++r)
-      charge[s][r] = (charge[s][r] / segments + low[r] * used[s] / all_used) * longest / full;
+      of.charge[s][r] = (of.charge[s][r] / segments + low[r] * used[s] / all_used) * longest / full;
+  return of;
+}
 
-  std::vector<double> w(rank);
-  for (int r = 0; r < rank; ++r) w[r] = stage_.polynomial[r][0];
-  for (int s = 0; s < segments; ++s)
+double StageFit::end(const Sums& sums, const Form& form) const {
+  const int rank = stage_.rank;
+  double x = sums.pulses * form.pulse_x;
+  std::array<double, kernels::kMaxRank> w{};
+  for (int r = 0; r < rank; ++r) w[r] = form.w[r][0];
+  for (const std::vector<double>& charge : sums.charge)
     for (int step = 0; step < stage_.substeps; ++step) {
       const auto increment = [&] {
-        return std::inner_product(w.begin(), w.end(), charge[s].begin(), 0.0) / stage_.substeps;
+        return std::inner_product(charge.begin(), charge.end(), w.begin(), 0.0) / stage_.substeps;
       };
       const double middle = std::clamp(x + 0.5 * increment(), static_cast<double>(stage_.x_low),
                                        static_cast<double>(stage_.x_high));
       for (int r = 0; r < rank; ++r) {
-        w[r] = stage_.polynomial[r][stage_.degree];
-        for (int p = stage_.degree - 1; p >= 0; --p) w[r] = w[r] * middle + stage_.polynomial[r][p];
+        w[r] = form.w[r][stage_.degree];
+        for (int p = stage_.degree - 1; p >= 0; --p) w[r] = w[r] * middle + form.w[r][p];
       }
       x += increment();
     }
   return x;
+}
+
+StageFit::Form StageFit::form() const {
+  Form here{{}, stage_.pulse_x};
+  for (int r = 0; r < stage_.rank; ++r)
+    here.w.emplace_back(stage_.polynomial[r], stage_.polynomial[r] + stage_.degree + 1);
+  return here;
+}
+
+void StageFit::set_form(const Form& form) {
+  stage_.pulse_x = static_cast<float>(form.pulse_x);
+  for (int r = 0; r < stage_.rank; ++r)
+    for (int p = 0; p <= stage_.degree; ++p)
+      stage_.polynomial[r][p] = static_cast<float>(form.w[r][p]);
+}
+
+StageFit::Form StageFit::in_bytes(Form form) const {
+  for (std::size_t r = 0; r < form.w.size(); ++r)
+    for (double& coefficient : form.w[r]) coefficient *= unit_[r];
+  return form;
+}
+
+// Takes out what is systematic in rank, degree, steps and digits: the form is moved to where the
+// columns end, by least squares (Gauss and Newton). Columns that it cannot reach count little.
+void StageFit::refine(const Columns& columns, const FitOptions& options) {
+  constexpr int kIterations = 3;
+  constexpr double kDamping = 1e-3, kStep = 1e-4;
+  constexpr double kBelow = 0.1;  // weight of columns that make no pulse
+  const auto u = cells(options.check_v);
+  std::vector<Sums> all;
+  for (const Column& column : columns) all.push_back(sums(u, column));
+  const auto n = static_cast<Eigen::Index>(columns.size());
+  const Eigen::Index powers = stage_.degree + 1, unknowns = stage_.rank * powers + 1;
+  const auto unknown = [&](Form& form, Eigen::Index j) -> double& {
+    return j + 1 == unknowns ? form.pulse_x : form.w[j / powers][j % powers];
+  };
+  Form here = form();
+  for (int iteration = 0; iteration < kIterations; ++iteration) {
+    Eigen::VectorXd off(n), weight(n), at(n);
+    Eigen::MatrixXd slopes(n, unknowns);
+    const auto ends = [&](const Form& form, auto&& put) {
+      for (Eigen::Index i = 0; i < n; ++i) put(i, end(all[static_cast<std::size_t>(i)], form));
+    };
+    ends(here, [&](Eigen::Index i, double x_end) {
+      const double x = columns[static_cast<std::size_t>(i)].x;
+      const double far = (x - x_end) / (3 * options.error_limit);
+      weight(i) = (x < 0 && !options.is_signed ? kBelow : 1.0) / (1 + far * far);
+      at(i) = x_end;
+      off(i) = weight(i) * (x - x_end);
+    });
+    for (Eigen::Index j = 0; j < unknowns; ++j) {
+      Form moved = here;
+      const double step =
+          kStep * (j + 1 == unknowns ? options.error_limit
+                                     : std::max(std::abs(here.w[j / powers][0]), 1e-12));
+      unknown(moved, j) += step;
+      ends(moved, [&](Eigen::Index i, double x_end) {
+        slopes(i, j) = weight(i) * (x_end - at(i)) / step;
+      });
+    }
+    Eigen::MatrixXd normal = slopes.transpose() * slopes;
+    normal.diagonal() *= 1 + kDamping;
+    const Eigen::VectorXd change = normal.ldlt().solve(slopes.transpose() * off);
+    if (!change.allFinite()) return;
+    for (Eigen::Index j = 0; j < unknowns; ++j) unknown(here, j) += change(j);
+  }
+  set_form(here);
 }
 
 }  // namespace gaincell::attention

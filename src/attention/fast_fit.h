@@ -4,26 +4,31 @@
 
 #include "attention/circuit.h"
 #include "attention/fast_kernels.h"
+#include "base/random.h"
 
 namespace gaincell::attention {
 
 // A stage in the form the fast kernels take (kernels::Stage), fitted to a circuit.
 struct FitOptions {
   double v_low = 0, v_high = 0.9;  // stored voltages that occur
-  double error_limit = 1e-3;       // rms at the end of a column, share of full scale
+  double error_limit = 2e-3;       // rms at the end of a column, share of full scale
+  double limit_share = 1;          // of it that the fit may take
   int cells = 64;                  // rows of a column
   bool is_signed = false;          // second stage
   int q_levels = 16;               // widths of the check's pulses where the stage is not signed
   bool whole_widths = false;       // pulses have none but these
-  std::vector<double> check_v;     // stored voltages that the check draws from
+  // Stored voltages of random columns, [age][level]; `levels` of them at each age. A column of the
+  // first array has one age.
+  std::vector<double> check_v;
+  int levels = 8;
   double cell_gain = 0, cell_offset_v = 0;  // standard deviations from cell to cell
 };
 
 class StageFit {
  public:
   // Finds the cheapest arithmetic, rank, degree and numbers of segments and steps whose error on
-  // random columns, against column_charge_c, is within the limit; else the best. Throws Error if
-  // that is ten times off.
+  // random columns of several kinds, against column_charge_c, is within the limit for each kind;
+  // else the best. Throws Error if that is ten times off.
   StageFit(const Circuit& circuit, const Circuit::Converter& converter, const ConverterLine& line,
            const FitOptions& options);
 
@@ -45,24 +50,49 @@ class StageFit {
   StageFit& operator=(const StageFit&) = delete;
 
  private:
-  // A random column of the check and what the column level makes of it.
+  // A random column and what the column level makes of it.
   struct Column {
     std::vector<std::size_t> cell;           // index of its voltage in check_v
     std::vector<double> width;               // in longest pulses
     std::vector<double> gain, offset_steps;  // where cells differ
     double x, pulse;
   };
-  std::vector<Column> draw_columns(const FitOptions& options) const;
+  using Columns = std::vector<Column>;
+  static constexpr int kKinds = 3;
+  void draw_rows(int kind, const FitOptions& options, Random& random, Column& column) const;
+  Columns draw_columns(int kind, int count, const char* purpose, double lowest_x,
+                       const FitOptions& options) const;
 
   double current(double v_store, double bitline_v) const;
   double edge_c(double v_store) const;
   std::vector<double> currents(double v_store) const;
+  double pulse_share(double x) const;
   void fit_transfer(const FitOptions& options);
   void fit_edges(const FitOptions& options);
   void separate();
   void choose(const kernels::Stage& candidate);
-  double charge_share(const std::vector<std::vector<double>>& u, const Column& column) const;
+  // What the kernels compute, in plain loops: sums over cells, then where the column ends.
+  struct Sums {
+    double pulses = 0;                        // rows that have one
+    std::vector<std::vector<double>> charge;  // [segment][r]; empty without a pulse
+  };
+  // What refinement moves: the polynomials [r][power], and the charge of a pulse that no cell
+  // changes.
+  struct Form {
+    std::vector<std::vector<double>> w;
+    double pulse_x = 0;
+  };
+  Sums sums(const std::vector<std::vector<double>>& u, const Column& column) const;
+  double end(const Sums& sums, const Form& form) const;
+  // The stage's, in the units of its sums.
+  Form form() const;
+  void set_form(const Form& form);
+  Form in_bytes(Form form) const;  // of one in floats
   double transfer(double x) const;
+  std::vector<std::vector<double>> cells(const std::vector<double>& v_store) const;
+  void refine(const Columns& columns, const FitOptions& options);
+  double worst_rms(const std::vector<Columns>& kinds, const FitOptions& options) const;
+  void find(const FitOptions& options);
 
   const Circuit& circuit_;  // must outlive the fit, which reads it in cell()
   const Circuit::Converter& converter_;
@@ -70,6 +100,7 @@ class StageFit {
   bool cells_differ_;
   int whole_weights_;  // that pulses are multiples for; 0 where they are not
   double offset_step_v_;
+  double edge_x_ = 0;          // see kernels::Stage::pulse_x
   std::size_t edge_node_ = 0;  // pulse node beyond the word line's edges
   std::vector<double> x_nodes_, v_nodes_;
   std::vector<std::vector<double>> basis_;  // [r][x node], orthonormal

@@ -55,10 +55,11 @@ struct Stage {
   // to x whatever its cell holds.
   float pulse_delay, pulse_x;
   // Transfer of the converter as pulse / full-scale pulse: at_low + sum_i slope[i] max(0, x -
-  // knot[i]), knots ascending.
+  // knot[i]), knots ascending, and from x_end on exactly at_high: sums of slopes would miss the
+  // counter's end, which is a tie, by a rounding.
   int knots;
   const float *knot, *slope;
-  float at_low;
+  float at_low, at_high, x_end;
 
   // A table of one age is so many entries: per rank high and low, or floats by level.
   int low_per_high() const { return fine_low ? 2 * kFineLow : 2 * kCoarseLow + 1; }
@@ -122,9 +123,15 @@ struct Reads {
 
 struct SpreadTile;
 
+// Where x of a column is known, infinite where that is everywhere.
+struct Known {
+  float low, high;
+};
+
 // One sub-tile of one head for consecutive queries.
 struct SubTile {
-  int dim, units, queries;
+  int dim, units, queries;  // dim: rounded up to kUnit
+  int columns;              // of the second array that there are, at most dim
   const Unit* unit;
   std::size_t first_plane, second_plane;  // bytes from one plane of the tables to the next
   // [kUnit] tokens: how much older than its table a slot is for query 0.
@@ -132,7 +139,8 @@ struct SubTile {
   const Lanes* lanes;    // [query][unit]
   const Pulses* pulses;  // [query], on the first array's rows
   float phi_per_pulse;   // longest pulses per full scale of the first converter
-  float count_step;      // of the counter, 0: not rounded
+  float counts;          // of the counter per full scale, 0: not rounded
+  Known first_known, second_known;
   Hinges first_hinges, second_hinges;
   Reads* reads;
   // Out: x and pulse of every column; pulses of slots that do not count are 0. total[query][dim]
@@ -140,6 +148,7 @@ struct SubTile {
   float *x, *phi;                  // [query][unit][kUnit]
   float *second_x, *second_pulse;  // [query][dim]
   float* total;
+  std::int64_t *first_beyond, *second_beyond;  // added to: columns beyond what is known
   // Work space: queries * units * kUnit * weight rows * weight bytes, and units * kUnit.
   std::byte* weights;
   float* lasting;
@@ -150,8 +159,9 @@ struct SubTile {
 const char* instruction_set();
 
 // index[i] = round_half_even(clamp(a x[i] + b, 0, high) * steps_per_unit) in double precision.
-void quantise(std::size_t n, const float* x, double a, double b, double high, double steps_per_unit,
-              std::uint8_t* index);
+// Returns how many were outside (Quantiser::outside).
+std::size_t quantise(std::size_t n, const float* x, double a, double b, double high,
+                     double steps_per_unit, std::uint8_t* index);
 
 // Pulses of `rows` rows (a multiple of kUnit) that last width[row] of the longest pulse, 0: none.
 // The weights are written to `to`, which `pulses` then points at; `lasting` is work space of
@@ -174,7 +184,11 @@ void count_key_reads(int dim, const std::uint8_t* old_key, const std::uint8_t* k
 // Byte `offset` of word i becomes level[i]; n is a multiple of kUnit.
 void store_levels(std::size_t n, const std::uint8_t* level, int offset, std::uint8_t* words);
 
-// total[d] += clamp(pulse[d], -1, 1), rounded half to even to steps of `step` where it is not 0.
-void count_output(std::size_t n, const float* pulse, float step, float* total);
+// total[d] += clamp(pulse[d], -1, 1), or where `counts` is not 0 that times `counts`, rounded half
+// to even.
+void count_output(std::size_t n, const float* pulse, float counts, float* total);
+
+// out[i] = a total[i] + b in double precision.
+void scale_output(std::size_t n, const float* total, double a, double b, float* out);
 
 }  // namespace gaincell::attention::kernels

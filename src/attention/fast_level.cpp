@@ -182,7 +182,8 @@ struct Books {
       : counter(model.circuit, model.oldest_age_s),
         first(counter.activity().first_conversions, model.first.full_scale_c()),
         second(counter.activity().second_conversions, model.second.full_scale_c()),
-        first_reads(static_cast<std::size_t>(model.circuit.q_levels) * kernels::kReadCopies *
+        // One row more, for the dimensions that there are not.
+        first_reads(static_cast<std::size_t>(model.circuit.q_levels + 1) * kernels::kReadCopies *
                     kLevels),
         reads(static_cast<std::size_t>(
                   kernels::Reads::nodes(ActivityCounter::pulse_steps(model.circuit))) *
@@ -234,11 +235,13 @@ class FastLevel final : public Analog {
         options_(model_->options),
         first_(model_->first),
         second_(model_->second),
+        dim_(blocks(shape.dim, kUnit) * kUnit),
         ring_(shape.window, circuit_.tile),
         pool_(std::clamp(options_.threads, 1, shape.heads)),
-        unit_cells_(static_cast<std::size_t>(shape.dim) * kUnit),
+        unit_cells_(static_cast<std::size_t>(dim_) * kUnit),
+        beyond_(levels_beyond(circuit_, std::min(circuit_.known_age_s, model_->oldest_age_s))),
         work_(pool_.threads(), Work(*model_, ring_)) {
-    const std::size_t heads = shape.heads, dim = shape.dim, units = heads * ring_.units();
+    const std::size_t heads = shape.heads, dim = dim_, units = heads * ring_.units();
     keys_.resize(units * unit_cells_);
     values_.resize(units * unit_cells_);
     value_counts_.resize(units * kUnit * kLevels);
@@ -247,6 +250,7 @@ class FastLevel final : public Analog {
     for (std::size_t h = 0; h < heads; ++h) books_.emplace_back(*model_);
     for (int level = 0; level < circuit_.q_levels; ++level)
       q_width_.push_back(static_cast<float>(level) / static_cast<float>(circuit_.q_levels - 1));
+    q_width_.push_back(0.0f);
     if (spread.any()) spread_.emplace(shape, ring_, *model_, spread);
     for (Work& work : work_) prepare(work);
   }
@@ -282,7 +286,7 @@ class FastLevel final : public Analog {
   };
 
   void prepare(Work& work) const {
-    const std::size_t dim = shape().dim, queries = model_->age_block;
+    const std::size_t dim = dim_, queries = model_->age_block;
     const std::size_t parts = work.plan.most_parts_of_a_tile(), rows = parts * kUnit;
     work.units.resize(parts);
     work.lanes.resize(parts * queries);
@@ -302,8 +306,9 @@ class FastLevel final : public Analog {
     work.hat.resize(
         static_cast<std::size_t>(kernels::Reads::nodes(ActivityCounter::pulse_steps(circuit_))) *
         kUnit);
-    for (auto* levels : {&work.q_levels, &work.k_levels, &work.v_levels})
-      levels->resize(dim * kTogether);
+    // Dimensions that there are not have no pulse, and are read on a row of their own.
+    work.q_levels.resize(dim * kTogether, static_cast<std::uint8_t>(circuit_.q_levels));
+    for (auto* levels : {&work.k_levels, &work.v_levels}) levels->resize(dim * kTogether);
     work.old_keys.resize(unit_cells_);
     work.old_values.resize(unit_cells_);
     work.old_counts.resize(kUnit * kLevels);
@@ -311,6 +316,7 @@ class FastLevel final : public Analog {
   }
 
   void reset_ring() override {
+    before_ += now_;
     now_ = 0;
     tokens_ = 0;
     for (Work& work : work_) work.plan.clear();
@@ -356,6 +362,8 @@ class FastLevel final : public Analog {
       std::stable_sort(traces.begin(), traces.end(),
                        [](const StepTrace& a, const StepTrace& b) { return a.token < b.token; });
       for (const StepTrace& trace : traces) show(trace);
+      for (int i = 0; i < piece; ++i)
+        count_ages(filled(now_ + i), options_.token_period_s, circuit_.known_age_s);
       now_ += piece;
       done += piece;
     }
@@ -365,23 +373,30 @@ class FastLevel final : public Analog {
 
   // Levels of a head's next tokens, all at once: their rows lie so far apart that each is waited
   // for.
-  void quantise(const std::array<const float*, 3>& qkv, int head, int tokens, Work& work) const {
+  void quantise(const std::array<const float*, 3>& qkv, int head, int tokens, Work& work) {
     const Scalers& s = scalers();
     const double kv_steps = (circuit_.kv_levels - 1) / circuit_.v_max;
     const std::size_t dim = shape().dim, stride = dim * shape().heads;
+    std::size_t outside_q = 0, outside_k = 0, outside_v = 0;
     for (std::size_t i = 0; i < static_cast<std::size_t>(tokens); ++i) {
-      const std::size_t from = i * stride, to = i * dim;
+      const std::size_t from = i * stride, to = i * dim_;
       constexpr std::size_t kAhead = 6;
       if (i + kAhead < static_cast<std::size_t>(tokens))
         for (const float* row : qkv)
           for (std::size_t d = 0; d < dim; d += 16) hwy::Prefetch(row + from + kAhead * stride + d);
-      kernels::quantise(dim, qkv[0] + from, s.a_q[head], s.b_q[head], 1.0, circuit_.q_levels - 1,
-                        work.q_levels.data() + to);
-      kernels::quantise(dim, qkv[1] + from, s.a_k[head], s.b_k[head], circuit_.v_max, kv_steps,
-                        work.k_levels.data() + to);
-      kernels::quantise(dim, qkv[2] + from, s.a_v[head], s.b_v[head], circuit_.v_max, kv_steps,
-                        work.v_levels.data() + to);
+      outside_q += kernels::quantise(dim, qkv[0] + from, s.a_q[head], s.b_q[head], 1.0,
+                                     circuit_.q_levels - 1, work.q_levels.data() + to);
+      outside_k += kernels::quantise(dim, qkv[1] + from, s.a_k[head], s.b_k[head], circuit_.v_max,
+                                     kv_steps, work.k_levels.data() + to);
+      outside_v += kernels::quantise(dim, qkv[2] + from, s.a_v[head], s.b_v[head], circuit_.v_max,
+                                     kv_steps, work.v_levels.data() + to);
     }
+    RangeReport::Head& ranges = ranges_.heads[head];
+    ranges.values += static_cast<double>(dim) * tokens;
+    ranges.cells += 2.0 * static_cast<double>(dim) * tokens;
+    ranges.q += static_cast<double>(outside_q);
+    ranges.k += static_cast<double>(outside_k);
+    ranges.v += static_cast<double>(outside_v);
   }
 
   // Queries of a token's block from there on, at most so many.
@@ -404,7 +419,7 @@ class FastLevel final : public Analog {
   }
 
   void run_step(const Step& step, Work& work) {
-    const int dim = shape().dim, slot = slot_of(step.token);
+    const int dim = dim_, slot = slot_of(step.token);
     const Plan& plan = work.plan;
     const kernels::Stage& stage = first_.stage();
     const std::size_t unit = unit_index(step.head, slot);
@@ -434,7 +449,7 @@ class FastLevel final : public Analog {
     const auto queries_before = static_cast<float>(slot - ring_.begin(slot, model_->age_block));
     for (int lane = 0; lane < kUnit; ++lane)
       work.beyond_table[lane] = plan.beyond_table()[lane] + queries_before;
-    if (spread_) spread_->set_tokens(step.token, step.queries, work.spread);
+    if (spread_) spread_->set_tokens(before_ + step.token, step.queries, work.spread);
     kernels::Reads reads{.steps = ActivityCounter::pulse_steps(circuit_),
                          .count = books.reads.data(),
                          .hat = work.hat.data(),
@@ -449,9 +464,9 @@ class FastLevel final : public Analog {
 
     const Scalers& s = scalers();
     for (int i = 0; i < step.queries; ++i) {
-      for (int d = 0; d < dim; ++d)
-        step.out[i * step.stride + d] =
-            s.a_o[step.head] * work.total[i * dim + d] + s.b_o[step.head];
+      kernels::scale_output(shape().dim, work.total.data() + i * dim,
+                            s.a_o[step.head] * count_unit(), s.b_o[step.head],
+                            step.out + i * step.stride);
       activity.token_heads += 1;
       activity.sub_tile_steps += blocks(filled(step.token + i), ring_.tile());
     }
@@ -461,7 +476,8 @@ class FastLevel final : public Analog {
 
   // A token's key and value, and what its query reads of the keys.
   void write(int head, std::int64_t token, int row, Work& work) {
-    const int dim = shape().dim, slot = slot_of(token), lane = ring_.lane_of(slot);
+    const int dim = dim_, columns = shape().dim;
+    const int slot = slot_of(token), lane = ring_.lane_of(slot);
     const bool overwrites = token >= ring_.window();
     energy::Activity& activity = books_[head].counter.activity();
     const std::size_t unit = unit_index(head, slot);
@@ -469,7 +485,7 @@ class FastLevel final : public Analog {
     std::uint8_t* to = keys_.data() + unit * unit_cells_ + lane * 4;
     std::int32_t* key_counts = key_counts_.data() + static_cast<std::size_t>(head) * dim * kLevels;
     std::uint16_t written[kLevels];
-    kernels::count_levels(dim, index, written);
+    kernels::count_levels(columns, index, written);
     kernels::count_key_reads(dim, overwrites ? to : nullptr, index,
                              work.q_levels.data() + static_cast<std::size_t>(row) * dim, key_counts,
                              books_[head].first_reads.data());
@@ -482,11 +498,13 @@ class FastLevel final : public Analog {
     std::int32_t* totals = value_totals_.data() + static_cast<std::size_t>(head) * kLevels;
     for (int level = 0; level < kLevels; ++level)
       if (overwrites) totals[level] -= counts[level];
-    kernels::count_levels(dim, index, counts);
+    kernels::count_levels(columns, index, counts);
     for (int level = 0; level < kLevels; ++level) totals[level] += counts[level];
     for (int level = 0; level < circuit_.kv_levels; ++level)
       activity.writes[level] += written[level] + counts[level];
-    activity.dac_values += 2 * dim;
+    for (int level = 0; level < circuit_.kv_levels; ++level)
+      if (beyond_[level]) ranges_.heads[head].stored_beyond += written[level] + counts[level];
+    activity.dac_values += 2 * columns;
   }
 
   // Pulses on the rows of the first array.
@@ -498,7 +516,7 @@ class FastLevel final : public Analog {
       ActivityCounter& counter = books_[head].counter;
       const double mean_age_s = 0.5 * (tokens - 1) * options_.token_period_s;
       const std::int32_t* counts =
-          key_counts_.data() + static_cast<std::size_t>(head) * dim * kLevels;
+          key_counts_.data() + static_cast<std::size_t>(head) * dim_ * kLevels;
       for (int d = 0; d < dim; ++d) {
         const double width_s = q_width_s(head, q[d]);
         work.width[d] = static_cast<float>(width_s / circuit_.t_max_s);
@@ -506,8 +524,8 @@ class FastLevel final : public Analog {
       }
       return;
     }
-    const std::uint8_t* index = work.q_levels.data() + static_cast<std::size_t>(row) * dim;
-    for (int d = 0; d < dim; ++d) work.width[d] = q_width_[index[d]];
+    const std::uint8_t* index = work.q_levels.data() + static_cast<std::size_t>(row) * dim_;
+    for (int d = 0; d < dim_; ++d) work.width[d] = q_width_[index[d]];
   }
 
   double q_width_s(int head, float q) const {
@@ -521,7 +539,7 @@ class FastLevel final : public Analog {
   void run_tile(const Step& step, int tile, bool keeps_old, kernels::Reads& reads, Work& work,
                 std::vector<StepTrace>& traces) {
     const Plan& plan = work.plan;
-    const int dim = shape().dim, slot = slot_of(step.token), begin = plan.first_part(tile),
+    const int dim = dim_, slot = slot_of(step.token), begin = plan.first_part(tile),
               parts = plan.first_part(tile + 1) - begin;
     int columns = 0;
     for (int i = 0; i < parts; ++i) {
@@ -551,13 +569,14 @@ class FastLevel final : public Analog {
       }
     }
     Books& books = books_[step.head];
-    const float count_step = options_.effects.has(Effect::kCounter)
-                                 ? 2.0f / static_cast<float>(circuit_.output_levels - 1)
-                                 : 0.0f;
+    RangeReport::Head& ranges = ranges_.heads[step.head];
+    const int outputs = step.queries * shape().dim;
+    std::int64_t first_beyond = 0, second_beyond = 0;
     const kernels::SubTile sub_tile{
         dim,
         parts,
         step.queries,
+        shape().dim,
         work.units.data(),
         model_->first_tables->plane_bytes(),
         model_->second_tables->plane_bytes(),
@@ -565,22 +584,38 @@ class FastLevel final : public Analog {
         work.lanes.data(),
         work.pulses,
         static_cast<float>(circuit_.relu.full_scale_s / circuit_.t_max_s),
-        count_step,
+        has_counter() ? 0.5f * static_cast<float>(circuit_.output_levels - 1) : 0.0f,
+        known(circuit_.relu, first_),
+        known(circuit_.differential, second_),
         books.first.hinges(step.queries * parts * kUnit, columns),
-        books.second.hinges(step.queries * dim, step.queries * dim),
+        books.second.hinges(step.queries * dim, outputs),
         &reads,
         work.x.data(),
         work.phi.data(),
         work.second_x.data(),
         work.second_pulse.data(),
         work.total.data(),
+        &first_beyond,
+        &second_beyond,
         work.weights.data(),
         work.second_lasting.data(),
         spread_ ? spread_->tile(step.head, tile, work.spread) : nullptr};
     kernels::sub_tile(first_.stage(), second_.stage(), sub_tile);
+    ranges.first += columns;
+    ranges.first_beyond += static_cast<double>(first_beyond);
+    ranges.second += outputs;
+    ranges.second_beyond += static_cast<double>(second_beyond);
     for (std::size_t q = 0; q < traces.size(); ++q)
       if (observed(traces[q].token, step.head))
         trace_tile(plan, sub_tile, static_cast<int>(q), tile, traces[q]);
+  }
+
+  bool has_counter() const { return options_.effects.has(Effect::kCounter); }
+  // Outputs add up in counts, or in full scales without the counter.
+  double count_unit() const { return has_counter() ? 2.0 / (circuit_.output_levels - 1) : 1.0; }
+  static kernels::Known known(const Circuit::Converter& converter, const StageFit& fit) {
+    return {static_cast<float>(converter.known_low_c / fit.full_scale_c()),
+            static_cast<float>(converter.known_high_c / fit.full_scale_c())};
   }
 
   // Gathered sums are kept small enough for single precision, and the ages in them near each other;
@@ -672,6 +707,7 @@ class FastLevel final : public Analog {
   void trace_tile(const Plan& plan, const kernels::SubTile& done, int query, int tile,
                   StepTrace& trace) const {
     const int dim = shape().dim, first = plan.first_part(tile);
+    // What kernels see is `dim_` wide.
     for (int i = 0; i < done.units; ++i) {
       const Plan::Part& part = plan.part(first + i);
       const kernels::Unit& unit = done.unit[i];
@@ -687,7 +723,7 @@ class FastLevel final : public Analog {
         for (int d = 0; d < dim; ++d) {
           const std::size_t cell = static_cast<std::size_t>(slot) * dim + d;
           trace.key_v[cell] = model_->stored_v(unit.keys[key_at(lane, d)], age_s);
-          trace.value_v[cell] = model_->stored_v(unit.values[value_at(lane, d, dim)], age_s);
+          trace.value_v[cell] = model_->stored_v(unit.values[value_at(lane, d, dim_)], age_s);
           if (!spread_) continue;
           using Array = PhysicalSpread::Array;
           trace.key_v[cell] += spread_->offset_v(Array::kKeys, trace.head, slot, d);
@@ -697,9 +733,9 @@ class FastLevel final : public Analog {
     }
     for (int d = 0; d < dim; ++d) {
       const std::size_t column = static_cast<std::size_t>(tile) * dim + d;
-      trace.second_charge_c[column] = done.second_x[query * dim + d] * second_.full_scale_c();
+      trace.second_charge_c[column] = done.second_x[query * dim_ + d] * second_.full_scale_c();
       trace.second_pulse_s[column] =
-          done.second_pulse[query * dim + d] * circuit_.differential.full_scale_s;
+          done.second_pulse[query * dim_ + d] * circuit_.differential.full_scale_s;
     }
   }
 
@@ -707,12 +743,15 @@ class FastLevel final : public Analog {
   const Circuit& circuit_;
   const AnalogOptions& options_;
   const StageFit &first_, &second_;
+  const int dim_;  // of a head, rounded up to kUnit
   const Ring ring_;
   ThreadPool pool_;
   std::size_t unit_cells_;      // of keys, and as many of values, in a unit
+  std::vector<bool> beyond_;    // of the levels, see levels_beyond()
   std::vector<float> q_width_;  // of every level of q, in longest pulses
 
   std::int64_t now_ = 0;                     // tokens since reset
+  std::int64_t before_ = 0;                  // and those before it, for the noise
   double tokens_ = 0;                        // run through, for the activity
   Lines<std::uint8_t> keys_;                 // [head][unit][dim / 4][slot][4 dimensions] levels
   Lines<std::uint8_t> values_;               // [head][unit][4][dim][4 slots] levels

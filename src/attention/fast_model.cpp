@@ -11,10 +11,13 @@
 namespace gaincell::attention {
 namespace {
 
-constexpr int kAgeNodes = 65;
+constexpr int kAgeNodes = 65, kCheckedAges = 7;
+// Of the error limit, for the fit; shared ages have what it leaves, as independent errors do, and
+// that much at least.
+constexpr double kFitShare = 0.96, kLeastAgeShare = 0.28;
 
 // The limits of the kernels, before a fit is tried on what they cannot hold.
-const Circuit& checked(const Shape& shape, const Circuit& circuit, const AnalogOptions& options) {
+const Circuit& checked(const Circuit& circuit, const AnalogOptions& options) {
   if (!options.effects.has(Effect::kStorageQuantiser))
     throw Error({"attention", "effects", "storage_quantiser off",
                  "the fast level keeps one of the device's levels per cell", "use level column"});
@@ -22,16 +25,17 @@ const Circuit& checked(const Shape& shape, const Circuit& circuit, const AnalogO
     throw Error({"attention", "kv_levels", std::to_string(circuit.kv_levels),
                  fmt::format("the fast level holds at most {}", kernels::kLevels),
                  "use level column"});
-  if (shape.dim % kernels::kUnit != 0)
-    throw Error({"attention", "head dimension", std::to_string(shape.dim),
-                 fmt::format("a multiple of {}", kernels::kUnit), "use level column"});
   return circuit;
 }
 
 }  // namespace
 
 AgeTables::AgeTables(const Circuit& circuit, const StageFit& fit, double oldest_age_s)
-    : rank_(fit.rank()), oldest_age_s_(oldest_age_s), nodes_(oldest_age_s > 0 ? kAgeNodes : 1) {
+    : rank_(fit.rank()),
+      levels_(circuit.kv_levels),
+      oldest_age_s_(oldest_age_s),
+      nodes_(oldest_age_s > 0 ? kAgeNodes : 1) {
+  for (int r = 0; r < rank_; ++r) w_.push_back(fit.stage().polynomial[r][0]);
   for (int i = 0; i < nodes_; ++i) {
     const double age = nodes_ > 1 ? oldest_age_s * i / (nodes_ - 1) : 0.0;
     const std::size_t rows = fit.has_slopes() ? 2 * rank_ : rank_;
@@ -68,28 +72,39 @@ double AgeTables::fading_per_s(double age_s) const {
   return fading_per_s_[std::min<std::size_t>(position(age_s).first, fading_per_s_.size() - 1)];
 }
 
-double AgeTables::error(double span_s) const {
-  const auto norm = [&](const std::vector<double>& u, int level) {
-    double sum = 0;
-    for (int r = 0; r < rank_; ++r) sum += std::pow(u[r * kernels::kLevels + level], 2);
-    return std::sqrt(sum);
+double AgeTables::error(double span_s, int cells) const {
+  // Mean square of a column where every cell's longest pulse is off by off(level).
+  const auto square = [&](const auto& off) {
+    double mean = 0, squares = 0;
+    for (int level = 0; level < levels_; ++level) {
+      mean += off(level) / levels_;
+      squares += off(level) * off(level) / levels_;
+    }
+    const double common = 0.5 * cells * mean;  // pulses are uniform
+    return common * common + cells * (squares / 3 - mean * mean / 4);
   };
-  double strongest = 0, worst = 0;
-  for (int level = 0; level < kernels::kLevels; ++level)
-    strongest = std::max(strongest, norm(table_[0], level));
+  double worst = 0;
   for (int i = 0; i < nodes_; ++i) {
     const double age =
         std::clamp(age_step_s() * i, span_s, std::max(span_s, oldest_age_s_ - span_s));
     const std::vector<double> here = at(age);
-    for (const double sign : {-1.0, 1.0}) {
-      std::vector<double> there = at(age + sign * span_s);
-      const double gain = 1 + sign * span_s * fading_per_s(age);
-      for (std::size_t j = 0; j < here.size(); ++j) there[j] -= gain * here[j];
-      for (int level = 0; level < kernels::kLevels; ++level)
-        worst = std::max(worst, norm(there, level));
+    constexpr double kShares[] = {-1, -0.5, 0.5, 1};
+    double sum = 0;
+    for (const double share : kShares) {
+      const std::vector<double> there = at(age + share * span_s);
+      const double gain = 1 + share * span_s * fading_per_s(age);
+      sum += square([&](int level) {
+        double off = 0;
+        for (int r = 0; r < rank_; ++r) {
+          const std::size_t j = static_cast<std::size_t>(r) * kernels::kLevels + level;
+          off += w_[r] * (there[j] - gain * here[j]);
+        }
+        return off;
+      });
     }
+    worst = std::max(worst, sum / std::size(kShares));
   }
-  return strongest > 0 ? worst / strongest : 0.0;
+  return std::sqrt(worst);
 }
 
 std::pair<int, double> AgeTables::position(double age_s) const {
@@ -123,7 +138,7 @@ std::size_t TokenTables::position(int token_age) const {
 }
 
 FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions& with)
-    : circuit(with_effects(checked(shape, on, with), with.effects)),
+    : circuit(with_effects(checked(on, with), with.effects)),
       options(with),
       oldest_age_s((shape.window - 1) * with.token_period_s),
       first(circuit, circuit.relu, relu_line(circuit), fit_options(shape, false)),
@@ -132,12 +147,21 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
       second_ages(circuit, second, oldest_age_s) {
   // So far may a query of a block and a slot of a group be from their tables' age.
   const auto span = [&] { return 0.5 * (age_block + slot_block) - 1; };
-  const auto age_error = [&] {
-    const double span_s = span() * options.token_period_s;
-    return std::max(first_ages.error(span_s), second_ages.error(span_s));
+  const auto first_error = [&] {
+    return first_ages.error(span() * options.token_period_s, shape.dim);
   };
-  while (age_block > 1 && age_error() > options.error_limit) age_block /= 2;
-  if (age_error() > options.error_limit) slot_block = 1;
+  const auto second_error = [&] {
+    return second_ages.error(span() * options.token_period_s, rows_of_second(shape));
+  };
+  const auto age_error = [&] { return std::max(first_error(), second_error()); };
+  const auto left = [&](const StageFit& fit) {
+    const double limit = options.error_limit, of_fit = std::min(fit.error(), limit);
+    return std::max(kLeastAgeShare * limit, std::sqrt(limit * limit - of_fit * of_fit));
+  };
+  const double first_left = left(first), second_left = left(second);
+  const auto holds = [&] { return first_error() <= first_left && second_error() <= second_left; };
+  while (age_block > 1 && !holds()) age_block /= 2;
+  if (!holds()) slot_block = 1;
   const double shift = 0.5 * (age_block - slot_block);
   const auto tables = [&](const AgeTables& ages, const StageFit& fit) {
     return std::make_unique<const TokenTables>(ages, fit, shape.window, shift,
@@ -145,35 +169,44 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
   };
   first_tables = tables(first_ages, first);
   second_tables = tables(second_ages, second);
-  const auto stage = [](const StageFit& fit) {
+  const auto stage = [](const StageFit& fit, double of_ages) {
     const kernels::Stage& s = fit.stage();
-    return FastReport::Stage{
-        s.segments,      s.substeps, s.rank,  s.low_ranks, s.low_ranks > 0 ? s.low_per_high() : 0,
-        s.whole_weights, s.degree,   s.bytes, fit.error()};
+    return FastReport::Stage{s.segments,
+                             s.substeps,
+                             s.rank,
+                             s.low_ranks,
+                             s.low_ranks > 0 ? s.low_per_high() : 0,
+                             s.whole_weights,
+                             s.degree,
+                             s.bytes,
+                             std::hypot(fit.error(), of_ages)};
   };
-  report = {stage(first), stage(second), age_block, age_error(), kernels::instruction_set()};
+  report = {stage(first, first_error()), stage(second, second_error()), age_block, age_error(),
+            kernels::instruction_set()};
 }
 
 FitOptions FastModel::fit_options(const Shape& shape, bool is_signed) const {
   FitOptions fit;
   fit.is_signed = is_signed;
   fit.error_limit = options.error_limit;
+  fit.limit_share = kFitShare;
   fit.q_levels = circuit.q_levels;
   fit.whole_widths = !is_signed && options.effects.has(Effect::kInputQuantiser);
-  fit.cells = is_signed ? std::min(circuit.tile, shape.window) : shape.dim;
-  for (int level = 0; level < circuit.kv_levels; ++level) {
-    fit.check_v.push_back(stored_v(level, 0.0));
-    if (oldest_age_s > 0) fit.check_v.push_back(stored_v(level, oldest_age_s));
-  }
-  std::sort(fit.check_v.begin(), fit.check_v.end());
+  fit.cells = is_signed ? rows_of_second(shape) : shape.dim;
+  fit.levels = circuit.kv_levels;
+  const int ages = oldest_age_s > 0 ? kCheckedAges : 1;
+  for (int age = 0; age < ages; ++age)
+    for (int level = 0; level < circuit.kv_levels; ++level)
+      fit.check_v.push_back(stored_v(level, ages > 1 ? oldest_age_s * age / (ages - 1) : 0.0));
   if (options.effects.has(Effect::kMismatch)) {
     fit.cell_gain = options.spread.cell_gain;
     fit.cell_offset_v = options.spread.cell_offset_v;
   }
   const double most_sigmas =
       static_cast<double>(PhysicalSpread::kMostSteps) / PhysicalSpread::kStepsPerSigma;
-  fit.v_low = fit.check_v.front() - most_sigmas * fit.cell_offset_v;
-  fit.v_high = fit.check_v.back() + most_sigmas * fit.cell_offset_v;
+  const auto [lowest, highest] = std::minmax_element(fit.check_v.begin(), fit.check_v.end());
+  fit.v_low = *lowest - most_sigmas * fit.cell_offset_v;
+  fit.v_high = *highest + most_sigmas * fit.cell_offset_v;
   return fit;
 }
 

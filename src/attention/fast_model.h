@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -19,14 +20,16 @@ class AgeTables {
   std::vector<double> at(double age_s) const;
   // d ln(u) / d(age) common to all levels, least squares.
   double fading_per_s(double age_s) const;
-  // Worst error of any cell, relative to the strongest one, when a table serves ages +-span.
-  double error(double span_s) const;
+  // Error of a column of `cells` uniform ones and pulses, rms over the ages +-span that a table
+  // serves, at the worst age: share of full scale.
+  double error(double span_s, int cells) const;
 
  private:
   double age_step_s() const { return nodes_ > 1 ? oldest_age_s_ / (nodes_ - 1) : 0.0; }
   std::pair<int, double> position(double age_s) const;
 
-  int rank_;
+  int rank_, levels_;
+  std::vector<double> w_;  // w_r at the start of a column
   double oldest_age_s_;
   int nodes_;
   std::vector<std::vector<double>> table_;  // [age node][rank * kLevels]
@@ -58,8 +61,7 @@ class TokenTables {
 // Immutable.
 class FastModel {
  public:
-  // Throws Error where the fast level cannot hold the error limit, the number of levels, or the
-  // dimension.
+  // Throws Error where the fast level cannot hold the error limit or the number of levels.
   FastModel(const Shape& shape, const Circuit& circuit, const AnalogOptions& options);
   FastModel(const FastModel&) = delete;
   FastModel& operator=(const FastModel&) = delete;
@@ -82,6 +84,7 @@ class FastModel {
   FastReport report;
 
  private:
+  int rows_of_second(const Shape& shape) const { return std::min(circuit.tile, shape.window); }
   FitOptions fit_options(const Shape& shape, bool is_signed) const;
 };
 

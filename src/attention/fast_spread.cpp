@@ -12,7 +12,7 @@ using Stage = PhysicalSpread::Stage;
 FastSpread::FastSpread(const Shape& shape, const Ring& ring, const FastModel& model,
                        const PhysicalSpread& physical)
     : physical_(physical),
-      dim_(shape.dim),
+      dim_(blocks(shape.dim, kUnit) * kUnit),
       units_(ring.units()),
       tiles_(ring.tiles()),
       first_noise_x_(
@@ -40,13 +40,14 @@ FastSpread::FastSpread(const Shape& shape, const Ring& ring, const FastModel& mo
         steps.gain[cell] = draw.gain;
         steps.offset[cell] = draw.offset;
       };
-      for (int d = 0; d < dim_; ++d) {
+      for (int d = 0; d < shape.dim; ++d) {
         put(keys_, Array::kKeys, d, key_at(lane, d));
         put(values_, Array::kValues, d, value_at(lane, d, dim_));
       }
     }
-    for (int column = 0; column < tiles_ * dim_; ++column)
-      second_.set(static_cast<std::size_t>(head) * tiles_ * dim_ + column,
+    for (int column = 0; column < tiles_ * shape.dim; ++column)
+      second_.set((static_cast<std::size_t>(head) * tiles_ + column / shape.dim) * dim_ +
+                      column % shape.dim,
                   physical.converter(Stage::kSecond, head, column), model.second.full_scale_c());
   }
 }

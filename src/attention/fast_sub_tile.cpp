@@ -600,7 +600,7 @@ void SecondArray(const Stage& stage, const SubTile& tile, const Pulses* pulses, 
 }
 
 void Transfer(const Stage& stage, int n, const float* HWY_RESTRICT x, float* HWY_RESTRICT pulse) {
-  const VF zero = hn::Zero(kF);
+  const VF zero = hn::Zero(kF), end = hn::Set(kF, stage.x_end), top = hn::Set(kF, stage.at_high);
   int i = 0;
   for (; i + 4 * kN <= n; i += 4 * kN) {
     VF at[4], y[4];
@@ -613,7 +613,8 @@ void Transfer(const Stage& stage, int n, const float* HWY_RESTRICT x, float* HWY
       for (int v = 0; v < 4; ++v)
         y[v] = hn::MulAdd(hn::Max(hn::Sub(at[v], knot), zero), slope, y[v]);
     }
-    for (int v = 0; v < 4; ++v) hn::StoreU(y[v], kF, pulse + i + v * kN);
+    for (int v = 0; v < 4; ++v)
+      hn::StoreU(hn::IfThenElse(hn::Ge(at[v], end), top, y[v]), kF, pulse + i + v * kN);
   }
   for (; i < n; i += kN) {
     const VF at = hn::LoadU(kF, x + i);
@@ -621,16 +622,35 @@ void Transfer(const Stage& stage, int n, const float* HWY_RESTRICT x, float* HWY
     for (int k = 0; k < stage.knots; ++k)
       y = hn::MulAdd(hn::Max(hn::Sub(at, hn::Set(kF, stage.knot[k])), zero),
                      hn::Set(kF, stage.slope[k]), y);
-    hn::StoreU(y, kF, pulse + i);
+    hn::StoreU(hn::IfThenElse(hn::Ge(at, end), top, y), kF, pulse + i);
   }
 }
 
-// Takes columns that do not count out of the books and off the second array.
-void MaskColumns(const SubTile& tile) {
-  const VF nowhere = hn::Set(kF, -1e30f);
+constexpr float kNowhere = -1e30f;  // x of a column that is not there
+
+// Of n columns, `absent` of which lie nowhere.
+void CountBeyond(Known known, int n, int absent, const float* HWY_RESTRICT x,
+                 std::int64_t& beyond) {
+  const bool has_low = known.low > kNowhere;
+  if (!has_low && known.high > -kNowhere) return;
+  const VF low = hn::Set(kF, known.low), high = hn::Set(kF, known.high);
+  VI count = hn::Zero(kI);
+  for (int i = 0; i < n; i += kN) {
+    const VF at = hn::LoadU(kF, x + i);
+    const auto is_beyond = hn::Or(hn::Lt(at, low), hn::Gt(at, high));
+    count = hn::Sub(count, hn::VecFromMask(kI, hn::RebindMask(kI, is_beyond)));
+  }
+  beyond += hn::GetLane(hn::SumOfLanes(kI, count)) - (has_low ? absent : 0);
+}
+
+// Takes columns that do not count out of the books and off the second array. Returns their number.
+int MaskColumns(const SubTile& tile) {
+  const VF nowhere = hn::Set(kF, kNowhere);
+  int absent = 0;
   for (int i = 0; i < tile.queries * tile.units; ++i) {
     const Lanes lanes = tile.lanes[i];
     if (lanes.first == 0 && lanes.last == kUnit) continue;
+    absent += kUnit - (lanes.last - lanes.first);
     const VF first = hn::Set(kF, static_cast<float>(lanes.first));
     const VF last = hn::Set(kF, static_cast<float>(lanes.last));
     for (int part = 0; part < kParts; ++part) {
@@ -642,6 +662,14 @@ void MaskColumns(const SubTile& tile) {
       hn::StoreU(hn::IfThenElseZero(counts, hn::LoadU(kF, phi)), kF, phi);
     }
   }
+  return absent;
+}
+
+// The same for the second array's, where there are fewer than the vectors have.
+int MaskOutputs(const SubTile& tile) {
+  for (int q = 0; q < tile.queries; ++q)
+    for (int d = tile.columns; d < tile.dim; ++d) tile.second_x[q * tile.dim + d] = kNowhere;
+  return tile.queries * (tile.dim - tile.columns);
 }
 
 // acc + the sums of two neighbouring words (0 .. 32767).
@@ -979,7 +1007,7 @@ void SubTileStep(const Stage& first, const Stage& second, const SubTile& tile) {
   const int slots = tile.units * kUnit, all = tile.queries * slots;
   FirstArray(first, tile, columns);
   Transfer(first, all, tile.spread ? first_seen(tile) : tile.x, tile.phi);
-  MaskColumns(tile);
+  CountBeyond(tile.first_known, all, MaskColumns(tile), tile.x, *tile.first_beyond);
   AddHinges(tile.first_hinges, all, tile.x);
 
   Pulses pulses[kMaxQueries];
@@ -992,6 +1020,7 @@ void SubTileStep(const Stage& first, const Stage& second, const SubTile& tile) {
   SecondArray(second, tile, pulses, columns);
   const int outputs = tile.queries * tile.dim;
   Transfer(second, outputs, tile.spread ? second_seen(tile) : tile.second_x, tile.second_pulse);
+  CountBeyond(tile.second_known, outputs, MaskOutputs(tile), tile.second_x, *tile.second_beyond);
   AddHinges(tile.second_hinges, outputs, tile.second_x);
 }
 
@@ -1015,8 +1044,8 @@ void set_pulses(const Stage& stage, int rows, const float* width, float* lasting
 
 void sub_tile(const Stage& first, const Stage& second, const SubTile& tile) {
   HWY_DYNAMIC_DISPATCH(SubTileStep)(first, second, tile);
-  count_output(static_cast<std::size_t>(tile.queries) * tile.dim, tile.second_pulse,
-               tile.count_step, tile.total);
+  count_output(static_cast<std::size_t>(tile.queries) * tile.dim, tile.second_pulse, tile.counts,
+               tile.total);
 }
 
 }  // namespace gaincell::attention::kernels

@@ -35,6 +35,8 @@ PhysicalSpread::PhysicalSpread(const Shape& shape, const AnalogOptions& options)
     : shape_(shape),
       spread_(options.spread),
       seed_(hash_of(hash_of(options.seed, 0), static_cast<std::uint64_t>(options.layer))),
+      noise_seed_(
+          hash_of(hash_of(options.noise_seed, 1), static_cast<std::uint64_t>(options.layer))),
       mismatch_(options.effects.has(Effect::kMismatch) && options.spread.mismatch()),
       noise_(options.effects.has(Effect::kReadNoise) && options.spread.noise()) {}
 
@@ -48,8 +50,8 @@ std::int8_t PhysicalSpread::steps(std::uint64_t stream, std::uint64_t index) con
       std::clamp(std::nearbyint(kStepsPerSigma * normal(stream, index)), -kMost, kMost));
 }
 
-NoiseKey PhysicalSpread::key(std::uint64_t stream, std::uint64_t index) const {
-  const std::uint64_t bits = hash_of(hash_of(seed_, stream), index);
+NoiseKey PhysicalSpread::noise_key(std::uint64_t stream, std::uint64_t index) const {
+  const std::uint64_t bits = hash_of(hash_of(noise_seed_, stream), index);
   return {static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32)};
 }
 
@@ -74,13 +76,13 @@ PhysicalSpread::Converter PhysicalSpread::converter(Stage stage, int head, int c
     converter.gain += of(stage).gain * normal(kConverterGain + number, index);
   if (mismatch_ && of(stage).offset_c > 0)
     converter.offset_c = of(stage).offset_c * normal(kConverterOffset + number, index);
-  if (noise_c(stage) > 0) converter.noise = key(kConverterNoise + number, index);
+  if (noise_c(stage) > 0) converter.noise = noise_key(kConverterNoise + number, index);
   return converter;
 }
 
 NoiseKey PhysicalSpread::token_noise(Stage stage, std::int64_t token) const {
-  return key(stage == Stage::kFirst ? kTokenNoise : kTokenNoise + 1,
-             static_cast<std::uint64_t>(token));
+  return noise_key(stage == Stage::kFirst ? kTokenNoise : kTokenNoise + 1,
+                   static_cast<std::uint64_t>(token));
 }
 
 double PhysicalSpread::converted_c(Stage stage, int head, int column, std::int64_t token,

@@ -15,7 +15,9 @@ struct NoiseKey {
 double noise_at(NoiseKey converter, NoiseKey token);
 
 // Mismatch and noise of one layer's arrays by place: what a physical cell or converter is like
-// follows from seed, layer and place alone, so nothing is stored and no order matters.
+// follows from seed, layer and place alone, and the noise of a conversion from its own seed, layer,
+// converter and token, so nothing is stored and no order matters. Tokens are numbered through for
+// as long as an engine lives, so no two of its conversions are the same.
 class PhysicalSpread {
  public:
   enum class Array { kKeys, kValues };
@@ -77,11 +79,11 @@ class PhysicalSpread {
   }
   double normal(std::uint64_t stream, std::uint64_t index) const;
   std::int8_t steps(std::uint64_t stream, std::uint64_t index) const;
-  NoiseKey key(std::uint64_t stream, std::uint64_t index) const;
+  NoiseKey noise_key(std::uint64_t stream, std::uint64_t index) const;
 
   Shape shape_;
   Spread spread_;
-  std::uint64_t seed_;
+  std::uint64_t seed_, noise_seed_;
   bool mismatch_, noise_;
 };
 

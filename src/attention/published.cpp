@@ -58,14 +58,19 @@ class Published final : public BlockedAttention {
     return powers;
   }
 
-  void write(SlidingBuffer& buffer, const float* rows, int block, double a, double b) {
+  // Returns how many values lay outside the range.
+  std::size_t write(SlidingBuffer& buffer, const float* rows, int block, double a, double b) {
+    std::size_t outside = 0;
     const int dim = shape().dim, width = shape().heads * dim;
     const int powers = static_cast<int>(powers_.size());
     float* to = buffer.append(block);
     index_.resize(dim);
     for (int t = 0; t < block; ++t, rows += width) {
       if (hw_.quantise)
-        kernels::quantise(dim, rows, a, b, hw_.v_max, 1 / kv_.step(), index_.data());
+        outside +=
+            kernels::quantise(dim, rows, a, b, hw_.v_max, kv_.steps_per_unit(), index_.data());
+      else
+        for (int d = 0; d < dim; ++d) outside += kv_.outside(a * rows[d] + b);
       for (int p = 0; p < powers; ++p, to += dim) {
         const float* of_level = level_power_.data() + p * hw_.kv_levels;
         if (hw_.quantise)
@@ -77,25 +82,33 @@ class Published final : public BlockedAttention {
       }
       if (powers == 0) to += dim;
     }
+    return outside;
   }
 
   void run_block(int head, int block, const float* q, const float* k, const float* v,
                  float* out) override {
     const int dim = shape().dim, width = shape().heads * dim, window = shape().window;
     const Scalers& s = scalers();
-    write(keys_[head], k + head * dim, block, s.a_k[head], s.b_k[head]);
-    write(values_[head], v + head * dim, block, s.a_v[head], s.b_v[head]);
+    RangeReport::Head& ranges = ranges_.heads[head];
+    ranges.values += static_cast<double>(block) * dim;
+    ranges.k +=
+        static_cast<double>(write(keys_[head], k + head * dim, block, s.a_k[head], s.b_k[head]));
+    ranges.v +=
+        static_cast<double>(write(values_[head], v + head * dim, block, s.a_v[head], s.b_v[head]));
     queries_.resize(block, dim);
     index_.resize(dim);
     for (int b = 0; b < block; ++b) {
       const float* row = q + b * width + head * dim;
       if (hw_.quantise) {
-        kernels::quantise(dim, row, s.a_q[head], s.b_q[head], 1.0, hw_.q_levels - 1, index_.data());
+        ranges.q += static_cast<double>(kernels::quantise(dim, row, s.a_q[head], s.b_q[head], 1.0,
+                                                          hw_.q_levels - 1, index_.data()));
         for (int d = 0; d < dim; ++d) queries_(b, d) = static_cast<float>(q_.value(index_[d]));
       } else {
-        for (int d = 0; d < dim; ++d)
-          queries_(b, d) =
-              static_cast<float>(q_.clamp(static_cast<double>(s.a_q[head]) * row[d] + s.b_q[head]));
+        for (int d = 0; d < dim; ++d) {
+          const double share = static_cast<double>(s.a_q[head]) * row[d] + s.b_q[head];
+          ranges.q += q_.outside(share);
+          queries_(b, d) = static_cast<float>(q_.clamp(share));
+        }
       }
     }
 
@@ -150,10 +163,12 @@ class Published final : public BlockedAttention {
               weighted_[p].middleCols(at, n) * power(values_[head], p).middleRows(at, n);
       }
       kernels::count_output(tile_.size(), tile_.data(),
-                            hw_.quantise ? static_cast<float>(output_.step()) : 0.0f, sum.data());
+                            hw_.quantise ? static_cast<float>(output_.steps_per_unit()) : 0.0f,
+                            sum.data());
     }
+    const double unit = s.a_o[head] * (hw_.quantise ? output_.step() : 1.0);
     Strided(out + head * dim, block, dim, Eigen::OuterStride<>(width)).array() =
-        sum.array() * s.a_o[head] + s.b_o[head];
+        (sum.array().cast<double>() * unit + static_cast<double>(s.b_o[head])).cast<float>();
   }
 
   // By column: column c of row b is the token that is `newest + b - c` old.

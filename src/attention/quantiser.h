@@ -11,7 +11,10 @@ namespace gaincell::attention {
 class Quantiser {
  public:
   Quantiser(double low, double high, int levels)
-      : low_(low), high_(high), step_((high - low) / (levels - 1)) {}
+      : low_(low),
+        high_(high),
+        step_((high - low) / (levels - 1)),
+        steps_per_unit_((levels - 1) / (high - low)) {}
 
   // The ends of [-1, 1] lie half-way between two levels, so an end that arithmetic has missed by a
   // rounding must be the end again.
@@ -21,16 +24,19 @@ class Quantiser {
     if (x <= low_ + slack) return low_;
     return x;
   }
-  // Without the clamp.
-  double round(double x) const { return step_ * std::nearbyint(x / step_); }
-  // In steps from zero. std::nearbyint rounds half to even in the default mode.
-  int index(double x) const { return static_cast<int>(std::nearbyint(clamp(x) / step_)); }
+  bool outside(double x) const { return x < low_ || x > high_; }
+  // In steps from zero, without the clamp. std::nearbyint rounds half to even in the default mode.
+  // By a product, as the fast level has it: a tie is then one at every level.
+  double steps(double x) const { return std::nearbyint(x * steps_per_unit_); }
+  double round(double x) const { return step_ * steps(x); }
+  int index(double x) const { return static_cast<int>(steps(clamp(x))); }
   double value(int index) const { return step_ * index; }
   double operator()(double x) const { return value(index(x)); }
   double step() const { return step_; }
+  double steps_per_unit() const { return steps_per_unit_; }
 
  private:
-  double low_, high_, step_;
+  double low_, high_, step_, steps_per_unit_;
 };
 
 }  // namespace gaincell::attention

@@ -2,23 +2,27 @@
 
 #include <utility>
 
+#include "base/printable.h"
+
 namespace gaincell {
 namespace {
 
+constexpr std::size_t kMostPlace = 1024;  // a path has at most 4096 bytes
+constexpr std::size_t kMostValue = 200;
+constexpr std::size_t kMostSentence = 1000;
+
 std::string message(const Complaint& c) {
-  std::string text = c.place;
-  const auto part = [&text](const std::string& separator, const std::string& more) {
+  std::string text;
+  const auto part = [&text](const char* separator, const std::string& more, std::size_t most) {
     if (more.empty()) return;
     if (!text.empty()) text += separator;
-    text += more;
+    text += printable(more, most);
   };
-  if (c.value.empty()) {
-    part(": ", c.key);
-  } else {
-    part(": ", c.key.empty() ? c.value : c.key + " = " + c.value);
-  }
-  part(": ", c.rule);
-  part("; ", c.remedy);
+  part("", c.place, kMostPlace);
+  part(": ", c.key, kMostValue);
+  part(c.key.empty() ? ": " : " = ", c.value, kMostValue);
+  part(": ", c.rule, kMostSentence);
+  part("; ", c.remedy, kMostSentence);
   return text;
 }
 

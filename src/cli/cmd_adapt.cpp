@@ -33,15 +33,18 @@ struct Options {
   model::AdaptOptions adapt;
 };
 
-void require_positive(const char* option, int value) {
-  if (value < 1)
-    throw Error({.key = option, .value = std::to_string(value), .rule = "must be at least 1"});
+void require_count(const char* option, int value) {
+  constexpr int kMost = 1'000'000;
+  if (value < 1 || value > kMost)
+    throw Error({.key = option,
+                 .value = std::to_string(value),
+                 .rule = fmt::format("must be from 1 to {}", kMost)});
 }
 
 int adapt(Options o) {
   for (const auto& [option, value] :
        {std::pair("--steps", o.adapt.steps), {"--batch", o.batch}, {"--length", o.length}})
-    require_positive(option, value);
+    require_count(option, value);
   model::require_replaceable(o.out, o.model);
 
   const model::Model model = model::read_model(o.model);
@@ -61,6 +64,9 @@ int adapt(Options o) {
       model::draw_batch(model.tokenizer->encode(decode_text(text, o.text, o.encoding).text, o.text),
                         o.batch, o.length, o.seed);
   const int threads = thread_count(o.threads);
+  const attention::Circuit circuit =
+      attention::with_effects(attention::circuit_of(*facts.device), analog.effects);
+  require_known_ages(circuit, analog, o.length, window);
 
   const auto start = std::chrono::steady_clock::now();
   model::Transformer target(
@@ -111,6 +117,9 @@ int adapt(Options o) {
       {"rms_error_after", last.rms_error},
       {"worst_mean_error_after", last.worst_mean_error},
       {"worst_deviation_error_after", last.worst_deviation_error}};
+  const RangeNotes notes{range_reports(device), circuit.known_age_s, full_scale_warnings(circuit)};
+  notes.warn();
+  record["ranges"] = notes.to_json();
   model::write_adapted(o.out, model, report.scalers, record);
 
   if (o.json) {

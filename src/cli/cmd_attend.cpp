@@ -13,15 +13,16 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "base/sha256.h"
 #include "base/units.h"
 #include "base/version.h"
 #include "characterize/cache.h"
+#include "cli/attend_input.h"
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
 #include "energy/energy_model.h"
-#include "store/reader.h"
 #include "store/writer.h"
 
 namespace gaincell::cli {
@@ -32,11 +33,12 @@ constexpr int kPublishedLayers = 12;
 constexpr std::size_t kLargestMatrix = std::size_t{1} << 31;
 
 struct Options {
-  std::string device, input, level;
+  std::string device, level;
+  AttendInputOptions input;
   std::filesystem::path output;
   std::vector<std::string> without, spread;
-  std::uint64_t seed = 1;
-  double error_limit = 1e-3;
+  std::uint64_t seed = 1, noise_seed = 1;
+  double error_limit = 2e-3;
   std::vector<std::string> datasets{"S", "phi", "output"};
   std::optional<double> decay, token_period_s;
   int window = 1024;
@@ -51,94 +53,8 @@ struct Options {
   }
 };
 
-struct Sizes {
-  std::size_t batch, head, time, dim;
-  std::size_t vectors() const { return batch * head * time * dim; }
-  std::size_t matrices() const { return batch * head * time * time; }
-};
-
-// q, k, v in the engine's order: [batch][time][head][dim].
-struct Input {
-  Sizes sizes{};
-  std::vector<float> q, k, v;
-  attention::Scalers scalers;
-};
-
-std::vector<float> by_token(const std::vector<double>& x, const Sizes& n) {
-  std::vector<float> out(x.size());
-  std::size_t from = 0;
-  for (std::size_t b = 0; b < n.batch; ++b)
-    for (std::size_t h = 0; h < n.head; ++h)
-      for (std::size_t t = 0; t < n.time; ++t)
-        for (std::size_t d = 0; d < n.dim; ++d)
-          out[((b * n.time + t) * n.head + h) * n.dim + d] = static_cast<float>(x[from++]);
-  return out;
-}
-
-std::string shape_text(const std::vector<std::size_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
-
-// a_q, b_q .. of the file, one a head. Without them q is a share of the longest pulse, and keys and
-// values are the cells' voltages; where one of them is negative anywhere, they count from v_zero.
-attention::Scalers read_scalers(const store::ReadGroup& root, const Input& in, double v_zero) {
-  attention::Scalers s = attention::Scalers::identity(static_cast<int>(in.sizes.head));
-  const auto is_signed = [](const std::vector<float>& x) {
-    return std::any_of(x.begin(), x.end(), [](float value) { return value < 0; });
-  };
-  std::fill(s.b_k.begin(), s.b_k.end(), is_signed(in.k) ? static_cast<float>(v_zero) : 0.0f);
-  std::fill(s.b_v.begin(), s.b_v.end(), is_signed(in.v) ? static_cast<float>(v_zero) : 0.0f);
-  const std::pair<const char*, std::vector<float>*> named[] = {
-      {"a_q", &s.a_q}, {"b_q", &s.b_q}, {"a_k", &s.a_k}, {"b_k", &s.b_k},
-      {"a_v", &s.a_v}, {"b_v", &s.b_v}, {"a_o", &s.a_o}, {"b_o", &s.b_o}};
-  for (const auto& [name, values] : named) {
-    if (!root.has(name)) continue;
-    *values = root.dataset(name).read_vector<float>();
-    if (values->size() != in.sizes.head)
-      throw Error({.place = root.file(),
-                   .key = name,
-                   .value = fmt::format("{} numbers", values->size()),
-                   .rule = fmt::format("one a head is needed: {}", in.sizes.head)});
-    for (std::size_t h = 0; h < values->size(); ++h)
-      if (!std::isfinite((*values)[h]))
-        throw Error({.place = root.file(),
-                     .key = fmt::format("{}[head {}]", name, h),
-                     .value = fmt::format("{}", (*values)[h]),
-                     .rule = "must be finite"});
-  }
-  return s;
-}
-
-Input read_input(const std::string& path, double v_zero) {
-  const store::Reader reader(path);
-  const store::ReadGroup root = reader.root();
-  const store::Array<double> q = root.dataset("q").read<double>();
-  if (q.shape.size() == 4 && q.values.empty())
-    throw Error({.place = path,
-                 .key = "q",
-                 .value = shape_text(q.shape),
-                 .rule = "holds no numbers: each dimension must be 1 or more"});
-  if (q.shape.size() != 4)
-    throw Error({.place = path,
-                 .key = "q",
-                 .value = shape_text(q.shape),
-                 .rule = "must have the four dimensions [batch, head, time, dim]",
-                 .remedy = "reshape it; a batch or head of 1 counts as well"});
-  Input in;
-  in.sizes = {q.shape[0], q.shape[1], q.shape[2], q.shape[3]};
-  in.q = by_token(q.values, in.sizes);
-  for (const auto& [name, to] : {std::pair{"k", &in.k}, {"v", &in.v}}) {
-    const store::Array<double> x = root.dataset(name).read<double>();
-    if (x.shape != q.shape)
-      throw Error({.place = path,
-                   .key = name,
-                   .value = shape_text(x.shape),
-                   .rule = "must have the shape of q, " + shape_text(q.shape)});
-    *to = by_token(x.values, in.sizes);
-  }
-  in.scalers = read_scalers(root, in, v_zero);
-  return in;
-}
+using Sizes = AttendSizes;
+using Input = AttendInput;
 
 // What one run gives, in the order of the file.
 struct Result {
@@ -254,13 +170,15 @@ std::shared_ptr<audit::SpiceColumns> spice_columns(const Options& o,
 }
 
 void write(const Options& o, const Input& in, const Result& result, const energy::Energy& energy,
-           const nlohmann::ordered_json& settings, const audit::SpiceColumns* spice) {
+           const nlohmann::ordered_json& settings, const RangeNotes& ranges,
+           const audit::SpiceColumns* spice) {
   store::Writer writer(o.output);
   store::Group root = writer.root();
   root.attribute("gaincell_format", "attend");
   root.attribute("format_version", 1);
   root.attribute("program_version", kVersion);
   root.attribute("settings", json_text(settings));
+  root.attribute("ranges", json_text(ranges.to_json()));
   root.dimension("batch", in.sizes.batch);
   root.dimension("head", in.sizes.head);
   root.dimension("time", in.sizes.time);
@@ -272,7 +190,11 @@ void write(const Options& o, const Input& in, const Result& result, const energy
         .attribute("units", "A")
         .attribute(
             "long_name",
-            "charge of the first array's column over the longest pulse; 0 outside the window");
+            "charge of the first array's column over the longest pulse; 0 outside the window")
+        .attribute("comment", o.level == "fast"
+                                  ? "fast level: an approximation of several per cent where the "
+                                    "first converter gives no pulse or a full one"
+                                  : "of the column's own integration");
   if (o.wants("phi"))
     root.dataset("phi", matrix, result.phi)
         .attribute("units", "1")
@@ -314,9 +236,11 @@ int attend(Options& o) {
     throw Error({.key = "--window",
                  .value = std::to_string(o.window),
                  .rule = "must be from 1 to 65,536 tokens"});
-  const Input in = read_input(o.input, facts.device->v_zero);
+  const Input in = read_attend_input(o.input, facts.device->v_zero);
+  require_output(o.output);
+  for (const std::string& note : in.notes) fmt::print(stderr, "{}\n", note);
   if ((o.wants("S") || o.wants("phi")) && in.sizes.matrices() > kLargestMatrix)
-    throw Error({.place = o.input,
+    throw Error({.place = o.input.file,
                  .key = "time",
                  .value = std::to_string(in.sizes.time),
                  .rule = fmt::format("S and phi would have {} numbers each", in.sizes.matrices()),
@@ -334,6 +258,9 @@ int attend(Options& o) {
   set_error_limit(o.error_limit, options);
   options.spread = parse_spread(o.spread, *facts.device);
   options.seed = o.seed;
+  options.noise_seed = o.noise_seed;
+  const double known_age_s = attention::with_effects(circuit, options.effects).known_age_s;
+  require_known_ages(circuit, options, static_cast<std::int64_t>(in.sizes.time), o.window);
   const attention::Shape shape{static_cast<int>(in.sizes.head), static_cast<int>(in.sizes.dim),
                                o.window};
   const auto spice = simulated ? spice_columns(o, *facts.device) : nullptr;
@@ -343,33 +270,40 @@ int attend(Options& o) {
   if (simulated) {
     constexpr double kColumnS = 0.8;  // of 64 rows, of one core's time
     const auto n = columns_of(in.sizes, o, static_cast<std::size_t>(circuit.tile));
-    fmt::print(stderr, "{} columns, transistor by transistor: some {:.0f} s of processor time\n", n,
-               std::ceil(kColumnS * static_cast<double>(n)));
+    tell(fmt::format("{} columns, transistor by transistor: some {:.0f} s of processor time\n", n,
+                     std::ceil(kColumnS * static_cast<double>(n))));
   }
   const Result result = Runner(in, o, circuit, *engine).run();
   const energy::Energy energy = energy::EnergyModel(*facts.device).of(result.activity);
 
   nlohmann::ordered_json settings{{"device", o.device},
                                   {"device_sha256", facts.sha256},
-                                  {"input", o.input},
-                                  {"input_sha256", sha256(read_file(o.input))},
+                                  {"input", o.input.file},
+                                  {"input_sha256", sha256_of_file(o.input.file)},
                                   {"level", o.level},
                                   {"window", o.window},
                                   {"token_period_s", options.token_period_s},
                                   {"effects", effect_names(options.effects)},
                                   {"spread", to_json(options.spread)},
-                                  {"spread_seed", o.seed}};
+                                  {"spread_seed", o.seed},
+                                  {"noise_seed", o.noise_seed}};
   if (const attention::FastReport* report = engine->fast_report())
     settings["fast_level"] = to_json(*report, options.error_limit);
+  settings["keys_from"] = in.keys_from;
+  settings["values_from"] = in.values_from;
+  if (!in.notes.empty()) settings["input_read_as"] = in.notes;
   settings["scalers"] = {{"b_k", in.scalers.b_k}, {"b_v", in.scalers.b_v}};
   if (simulated) settings["benches"] = o.benches.string();
-  write(o, in, result, energy, settings, spice.get());
+  const RangeNotes ranges{{engine->ranges()}, known_age_s, full_scale_warnings(circuit)};
+  write(o, in, result, energy, settings, ranges, spice.get());
+  ranges.say();
   const double steps = static_cast<double>(in.sizes.batch * in.sizes.head * in.sizes.time);
   fmt::print("{} tokens, {} heads of {}, window {}, level {}: {}\n", in.sizes.batch * in.sizes.time,
              in.sizes.head, in.sizes.dim, o.window, o.level,
              std::isfinite(energy.total_j())
                  ? format_si(energy.total_j() / steps, "J") + " a token and head"
                  : "no energy (the device has none)");
+  fmt::print("k counts from {}, v from {}\n", in.keys_from, in.values_from);
   if (settings.contains("fast_level"))
     fmt::print("fast level: {}\n", brief_fast_level(settings["fast_level"]));
   fmt::print("wrote {}\n", o.output.string());
@@ -381,11 +315,19 @@ int attend(Options& o) {
 Run cmd_attend(CLI::App& app) {
   auto o = std::make_shared<Options>();
   app.add_option("--device", o->device, "device tables, or `published`")->required();
-  app.add_option("--input", o->input,
+  app.add_option("--input", o->input.file,
                  "HDF5 with q, k and v, each [batch, head, time, dim]; scalers a_q, b_q, a_k, b_k, "
                  "a_v, b_v, a_o, b_o [head] if there are any")
       ->required();
   app.add_option("--output", o->output, "HDF5 to write: S, phi, output, energy")->required();
+  app.add_option("--order", o->input.order,
+                 "which dimensions of q, k and v are which, where the file does not name them: "
+                 "batch,head,time,dim in its order (MATLAB's and Octave's own order for their "
+                 "files); batch and head may be left out")
+      ->delimiter(',');
+  app.add_option("--keys-from", o->input.keys_from,
+                 "what k counts from: ground (0 V, the default) or middle (the cells' zero)");
+  app.add_option("--values-from", o->input.values_from, "the same of v");
   app.add_option("--window", o->window, "tokens attended to")->capture_default_str();
   app.add_option("--level", o->level,
                  "fast, column, or spice: transistor by transistor, about 0.8 s of a core for a "
@@ -396,7 +338,7 @@ Run cmd_attend(CLI::App& app) {
       ->delimiter(',');
   app.add_option("--spread", o->spread, "mismatch and read noise, as in `gaincell infer`")
       ->delimiter(',');
-  app.add_option("--spread-seed", o->seed, "of mismatch and noise")->capture_default_str();
+  declare_seeds(app, o->seed, o->noise_seed);
   declare_error_limit(app, o->error_limit);
   app.add_option("--decay", o->decay,
                  "share of its deviation from zero that a cell loses from one token to the next "
@@ -414,12 +356,13 @@ Run cmd_attend(CLI::App& app) {
       ->capture_default_str();
   app.footer(
       "Without scalers, q is the share of the longest pulse (0 to 1), k and v are the cells' "
-      "voltages;\na k or v with a negative number in it counts from the cells' zero (0.45 V).");
+      "voltages.\nAn attribute `counts_from` of k or v, ground or middle, says the same as "
+      "--keys-from, --values-from.");
   return [o] {
     try {
       return attend(*o);
     } catch (const characterize::Interrupted& stop) {
-      fmt::print(stderr, "gaincell: {}\n", stop.what());
+      tell(fmt::format("gaincell: {}\n", stop.what()));
       return 130;
     }
   };

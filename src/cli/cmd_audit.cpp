@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
 #include "characterize/cache.h"
@@ -85,6 +86,7 @@ Subject inference(const Options& o) {
   tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(o.tokens)));
   if (tokens.empty())
     throw Error({.place = o.text, .rule = "is empty", .remedy = "give a text of a token or more"});
+  run.require_known_ages(static_cast<std::int64_t>(tokens.size()));
 
   audit::Recorder recorder(shape, config.n_layer, run.device->tile,
                            static_cast<std::int64_t>(tokens.size()), o.draw);
@@ -98,6 +100,8 @@ Subject inference(const Options& o) {
     run.transformer->run(std::span(tokens).subspan(at, n));
     bar.show(static_cast<double>(at + n) / static_cast<double>(tokens.size()));
   }
+  const RangeNotes notes = run.range_notes();
+  notes.warn();
   subject.cases = recorder.cases();
   subject.effects = run.choice.analog.effects;
   subject.title = fmt::format("{} on {}, {} tokens of {}, seed {}", o.run.model, o.run.device,
@@ -106,6 +110,7 @@ Subject inference(const Options& o) {
   subject.settings["text"] = o.text;
   subject.settings["text_sha256"] = sha256(bytes);
   subject.settings["tokens"] = tokens.size();
+  subject.settings["ranges"] = notes.to_json();
   return subject;
 }
 
@@ -116,11 +121,15 @@ Subject random_inputs(const Options& o) {
   attention::AnalogOptions options =
       analog_options("fast", o.run.without, facts.latency_s_per_token(kLayers));
   set_error_limit(o.run.error_limit, options);
-  const auto engine = attention::make_analog(shape, attention::circuit_of(*facts.device),
-                                             attention::Scalers::identity(shape.heads), options);
+  const attention::Circuit circuit = attention::circuit_of(*facts.device);
+  require_known_ages(circuit, options, o.tokens, shape.window);
+  const auto engine =
+      attention::make_analog(shape, circuit, attention::Scalers::identity(shape.heads), options);
   audit::Recorder recorder(shape, 1, facts.device->tile, o.tokens, o.draw);
   recorder.attach(0, *engine, facts.device->v_zero);
   audit::run_random_inputs(*engine, facts.device->tile, o.tokens, o.draw.seed);
+  const RangeNotes notes{{engine->ranges()}, circuit.known_age_s, full_scale_warnings(circuit)};
+  notes.warn();
   Subject subject;
   subject.cases = recorder.cases();
   subject.effects = options.effects;
@@ -133,20 +142,23 @@ Subject random_inputs(const Options& o) {
                       {"tokens", o.tokens},
                       {"token_period_s", options.token_period_s},
                       {"error_limit_rms", options.error_limit},
-                      {"effects", effect_names(options.effects)}};
+                      {"effects", effect_names(options.effects)},
+                      {"ranges", notes.to_json()}};
   subject.random_device = std::move(facts.device);
   return subject;
 }
 
 void check(const Options& o) {
-  for (const auto& [value, name, least] : {std::tuple{o.draw.columns, "--columns", 1},
-                                           {o.draw.tiles, "--tiles", 0},
-                                           {o.tokens, "--tokens", 1},
-                                           {o.window.value_or(1), "--window", 1}})
-    if (value < least)
+  constexpr int kMostColumns = 1'000'000, kMostTiles = 10'000, kMostTokens = 100'000'000;
+  for (const auto& [value, name, least, most] :
+       {std::tuple{o.draw.columns, "--columns", 1, kMostColumns},
+        {o.draw.tiles, "--tiles", 0, kMostTiles},
+        {o.tokens, "--tokens", 1, kMostTokens},
+        {o.window.value_or(1), "--window", 1, 65536}})
+    if (value < least || value > most)
       throw Error({.key = name,
                    .value = std::to_string(value),
-                   .rule = fmt::format("must be {} or more", least)});
+                   .rule = fmt::format("must be from {} to {}", least, most)});
   if (o.random == (!o.run.model.empty() || !o.text.empty()) ||
       o.run.model.empty() != o.text.empty())
     throw Error({.place = "gaincell audit",
@@ -161,6 +173,7 @@ int run(const Options& o) {
   const lut::GainCellDevice& device = subject.device();
   audit::ColumnBench first(o.benches / "column_relu.yaml", device, device.tile);
   audit::ColumnBench second(o.benches / "column_signed.yaml", device, device.tile);
+  if (!o.output.empty()) require_output(o.output);
   keep_shard(subject.cases.first, shard);
   keep_shard(subject.cases.second, shard);
   keep_shard(subject.cases.tiles, shard);
@@ -228,7 +241,7 @@ Run cmd_audit(CLI::App& app) {
     try {
       return run(*o);
     } catch (const characterize::Interrupted& stop) {
-      fmt::print(stderr, "gaincell: {}\n", stop.what());
+      tell(fmt::format("gaincell: {}\n", stop.what()));
       return 130;
     }
   };

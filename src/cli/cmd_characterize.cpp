@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/files.h"
 #include "characterize/cache.h"
 #include "characterize/campaign.h"
 #include "characterize/campaign_plan.h"
@@ -29,6 +30,7 @@ struct Options {
   bool no_cache = false;
   std::vector<std::string> allow;
   bool fresh = false;
+  bool keep_going = false;
   bool quiet = false;
   bool json = false;
 };
@@ -44,6 +46,10 @@ int run(const Options& options) {
     print_outline(characterize::plan_campaign(options.benches, options.filters, options.allow));
     return 0;
   }
+  if (!options.datasheet.empty()) {
+    for (const std::string& bench : options.benches) note_input(bench);
+    require_output(options.datasheet);
+  }
   const auto watcher = progress(options);
   characterize::CampaignOptions campaign;
   campaign.benches = options.benches;
@@ -55,6 +61,7 @@ int run(const Options& options) {
   campaign.pool.memory_bytes = options.memory_mib << 20;
   campaign.pool.allow = options.allow;
   campaign.resume = !options.fresh;
+  campaign.keep_going = options.keep_going;
   if (!options.no_cache) campaign.cache = options.cache;
   campaign.shard = characterize::parse_shard(options.shard);
   campaign.progress = watcher.get();
@@ -96,6 +103,8 @@ Run cmd_characterize(CLI::App& app) {
                                                      characterize::kPermissions.end())));
   app.add_flag("--fresh", options->fresh, "do not go on from the journal of an interrupted run");
   app.add_flag("-q,--quiet", options->quiet, "no progress, warnings alone");
+  app.add_flag("--keep-going", options->keep_going,
+               "run all of a bench, also where none of its first simulations works");
   app.add_flag("--json", options->json, "events and report, one JSON object a line");
   return [options] { return run(*options); };
 }

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "cli/commands.h"
 #include "lut/compile.h"
 
@@ -24,14 +26,9 @@ struct Options {
 int compile(const Options& options) {
   std::vector<lut::SamplesFile> files;
   for (const std::filesystem::path& path : options.samples) {
-    std::error_code code;
-    if (std::filesystem::equivalent(path, options.output, code))
-      throw Error({.place = "gaincell compile",
-                   .key = "--output",
-                   .value = options.output.string(),
-                   .rule = "is one of the samples files, which it would replace"});
     files.push_back(lut::SamplesFile::read(path));
   }
+  require_output(options.output);
   const lut::Compiled compiled = lut::compile(files, options.compile);
   if (compiled.report.tables.empty() && compiled.report.spreads.empty())
     throw Error({.place = options.samples.front().string(),
@@ -49,8 +46,8 @@ int compile(const Options& options) {
     if (compiled.report.ok()) fmt::print("wrote {}\n", options.output.string());
   }
   if (compiled.report.ok()) return 0;
-  fmt::print(stderr, "gaincell: compile failed, {} not written: see the tables above that fail\n",
-             options.output.string());
+  tell(fmt::format("gaincell: compile failed, {} not written: see the tables above that fail\n",
+                   options.output.string()));
   return 1;
 }
 

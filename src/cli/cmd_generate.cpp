@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "model/generate.h"
@@ -26,14 +27,15 @@ int generate(const Options& o) {
   }
   ModelRun run(o.run);
   const auto prompt = run.model.tokenizer->encode(o.prompt, "--prompt");
+  run.require_known_ages(static_cast<std::int64_t>(prompt.size()) + o.tokens);
   Random random(o.seed);
   // Nothing is printed before the first token, so that wrong input leaves no half output.
   bool started = false;
   model::generate(*run.transformer, prompt, o.tokens, o.sampling, random, [&](int token) {
     if (!started) {
       if (!o.sampling.greedy) {
-        fmt::print(stderr, "seed {}, temperature {}{}\n", o.seed, o.sampling.temperature,
-                   o.sampling.top_k > 0 ? fmt::format(", top {}", o.sampling.top_k) : "");
+        tell(fmt::format("seed {}, temperature {}{}\n", o.seed, o.sampling.temperature,
+                         o.sampling.top_k > 0 ? fmt::format(", top {}", o.sampling.top_k) : ""));
       }
       fmt::print("{}", o.prompt);
       started = true;
@@ -42,6 +44,8 @@ int generate(const Options& o) {
     std::fflush(stdout);
   });
   fmt::print("\n");
+  std::fflush(stdout);
+  run.range_notes().warn();
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "lut/current_csv.h"
@@ -69,6 +70,7 @@ void warn_of_implausible(const std::string& source, const lut::CellCurrent& curr
 lut::DeviceFile imported(Options& o) {
   take_dialect(o);
   const lut::CurrentSurface surface = lut::read_current_csv(o.source, o.csv);
+  require_output(o.output);
   const lut::CellCurrent current = surface.at(o.v_in.value_or(surface.highest_v_in()));
   lut::IdealPeriphery& p = o.periphery;
   const double slope = lut::slope_a_per_v(current, p.v_zero);

@@ -31,18 +31,22 @@ struct Report {
   model::EvaluationReport evaluation;
   std::optional<double> latency_s_per_token;
   nlohmann::ordered_json energy_j_per_token;
+  std::optional<RangeNotes> ranges;  // none where the attention has no ranges
   nlohmann::ordered_json settings;
 
   // A figure that the run does not have is null.
   nlohmann::ordered_json to_json() const {
     nlohmann::ordered_json latency;
     if (latency_s_per_token) latency = *latency_s_per_token;
+    nlohmann::ordered_json held;
+    if (ranges) held = ranges->to_json();
     return {{"tokens", evaluation.tokens},
             {"nats_per_token", evaluation.nats_per_token},
             {"perplexity", evaluation.perplexity()},
             {"energy_j_per_token", energy_j_per_token},
             {"latency_s_per_token", latency},
             {"tokens_per_second", evaluation.tokens_per_second()},
+            {"ranges", held},
             {"settings", settings}};
   }
 
@@ -72,6 +76,8 @@ struct Report {
       line(part == "total" ? "energy per token" : "  " + part,
            joules.is_null() ? no_energy : format_si(joules.get<double>(), "J"));
     }
+    if (ranges)
+      for (const std::string& held : ranges->lines()) line("held at range ends", held);
     line("latency per token",
          latency_s_per_token ? format_si(*latency_s_per_token, "s") : "none (no circuits)");
     line("simulated", fmt::format("{:.0f} tokens per second", evaluation.tokens_per_second()));
@@ -148,6 +154,7 @@ int infer(const Options& o) {
   }
   ModelRun run(o.run);
   const std::vector<int> tokens = read_tokens(o, run);
+  run.require_known_ages(static_cast<std::int64_t>(tokens.size()) - 1);
   Report report;
   {
     ProgressBar bar("infer");
@@ -161,6 +168,10 @@ int infer(const Options& o) {
   report.latency_s_per_token = run.latency_s_per_token;
   report.settings = run.settings;
   add_energy(run, report);
+  if (run.choice.kind != model::AttentionKind::kSoftmax) {
+    report.ranges = run.range_notes();
+    report.ranges->warn();
+  }
   // 0 = one sliding pass. Energy is per token run: overlapping windows run some tokens twice.
   report.settings["stride"] = report.evaluation.stride;
   report.settings["tokens_run"] = report.evaluation.tokens_run;

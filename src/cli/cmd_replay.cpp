@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/units.h"
 #include "characterize/netlist.h"
 #include "characterize/replay.h"
@@ -14,7 +15,12 @@ namespace {
 
 int run(characterize::ReplayOptions options) {
   options.pool.worker = characterize::worker_program();
+  if (!options.point && options.at.empty())
+    throw Error({.place = "gaincell replay",
+                 .rule = "needs to know which point",
+                 .remedy = "give --point N, or --at corner=slow,v_dd=0.9"});
   const auto report = characterize::replay(options);
+  fmt::print("{}\n", report.point);
   for (const auto& one : report.values)
     fmt::print("{} = {} {}{}\n", one.name, format_exact(one.now), one.unit,
                one.equal() ? "" : fmt::format("   (the file has {})", format_exact(one.in_file)));
@@ -31,7 +37,9 @@ int run(characterize::ReplayOptions options) {
 Run cmd_replay(CLI::App& app) {
   auto options = std::make_shared<characterize::ReplayOptions>();
   app.add_option("samples", options->samples, "samples file")->required();
-  app.add_option("--point", options->point, "number of the point, from 0")->required();
+  app.add_option("--point", options->point, "number of the point, from 0");
+  app.add_option("--at", options->at,
+                 "the point by its conditions: corner=slow,v_dd=0.9 (and draw=3)");
   app.add_option("--bench", options->bench, "bench; may be left out where the file holds one");
   app.add_option("-o,--output", options->folder, "folder to write; default <bench>_point<N>");
   app.add_option("--allow", options->pool.allow,

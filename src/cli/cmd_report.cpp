@@ -34,6 +34,7 @@ int report(const Options& o) {
     comparison.seconds.emplace_back(text.substr(0, equals), *value);
   }
   const std::string text = report::markdown(comparison, lut::GainCellDevice::read(o.device));
+  if (!o.output.empty()) require_output(o.output);
   fmt::print("{}", text);
   if (!o.output.empty()) write_file(o.output, text);
   return 0;

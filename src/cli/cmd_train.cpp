@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "cli/commands.h"
 
 namespace gaincell::cli {
@@ -15,9 +16,7 @@ namespace {
 
 // Training is a program of its own, since it alone links libtorch. It lies beside this one.
 int start_trainer(const std::vector<std::string>& arguments) {
-  std::error_code failed;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
-  const std::filesystem::path program = self.parent_path() / "gaincell-train";
+  const std::filesystem::path program = sibling_program("gaincell-train");
   std::vector<std::string> words{program.string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;

@@ -19,6 +19,8 @@ std::span<const Command> commands() {
       {"compile", "makes a device file of tables from samples, with their measured errors",
        cmd_compile},
       {"show", "prints what a device or samples file holds", cmd_show},
+      {"seal", "takes a device file that was changed by hand: errors anew, and a checksum",
+       cmd_seal},
       {"import", "makes a device file from a table of currents, or the published equations",
        cmd_import},
       {"attend", "runs the engine on q, k and v from a file", cmd_attend},

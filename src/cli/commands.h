@@ -47,6 +47,7 @@ Run cmd_infer(CLI::App& app);
 Run cmd_merge(CLI::App& app);
 Run cmd_new(CLI::App& app);
 Run cmd_replay(CLI::App& app);
+Run cmd_seal(CLI::App& app);
 Run cmd_show(CLI::App& app);
 Run cmd_train(CLI::App& app);
 

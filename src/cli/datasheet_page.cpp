@@ -40,8 +40,11 @@ std::string bench_page(const BenchDatasheet& bench) {
   std::string notes;
   for (const DatasheetRow& row : bench.rows) {
     if (row.failed > 0)
-      notes += fmt::format("- `{}`: {} of {} points have no number\n", row.name, row.failed,
-                           row.failed + row.points);
+      notes += fmt::format("- `{}`: {} of {} points have no number, first {}\n", row.name,
+                           row.failed, row.failed + row.points, row.failed_at);
+    if (row.points > 1 && row.minimum < row.maximum)
+      notes += fmt::format("- `{}`: least at {}, greatest at {}\n", row.name, row.minimum_at,
+                           row.maximum_at);
     if (row.description != row.name)
       notes += fmt::format("- `{}`: {}\n", row.name, row.description);
   }

@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/sha256.h"
 #include "base/version.h"
 #include "lut/ideal_device.h"
@@ -80,9 +79,15 @@ void declare(CLI::App& app, ModelRunOptions& o) {
                  "mismatch and read noise, one standard deviation each: " + spread_names() +
                      "; or `device` for what the device file states")
       ->delimiter(',');
-  app.add_option("--spread-seed", o.seed, "of mismatch and noise")->capture_default_str();
+  declare_seeds(app, o.seed, o.noise_seed);
   declare_error_limit(app, o.error_limit);
   app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
+}
+
+void declare_seeds(CLI::App& app, std::uint64_t& spread, std::uint64_t& noise) {
+  app.add_option("--spread-seed", spread, "of the mismatch: another chip")->capture_default_str();
+  app.add_option("--noise-seed", noise, "of the read noise: another run of the same chip")
+      ->capture_default_str();
 }
 
 double DeviceFacts::latency_s_per_token(int layers) const {
@@ -102,7 +107,7 @@ DeviceFacts read_device(const std::string& path) {
     return facts;
   }
   facts.device = std::make_unique<lut::GainCellDevice>(lut::GainCellDevice::read(path));
-  facts.sha256 = sha256(read_file(path));
+  facts.sha256 = sha256_of_file(path);
   return facts;
 }
 
@@ -152,7 +157,7 @@ void set_error_limit(double error_limit, attention::AnalogOptions& options) {
     throw Error({.key = "--error-limit",
                  .value = fmt::format("{}", error_limit),
                  .rule = fmt::format("must lie between {} and {}", kLeast, kMost),
-                 .remedy = "1e-3 is a hundredth of the output's LSB"});
+                 .remedy = "2e-3 is 3 % of the output's LSB"});
   options.error_limit = error_limit;
 }
 
@@ -268,9 +273,21 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     settings["token_period_s"] = choice.analog.token_period_s;
     choice.analog.spread = parse_spread(o.spread, *facts.device);
     choice.analog.seed = o.seed;
+    choice.analog.noise_seed = o.noise_seed;
+    const attention::Circuit circuit =
+        attention::with_effects(attention::circuit_of(*facts.device), choice.analog.effects);
+    known_age_s = circuit.known_age_s;
+    warnings = full_scale_warnings(circuit);
+    if (!model.weights->has_scalers)
+      warnings.push_back(fmt::format(
+          "{} has no hardware scalers: it was never fitted to a circuit, and its q, k and v are "
+          "clipped as they are; train it with linear attention, then `gaincell adapt`",
+          o.model));
+    if (!warnings.empty()) settings["warnings"] = warnings;
     if (!o.spread.empty()) {
       settings["spread"] = to_json(choice.analog.spread);
       settings["spread_seed"] = o.seed;
+      settings["noise_seed"] = o.noise_seed;
     }
     device = std::move(facts.device);
     choice.device = device.get();
@@ -288,6 +305,15 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     if (const attention::FastReport* report = engine->fast_report())
       settings["fast_level"] = to_json(*report, choice.analog.error_limit);
   transformer = std::make_unique<model::Transformer>(model.weights, std::move(layers), threads);
+}
+
+void ModelRun::require_known_ages(std::int64_t text) const {
+  if (!device) return;
+  const model::Config& config = model.weights->config;
+  // Learned positions run out, and the next pass begins with an empty ring.
+  if (config.positions == model::Positions::kLearned)
+    text = std::min<std::int64_t>(text, config.n_positions);
+  cli::require_known_ages(attention::circuit_of(*device), choice.analog, text, choice.window);
 }
 
 }  // namespace gaincell::cli

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "attention/analog.h"
+#include "cli/range_notes.h"
 #include "lut/gain_cell_device.h"
 #include "model/attention_choice.h"
 #include "model/model.h"
@@ -22,8 +23,9 @@ struct ModelRunOptions {
   std::string level = "fast";
   std::vector<std::string> without;  // effects switched off
   std::vector<std::string> spread;   // mismatch and noise, see parse_spread
-  std::uint64_t seed = 1;            // of the spread
-  double error_limit = 1e-3;         // of the fast level
+  std::uint64_t seed = 1;            // of the mismatch
+  std::uint64_t noise_seed = 1;      // of the read noise
+  double error_limit = 2e-3;         // of the fast level
   std::optional<int> window;         // none = the model's own
   int threads = 0;                   // 0 = one per core
 };
@@ -42,6 +44,12 @@ struct ModelRun {
   // From one token's q, k and v to its output, through all layers one after the other; none where
   // the attention has no circuits.
   std::optional<double> latency_s_per_token;
+  double known_age_s = attention::Circuit::kUnlimited;  // see require_known_ages()
+  std::vector<std::string> warnings;                    // for the end of the run, with the notes
+  RangeNotes range_notes() { return {range_reports(*transformer), known_age_s, warnings}; }
+  // Error where a pass over `text` tokens reads cells older than the device's retention is known
+  // for.
+  void require_known_ages(std::int64_t text) const;
   // All that it takes to do the run again, file hashes included.
   nlohmann::ordered_json settings;
 };
@@ -53,6 +61,9 @@ struct DeviceFacts {
   double latency_s_per_token(int layers) const;
 };
 DeviceFacts read_device(const std::string& path);
+
+// --spread-seed and --noise-seed.
+void declare_seeds(CLI::App& app, std::uint64_t& spread, std::uint64_t& noise);
 
 // Engine options from the command line. Error where a name is unknown.
 attention::AnalogOptions analog_options(const std::string& level,

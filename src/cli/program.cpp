@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "base/suggest.h"
 #include "base/version.h"
 #include "cli/commands.h"
@@ -15,21 +15,19 @@
 namespace gaincell::cli {
 namespace {
 
-void print_usage(std::FILE* to) {
-  fmt::print(
-      to,
-      "gaincell {}: from a SPICE netlist to a language model's perplexity and joules per token\n\n",
+std::string usage() {
+  std::string text = fmt::format(
+      "gaincell {}: from a SPICE netlist to a language model's perplexity and joules per token\n\n"
+      "Usage: gaincell <verb> [options]      gaincell <verb> --help for its options\n\nVerbs:\n",
       kVersion);
-  fmt::print(
-      to,
-      "Usage: gaincell <verb> [options]      gaincell <verb> --help for its options\n\nVerbs:\n");
   std::size_t width = 0;
   for (const Command& command : commands()) width = std::max(width, command.name.size());
   for (const Command& command : commands())
-    fmt::print(to, "  {:{}}  {}\n", command.name, width, command.help);
-  fmt::print(to,
-             "\nExit codes: 0 done; 1 ran, but what it checked does not hold; 2 wrong input or "
-             "environment.\n");
+    text += fmt::format("  {:{}}  {}\n", command.name, width, command.help);
+  text +=
+      "\nExit codes: 0 done; 1 ran, but what it checked does not hold; 2 wrong input or "
+      "environment.\n";
+  return text;
 }
 
 const Command& find(const std::string& verb) {
@@ -69,11 +67,11 @@ int run_verb(const Command& command, int argc, char** argv) {
 int run_program(int argc, char** argv) {
   const std::string first = argc > 1 ? argv[1] : "";
   if (first.empty()) {
-    print_usage(stderr);
+    tell(usage());
     return kWrongInput;
   }
   if (first == "--help" || first == "-h" || first == "help") {
-    print_usage(stdout);
+    fmt::print("{}", usage());
     return 0;
   }
   if (first == "--version") {

@@ -3,7 +3,6 @@
 namespace gaincell::cli {
 
 inline constexpr int kWrongInput = 2;
-inline constexpr int kBug = 3;
 
 // The program but for its last line of defence: runs the verb that the arguments name and returns
 // the exit code. Wrong input is thrown as gaincell::Error.

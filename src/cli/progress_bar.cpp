@@ -4,8 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
+
+#include "base/process.h"
 
 namespace gaincell::cli {
 
@@ -15,8 +16,7 @@ ProgressBar::ProgressBar(std::string what)
       start_(std::chrono::steady_clock::now()) {}
 
 ProgressBar::~ProgressBar() {
-  if (on_terminal_ && drawn_ != std::chrono::steady_clock::time_point{})
-    fmt::print(stderr, "\r\033[K");
+  if (on_terminal_ && drawn_ != std::chrono::steady_clock::time_point{}) tell("\r\033[K");
 }
 
 void ProgressBar::show(double share) {
@@ -29,9 +29,8 @@ void ProgressBar::show(double share) {
   const double spent = std::chrono::duration<double>(now - start_).count();
   const std::string left =
       share > 0.01 ? fmt::format("{:.0f} s left", spent * (1 - share) / share) : "";
-  fmt::print(stderr, "\r\033[K{} [{}{}] {:3.0f} %  {}", what_, std::string(filled, '#'),
-             std::string(kWidth - filled, '.'), 100 * share, left);
-  std::fflush(stderr);
+  tell(fmt::format("\r\033[K{} [{}{}] {:3.0f} %  {}", what_, std::string(filled, '#'),
+                   std::string(kWidth - filled, '.'), 100 * share, left));
 }
 
 }  // namespace gaincell::cli

@@ -98,6 +98,8 @@ AdaptReport adapt(Transformer& target, Transformer& device,
       device.attention(l).set_scalers(attention::Scalers::identity(config.n_head));
   }
   for (int step = 0;; ++step) {
+    // Those of the last pass remain, with the scalers that it leaves.
+    for (int l = 0; l < config.n_layer; ++l) device.attention(l).reset_ranges();
     const Pass found = run_batch(device, batch);
     const double ramp = std::min(1.0, static_cast<double>(step) / options.ramp_steps);
     const double alpha = options.alpha_first + (options.alpha_last - options.alpha_first) * ramp;

@@ -12,10 +12,12 @@ namespace gaincell::model {
 std::vector<std::unique_ptr<attention::Attention>> make_attention(const Weights& weights,
                                                                   const AttentionChoice& choice) {
   const Config& config = weights.config;
-  if (choice.window < 1) {
+  constexpr int kMostTokens = 65536;
+  if (choice.window < 1 || choice.window > kMostTokens) {
     throw Error({.key = "--window",
                  .value = std::to_string(choice.window),
-                 .rule = "a token attends to at least itself: 1 or more",
+                 .rule = fmt::format("must be from 1 (a token attends to itself) to {} tokens",
+                                     kMostTokens),
                  .remedy = fmt::format("the model's own window is {}", config.attention.window)});
   }
   if (config.positions == Positions::kLearned && choice.window > config.n_positions) {

@@ -48,10 +48,14 @@ std::vector<int> generate(Transformer& transformer, std::span<const int> prompt,
                  .rule = "must be greater than 0",
                  .remedy = "use --greedy for the likeliest token"});
   }
+  if (options.top_k < 0) {
+    throw Error({.key = "--top-k",
+                 .value = std::to_string(options.top_k),
+                 .rule = "must be 0 (all tokens) or more"});
+  }
   const bool learned = config.positions == Positions::kLearned;
   const auto positions = static_cast<std::size_t>(config.n_positions);
   std::vector<int> text(prompt.begin(), prompt.end());
-  text.reserve(prompt.size() + count);
   transformer.reset();
   std::size_t fed = learned && text.size() > positions ? text.size() - positions : 0;
   for (int i = 0; i < count; ++i) {

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/sha256.h"
+#include "model/checksums.h"
 
 namespace gaincell::model {
 
@@ -15,6 +16,7 @@ Model read_model(const std::filesystem::path& folder) {
          .remedy = "a model is a folder with config.json, model.safetensors and vocab.json"});
   }
   const auto config_path = folder / "config.json";
+  require_checksums(folder);
   Model model;
   model.folder = folder;
   const Config config = read_config(config_path);
@@ -22,7 +24,7 @@ Model read_model(const std::filesystem::path& folder) {
   model.weights = std::make_shared<Weights>(read_weights(files, config));
   model.tokenizer = read_tokenizer(folder, config.vocab_size);
   model.weights_sha256 = files.sha256();
-  model.config_sha256 = sha256(read_file(config_path));
+  model.config_sha256 = sha256_of_file(config_path);
   return model;
 }
 

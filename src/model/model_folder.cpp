@@ -3,18 +3,41 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "model/checksums.h"
 
 namespace gaincell::model {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::array<std::string_view, 7> kVocabularies{"vocab.json",
+                                                        "encoder.json",
+                                                        "merges.txt",
+                                                        "vocab.bpe",
+                                                        "tokenizer.json",
+                                                        "tokenizer_config.json",
+                                                        "special_tokens_map.json"};
+
+// Nothing of anyone else's stands in it: the whole folder is replaced.
 bool written_by_adapt(const fs::path& folder) {
   const auto path = folder / "config.json";
-  if (!fs::exists(path)) return false;
+  std::error_code error;
+  if (!fs::is_directory(folder, error) || !fs::exists(path, error)) return false;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    const bool known =
+        name == "config.json" || name == "model.safetensors" || name == kChecksums ||
+        std::find(kVocabularies.begin(), kVocabularies.end(), name) != kVocabularies.end();
+    if (!known || !entry.is_regular_file(error)) return false;
+  }
   try {
     return parse_json(read_file(path), path.string())
         .contains("/gaincell/record/adaptation"_json_pointer);
@@ -30,10 +53,10 @@ fs::path without_slash(const fs::path& path) {
 
 // Removes the folder unless it was kept.
 struct Scaffold {
-  fs::path path;
+  fs::path path{};
   ~Scaffold() {
     std::error_code ignored;
-    fs::remove_all(path, ignored);
+    if (!path.empty()) fs::remove_all(path, ignored);
   }
 };
 
@@ -57,7 +80,7 @@ void require_replaceable(const fs::path& out, const fs::path& source) {
   }
   if (!written_by_adapt(target)) {
     throw Error({.place = out.string(),
-                 .rule = "exists, and was not written by `gaincell adapt`",
+                 .rule = "exists, and was not written by `gaincell adapt` alone",
                  .remedy = "remove it or choose another output"});
   }
 }
@@ -68,8 +91,14 @@ void write_adapted(const fs::path& out, const Model& model,
   const fs::path target = without_slash(out);
   Scaffold scaffold{target};
   scaffold.path += fmt::format(".tmp{}", ::getpid());
-  fs::remove_all(scaffold.path);
-  fs::create_directory(scaffold.path);
+  std::error_code error;
+  if (!fs::create_directory(scaffold.path, error)) {
+    const std::string why = error ? error.message() : "exists";
+    const std::string place = std::exchange(scaffold.path, fs::path()).string();
+    throw Error({.place = place,
+                 .rule = "could not be made (" + why + ")",
+                 .remedy = "remove it, or choose another output"});
+  }
 
   const CheckpointFiles files = CheckpointFiles::in_folder(model.folder);
   std::map<std::string, Tensor> tensors;
@@ -89,22 +118,28 @@ void write_adapted(const fs::path& out, const Model& model,
   if (!config.record.is_object()) config.record = nlohmann::json::object();
   config.record["adaptation"] = record;
   write_config(scaffold.path / "config.json", config);
-  for (const char* name : {"vocab.json", "encoder.json", "merges.txt", "vocab.bpe",
-                           "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}) {
+  for (const std::string_view name : kVocabularies) {
     if (fs::exists(model.folder / name))
       write_file(scaffold.path / name, read_file(model.folder / name));
   }
 
+  write_checksums(scaffold.path);
+
   // Two renames, since a folder with content cannot be renamed over; in between the old one still
   // exists under its other name.
-  std::error_code error;
-  Scaffold old{target};
-  old.path += fmt::format(".old{}", ::getpid());
-  if (fs::exists(target)) fs::rename(target, old.path, error);
+  Scaffold old;
+  if (fs::exists(target)) {
+    fs::path aside = target;
+    aside += fmt::format(".old{}", ::getpid());
+    if (fs::exists(aside)) error = std::make_error_code(std::errc::file_exists);
+    if (!error) fs::rename(target, aside, error);
+    if (!error) old.path = aside;
+  }
   if (!error) fs::rename(scaffold.path, target, error);
+  if (!error) sync_folder_of(target);
   if (error) {
     std::error_code ignored;
-    if (fs::exists(old.path)) fs::rename(old.path, target, ignored);
+    if (!old.path.empty()) fs::rename(old.path, target, ignored);
     throw Error({.place = out.string(),
                  .rule = "could not be written (" + error.message() + ")",
                  .remedy = "choose another output"});

@@ -125,8 +125,10 @@ std::string format_shape(const std::vector<std::int64_t>& shape) {
 
 SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::move(path)) {
   const std::string place = path_.string();
-  std::ifstream in(path_, std::ios::binary);
   std::error_code error;
+  // A named pipe would be waited for.
+  const bool regular = std::filesystem::is_regular_file(path_, error);
+  std::ifstream in(regular ? path_ : std::filesystem::path(), std::ios::binary);
   const std::uint64_t file_bytes = in ? std::filesystem::file_size(path_, error) : 0;
   if (!in || error) {
     throw Error({.place = place,

@@ -80,6 +80,7 @@ ColumnAudit audit_columns(const std::filesystem::path& samples, const std::strin
   const store::Reader reader(samples);
   const store::ReadGroup root = reader.root();
   store::require_format(root, "samples", 1, "gaincell characterize");
+  store::warn_if_unsealed(root);
   const store::ReadGroup group = root.group("benches").group(bench);
   const auto v_store = group.group("conditions").dataset("v_store").read<double>();
   const auto width_s = group.group("conditions").dataset("pulse_width").read<double>();

@@ -1,25 +1,104 @@
 #include "store/reader.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <hdf5_hl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <functional>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <limits>
-#include <numeric>
-#include <set>
+#include <tuple>
 
 #include "base/error.h"
-#include "store/hdf5_id.h"
+#include "base/files.h"
+#include "store/decoder.h"
+#include "store/foreign.h"
+#include "store/records.h"
+#include "store/seal.h"
+#include "store/text.h"
 
 namespace gaincell::store {
+namespace {
+
+// The reading process, and the socket to it.
+class Decoder {
+ public:
+  Decoder(const std::string& path, std::uint64_t file_bytes) {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) refuse_to_start(path);
+    const pid_t parent = ::getpid();
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::close(ends[0]);
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::getppid() != parent) _exit(0);
+      decode(ends[1], path, file_bytes);
+    }
+    const int reason = errno;
+    ::close(ends[1]);
+    socket_ = ends[0];
+    errno = reason;
+    if (pid_ < 0) {
+      ::close(socket_);
+      refuse_to_start(path);
+    }
+  }
+  ~Decoder() {
+    ::close(socket_);
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      reap();
+    }
+  }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  bool send(const void* data, std::size_t size) const { return send_all(socket_, data, size); }
+  bool receive(void* data, std::size_t size) const { return receive_all(socket_, data, size); }
+
+  // Why it is gone.
+  std::string obituary() {
+    const int status = reap();
+    if (WIFSIGNALED(status))
+      return WTERMSIG(status) == SIGXCPU ? "runs on it without end" : "crashes on it";
+    return "takes all memory for it";
+  }
+
+ private:
+  [[noreturn]] static void refuse_to_start(const std::string& path) {
+    throw Error(
+        {.place = path,
+         .rule = fmt::format("cannot be read: no process for it ({})", std::strerror(errno))});
+  }
+  int reap() {
+    int status = 0;
+    while (pid_ > 0 && ::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return status;
+  }
+
+  pid_t pid_ = -1;
+  int socket_ = -1;
+};
+
+}  // namespace
+
 namespace detail {
 
 struct ReaderState {
   std::string name;
-  Id file;
-  Where at(const std::string& object) const { return {name, object}; }
+  std::uint64_t bytes = 0;
+  Seal seal = Seal::kNone;
+  std::unique_ptr<Decoder> decoder;
+  FileRecord record;
+  std::uint64_t left = 0;  // what may still be made of the file
 };
 
 }  // namespace detail
@@ -28,150 +107,70 @@ using detail::ReaderState;
 
 namespace {
 
-constexpr std::string_view kBareDimension = "This is a netCDF dimension but not a netCDF variable";
-
 [[noreturn]] void refuse(const ReaderState& state, const std::string& object, std::string rule) {
   throw Error({.place = state.name, .key = object, .rule = std::move(rule)});
 }
 
-Kind kind_of(hid_t type) {
-  switch (H5Tget_class(type)) {
-    case H5T_INTEGER:
-    case H5T_FLOAT:
-      return Kind::kNumber;
-    case H5T_STRING:
-      return Kind::kText;
-    default:
-      return Kind::kOther;
-  }
+[[noreturn]] void refuse_damaged(ReaderState& state) {
+  throw Error(
+      {.place = state.name,
+       .rule = fmt::format("the file is damaged: the HDF5 library {}", state.decoder->obituary()),
+       .remedy = "copy it again, or make it anew"});
 }
 
-const char* kind_name(Kind kind) {
-  switch (kind) {
-    case Kind::kNumber:
-      return "a number";
-    case Kind::kText:
-      return "a text";
-    default:
-      return "of another type";
-  }
+std::string join_path(const std::string& group, const std::string& name) {
+  return group == "/" ? "/" + name : group + "/" + name;
 }
 
-// What reads alike from a dataset and from an attribute.
-struct Source {
-  const ReaderState& state;
-  std::string name;
-  Id type, space;
-  std::function<herr_t(hid_t memory, void* data)> read;
-
-  std::vector<std::size_t> shape() const {
-    std::vector<hsize_t> extents(
-        static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(space.get()))));
-    if (!extents.empty()) H5Sget_simple_extent_dims(space.get(), extents.data(), nullptr);
-    return {extents.begin(), extents.end()};
+// The object of this path, or nullptr.
+const ObjectRecord* find(const ReaderState& state, const std::string& path) {
+  const ObjectRecord* object = &state.record.objects.front();
+  for (std::size_t begin = 1; begin < path.size();) {
+    const std::size_t end = std::min(path.find('/', begin), path.size());
+    const std::string_view name(path.data() + begin, end - begin);
+    const auto child = std::find_if(object->children.begin(), object->children.end(),
+                                    [name](const auto& entry) { return entry.first == name; });
+    if (child == object->children.end()) return nullptr;
+    object = &state.record.objects[child->second];
+    begin = end + 1;
   }
-  std::size_t count() const {
-    return static_cast<std::size_t>(H5Sget_simple_extent_npoints(space.get()));
-  }
-};
-
-Source source_of(const ReaderState& state, const std::string& path, const Id& dataset) {
-  return {state, path, Id(H5Dget_type(dataset.get()), H5Tclose),
-          Id(H5Dget_space(dataset.get()), H5Sclose),
-          [id = dataset.get()](hid_t memory, void* data) {
-            return H5Dread(id, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
-          }};
+  return object;
 }
 
-std::vector<std::string> read_texts(const Source& source) {
-  if (kind_of(source.type.get()) != Kind::kText)
-    refuse(source.state, source.name,
-           fmt::format("must be a text, but is {}", kind_name(kind_of(source.type.get()))));
-  const std::size_t count = source.count();
-  std::vector<std::string> texts(count);
-  if (count == 0) return texts;
-  const Where where = source.state.at(source.name);
-  if (H5Tis_variable_str(source.type.get()) > 0) {
-    Id memory = string_type();
-    H5Tset_cset(memory.get(), H5Tget_cset(source.type.get()));
-    std::vector<char*> pointers(count, nullptr);
-    check(source.read(memory.get(), pointers.data()), where, "read the text");
-    for (std::size_t i = 0; i < count; ++i)
-      if (pointers[i] != nullptr) texts[i] = pointers[i];
-    H5Dvlen_reclaim(memory.get(), source.space.get(), H5P_DEFAULT, pointers.data());
-  } else {
-    const std::size_t size = H5Tget_size(source.type.get());
-    std::vector<char> bytes(count * size);
-    check(source.read(source.type.get(), bytes.data()), where, "read the text");
-    for (std::size_t i = 0; i < count; ++i) {
-      texts[i].assign(bytes.data() + i * size, size);
-      texts[i].resize(std::min(texts[i].find('\0'), size));
-    }
-  }
-  return texts;
+const ObjectRecord& at(const ReaderState& state, const std::string& path) {
+  const ObjectRecord* object = find(state, path);
+  if (object == nullptr) refuse(state, path, "is missing");
+  return *object;
+}
+
+const AttributeRecord& attribute_of(const ReaderState& state, const std::string& path,
+                                    const std::string& name) {
+  const auto& attributes = at(state, path).attributes;
+  const auto found = attributes.find(name);
+  if (found == attributes.end()) refuse(state, path + "@" + name, "the attribute is missing");
+  return found->second;
+}
+
+void require_text(const ReaderState& state, const std::string& object, const Content& content) {
+  if (!content.problem.empty()) refuse(state, object, content.problem);
+  if (content.kind != Kind::kText)
+    refuse(state, object,
+           fmt::format("must be a text, but is {}",
+                       content.kind == Kind::kNumber ? "a number" : content.type));
 }
 
 template <typename T>
-std::vector<T> read_numbers(const Source& source) {
-  const H5T_class_t found = H5Tget_class(source.type.get());
-  const bool fits = found == H5T_INTEGER || (found == H5T_FLOAT && std::is_floating_point_v<T>);
-  if (!fits)
-    refuse(source.state, source.name,
-           fmt::format(
-               "must be {}, but is {}", std::is_floating_point_v<T> ? "a number" : "an integer",
-               found == H5T_FLOAT ? "floating point" : kind_name(kind_of(source.type.get()))));
-  if (std::is_integral_v<T> && H5Tget_size(source.type.get()) > sizeof(T))
-    refuse(source.state, source.name,
-           fmt::format("has integers of {} bytes where at most {} are read",
-                       H5Tget_size(source.type.get()), sizeof(T)));
-  std::vector<T> values(source.count());
-  if (!values.empty())
-    check(source.read(memory_type<T>(), values.data()), source.state.at(source.name),
-          "read the values");
-  return values;
-}
-
-template <typename T>
-std::vector<T> read_all(const Source& source) {
-  if constexpr (std::is_same_v<T, std::string>) {
-    return read_texts(source);
-  } else {
-    return read_numbers<T>(source);
-  }
-}
-
-// netCDF-4's and HDF5's book-keeping, which is no user's attribute.
-bool is_internal(const std::string& name) {
-  static const std::set<std::string> kInternal{"CLASS",          "NAME",
-                                               "DIMENSION_LIST", "REFERENCE_LIST",
-                                               "_Netcdf4Dimid",  "_Netcdf4Coordinates",
-                                               "_NCProperties",  "DIMENSION_LABELS"};
-  return kInternal.contains(name);
-}
-
-Id open_object(const ReaderState& state, const std::string& path) {
-  return check(H5Oopen(state.file.get(), path.c_str(), H5P_DEFAULT), H5Oclose, state.at(path),
-               "open the object");
-}
-
-Id open_dataset(const ReaderState& state, const std::string& path) {
-  return check(H5Dopen2(state.file.get(), path.c_str(), H5P_DEFAULT), H5Dclose, state.at(path),
-               "open the dataset");
-}
-
-template <typename Use>
-auto with_attribute(const ReaderState& state, const std::string& path, const std::string& name,
-                    Use use) {
-  const Id object = open_object(state, path);
-  const std::string full = path + "@" + name;
-  if (H5Aexists(object.get(), name.c_str()) <= 0) refuse(state, full, "the attribute is missing");
-  const Id attribute = check(H5Aopen(object.get(), name.c_str(), H5P_DEFAULT), H5Aclose,
-                             state.at(full), "open the attribute");
-  const Source source{
-      state, full, Id(H5Aget_type(attribute.get()), H5Tclose),
-      Id(H5Aget_space(attribute.get()), H5Sclose),
-      [id = attribute.get()](hid_t memory, void* data) { return H5Aread(id, memory, data); }};
-  return use(source);
+void require_number(const ReaderState& state, const std::string& object, const Content& content) {
+  constexpr bool kWantsInteger = std::is_integral_v<T>;
+  if (content.kind != Kind::kNumber || (kWantsInteger && !content.integer))
+    refuse(state, object,
+           fmt::format("must be {}, but is {}", kWantsInteger ? "an integer" : "a number",
+                       content.type));
+  if (kWantsInteger && content.size > sizeof(T))
+    refuse(
+        state, object,
+        fmt::format("has integers of {} bytes where at most {} are read", content.size, sizeof(T)));
+  if (!content.problem.empty()) refuse(state, object, content.problem);
 }
 
 template <typename T>
@@ -181,74 +180,181 @@ T only(const ReaderState& state, const std::string& object, std::vector<T> value
   return std::move(values.front());
 }
 
-std::vector<std::string> link_names(const ReaderState& state, const std::string& path,
-                                    H5O_type_t wanted) {
-  const Id group = check(H5Gopen2(state.file.get(), path.c_str(), H5P_DEFAULT), H5Gclose,
-                         state.at(path), "open the group");
-  struct Visit {
-    H5O_type_t wanted;
-    std::vector<std::string> names;
-  } visit{wanted, {}};
-  const auto take = [](hid_t parent, const char* name, const H5L_info_t*, void* data) -> herr_t {
-    auto& out = *static_cast<Visit*>(data);
-    H5O_info_t info;
-    if (H5Oget_info_by_name2(parent, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
-        info.type == out.wanted)
-      out.names.emplace_back(name);
-    return 0;
-  };
-  // Order of creation where the file keeps it, else by name.
-  hsize_t from = 0;
-  if (H5Literate(group.get(), H5_INDEX_CRT_ORDER, H5_ITER_INC, &from, take, &visit) < 0) {
-    last_reason();
-    from = 0;
-    visit.names.clear();
-    check(H5Literate(group.get(), H5_INDEX_NAME, H5_ITER_INC, &from, take, &visit), state.at(path),
-          "list the group");
-  }
-  return visit.names;
+std::vector<std::size_t> sizes(const std::vector<std::uint64_t>& shape) {
+  return {shape.begin(), shape.end()};
 }
 
-bool object_is(const ReaderState& state, const std::string& path, H5O_type_t type) {
-  H5O_info_t info;
-  const bool found =
-      H5Oget_info_by_name2(state.file.get(), path.c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0;
-  H5Eclear2(H5E_DEFAULT);
-  return found && info.type == type;
+void take_from_budget(ReaderState& state, const std::string& path, std::uint64_t bytes) {
+  if (bytes > state.left)
+    refuse(state, path,
+           fmt::format("unpacks to more than a file of {} bytes may ({} MiB): it is damaged, or "
+                       "compressed beyond what this program reads",
+                       state.bytes, most_of_file(state.bytes) >> 20));
+  state.left -= bytes;
 }
 
-// H5Lexists needs every part of the path but the last to exist.
-bool exists(const ReaderState& state, const std::string& path) {
-  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
-    const std::string part = path.substr(0, slash);
-    if (part != "/" && H5Lexists(state.file.get(), part.c_str(), H5P_DEFAULT) <= 0) return false;
-    if (slash == std::string::npos) return true;
+// Asks for an object's values; `take` receives as many bytes as it is told.
+template <typename Take>
+void request(ReaderState& state, const std::string& path, NumberType type, Take take) {
+  const auto index = static_cast<std::uint64_t>(&at(state, path) - state.record.objects.data());
+  const Request wanted{index, type};
+  Answer head;
+  if (!state.decoder->send(&wanted, sizeof wanted) || !state.decoder->receive(&head, sizeof head))
+    refuse_damaged(state);
+  if (head.bytes > most_of_file(state.bytes)) refuse_damaged(state);
+  if (head.ok == 0) {
+    std::string message(head.bytes, '\0');
+    if (!state.decoder->receive(message.data(), message.size())) refuse_damaged(state);
+    refuse(state, path, clean_text(message));
+  }
+  if (!take(head.bytes)) refuse_damaged(state);
+}
+
+std::vector<std::string> read_texts(ReaderState& state, const std::string& path) {
+  const Content& content = at(state, path).content;
+  require_text(state, path, content);
+  take_from_budget(state, path, content.count() * sizeof(std::string));
+  std::vector<std::string> texts;
+  request(state, path, NumberType::kText, [&](std::uint64_t bytes) {
+    take_from_budget(state, path, bytes);
+    std::string packed(bytes, '\0');
+    if (!state.decoder->receive(packed.data(), packed.size())) return false;
+    try {
+      Unpacker unpack(packed);
+      unpack(texts);
+    } catch (const std::length_error&) {
+      return false;
+    }
+    return texts.size() == content.count();
+  });
+  for (std::string& text : texts) text = clean_text(text);
+  return texts;
+}
+
+template <typename T>
+constexpr NumberType number_type() {
+  if constexpr (std::is_same_v<T, double>) return NumberType::kDouble;
+  if constexpr (std::is_same_v<T, float>) return NumberType::kFloat;
+  if constexpr (std::is_same_v<T, std::uint8_t>) return NumberType::kUint8;
+  if constexpr (std::is_same_v<T, std::uint32_t>) return NumberType::kUint32;
+  if constexpr (std::is_same_v<T, std::int64_t>) return NumberType::kInt64;
+  if constexpr (std::is_same_v<T, std::uint64_t>) return NumberType::kUint64;
+}
+
+template <typename T>
+std::vector<T> read_values(ReaderState& state, const std::string& path) {
+  if constexpr (std::is_same_v<T, std::string>) {
+    return read_texts(state, path);
+  } else {
+    const Content& content = at(state, path).content;
+    require_number<T>(state, path, content);
+    const std::uint64_t count = content.count();
+    if (count == 0) return {};
+    take_from_budget(state, path, count * sizeof(T));
+    std::vector<T> values(count);
+    request(state, path, number_type<T>(), [&](std::uint64_t bytes) {
+      return bytes == count * sizeof(T) && state.decoder->receive(values.data(), bytes);
+    });
+    return values;
   }
 }
+
+std::vector<std::string> names_of(const ReaderState& state, const std::string& path,
+                                  ObjectRecord::What what) {
+  std::vector<std::string> names;
+  for (const auto& [name, index] : at(state, path).children)
+    if (state.record.objects[index].what == what) names.push_back(name);
+  return names;
+}
+
+// The record with every name and text fit for messages and JSON.
+void clean(FileRecord& record) {
+  for (ObjectRecord& object : record.objects) {
+    std::map<std::string, AttributeRecord> attributes;
+    for (auto& [name, attribute] : object.attributes) {
+      for (std::string& text : attribute.texts) text = clean_text(text);
+      attributes.emplace(clean_text(name), std::move(attribute));
+    }
+    object.attributes = std::move(attributes);
+    for (auto& child : object.children) child.first = clean_name(child.first);
+    for (std::string& scale : object.scales) scale = clean_name(scale);
+    for (std::string& label : object.labels) label = clean_name(label);
+  }
+}
+
+// Every index and count that the rest relies on.
+bool is_sound(const FileRecord& record) {
+  const std::size_t objects = record.objects.size();
+  if (record.failure.empty() &&
+      (objects == 0 || record.objects.front().what != ObjectRecord::What::kGroup))
+    return false;
+  return std::all_of(record.objects.begin(), record.objects.end(), [&](const ObjectRecord& o) {
+    const std::size_t dimensions = o.content.shape.size();
+    return std::all_of(o.children.begin(), o.children.end(),
+                       [&](const auto& child) { return child.second < objects; }) &&
+           (o.what != ObjectRecord::What::kDataset ||
+            (o.scales.size() == dimensions && o.labels.size() == dimensions));
+  });
+}
+
+FileRecord receive_record(ReaderState& state) {
+  std::uint64_t size = 0;
+  if (!state.decoder->receive(&size, sizeof size) || size > most_of_file(state.bytes))
+    refuse_damaged(state);
+  std::string packed(size, '\0');
+  if (!state.decoder->receive(packed.data(), packed.size())) refuse_damaged(state);
+  FileRecord record;
+  try {
+    Unpacker unpack(packed);
+    unpack(record);
+  } catch (const std::length_error&) {
+    refuse_damaged(state);
+  }
+  if (!is_sound(record)) refuse_damaged(state);
+  clean(record);
+  return record;
+}
+
+[[noreturn]] void refuse_unopened(const ReaderState& state, int fd) {
+  const std::string& reason = state.record.failure;
+  if (reason.find("truncated") != std::string::npos)
+    throw Error({.place = state.name,
+                 .value = fmt::format("{} bytes", state.bytes),
+                 .rule = "the file is truncated",
+                 .remedy = "copy it again, or make it anew"});
+  if (const auto [what, remedy] = foreign_format(fd); !what.empty())
+    throw Error(
+        {.place = state.name, .rule = "is not an HDF5 file, but " + what, .remedy = remedy});
+  if (reason.find("signature") != std::string::npos) refuse(state, "", "is not an HDF5 file");
+  throw Error(
+      {.place = state.name,
+       .rule = fmt::format("cannot be read as HDF5: it is damaged ({})", clean_text(reason)),
+       .remedy = "copy it again, or make it anew"});
+}
+
+struct Descriptor {
+  int fd = -1;
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+};
 
 }  // namespace
 
 const std::string& ReadNode::file() const { return state_->name; }
 
 std::vector<std::string> ReadNode::attribute_names() const {
-  const Id object = open_object(*state_, path_);
   std::vector<std::string> names;
-  const auto take = [](hid_t, const char* name, const H5A_info_t*, void* data) -> herr_t {
-    if (!is_internal(name)) static_cast<std::vector<std::string>*>(data)->emplace_back(name);
-    return 0;
-  };
-  check(H5Aiterate2(object.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, take, &names),
-        state_->at(path_), "list the attributes");
+  for (const auto& entry : at(*state_, path_).attributes) names.push_back(entry.first);
   return names;
 }
 
 bool ReadNode::has_attribute(const std::string& name) const {
-  return H5Aexists(open_object(*state_, path_).get(), name.c_str()) > 0;
+  return at(*state_, path_).attributes.contains(name);
 }
 
 Kind ReadNode::attribute_kind(const std::string& name) const {
-  return with_attribute(*state_, path_, name,
-                        [](const Source& s) { return kind_of(s.type.get()); });
+  return attribute_of(*state_, path_, name).content.kind;
 }
 
 std::string ReadNode::text_attribute(const std::string& name) const {
@@ -260,11 +366,15 @@ double ReadNode::number_attribute(const std::string& name) const {
 }
 
 std::vector<std::string> ReadNode::texts_attribute(const std::string& name) const {
-  return with_attribute(*state_, path_, name, read_texts);
+  const AttributeRecord& attribute = attribute_of(*state_, path_, name);
+  require_text(*state_, path_ + "@" + name, attribute.content);
+  return attribute.texts;
 }
 
 std::vector<double> ReadNode::numbers_attribute(const std::string& name) const {
-  return with_attribute(*state_, path_, name, read_numbers<double>);
+  const AttributeRecord& attribute = attribute_of(*state_, path_, name);
+  require_number<double>(*state_, path_ + "@" + name, attribute.content);
+  return attribute.numbers;
 }
 
 std::string ReadNode::text_attribute(const std::string& name, const std::string& otherwise) const {
@@ -275,69 +385,50 @@ double ReadNode::number_attribute(const std::string& name, double otherwise) con
   return has_attribute(name) ? number_attribute(name) : otherwise;
 }
 
-Kind ReadDataset::kind() const {
-  const Id dataset = open_dataset(*state_, path_);
-  return kind_of(Id(H5Dget_type(dataset.get()), H5Tclose).get());
-}
+Kind ReadDataset::kind() const { return at(*state_, path_).content.kind; }
+
+std::string ReadDataset::type() const { return at(*state_, path_).content.type; }
+
+bool ReadDataset::holds_integers() const { return at(*state_, path_).content.integer; }
 
 std::vector<std::size_t> ReadDataset::shape() const {
-  const Id dataset = open_dataset(*state_, path_);
-  return source_of(*state_, path_, dataset).shape();
+  return sizes(at(*state_, path_).content.shape);
 }
 
-std::vector<std::string> ReadDataset::dimension_paths() const {
-  const Id dataset = open_dataset(*state_, path_);
-  std::vector<std::string> paths(source_of(*state_, path_, dataset).shape().size());
-  // A dimension's own dataset names itself.
-  if (H5DSis_scale(dataset.get()) > 0) {
-    if (paths.size() == 1) paths[0] = path_;
-    return paths;
-  }
-  const auto take = [](hid_t, unsigned, hid_t scale, void* data) -> herr_t {
-    std::array<char, 1024> name{};
-    if (H5Iget_name(scale, name.data(), name.size()) > 0)
-      *static_cast<std::string*>(data) = name.data();
-    return 1;
-  };
-  for (unsigned d = 0; d < paths.size(); ++d) {
-    if (H5DSget_num_scales(dataset.get(), d) < 1) continue;
-    int first = 0;
-    check(H5DSiterate_scales(dataset.get(), d, &first, take, &paths[d]), state_->at(path_),
-          "find its dimensions");
-  }
-  return paths;
+std::vector<std::string> ReadDataset::dimension_paths() const { return at(*state_, path_).scales; }
+
+std::vector<std::string> ReadDataset::dimension_names() const {
+  const ObjectRecord& object = at(*state_, path_);
+  std::vector<std::string> names;
+  for (std::size_t d = 0; d < object.scales.size(); ++d)
+    names.push_back(object.labels[d].empty()
+                        ? object.scales[d].substr(object.scales[d].rfind('/') + 1)
+                        : object.labels[d]);
+  return names;
 }
 
-bool ReadDataset::is_dimension() const {
-  return H5DSis_scale(open_dataset(*state_, path_).get()) > 0;
-}
+bool ReadDataset::is_dimension() const { return at(*state_, path_).is_scale; }
 
-bool ReadDataset::is_bare_dimension() const {
-  const Id dataset = open_dataset(*state_, path_);
-  if (H5DSis_scale(dataset.get()) <= 0) return false;
-  std::array<char, 256> name{};
-  return H5DSget_scale_name(dataset.get(), name.data(), name.size()) > 0 &&
-         std::string_view(name.data()).starts_with(kBareDimension);
-}
+bool ReadDataset::is_bare_dimension() const { return at(*state_, path_).is_bare; }
 
 template <typename T>
 Array<T> ReadDataset::read() const {
-  const Id dataset = open_dataset(*state_, path_);
-  const Source source = source_of(*state_, path_, dataset);
-  return {source.shape(), read_all<T>(source)};
+  return {shape(), read_values<T>(*state_, path_)};
 }
 
 template <typename T>
 std::vector<T> ReadDataset::read_vector() const {
-  Array<T> array = read<T>();
-  if (array.shape.size() != 1)
-    refuse(*state_, path_, fmt::format("must have one dimension, but has {}", array.shape.size()));
-  return std::move(array.values);
+  const std::size_t dimensions = shape().size();
+  if (dimensions != 1)
+    refuse(*state_, path_, fmt::format("must have one dimension, but has {}", dimensions));
+  return read_values<T>(*state_, path_);
 }
 
 template <typename T>
 T ReadDataset::read_scalar() const {
-  return only(*state_, path_, read<T>().values);
+  const std::uint64_t count = at(*state_, path_).content.count();
+  if (count != 1) refuse(*state_, path_, fmt::format("must be a single value, but has {}", count));
+  return only(*state_, path_, read_values<T>(*state_, path_));
 }
 
 #define GAINCELL_INSTANTIATE(T)                                \
@@ -354,56 +445,76 @@ GAINCELL_INSTANTIATE(std::string)
 #undef GAINCELL_INSTANTIATE
 
 bool ReadGroup::has(const std::string& name) const {
-  return exists(*state_, join_path(path_, name));
+  return find(*state_, join_path(path_, name)) != nullptr;
 }
 
 std::vector<std::string> ReadGroup::group_names() const {
-  return link_names(*state_, path_, H5O_TYPE_GROUP);
+  return names_of(*state_, path_, ObjectRecord::What::kGroup);
 }
 
 std::vector<std::string> ReadGroup::dataset_names() const {
-  return link_names(*state_, path_, H5O_TYPE_DATASET);
+  return names_of(*state_, path_, ObjectRecord::What::kDataset);
 }
 
 ReadGroup ReadGroup::group(const std::string& name) const {
   const std::string path = join_path(path_, name);
-  if (!exists(*state_, path)) refuse(*state_, path, "the group is missing");
-  if (!object_is(*state_, path, H5O_TYPE_GROUP)) refuse(*state_, path, "must be a group");
+  const ObjectRecord* object = find(*state_, path);
+  if (object == nullptr) refuse(*state_, path, "the group is missing");
+  if (!object->problem.empty()) refuse(*state_, path, object->problem);
+  if (object->what != ObjectRecord::What::kGroup) refuse(*state_, path, "must be a group");
   return ReadGroup(state_, path);
 }
 
 ReadDataset ReadGroup::dataset(const std::string& name) const {
   const std::string path = join_path(path_, name);
-  if (!exists(*state_, path)) refuse(*state_, path, "the dataset is missing");
-  if (!object_is(*state_, path, H5O_TYPE_DATASET)) refuse(*state_, path, "must be a dataset");
+  const ObjectRecord* object = find(*state_, path);
+  if (object == nullptr) refuse(*state_, path, "the dataset is missing");
+  if (!object->problem.empty()) refuse(*state_, path, object->problem);
+  if (object->what != ObjectRecord::What::kDataset) refuse(*state_, path, "must be a dataset");
   return ReadDataset(state_, path);
 }
 
 Reader::Reader(const std::filesystem::path& path) {
-  start_library();
   state_ = std::make_shared<ReaderState>();
   state_->name = path.string();
   std::error_code code;
   const auto status = std::filesystem::status(path, code);
   if (!std::filesystem::exists(status)) refuse(*state_, "", "no such file");
   if (!std::filesystem::is_regular_file(status)) refuse(*state_, "", "is not a file");
-  if (std::filesystem::file_size(path, code) == 0) refuse(*state_, "", "is empty");
-
-  state_->file = Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
-  if (state_->file) return;
-  const std::string reason = last_reason();
-  if (reason.find("truncated") != std::string::npos)
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  struct stat facts {};
+  if (file.fd < 0 || ::fstat(file.fd, &facts) != 0)
     throw Error({.place = state_->name,
-                 .value = fmt::format("{} bytes", std::filesystem::file_size(path, code)),
-                 .rule = "the file is truncated",
+                 .rule = fmt::format("cannot be read ({})", std::strerror(errno)),
+                 .remedy = "check the path and its permissions"});
+  state_->bytes = static_cast<std::uint64_t>(facts.st_size);
+  if (state_->bytes == 0) refuse(*state_, "", "is empty");
+  state_->left = most_of_file(state_->bytes);
+  state_->seal = check_seal(file.fd, path);
+  const auto refuse_bytes = [this] {
+    throw Error({.place = state_->name,
+                 .rule = "its bytes are not those that gaincell wrote: the file was damaged",
                  .remedy = "copy it again, or make it anew"});
-  if (reason.find("signature") != std::string::npos || H5Fis_hdf5(path.c_str()) <= 0)
-    refuse(*state_, "", "is not an HDF5 file");
-  throw Error(
-      {.place = state_->name, .rule = fmt::format("cannot open the file (HDF5: {})", reason)});
+  };
+  if (state_->seal == Seal::kBroken) refuse_bytes();
+  state_->decoder = std::make_unique<Decoder>(path.string(), state_->bytes);
+  state_->record = receive_record(*state_);
+  if (!state_->record.failure.empty()) refuse_unopened(*state_, file.fd);
+  // A program that changes the file through HDF5 cuts the seal off; what else lies behind the end
+  // is a seal that was damaged.
+  if (state_->seal == Seal::kNone && root().has_attribute(kSealAttribute) &&
+      state_->record.end < state_->bytes)
+    refuse_bytes();
+  note_input(path);
 }
 
 ReadGroup Reader::root() const { return ReadGroup(state_, "/"); }
+
+Origin ReadNode::origin() const {
+  if (state_->seal == Seal::kIntact) return Origin::kSealed;
+  return ReadGroup(state_, "/").has_attribute(kSealAttribute) ? Origin::kChanged
+                                                              : Origin::kUnsealed;
+}
 
 void require_format(const ReadGroup& root, const std::string& format, std::int64_t version,
                     const std::string& maker) {
@@ -429,6 +540,16 @@ void require_format(const ReadGroup& root, const std::string& format, std::int64
                      root.has_attribute("program_version")
                          ? ", or read it with gaincell " + root.text_attribute("program_version")
                          : "")});
+}
+
+void warn_if_unsealed(const ReadNode& node) {
+  const char* what =
+      node.origin() == Origin::kChanged
+          ? "was changed by another program since gaincell wrote it; its numbers are "
+            "taken as they stand"
+          : "has no checksum (it is of an earlier gaincell, or of another program); "
+            "damage to it may go unseen";
+  if (node.origin() != Origin::kSealed) fmt::print(stderr, "gaincell: {}: {}\n", node.file(), what);
 }
 
 }  // namespace gaincell::store

@@ -22,13 +22,21 @@ struct Array {
 
 enum class Kind { kNumber, kText, kOther };  // numbers: integers and floating point
 
+// What is known of a file's bytes.
+enum class Origin {
+  kSealed,    // they are those that gaincell wrote
+  kChanged,   // gaincell wrote it, and another program changed it since
+  kUnsealed,  // of an earlier gaincell or another program
+};
+
 // A group or a dataset of an open file, as far as attributes go. Shares the file: may outlive the
 // Reader. Every accessor throws Error, naming file and object, for what is missing or of another
-// type.
+// type. Text that is not UTF-8 reads with U+FFFD in its place.
 class ReadNode {
  public:
   const std::string& path() const { return path_; }
   const std::string& file() const;
+  Origin origin() const;
 
   std::vector<std::string> attribute_names() const;  // sorted; without netCDF-4's own
   bool has_attribute(const std::string& name) const;
@@ -51,9 +59,13 @@ class ReadNode {
 class ReadDataset : public ReadNode {
  public:
   Kind kind() const;
+  std::string type() const;  // for messages
+  bool holds_integers() const;
   std::vector<std::size_t> shape() const;
   // Paths of the dimension scales, one a dimension; "" where a dimension has none.
   std::vector<std::string> dimension_paths() const;
+  // What the file calls the dimensions, by HDF5's labels or by the scales; "" where it does not.
+  std::vector<std::string> dimension_names() const;
   // Is it a dimension scale itself, and one without coordinates?
   bool is_dimension() const;
   bool is_bare_dimension() const;
@@ -87,8 +99,11 @@ class ReadGroup : public ReadNode {
   using ReadNode::ReadNode;
 };
 
-// An existing HDF5 file, open for reading. One that is missing, empty, truncated or not HDF5 is an
-// Error that says which.
+// An existing HDF5 file, open for reading. One that is missing, empty, truncated, damaged or not
+// HDF5 is an Error that says which. A sealed file (lut/FORMAT.md) is held to its checksum first;
+// any is then read by a process of its own, as libhdf5 trusts what it reads. Links into other
+// files, external and virtual storage, and more numbers than the file holds are refused where they
+// are asked for.
 class Reader {
  public:
   explicit Reader(const std::filesystem::path& path);
@@ -102,5 +117,9 @@ class Reader {
 // every reader of a gaincell file begins. `maker` is the verb that writes such a file.
 void require_format(const ReadGroup& root, const std::string& format, std::int64_t version,
                     const std::string& maker);
+
+// Tells on standard error, in one line, of a gaincell file without a seal: for readers that have
+// found nothing wrong with it.
+void warn_if_unsealed(const ReadNode& node);
 
 }  // namespace gaincell::store

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "store/hdf5_id.h"
+#include "store/seal.h"
 
 namespace gaincell::store {
 namespace detail {
@@ -292,8 +293,11 @@ Writer& Writer::operator=(Writer&&) noexcept = default;
 Group Writer::root() { return Group(state_.get(), "/"); }
 
 void Writer::commit() {
+  root().attribute(kSealAttribute,
+                   "the file's last bytes are the SHA-256 of all before them; see FORMAT.md");
   check(H5Fflush(state_->file.get(), H5F_SCOPE_GLOBAL), state_->at(""), "write the file");
   check(H5Fclose(state_->file.release()), state_->at(""), "close the file");
+  append_seal(state_->pending.path(), state_->target);
   state_->pending.commit();
   state_.reset();
 }

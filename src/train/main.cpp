@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "train/trainer.h"
 
 namespace {
@@ -76,13 +77,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const gaincell::Error& error) {
-    fmt::print(stderr, "gaincell: error: {}\n", error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "gaincell: internal error: {}\n", error.what());
-    return 3;
-  }
+  return gaincell::run_guarded([&] { return run(argc, argv); });
 }

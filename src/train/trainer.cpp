@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/version.h"
+#include "model/checksums.h"
 #include "train/card.h"
 #include "train/kernels.h"
 #include "train/text.h"
@@ -239,6 +241,28 @@ State read_state(const std::filesystem::path& path, const nlohmann::json& identi
   return state;
 }
 
+// What is written replaces only what a training before wrote.
+void require_own(const std::filesystem::path& out, const std::filesystem::path& state) {
+  std::error_code error;
+  if (std::filesystem::exists(out, error) && !std::filesystem::is_empty(out, error)) {
+    std::ifstream in(out / "config.json");
+    const auto config = nlohmann::json::parse(in, nullptr, false);
+    if (!config.is_object() || !config.contains("/gaincell/record/trained"_json_pointer) ||
+        config.contains("/gaincell/record/adaptation"_json_pointer))
+      throw Error({.place = out.string(),
+                   .rule = "exists, and was not written by `gaincell train`",
+                   .remedy = "remove it or choose another --out"});
+  }
+  if (!std::filesystem::exists(state, error)) return;
+  try {
+    if (model::SafetensorsReader(state).metadata().contains("identity")) return;
+  } catch (const Error&) {
+  }
+  throw Error({.place = state.string(),
+               .rule = "stands where the state of this training is kept, and is none",
+               .remedy = "move it away or choose another --out"});
+}
+
 }  // namespace
 
 TrainReport train(const TrainOptions& o) {
@@ -258,6 +282,7 @@ TrainReport train(const TrainOptions& o) {
                  .remedy = "give a longer text or a shorter --context"});
   }
   const std::filesystem::path state_path = o.out.string() + ".state";
+  require_own(o.out, state_path);
   std::error_code failed;
   std::filesystem::create_directories(o.out, failed);
   if (failed) {
@@ -355,6 +380,7 @@ TrainReport train(const TrainOptions& o) {
   config.record = {{"trained", {{"seed", o.seed}, {"best_step", report.best_step}}}};
   model::write_config(o.out / "config.json", config);
   write_file(o.out / "vocab.json", json_text(nlohmann::json(corpus.vocabulary), 0) + "\n");
+  model::write_checksums(o.out);
   write_card(o, corpus, network, report);
   std::filesystem::remove(state_path, failed);
   say("held out {:.4f} nats per character, {:.4f} before rounding to F16; {}", report.held_out,

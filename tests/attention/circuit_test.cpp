@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "base/error.h"
 #include "base/random.h"
 #include "circuits.h"
 
@@ -52,6 +53,15 @@ TEST(Column, CountsThePulseEdgesOnce) {
   circuit.read_charge_c = [](double, std::size_t node, double) { return node > 0 ? 3e-15 : 0.0; };
   EXPECT_NEAR(column_charge_c(circuit, circuit.relu, {0.5, 0.5, 0.5}, {1e-9, 15e-9, 0.0}), 6e-15,
               1e-22);
+}
+
+// A table of no cell: the current swings by its own size within a nanovolt of the bitline.
+TEST(Column, EndsInAnErrorWhereTheChargeCannotBeIntegrated) {
+  const Circuit wild =
+      with_current([](double, double bitline) { return 1e3 * std::sin(1e12 * bitline); });
+  EXPECT_THROW(column_charge_c(wild, wild.relu, {0.9}, {15e-9}), Error);
+  const Circuit huge = with_current([](double, double bitline) { return 6e124 * bitline; });
+  EXPECT_THROW(column_charge_c(huge, huge.relu, {0.9}, {15e-9}), Error);
 }
 
 TEST(Column, WithoutPulsesHoldsNoCharge) {

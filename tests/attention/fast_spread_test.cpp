@@ -123,10 +123,13 @@ TEST(FastSpread, FollowsFromSeedAndLayer) {
     AnalogOptions o = options(Level::kFast, spread);
     const auto expected = run(*engine(shape, o), in);
     EXPECT_EQ(run(*engine(shape, o), in), expected);
-    o.seed = 2;
+    // Noise has a seed of its own beside the chip's.
+    (spread.noise() ? o.seed : o.noise_seed) = 2;
+    EXPECT_EQ(run(*engine(shape, o), in), expected);
+    (spread.noise() ? o.noise_seed : o.seed) = 2;
     EXPECT_NE(run(*engine(shape, o), in), expected);
     // Layers that share all else have arrays of their own; the first is the same as alone.
-    o.seed = 1;
+    o.seed = o.noise_seed = 1;
     const auto layers = make_analog_layers(
         shape, smooth_circuit(16), {scalers_near_training(1, 3), scalers_near_training(1, 3)}, o);
     EXPECT_EQ(run(*layers[0], in), expected);
@@ -169,6 +172,43 @@ TEST(FastSpread, StaysWithThePhysicalCellAndConverter) {
   const auto noisy = traces(shape, {.relu = {.noise_c = 3e-15}}, in);
   EXPECT_EQ(noisy.back().first_charge_c, noisy[noisy.size() - 1 - lap].first_charge_c);
   EXPECT_NE(noisy.back().phi_s, noisy[noisy.size() - 1 - lap].phi_s);
+}
+
+// A sequence that an engine runs once more meets the same cells and new noise, at both levels the
+// same, and however it is cut.
+TEST(FastSpread, NoiseDoesNotRepeatAfterAReset) {
+  const Shape shape{2, 16, 20};
+  const Inputs in(shape, 33, 2);
+  const double c = full_scale_c(16);
+  const Spread spread{
+      .cell_gain = 0.05, .relu = {.noise_c = 0.02 * c}, .differential = {.noise_c = 0.02 * c}};
+  const auto pulses = [&](Level level) {
+    auto analog = engine(shape, options(level, spread));
+    std::vector<Pulses> all;
+    for (int sequence = 0; sequence < 3; ++sequence) {
+      all.push_back(pulses_of_last(*analog, in, 3));
+      analog->reset();
+    }
+    return all;
+  };
+  const auto column = pulses(Level::kColumn), fast = pulses(Level::kFast);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_LE(rms_difference(column[i].first, fast[i].first), 2 * kErrorLimit) << i;
+    EXPECT_LE(rms_difference(column[i].second, fast[i].second), 3 * kErrorLimit) << i;
+    EXPECT_GE(rms_difference(fast[i].first, fast[(i + 1) % 3].first), 5 * kErrorLimit) << i;
+    EXPECT_GE(rms_difference(fast[i].second, fast[(i + 1) % 3].second), 5 * kErrorLimit) << i;
+  }
+  auto whole = engine(shape, options(Level::kFast, spread)),
+       cut = engine(shape, options(Level::kFast, spread));
+  for (int sequence = 0; sequence < 2; ++sequence) {
+    EXPECT_EQ(run(*whole, in), run(*cut, in, 7)) << sequence;
+    whole->reset(), cut->reset();
+  }
+  // Without noise nothing changes.
+  auto still = engine(shape, options(Level::kFast, {.cell_gain = 0.05}));
+  const auto once = run(*still, in);
+  still->reset();
+  EXPECT_EQ(run(*still, in), once);
 }
 
 TEST(FastSpread, ShowsWhatCellsStoreWithTheirOffsets) {

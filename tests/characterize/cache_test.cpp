@@ -1,7 +1,10 @@
 #include "characterize/cache.h"
 
+#include <sys/stat.h>
+
 #include <cstdlib>
 
+#include "base/random.h"
 #include "tests/characterize/support.h"
 
 namespace gaincell::characterize {
@@ -91,6 +94,32 @@ TEST_F(Cache, StandsWhereTheUserKeepsCaches) {
   EXPECT_EQ(default_cache_folder(), "/home/user/.cache/gaincell");
   ::unsetenv("HOME");
   EXPECT_EQ(default_cache_folder(), "");
+}
+
+TEST_F(Cache, ThousandFlippedBytesGiveNoOtherNumber) {
+  JobResult kept = result(0.1);
+  kept.waveforms = {{0, 1, 2}, {0.1, 0.2, 0.3}};
+  ResultCache(path("c"), "v1").add("key", kept);
+  const std::string whole = read_file(entry());
+  Random random(20261126, "flips");
+  for (int k = 0; k < 1000; ++k) {
+    std::string flipped = whole;
+    char& byte = flipped[random.below(flipped.size())];
+    byte = static_cast<char>(byte ^ static_cast<char>(1 + random.below(255)));
+    std::ofstream(entry(), std::ios::binary) << flipped;
+    EXPECT_FALSE(ResultCache(path("c"), "v1").find("key").has_value());
+  }
+}
+
+TEST_F(Cache, EntryThatIsNoFileIsNone) {
+  ResultCache(path("c"), "v1").add("key", result(1));
+  const auto place = entry();
+  std::filesystem::remove(place);
+  ASSERT_EQ(::mkfifo(place.c_str(), 0600), 0);
+  ResultCache cache(path("c"), "v1");
+  EXPECT_FALSE(cache.find("key").has_value());
+  cache.add("key", result(2));
+  EXPECT_EQ(cache.find("key")->values, (std::vector<double>{2}));
 }
 
 }  // namespace

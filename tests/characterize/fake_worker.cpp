@@ -62,6 +62,10 @@ void misbehave(const std::string& how, const std::string& program, const RunMess
     const std::string line(1 << 16, 'x');
     while (true) (void)!::write(2, line.data(), line.size());
   }
+  if (how == "spin") {
+    for (volatile bool on = true; on;) {
+    }
+  }
   // Memory that is there, as fast as a loop can touch it.
   if (how == "hog") {
     std::vector<std::string> held;

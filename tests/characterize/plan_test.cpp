@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstdio>
+#include <iterator>
+#include <sstream>
 
 #include "characterize/protocol.h"
 #include "tests/characterize/support.h"
@@ -162,6 +164,58 @@ TEST_F(PlanTest, FormulasUseOtherResultsAndFailWithThem) {
   EXPECT_FALSE(points[1].ok);
   EXPECT_TRUE(std::isnan(points[1].values[1]));
   EXPECT_THAT(points[1].reason, HasSubstr("a: no crossing"));
+}
+
+class PointNames : public PlanTest {
+ protected:
+  PointNames() {
+    file("r.lib", ".lib s\n.model rm r rsh=1\n.endl\n.lib f\n.model rm r rsh=2\n.endl\n");
+    bench_ = bench(
+        "gaincell_bench: 1\nname: x\n"
+        "corners: {slow: [{file: r.lib, section: s}], fast: [{file: r.lib, section: f}]}\n"
+        "conditions: {v_dd: {unit: V, enumerate: [0.8, 0.9]}, z: {unit: V, enumerate: [0, 1u]}}\n"
+        "sources: {s: {net: s, dc: \"{v_dd+z}\"}}\nelements: [R1 s 0 rm l=1u w=1u]\n"
+        "analysis: {type: op}\nmeasurements: {a: {unit: V, value: v(s)}}\n"
+        "holdout: {points: 2, seed: 1}\n");
+    points_ = bench_points(*bench_);
+  }
+  std::vector<std::size_t> at(const std::vector<std::string>& words) {
+    return points_at(*bench_, points_, words);
+  }
+  std::string refusal(const std::vector<std::string>& words) {
+    try {
+      (void)at(words);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+  std::vector<Point> points_;
+};
+
+TEST_F(PointNames, LeadBackToTheirPoints) {
+  ASSERT_EQ(points_.size(), 8u + 2);
+  EXPECT_EQ(label_of(*bench_, points_[0]).substr(0, 11), "corner=slow");
+  for (std::size_t p = 0; p < points_.size(); ++p) {
+    std::istringstream label(label_of(*bench_, points_[p]));
+    const std::vector<std::string> words{std::istream_iterator<std::string>(label), {}};
+    EXPECT_EQ(at(words), std::vector<std::size_t>{p}) << label.str();
+  }
+  EXPECT_THAT(full_name(*bench_, points_[8], 8),
+              ::testing::StartsWith("hold-out point 8 (corner="));
+}
+
+TEST_F(PointNames, ChooseByUnitsWordsAndCommas) {
+  const auto one = at({"corner=fast,v_dd=0.9", "z=1uV"});
+  ASSERT_EQ(one.size(), 1u);
+  EXPECT_EQ(label_of(*bench_, points_[one[0]]), "corner=fast v_dd=0.9 z=1e-06");
+  EXPECT_EQ(at({"corner=fast", "v_dd=900mV"}).size(), 2u);
+  EXPECT_EQ(at({}).size(), points_.size());
+  EXPECT_THAT(refusal({"vdd=0.9"}), HasSubstr("did you mean `v_dd`?"));
+  EXPECT_THAT(refusal({"v_dd=0.85"}), HasSubstr("there are 0.8, 0.9"));
+  EXPECT_THAT(refusal({"v_dd=fast"}), HasSubstr("there are 0.8, 0.9"));
+  EXPECT_THAT(refusal({"corner=typical"}), HasSubstr("there are slow, fast"));
+  EXPECT_THAT(refusal({"v_dd"}), HasSubstr("there are 0.8, 0.9"));
 }
 
 // A comparison with a result that is missing is false, and would make a number of it.

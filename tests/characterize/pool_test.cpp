@@ -1,8 +1,12 @@
 #include "characterize/pool.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "tests/characterize/support.h"
@@ -43,11 +47,17 @@ class PoolTest : public BenchTest {
     listener.done = [&](const Job& job, JobResult result) {
       results[job.id] = std::move(result);
       ++seen[job.id];
+      done_[job.id] = results[job.id].ok;
+      order_.push_back(job.id);
     };
     listener.tick = [] { return true; };
     listener.lost = [&](const std::string& reason) { lost_.push_back(reason); };
+    listener.turn = turn_;
     report_ = Pool(options).run(order, listener);
-    for (const int replies : seen) EXPECT_EQ(replies, 1);
+    for (const int replies : seen) {
+      if (turn_) break;  // some are not run
+      EXPECT_EQ(replies, 1);
+    }
     return results;
   }
   // All jobs but number 3 are fine.
@@ -62,6 +72,9 @@ class PoolTest : public BenchTest {
   }
   PoolOptions options_;
   double timeout_s_ = 0.4;
+  std::function<Turn(const Job&)> turn_;
+  std::map<std::uint64_t, bool> done_;  // and whether they were good
+  std::vector<std::uint64_t> order_;
   std::vector<std::string> lost_;
   PoolReport report_;
 };
@@ -196,15 +209,25 @@ TEST_F(PoolTest, MissingWorkerProgramIsAnError) {
   EXPECT_THROW(Pool(options).ngspice_version(), Error);
 }
 
+// A user's folder may begin as ours do, and even have six letters.
 TEST_F(PoolTest, RemovesWhatAKilledProcessLeftAndNothingElse) {
   const char* before = ::getenv("TMPDIR");
   const std::string kept = before != nullptr ? before : "";
-  std::filesystem::create_directories(path("gaincell-workers-orphan/worker0"));
-  file("gaincell-workers-orphan/worker0/deck", "x");
-  file("gaincell-workers-file", "x");
-  std::filesystem::create_directories(path("other"));
-  std::filesystem::create_directory_symlink(path("other"), path("gaincell-workers-link"));
-  ::setenv("TMPDIR", folder_.path().c_str(), 1);
+  const auto make = [&](const std::string& name, const std::string& content) {
+    std::filesystem::create_directories((path("scratch") / name / content).parent_path());
+    if (!content.empty()) file("scratch/" + name + "/" + content, "x");
+  };
+  make("gaincell-workers-orphan", "worker0/deck");
+  make("gaincell-workers-orphan", ".gaincell-workers");
+  make("gaincell-workers-mynotes", "f");
+  make("gaincell-workers-abcdef", "thesis.tex");
+  make("gaincell-workers-worker0", ".gaincell-workers");
+  file("scratch/gaincell-workers-file", "x");
+  make("other", "x");
+  std::filesystem::create_directory_symlink("other", path("scratch/gaincell-workers-linked"));
+  std::filesystem::create_directory_symlink("gaincell-workers-worker0",
+                                            path("scratch/gaincell-workers-symbol"));
+  ::setenv("TMPDIR", path("scratch").c_str(), 1);
   {
     const ScratchFolder living;
     const ScratchFolder mine;
@@ -217,10 +240,45 @@ TEST_F(PoolTest, RemovesWhatAKilledProcessLeftAndNothingElse) {
     ::unsetenv("TMPDIR");
   }
   std::set<std::string> left;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+  for (const auto& entry : std::filesystem::directory_iterator(path("scratch")))
     left.insert(entry.path().filename());
   EXPECT_EQ(left,
-            (std::set<std::string>{"gaincell-workers-file", "gaincell-workers-link", "other"}));
+            (std::set<std::string>{"gaincell-workers-mynotes", "gaincell-workers-abcdef",
+                                   "gaincell-workers-worker0", "gaincell-workers-file",
+                                   "gaincell-workers-linked", "gaincell-workers-symbol", "other"}));
+  EXPECT_TRUE(std::filesystem::exists(path("scratch/gaincell-workers-mynotes/f")));
+}
+
+TEST_F(PoolTest, JobsWaitForTheirTurnOrAreNotRun) {
+  const auto run_with = [&](const std::string& behaviour) {
+    turn_ = [this](const Job& job) {
+      if (job.id == 3) return Turn::kNow;
+      if (!done_.contains(3)) return Turn::kLater;
+      return done_.at(3) ? Turn::kNow : Turn::kNever;
+    };
+    done_.clear();
+    run(behaviour, 4);
+    return done_;
+  };
+  const auto good = run_with("fine");
+  EXPECT_EQ(good.size(), 10u);
+  EXPECT_EQ(order_.front(), 3u) << "others did not wait for it";
+  const auto bad = run_with("no_convergence");
+  EXPECT_EQ(bad, (std::map<std::uint64_t, bool>{{3, false}}));
+}
+
+// Where a shell limits processor time (ulimit -t), the kernel ends a worker as a kill from outside
+// does, which is tried far more often.
+TEST_F(PoolTest, ProcessorTimeOfTheShellIsNoKillFromOutside) {
+  const auto runs = [&] {
+    const rlimit second{1, 1};
+    ::setrlimit(RLIMIT_CPU, &second);
+    timeout_s_ = 60;
+    const auto results = run("spin", 1, 4);
+    const bool named = results[3].failure.reason.find("ulimit -t") != std::string::npos;
+    return !results[3].ok && named && report_.workers_lost == options_.attempts;
+  };
+  EXPECT_EXIT(::_exit(runs() ? 0 : 1), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ TEST(JsonProgress, IsOneObjectALine) {
   JobResult result;
   result.id = 7;
   result.failure = {JobFailure::Why::kTimeout, "took longer than 1 s", "half a \xff line"};
-  progress->failed("read", result);
+  progress->failed("read", "point 3 (v=1)", result);
   progress->worker_lost("the worker died (signal 11)");
   wait(1050);
   progress->tick(kSome);

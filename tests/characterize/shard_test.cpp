@@ -43,5 +43,13 @@ TEST(ShardHeaderBytes, SurviveAndCutsAreRefused) {
     EXPECT_THROW(decode_shard_header(std::string_view(bytes).substr(0, cut)), BadBytes) << cut;
 }
 
+TEST(ShardHeaderBytes, NumbersThatNoShardHasAreRefused) {
+  for (const Shard shard : {Shard{0, 4}, Shard{5, 4}, Shard{1, 0}, Shard{0, 0},
+                            Shard{1, std::size_t{1} << 60}, Shard{~std::size_t{0}, 4}}) {
+    const ShardHeader header{shard, "0.1.0", "39", "identity", "print", {}, {}, {}};
+    EXPECT_THROW(decode_shard_header(encode(header)), BadBytes) << shard.name();
+  }
+}
+
 }  // namespace
 }  // namespace gaincell::characterize

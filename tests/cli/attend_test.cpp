@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "base/files.h"
 #include "base/random.h"
 #include "store/reader.h"
 #include "store/writer.h"
+#include "tests/lut/example_device.h"
 #include "tests/support/program.h"
 
 namespace gaincell {
@@ -33,15 +35,19 @@ std::vector<double> drawn(std::size_t n, std::uint64_t seed, double low, double 
 class Attend : public ::testing::Test {
  protected:
   void write_input(const std::string& name, const std::vector<double>& q,
-                   const std::vector<double>& k, const std::vector<double>& v) {
+                   const std::vector<double>& k, const std::vector<double>& v,
+                   const std::vector<std::string>& dimensions = {"batch", "head", "time", "dim"},
+                   const std::string& counts_from = "", const std::string& matlab_class = "") {
     store::Writer writer(folder_ / name);
     store::Group root = writer.root();
-    root.dimension("batch", shape_.batch);
-    root.dimension("head", shape_.head);
-    root.dimension("time", shape_.time);
-    root.dimension("dim", shape_.dim);
-    for (const auto& [key, x] : {std::pair{"q", &q}, {"k", &k}, {"v", &v}})
-      root.dataset(key, {"batch", "head", "time", "dim"}, *x);
+    std::vector<std::size_t> sizes{shape_.batch, shape_.head, shape_.time, shape_.dim};
+    if (dimensions.front() != "batch") std::reverse(sizes.begin(), sizes.end());
+    for (std::size_t d = 0; d < sizes.size(); ++d) root.dimension(dimensions[d], sizes[d]);
+    for (const auto& [key, x] : {std::pair{"q", &q}, {"k", &k}, {"v", &v}}) {
+      store::Node node = root.dataset(key, dimensions, *x);
+      if (!counts_from.empty() && *key != 'q') node.attribute("counts_from", counts_from);
+      if (!matlab_class.empty()) node.attribute("MATLAB_class", matlab_class);
+    }
     writer.commit();
   }
   void write_random_input(const std::string& name) {
@@ -98,19 +104,78 @@ TEST_F(Attend, WritesScoresPulsesOutputAndEnergy) {
   EXPECT_EQ(read("out.h5", "energy/total").values[0], sum);
 }
 
-TEST_F(Attend, TakesNegativeKeysAndValuesAroundTheCellsZero) {
+TEST_F(Attend, TakesKeysAndValuesFromWhatItIsTold) {
   const auto q = drawn(shape_.size(), 1, 0, 1);
   auto k = drawn(shape_.size(), 2, 0, 0.9), v = drawn(shape_.size(), 3, 0, 0.9);
   write_input("volts.h5", q, k, v);
   for (auto* x : {&k, &v})
     for (double& value : *x) value -= 0.45;
   write_input("signed.h5", q, k, v);
-  for (const std::string name : {"volts", "signed"})
+  write_input("said.h5", q, k, v, {"batch", "head", "time", "dim"}, "middle");
+  const auto output = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.begin(), {"attend", "--device", "published", "--input", name, "--output",
+                               "out.h5", "--datasets", "output"});
+    const auto outcome = run(more);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read("out.h5", "output").values;
+  };
+  const auto volts = output("volts.h5", {});
+  EXPECT_EQ(output("signed.h5", {"--keys-from", "middle", "--values-from", "middle"}), volts);
+  EXPECT_EQ(output("said.h5", {}), volts);
+  EXPECT_THAT(store::Reader(folder_ / "out.h5").root().text_attribute("settings"),
+              HasSubstr("\"keys_from\":\"middle\""));
+  EXPECT_NE(output("signed.h5", {}), volts);
+}
+
+TEST_F(Attend, TakesNoMeaningFromASingleNegativeNumber) {
+  const auto q = drawn(shape_.size(), 1, 0, 1);
+  auto k = drawn(shape_.size(), 2, 0, 0.9);
+  const auto v = drawn(shape_.size(), 3, 0, 0.9);
+  k[7] = 0;
+  write_input("a.h5", q, k, v);
+  k[7] = -1e-12;
+  write_input("b.h5", q, k, v);
+  for (const std::string name : {"a", "b"})
     ASSERT_EQ(run({"attend", "--device", "published", "--input", name + ".h5", "--output",
                    name + "_out.h5"})
                   .exit_code,
               0);
-  EXPECT_EQ(read("volts_out.h5", "output").values, read("signed_out.h5", "output").values);
+  EXPECT_EQ(read("a_out.h5", "output").values, read("b_out.h5", "output").values);
+}
+
+// q, k and v in another order, by names, by MATLAB's mark, by --order, and packed.
+TEST_F(Attend, TakesDimensionsByNameAndNotByPlace) {
+  const auto q = drawn(shape_.size(), 1, 0, 1), k = drawn(shape_.size(), 2, 0, 0.9),
+             v = drawn(shape_.size(), 3, 0, 0.9);
+  write_input("straight.h5", q, k, v);
+  // [batch][head][time][dim] -> [dim][time][head][batch]
+  const auto reversed = [&](const std::vector<double>& x) {
+    std::vector<double> y;
+    for (std::size_t d = 0; d < shape_.dim; ++d)
+      for (std::size_t t = 0; t < shape_.time; ++t)
+        for (std::size_t h = 0; h < shape_.head; ++h)
+          for (std::size_t b = 0; b < shape_.batch; ++b)
+            y.push_back(x[((b * shape_.head + h) * shape_.time + t) * shape_.dim + d]);
+    return y;
+  };
+  const auto rq = reversed(q), rk = reversed(k), rv = reversed(v);
+  write_input("named.h5", rq, rk, rv, {"dim", "time", "head", "batch"});
+  write_input("unnamed.h5", rq, rk, rv, {"w", "x", "y", "z"});
+  write_input("matlab.h5", rq, rk, rv, {"w", "x", "y", "z"}, "", "double");
+  const auto output = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.begin(), {"attend", "--device", "published", "--input", name, "--output",
+                               "out.h5", "--datasets", "output"});
+    const auto outcome = run(more);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read("out.h5", "output").values;
+  };
+  const auto straight = output("straight.h5", {});
+  EXPECT_EQ(output("named.h5", {}), straight);
+  EXPECT_EQ(output("matlab.h5", {}), straight);
+  EXPECT_EQ(output("unnamed.h5", {"--order", "dim,time,head,batch"}), straight);
+  expect_refused({"attend", "--device", "published", "--input", "unnamed.h5", "--output", "o.h5",
+                  "--order", "dim,time"},
+                 "q has 4 dimensions");
 }
 
 TEST_F(Attend, RunsAnImportedDevice) {
@@ -174,6 +239,113 @@ TEST_F(Attend, SaysWhatTheFastLevelReachedOfItsLimit) {
   }
 }
 
+// The same sequence twice, on the same chip: other noise, at both levels, and the seed of the noise
+// is not the chip's.
+TEST_F(Attend, BatchEntriesMeetNewNoise) {
+  shape_.batch = 1;
+  const auto q = drawn(shape_.size(), 1, 0, 1), k = drawn(shape_.size(), 2, 0, 0.9),
+             v = drawn(shape_.size(), 3, 0, 0.9);
+  shape_.batch = 2;
+  const auto twice = [](std::vector<double> x) {
+    x.insert(x.end(), x.begin(), x.begin() + static_cast<std::ptrdiff_t>(x.size()));
+    return x;
+  };
+  write_input("in.h5", twice(q), twice(k), twice(v));
+  const auto phi = [&](const std::string& level, const std::string& spread,
+                       const std::string& noise_seed) {
+    const auto outcome =
+        run({"attend", "--device", "published", "--input", "in.h5", "--output", "out.h5", "--level",
+             level, "--spread", spread, "--noise-seed", noise_seed});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read("out.h5", "phi").values;
+  };
+  const auto halves_differ = [](const std::vector<double>& x) {
+    return !std::equal(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2),
+                       x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2));
+  };
+  for (const std::string level : {"fast", "column"}) {
+    const auto noisy = phi(level, "relu_noise_c=2e-14", "1");
+    EXPECT_TRUE(halves_differ(noisy)) << level;
+    EXPECT_EQ(noisy, phi(level, "relu_noise_c=2e-14", "1")) << level;
+    EXPECT_NE(noisy, phi(level, "relu_noise_c=2e-14", "2")) << level;
+    const auto chip = phi(level, "cell_gain=0.05,relu_gain=0.05", "1");
+    EXPECT_FALSE(halves_differ(chip)) << level;
+    EXPECT_EQ(chip, phi(level, "cell_gain=0.05,relu_gain=0.05", "2")) << level;
+  }
+}
+
+TEST_F(Attend, SaysAndKeepsWhatItClips) {
+  const std::size_t n = shape_.size();
+  auto q = drawn(n, 1, 0, 1), k = drawn(n, 2, 0, 0.9), v = drawn(n, 3, 0, 0.9);
+  const auto ranges = [&](const std::string& level) {
+    const auto outcome = run({"attend", "--device", "published", "--input", "in.h5", "--output",
+                              "out.h5", "--level", level});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    const auto json =
+        nlohmann::json::parse(store::Reader(folder_ / "out.h5").root().text_attribute("ranges"));
+    return std::pair(outcome.err, json);
+  };
+  write_input("in.h5", q, k, v);
+  for (const std::string level : {"fast", "column"}) {
+    const auto [err, json] = ranges(level);
+    EXPECT_EQ(err, "");
+    EXPECT_EQ(json.at("clipped").at("q"), 0);
+  }
+  // Two of 640 q of head 1 in each of two batch entries; 5 % of all v.
+  const std::size_t head = shape_.time * shape_.dim;
+  for (const std::size_t batch : {0, 1}) q[batch * 2 * head + head + 7] = 1.5;
+  for (std::size_t i = 0; i < n; i += 20) v[i] = 2;
+  write_input("in.h5", q, k, v);
+  for (const std::string level : {"fast", "column"}) {
+    const auto [err, json] = ranges(level);
+    EXPECT_THAT(err, ::testing::StartsWith(
+                         "clipped to the circuits' ranges: 0.16 % of q, 0 % of k, 5 % of v"));
+    EXPECT_EQ(json.at("clipped_by_head").at(1).at("q").get<double>(), 2.0 / 640) << level;
+    EXPECT_EQ(json.at("clipped").at("v").get<double>(), 0.05) << level;
+  }
+  for (double& x : k) x = 3;
+  write_input("in.h5", q, k, v);
+  EXPECT_THAT(ranges("fast").first, HasSubstr("warning: clipped to the circuits' ranges"));
+}
+
+// example_device() knows retention up to 10 ms.
+TEST_F(Attend, RefusesAgesBeyondTheRetentionTableAndReportsFew) {
+  lut::example_device().write(folder_ / "device.h5");
+  write_random_input("in.h5");
+  const auto with = [](std::vector<std::string> more) {
+    std::vector<std::string> all{"attend",   "--device", "device.h5", "--input", "in.h5",
+                                 "--output", "out.h5",   "--level",   "column"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  for (const std::string period : {"0.1", "1e6", "0.001"})
+    expect_refused(with({"--token-period", period}), "cell_retention = known to an age of 10 ms: ");
+  EXPECT_EQ(run(with({"--token-period", "1e6", "--without", "retention"})).exit_code, 0);
+  EXPECT_EQ(run(with({"--token-period", "0.001", "--window", "11"})).exit_code, 0);
+  // One token in 20 is 19 periods old once: 1 of 210 reads.
+  const auto few = run(with({"--token-period", "5.4e-4"}));
+  EXPECT_EQ(few.exit_code, 0) << few.err;
+  EXPECT_THAT(few.err, HasSubstr("ends at an age of 10 ms: 0.48 % of the reads"));
+}
+
+TEST_F(Attend, SaysWhereCurrentsAndFullScalesDoNotGoTogether) {
+  write_random_input("in.h5");
+  for (const auto& [current, says] : {std::pair{0.1, "stay near zero"}, {80.0, "are saturated"}}) {
+    std::string csv = "V_store,V_in,I\n";
+    for (int i = 0; i <= 9; ++i)
+      csv += std::to_string(0.1 * i) + ",0.9," + std::to_string(current * (2 * i - 9)) + "e-6\n";
+    write_file(folder_ / "iv.csv", csv);
+    ASSERT_EQ(run({"import", "iv.csv", "-o", "device.h5", "--s-sat-first", "80e-6",
+                   "--s-sat-second", "40e-6"})
+                  .exit_code,
+              0);
+    const auto outcome =
+        run({"attend", "--device", "device.h5", "--input", "in.h5", "--output", "out.h5"});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_THAT(outcome.err, HasSubstr(says));
+  }
+}
+
 TEST_F(Attend, RefusesWrongInputInOneLine) {
   write_random_input("in.h5");
   const std::vector<std::string> good{"attend", "--device", "published", "--input",
@@ -182,7 +354,9 @@ TEST_F(Attend, RefusesWrongInputInOneLine) {
     more.insert(more.begin(), good.begin(), good.end());
     return more;
   };
-  expect_refused(with({"--window", "0"}), "--window = 0: must be from 1");
+  for (const std::string window : {"0", "-1", "65537", "2147483647"})
+    expect_refused(with({"--window", window}), "--window = " + window + ": must be from 1");
+  expect_refused(with({"--window", "9223372036854775808"}), "--window");
   expect_refused(with({"--decay", "-1"}), "--decay = -1: must be 0 or more");
   expect_refused(with({"--without", "nosie"}), "nosie: is no effect");
   expect_refused(with({"--datasets", "T"}), "there are S, phi and output");
@@ -196,7 +370,7 @@ TEST_F(Attend, RefusesWrongInputInOneLine) {
   q[(1 * 20 + 3) * 16 + 5] = std::nan("");
   write_input("nan.h5", q, q, drawn(shape_.size(), 1, 0, 1));
   expect_refused({"attend", "--device", "published", "--input", "nan.h5", "--output", "o.h5"},
-                 "token 3");
+                 "nan.h5: q[batch 0][head 1][token 3][dim 5] = nan");
   expect_refused({"import", "in.h5", "-o", "o.h5"}, "in.h5");
 }
 

@@ -558,5 +558,104 @@ TEST_F(BenchVerbs, SpreadsBecomeConstantsOfTheDevice) {
               HasSubstr("a spread is over draws, and this bench has none"));
 }
 
+TEST_F(BenchVerbs, NothingThatACampaignReadsOrDidNotMakeIsWrittenOver) {
+  write("m.inc", ".model rm r rsh=1\n");
+  write("c.cir", ".subckt one a\n.include inner.inc\n.ends\n");
+  write("inner.inc", "r1 a 0 rm l=1k w=1\n");
+  write("b.yaml",
+        "gaincell_bench: 1\nname: x\ncircuit: {netlist: c.cir, subcircuit: one}\nmodels: [m.inc]\n"
+        "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+        "measurements: {cur: {unit: A, value: i(a)}}\n");
+  std::filesystem::create_hard_link(folder_ / "inner.inc", folder_ / "hard");
+  std::filesystem::create_symlink("m.inc", folder_ / "symbolic");
+  for (const std::string output : {"b.yaml", "c.cir", "inner.inc", "m.inc", "hard", "symbolic"}) {
+    const std::string before = read_file(folder_ / output);
+    const Outcome outcome = gaincell({"characterize", "-q", "--no-cache", "b.yaml", "-o", output});
+    EXPECT_EQ(outcome.exit_code, 2) << output << outcome.out;
+    EXPECT_THAT(outcome.err, HasSubstr("would replace")) << output;
+    EXPECT_EQ(read_file(folder_ / output), before);
+  }
+  EXPECT_EQ(characterize({"b.yaml", "--datasheet", "b.yaml"}).exit_code, 2);
+  EXPECT_THAT(read_file(folder_ / "b.yaml"), HasSubstr("gaincell_bench"));
+  write("notes.h5.journal", "a user's own");
+  const Outcome outcome = gaincell({"characterize", "-q", "b.yaml", "-o", "notes.h5"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("notes.h5.journal: is a file of another kind"));
+  EXPECT_EQ(gaincell({"characterize", "-q", "--fresh", "b.yaml", "-o", "notes.h5"}).exit_code, 2);
+  EXPECT_EQ(read_file(folder_ / "notes.h5.journal"), "a user's own");
+  ASSERT_EQ(characterize({"b.yaml"}).exit_code, 0);
+  EXPECT_THAT(gaincell({"datasheet", "s.h5", "-o", "s.h5"}).err, HasSubstr("would replace"));
+  EXPECT_EQ(gaincell({"show", "s.h5"}).exit_code, 0);
+}
+
+TEST_F(BenchVerbs, ReplayChoosesByConditionAndKeepsFoldersOfOthers) {
+  write("b.yaml", divider());
+  ASSERT_EQ(characterize({"b.yaml"}).exit_code, 0);
+  const Outcome chosen = gaincell({"replay", "s.h5", "--at", "v_in=3", "-o", "r"});
+  EXPECT_EQ(chosen.exit_code, 0) << chosen.err;
+  EXPECT_THAT(chosen.out, HasSubstr("point 3 (v_in=3)"));
+  EXPECT_EQ(gaincell({"replay", "s.h5", "--at", "v_in=3", "-o", "r"}).exit_code, 0);
+  EXPECT_THAT(gaincell({"replay", "s.h5", "--at", "v_in=3.5"}).err, HasSubstr("there are 0, 1, 2"));
+  EXPECT_EQ(gaincell({"replay", "s.h5"}).exit_code, 2);
+  std::filesystem::create_directory(folder_ / "mine");
+  write("mine/op.cir", "* a user's own\n");
+  const Outcome refused = gaincell({"replay", "s.h5", "--point", "0", "-o", "mine"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("holds what `gaincell replay` did not write"));
+  EXPECT_EQ(read_file(folder_ / "mine/op.cir"), "* a user's own\n");
+}
+
+TEST_F(BenchVerbs, MissedSpecificationsSayWhere) {
+  write("b.yaml", divider());
+  std::string text = read_file(folder_ / "b.yaml");
+  const std::string spec = "minimum: 0, typical: 0.5, maximum: 1.5";
+  text.replace(text.find(spec), spec.size(), "minimum: 0.1, maximum: 0.9");
+  write("b.yaml", text);
+  const Outcome outcome = characterize({"b.yaml", "--datasheet", "d.md"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("minimum 0 < 0.1 V, point 0 (v_in=0)"),
+                                 HasSubstr("maximum 1 > 0.9 V, point 4 (v_in=4)")));
+  EXPECT_THAT(read_file(folder_ / "d.md"),
+              HasSubstr("least at point 0 (v_in=0), greatest at point 4 (v_in=4)"));
+}
+
+// Its journal would be descriptor 1, and the events would go into it.
+TEST_F(BenchVerbs, ClosedStandardOutputGetsIntoNoFile) {
+  write("b.yaml", divider());
+  for (const std::string k : {"1", "2"}) {
+    const Outcome shard = run(
+        "/bin/sh",
+        {"-c", "exec " GAINCELL_BINARY_DIR "/bin/gaincell characterize b.yaml --no-cache --json "
+               "--shard " +
+                   k + "/2 -o " + k + " >&-"},
+        folder_.path());
+    EXPECT_EQ(shard.exit_code, 0) << shard.err;
+  }
+  const Outcome merged = gaincell({"merge", "1", "2", "-o", "s.h5"});
+  EXPECT_EQ(merged.exit_code, 0) << merged.err;
+  EXPECT_EQ(gaincell({"merge", "1", "2", "-o", "2"}).exit_code, 2);
+}
+
+// Nothing that prints is worth a campaign: the file is there, and the exit code says what is not.
+TEST_F(BenchVerbs, FullStandardOutputOrErrorLosesNoSamples) {
+  write("b.yaml", divider());
+  const auto behind = [&](const std::string& options, const std::string& redirection) {
+    std::filesystem::remove(folder_ / "s.h5");
+    const int code = run("/bin/sh",
+                         {"-c", "exec " GAINCELL_BINARY_DIR
+                                "/bin/gaincell characterize b.yaml --no-cache -o s.h5 " +
+                                    options + " " + redirection},
+                         folder_.path())
+                         .exit_code;
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "s.h5")) << options << redirection;
+    return code;
+  };
+  EXPECT_EQ(behind("--json", ">/dev/full"), 2);
+  EXPECT_EQ(behind("", ">/dev/full"), 2);
+  EXPECT_EQ(behind("", "2>/dev/full"), 0);
+  EXPECT_EQ(behind("", "2>&-"), 0);
+  EXPECT_EQ(behind("--json", "| head -1 >/dev/null"), 0);
+}
+
 }  // namespace
 }  // namespace gaincell

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -189,11 +191,105 @@ TEST_F(Program, RefusesFilesThatAreNotWhatTheyShouldBe) {
   expect_refused("compile missing.h5 -o device.h5", "missing.h5: no such file");
   expect_refused("compile future.h5 -o device.h5",
                  "gaincell_format = device: must be \"samples\" here");
-  expect_refused("compile samples.h5 -o samples.h5", "is one of the samples files");
+  expect_refused("compile samples.h5 -o samples.h5", "would replace");
   expect_refused("compile samples.h5 -o no/where/device.h5", "no/where");
   expect_refused("show future.h5", "future.h5: format_version = 99: this program reads version 1");
   expect_refused("show foreign.h5", "neither a device nor a samples file");
   expect_refused("show cut.h5 --json", "the file is truncated");
+}
+
+// Its arguments end with the file to be written, which is read as well.
+TEST_F(Program, NoVerbWritesOverWhatItReads) {
+  lut::write_samples(folder_ / "samples.h5", {bench()});
+  lut::example_device().write(folder_ / "device.h5");
+  {
+    store::Writer writer(folder_ / "q.h5");
+    store::Group root = writer.root();
+    for (const char* dimension : {"batch", "head", "time", "dim"}) root.dimension(dimension, 1);
+    for (const char* name : {"q", "k", "v"})
+      root.dataset(name, {"batch", "head", "time", "dim"}, std::vector<double>{0.5});
+    writer.commit();
+  }
+  write_file(folder_ / "iv.csv", "V_store,V_in,I\n0,0.9,-1e-6\n0.45,0.9,0\n0.9,0.9,1e-6\n");
+  for (const std::string verb : {"compile samples.h5 -o samples.h5", "import iv.csv -o iv.csv",
+                                 "attend --device device.h5 --input q.h5 --output q.h5",
+                                 "attend --device device.h5 --input q.h5 --output device.h5"}) {
+    const std::string name = verb.substr(verb.rfind(' ') + 1);
+    const std::string begin = verb.substr(0, verb.rfind(' ') + 1);
+    const std::string content = read_file(folder_ / name);
+    std::filesystem::create_symlink(name, folder_ / "symbolic");
+    std::filesystem::create_hard_link(folder_ / name, folder_ / "hard");
+    for (const std::string& alias :
+         {name, "./" + name, std::string("symbolic"), std::string("hard")})
+      expect_refused(begin + alias, "would replace");
+    std::filesystem::remove(folder_ / "symbolic");
+    std::filesystem::remove(folder_ / "hard");
+    EXPECT_TRUE(read_file(folder_ / name) == content) << verb;
+  }
+}
+
+TEST_F(Program, OutputsThatAreNoFilesStay) {
+  lut::write_samples(folder_ / "samples.h5", {bench()});
+  std::filesystem::create_directory(folder_ / "folder");
+  ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
+  expect_refused("compile samples.h5 -o folder", "is a folder");
+  expect_refused("compile samples.h5 -o fifo", "is a pipe");
+  // A null device of our own, where we may make one: the system's is not to be tried on.
+  const auto device = folder_ / "device";
+  if (::mknod(device.c_str(), S_IFCHR | 0600, makedev(1, 3)) == 0) {
+    expect_refused("compile samples.h5 -o device", "is a device");
+    EXPECT_TRUE(std::filesystem::is_character_file(device));
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(folder_ / "fifo"));
+}
+
+TEST_F(Program, InputsThatNeverEndAreNotWaitedFor) {
+  ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
+  for (const std::string input : {"fifo", "/dev/zero"}) {
+    expect_refused("check " + input, input);
+    expect_refused("compile " + input + " -o device.h5", input);
+    expect_refused("show " + input, input);
+    expect_refused("import " + input + " -o device.h5", input);
+    expect_refused("merge " + input + " -o samples.h5", input);
+    expect_refused("report " + input + " --device published", input);
+  }
+}
+
+class Streams : public Program {
+ protected:
+  // What `gaincell` does behind these redirections and limits of a shell.
+  gaincell::testing::Outcome shell(const std::string& limits, const std::string& arguments) {
+    return gaincell::testing::run(
+        "/bin/sh", {"-c", limits + " exec " GAINCELL_BINARY_DIR "/bin/gaincell " + arguments},
+        folder_);
+  }
+};
+
+TEST_F(Streams, ThatAreFullAreAMessageAndNoSignal) {
+  lut::example_device().write(folder_ / "device.h5");
+  for (const std::string arguments : {"--help", "--version", "show device.h5",
+                                      "show device.h5 --json", "doc bench", "compile --help"}) {
+    const auto full = shell("", arguments + " >/dev/full");
+    EXPECT_EQ(full.exit_code, 2) << arguments;
+    EXPECT_THAT(full.err, HasSubstr("standard output: ")) << arguments;
+    EXPECT_EQ(std::count(full.err.begin(), full.err.end(), '\n'), 1) << full.err;
+    EXPECT_EQ(shell("", arguments + " >/dev/full 2>/dev/full").exit_code, 2) << arguments;
+  }
+  for (const std::string closed : {"2>&-", "2>/dev/full", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"}) {
+    EXPECT_EQ(shell("", "show missing.h5 " + closed).exit_code, 2) << closed;
+    EXPECT_EQ(shell("", closed).exit_code, 2) << closed;
+    EXPECT_EQ(shell("", "show device.h5 " + closed).exit_code, 0) << closed;
+  }
+}
+
+TEST_F(Streams, LimitOnTheSizeOfFilesIsAMessageAndLeavesNothing) {
+  ExampleBench large = bench();
+  large.axes = {{"v_store", "V", lut::linear_nodes(0, 1, 2000)}};
+  lut::write_samples(folder_ / "samples.h5", {large});
+  const auto outcome = shell("ulimit -f 1;", "compile samples.h5 -o device.h5");
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
+  EXPECT_THAT(outcome.err, HasSubstr("device.h5"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
 }
 
 }  // namespace

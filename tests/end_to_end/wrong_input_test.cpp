@@ -151,10 +151,18 @@ TEST_F(WrongInput, MissingModelFileIsNamed) {
   expect_refused({"characterize", "divider.yaml", "-o", "samples.h5"}, {"none.inc"});
 }
 
-TEST_F(WrongInput, NetlistThatNeverConvergesIsNamedWithItsBench) {
+TEST_F(WrongInput, NetlistThatNeverConvergesIsAFileOfFailuresThatReplayOpens) {
   // Two ideal sources fight over one net: no solution exists.
   write_file(folder_ / "divider.cir", replaced(kDivider, "r2 out 0 1k", "v2 in 0 5"));
-  expect_refused({"characterize", "divider.yaml", "-o", "samples.h5"}, {"divider"});
+  const Outcome outcome =
+      run("gaincell", {"characterize", "divider.yaml", "-o", "samples.h5"}, folder_.path());
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("divider: 3 points"), HasSubstr("3 FAILED"),
+                                 HasSubstr("point 0 (v_in=0)")));
+  const Outcome replayed =
+      run("gaincell", {"replay", "samples.h5", "--at", "v_in=0.5", "-o", "r"}, folder_.path());
+  EXPECT_THAT(replayed.out, HasSubstr("point 1 (v_in=0.5)"));
+  EXPECT_THAT(read_file(folder_ / "r" / "op.cir"), HasSubstr("v2"));
 }
 
 TEST_F(WrongInput, TruncatedSamplesAreNamed) {

@@ -205,13 +205,13 @@ TEST_F(Compile, EqualInputsGiveEqualBytes) {
 
 TEST_F(Compile, RefusesContradictions) {
   ExampleBench a = charge_bench(), b = charge_bench();
-  b.name = "other";
+  b.name = "second";
   EXPECT_THAT(error_of({a, b}), HasSubstr("bench read_charge makes a table of this name as well"));
   b.table = "other_charge";
   a.constants = {{"t_max", 15e-9}};
   b.constants = {{"t_max", 14e-9}};
   EXPECT_THAT(error_of({a, b}),
-              HasSubstr("/benches/other/constants/t_max = 14 ns: bench read_charge says 15 ns"));
+              HasSubstr("/benches/second/constants/t_max = 14 ns: bench read_charge says 15 ns"));
   write_samples(file_, {a});
   const SamplesFile file = SamplesFile::read(file_);
   EXPECT_THROW(compile({file, file}), Error);
@@ -304,6 +304,33 @@ TEST_F(Compile, RefusesSpreadsOfNothing) {
   other.name = "other";
   EXPECT_THAT(error_of({other, spread_bench({1, 2}, {{"cell_gain", true}})}),
               HasSubstr("another bench makes a spread of this name"));
+}
+
+TEST_F(Compile, OrderOfFilesAndBenchesChangesNoByte) {
+  const auto named = [](const std::string& name) {
+    return ExampleBench{.name = name,
+                        .axes = {{"v_store", "V", linear_nodes(0, 1, 9)}},
+                        .measurement = "current",
+                        .unit = "A",
+                        .f = [](const std::vector<double>& x) { return 1e-6 * x[0] * x[0]; },
+                        .table = "table_" + name,
+                        .limits = {{"limit_max_percent", 0.5}},
+                        .constants = {{"constant_" + name, 1}}};
+  };
+  write_samples(folder_ / "ab.h5", {named("a"), named("b")});
+  write_samples(folder_ / "ba.h5", {named("b"), named("a")});
+  write_samples(folder_ / "a.h5", {named("a")});
+  write_samples(folder_ / "b.h5", {named("b")});
+  const auto device = [&](const std::vector<std::string>& names) {
+    std::vector<SamplesFile> files;
+    for (const std::string& name : names) files.push_back(SamplesFile::read(folder_ / name));
+    compile(files).device.write(folder_ / "device.h5");
+    return read_file(folder_ / "device.h5");
+  };
+  const std::string whole = device({"ab.h5"});
+  EXPECT_TRUE(device({"ba.h5"}) == whole);
+  EXPECT_TRUE(device({"a.h5", "b.h5"}) == whole);
+  EXPECT_TRUE(device({"b.h5", "a.h5"}) == whole);
 }
 
 }  // namespace

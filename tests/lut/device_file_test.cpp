@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <cmath>
 #include <cstdlib>
+#include <fstream>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/random.h"
 #include "example_device.h"
 #include "grids.h"
 #include "store/reader.h"
@@ -111,6 +114,66 @@ TEST_F(DeviceFileTest, RefusesAnotherVersionAndAnotherKindOfFile) {
   const std::string bytes = read_file(file_);
   write_file(file_, bytes.substr(0, bytes.size() / 2));
   EXPECT_THAT(read_message(file_), HasSubstr("the file is truncated"));
+}
+
+TEST_F(DeviceFileTest, AThousandFlippedBytesReadAsNoDevice) {
+  example_device().write(file_);
+  const std::string bytes = read_file(file_);
+  Random random(1);
+  for (int i = 0; i < 1000; ++i) {
+    std::string flipped = bytes;
+    flipped[random.below(bytes.size())] ^= static_cast<char>(1 << random.below(8));
+    std::ofstream(folder_ / "flipped.h5", std::ios::binary) << flipped;
+    ASSERT_THAT(read_message(folder_ / "flipped.h5"), HasSubstr("not those that gaincell wrote"));
+  }
+}
+
+TEST_F(DeviceFileTest, RefusesATableThatNoLongerAgreesWithItsHoldOutPoints) {
+  const DeviceFile good = example_device();
+  const TableEntry& entry = *good.find_table("cell_read_charge");
+  std::vector<double> values(entry.table.values().begin(), entry.table.values().end());
+  for (double& value : values) value *= 1.1;
+  TableEntry scaled = entry;
+  scaled.table =
+      Table(entry.table.quantity(), {entry.table.axes().begin(), entry.table.axes().end()}, values,
+            {entry.table.interpolation().begin(), entry.table.interpolation().end()});
+  DeviceFile device;
+  device.add(scaled);
+  device.write(file_);
+  const std::string said = read_message(file_);
+  EXPECT_THAT(said, HasSubstr("a.h5: cell_read_charge@error_max_abs = "));
+  EXPECT_THAT(said, HasSubstr("no longer agrees with its own hold-out points"));
+
+  std::vector<std::string> notes;
+  const DeviceFile edited = DeviceFile::read_edited(file_, notes);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_THAT(notes[0], HasSubstr("cell_read_charge: largest error"));
+  edited.write(folder_ / "b.h5");
+  const TableEntry read = *DeviceFile::read(folder_ / "b.h5").find_table("cell_read_charge");
+  double largest = 0;
+  for (std::size_t i = 0; i < 3; ++i)
+    largest =
+        std::max(largest, std::abs(1.1 * entry.hold_out.predicted[i] - entry.hold_out.measured[i]));
+  EXPECT_NEAR(read.accuracy.max_abs, largest, 1e-9 * largest);
+}
+
+TEST_F(DeviceFileTest, RefusesStatedErrorsWithoutTheirHoldOutPoints) {
+  TableEntry entry = *example_device().find_table("cell_write_energy");
+  entry.hold_out = {};
+  DeviceFile device;
+  device.add(entry);
+  device.write(file_);
+  EXPECT_THAT(read_message(file_),
+              HasSubstr("cell_write_energy@holdout_points = 3: the file has 0 hold-out points"));
+}
+
+TEST(DeviceFile, RefusesNumbersBeyondWhatTheirUnitCanMean) {
+  DeviceFile device;
+  EXPECT_THROW(device.add(Constant{{"v_dd", "V"}, std::nan("")}), Error);
+  EXPECT_THROW(device.add(Constant{{"v_dd", "V"}, -1e9}), Error);
+  EXPECT_THROW(device.add(TableEntry{Table({"t", "C"}, {axis("x", {0, 1})}, {0, 6e124})}), Error);
+  EXPECT_THROW(device.add(TableEntry{Table({"t", "1"}, {axis("x", {0, 1e40})}, {0, 1})}), Error);
+  device.add(Constant{{"v_dd", "V"}, 0.9});
 }
 
 TEST_F(DeviceFileTest, NamesFileAndTableOfADamagedOne) {

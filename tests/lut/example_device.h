@@ -42,12 +42,15 @@ inline DeviceFile example_device() {
   DeviceFile device;
   const auto add = [&device](Table table, const std::string& bench) {
     TableEntry entry{std::move(table), bench};
-    entry.accuracy = {3, 1e-3, 5e-4, 0.25, 0.125};
     entry.limit.rms_abs = 1e-2;
     for (const Axis& a : entry.table.axes())
       entry.hold_out.coordinates.push_back({a.front(), a.back(), a.front()});
-    entry.hold_out.measured = {1, 2, 3};
-    entry.hold_out.predicted = {1, 2, 3.5};
+    entry.hold_out.measured.resize(3);
+    entry.hold_out.predicted = predict(entry.table, entry.hold_out);
+    for (std::size_t i = 0; i < 3; ++i)
+      entry.hold_out.measured[i] =
+          entry.hold_out.predicted[i] + 1e-3 * static_cast<double>(i) * entry.table.full_scale();
+    entry.accuracy = accuracy_of(entry.table, entry.hold_out, entry.hold_out.predicted);
     device.add(std::move(entry));
   };
   add(tabulate({"cell_read_charge", "C", "charge of one pulse"}, {store, width, bitline},

@@ -19,6 +19,7 @@ namespace {
 using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Outcome {
   int code;
@@ -87,7 +88,7 @@ TEST_F(Verbs, InferReportsTheKeysThatScriptsReadOn) {
   const Outcome outcome =
       run(infer() + "--attention analog --device " + device.string() + " --tokens 200 --json");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_EQ(outcome.err, "");  // no progress bar where there is no terminal
+  EXPECT_THAT(outcome.err, Not(HasSubstr("infer")));  // no progress bar without a terminal
   const json report = json::parse(outcome.out);
   EXPECT_EQ(report.at("tokens"), 199);
   EXPECT_NEAR(report.at("perplexity").get<double>(),
@@ -217,6 +218,76 @@ TEST_F(Verbs, AdaptWritesAModelForTheDevice) {
   EXPECT_EQ(read_file(out / "model.safetensors"), weights);
 }
 
+TEST_F(Verbs, InferReportsWhatItHeldAtTheEndsOfRangesByLayerAndHead) {
+  const std::string analog =
+      infer() + "--attention analog --tokens 200 --device " + device.string();
+  const json fast = json::parse(run(analog + " --json").out).at("ranges"),
+             column = json::parse(run(analog + " --level column --json").out).at("ranges");
+  EXPECT_EQ(fast.at("clipped_by_head").size(),
+            static_cast<std::size_t>(config.n_layer * config.n_head));
+  EXPECT_EQ(fast.at("retention_ends_s"), 1e-2);
+  EXPECT_EQ(fast.at("reads_older_than_retention"), 0);
+  // The first layer's inputs are the same at both levels.
+  EXPECT_EQ(fast.at("clipped_by_head").at(0), column.at("clipped_by_head").at(0));
+  // Level 0 is written at -10 mV, where the tables begin at 0.
+  EXPECT_GT(fast.at("cells_beyond_voltage_tables"), 0);
+  EXPECT_THAT(run(analog).err, HasSubstr("stored beyond the device's voltage tables"));
+  EXPECT_TRUE(json::parse(run(infer() + "--attention softmax --json").out).at("ranges").is_null());
+  EXPECT_TRUE(json::parse(run(infer() + "--json").out).at("ranges").contains("clipped"));
+}
+
+// Overlapping windows run some tokens twice, and each conversion has its own noise.
+TEST_F(Verbs, InferMeetsNewNoiseInEveryWindow) {
+  config.positions = Positions::kLearned;
+  config.rotary_dims = 0;
+  config.n_positions = 16;
+  write_tiny_model(model, config, tiny_tensors(config));
+  const std::string noisy = infer() + "--attention analog --device " + device.string() +
+                            " --json --spread relu_noise_c=1e-13,signed_noise_c=1e-13 ";
+  const auto nats = [&](const std::string& more) {
+    const Outcome outcome = run(noisy + more);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return json::parse(outcome.out).at("nats_per_token").get<double>();
+  };
+  write_file(text, std::string(200, 'a'));  // windows of one and the same text
+  const double one = nats("--stride 16 --tokens 17"), two = nats("--stride 16 --tokens 33"),
+               ten = nats("--stride 16 --tokens 161");
+  EXPECT_NE(one, two);
+  EXPECT_NE(two, ten);
+  EXPECT_EQ(two, nats("--stride 16 --tokens 33"));
+  EXPECT_NE(two, nats("--stride 16 --tokens 33 --noise-seed 2"));
+  EXPECT_EQ(two, nats("--stride 16 --tokens 33 --spread-seed 2"));  // no mismatch to draw
+}
+
+TEST_F(Verbs, InferWarnsOfAModelThatWasNeverFitted) {
+  config.attention.kind = AttentionKind::kSoftmax;
+  write_tiny_model(model, config, tiny_tensors(config));
+  const std::string analog = infer() + "--attention analog --tokens 50 --device " + device.string();
+  EXPECT_THAT(run(analog).err, HasSubstr("never fitted to a circuit"));
+  EXPECT_EQ(json::parse(run(analog + " --json").out).at("settings").at("warnings").size(), 1u);
+  EXPECT_THAT(run(infer() + "--attention softmax").err, Not(HasSubstr("fitted")));
+}
+
+// Whole numbers at their ends: one message, or a run.
+TEST_F(Verbs, RefuseNumbersThatNothingHolds) {
+  const std::string analog = infer() + "--tokens 20 --attention analog --device " + device.string();
+  const std::string generate = "generate --prompt abc --tokens 3 --model " + model.string() + " ";
+  for (const std::string value : {"-1", "0", "65537", "2147483647", "9223372036854775808"}) {
+    for (const std::string& verb : {analog, infer(), generate})
+      EXPECT_THAT(refused(verb + " --window " + value), HasSubstr("--window"));
+  }
+  for (const std::string value : {"-1", "9223372036854775808"}) {
+    EXPECT_THAT(refused(infer() + "--threads " + value), HasSubstr("--threads"));
+    EXPECT_THAT(refused(generate + "--top-k " + value), HasSubstr("--top-k"));
+    EXPECT_THAT(refused(infer() + "--stride " + value), HasSubstr("--stride"));
+    EXPECT_THAT(refused(generate + "--tokens " + value), HasSubstr("--tokens"));
+  }
+  EXPECT_EQ(run(infer() + "--threads 2147483647 --tokens 2147483647").code, 0);
+  EXPECT_EQ(run(generate + "--top-k 2147483647").code, 0);
+  for (const std::string option : {"--batch", "--length", "--steps"})
+    EXPECT_THAT(refused(adapt(option + " 2147483647")), HasSubstr(option));
+}
+
 TEST_F(Verbs, RefuseWrongOptionsInOneLine) {
   EXPECT_THAT(refused(infer() + "--window 0"),
               AllOf(HasSubstr("--window = 0"), HasSubstr("own window is 16")));
@@ -272,6 +343,13 @@ TEST_F(Verbs, AdaptDoesNotWriteOverWhatItDidNotMake) {
       refused("adapt --model " + model.string() + " --text " + text.string() + " --device " +
               device.string() + " --out " + folder.path().string() + "/no/such/folder"),
       HasSubstr("does not exist"));
+  ASSERT_EQ(run(adapt("--length 100 --steps 1")).code, 0);
+  ASSERT_EQ(run(adapt("--length 100 --steps 1")).code, 0) << "what adapt made it makes again";
+  write_file(out / "notes.txt", "a user's own");
+  EXPECT_THAT(refused(adapt("--length 100 --steps 1")),
+              HasSubstr("was not written by `gaincell adapt`"));
+  EXPECT_EQ(read_file(out / "notes.txt"), "a user's own");
+  std::filesystem::remove_all(out);
   config.attention.kind = AttentionKind::kSoftmax;
   write_tiny_model(model, config, tiny_tensors(config));
   EXPECT_THAT(refused(adapt()), HasSubstr("no hardware scalers"));

@@ -2,10 +2,16 @@
 #include "characterize/campaign.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <utility>
 
+#include "characterize/protocol.h"
+#include "characterize/wire.h"
 #include "store/reader.h"
 #include "tests/characterize/support.h"
 #include "tests/spice/processes.h"
@@ -94,6 +100,15 @@ class Campaign : public BenchTest {
     }
     return "";
   }
+  // Why the first point failed, of a campaign of which nothing works: the file is there all the
+  // same.
+  std::string failure_of(const std::string& text) {
+    EXPECT_FALSE(run("failed.h5", 1, text).ok());
+    const store::Reader reader(path("failed.h5"));
+    const auto bench = reader.root().group("benches/x");
+    for (const double status : bench.dataset("status").read_vector<double>()) EXPECT_EQ(status, 1);
+    return bench.dataset("failures/reason").read_vector<std::string>().at(0);
+  }
   std::string complaint_of(const std::string& text) {
     try {
       run("out.h5", 1, text);
@@ -172,20 +187,18 @@ TEST_F(Campaign, MisspeltModelParameterIsNoResult) {
   file("c.inc",
        ".model nch nmos level=14 version=4.8.2 vthoo=0.4\n.subckt one a\nm1 a a 0 0 nch w=1u "
        "l=1u\n.ends\n");
-  EXPECT_THAT(
-      complaint_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
-                   "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
-                   "measurements: {cur: {unit: A, value: i(a)}}\n"),
-      HasSubstr("vthoo"));
+  EXPECT_THAT(failure_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
+                         "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+                         "measurements: {cur: {unit: A, value: i(a)}}\n"),
+              HasSubstr("vthoo"));
 }
 
 TEST_F(Campaign, UnknownModelLevelIsNoResult) {
   file("c.inc", ".model nch nmos level=99\n.subckt one a\nm1 a a 0 0 nch w=1u l=1u\n.ends\n");
-  EXPECT_THAT(
-      complaint_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
-                   "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
-                   "measurements: {cur: {unit: A, value: i(a)}}\n"),
-      HasSubstr(".model nch nmos level=99 ...: Only MOS device levels"));
+  EXPECT_THAT(failure_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
+                         "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+                         "measurements: {cur: {unit: A, value: i(a)}}\n"),
+              HasSubstr(".model nch nmos level=99 ...: Only MOS device levels"));
 }
 
 TEST_F(Campaign, ParametersThatMayBeIgnoredAre) {
@@ -235,24 +248,23 @@ TEST_F(Campaign, CornersAndDrawsStandInTheFile) {
 
 TEST_F(Campaign, UndefinedParameterIsNoResult) {
   file("c.inc", ".subckt one a\nr1 a 0 {rr}\n.ends\n");
-  EXPECT_THAT(
-      complaint_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
-                   "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
-                   "measurements: {cur: {unit: A, value: i(a)}}\n"),
-      HasSubstr("rr"));
+  EXPECT_THAT(failure_of("gaincell_bench: 1\nname: x\ncircuit: {netlist: c.inc, subcircuit: one}\n"
+                         "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
+                         "measurements: {cur: {unit: A, value: i(a)}}\n"),
+              HasSubstr("rr"));
 }
 
-TEST_F(Campaign, CircuitThatDoesNotConvergeIsOneMessage) {
-  const std::string message = complaint_of(
+TEST_F(Campaign, CircuitThatDoesNotConvergeIsAFileOfFailures) {
+  const std::string reason = failure_of(
       "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}, b: {net: a, dc: 2}}\n"
       "elements: [R1 a 0 1k]\nanalysis: {type: tran, step: 1n, stop: 10n}\n"
       "measurements: {v: {unit: V, value: v(a)}}\n");
-  EXPECT_THAT(message, HasSubstr("not one simulation gave a result"));
+  EXPECT_THAT(reason, HasSubstr("timestep too small"));
 }
 
 TEST_F(Campaign, MeasuredNetMustExist) {
   EXPECT_THAT(
-      complaint_of(
+      failure_of(
           "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}}\nelements: [R1 a 0 1k]\n"
           "analysis: {type: op}\nmeasurements: {v: {unit: V, value: v(b)}, w: {unit: V, value: "
           "v(a)}}\n"),
@@ -358,6 +370,169 @@ TEST_F(Campaign, ShardsThatAreMissingMixedOrUnfinishedAreRefused) {
   run_shard("other", {2, 3}, other);
   EXPECT_THAT(merge_complaint({"1", "other", "3"}), HasSubstr("is of another campaign"));
   EXPECT_THAT(merge_complaint({"1", "2", "3"}), HasSubstr("are not what they were"));
+}
+
+// v(out) = 1 - exp(-t/RC): the rise from 10 % to 90 % takes RC ln 9, and there is no second one.
+TEST_F(Campaign, ResultThatNeverHasANumberCostsNoOther) {
+  const CampaignReport report =
+      run("a.h5", 1,
+          "gaincell_bench: 1\nname: x\nsources: {in: {net: in, pulse: {initial: 0, pulsed: 1, "
+          "delay: 0, "
+          "rise: 1p, fall: 1p, width: 1}}}\nelements: [R1 in out 1k, C1 out 0 1n]\n"
+          "analysis: {type: tran, step: 1n, stop: 5u}\nmeasurements:\n"
+          "  first: {unit: s, crossing: v(out), level: 0.5, edge: rise}\n"
+          "  second: {unit: s, crossing: v(out), level: 0.5, edge: fall}\n");
+  EXPECT_FALSE(report.ok());
+  EXPECT_THAT(report.brief(), HasSubstr("second: `v(out)` has no crossing"));
+  EXPECT_THAT(report.brief(), HasSubstr("(point 0)"));
+  const store::Reader reader(path("a.h5"));
+  const auto bench = reader.root().group("benches/x");
+  EXPECT_NEAR(bench.dataset("measurements/first").read_vector<double>()[0], 1e-6 * std::log(2),
+              1e-9);
+  EXPECT_TRUE(std::isnan(bench.dataset("measurements/second").read_vector<double>()[0]));
+  EXPECT_EQ(bench.dataset("status").read_vector<double>()[0], 1);
+}
+
+// Two ideal sources fight over one net: nowhere is there a solution.
+std::string hopeless_bench() {
+  return "gaincell_bench: 1\nname: x\n"
+         "conditions: {v: {unit: V, minimum: 1, maximum: 4, step: linear, points: 40}}\n"
+         "sources: {a: {net: a, dc: \"{v}\"}, b: {net: a, dc: 0}}\nelements: [R1 a 0 1k]\n"
+         "analysis: {type: op}\nmeasurements: {m: {unit: V, value: v(a)}}\n";
+}
+
+TEST_F(Campaign, BenchOfWhichNothingWorksIsGivenUpAfterEightAndWrittenAllTheSame) {
+  const CampaignReport report = run("1.h5", 1, hopeless_bench());
+  EXPECT_FALSE(report.ok());
+  EXPECT_EQ(report.failed_simulations, 8u);
+  EXPECT_EQ(report.not_run, 32u);
+  EXPECT_THAT(report.brief(), HasSubstr("--keep-going"));
+  {
+    const store::Reader reader(path("1.h5"));
+    const auto bench = reader.root().group("benches/x");
+    const auto reasons = bench.dataset("failures/reason").read_vector<std::string>();
+    ASSERT_EQ(reasons.size(), 40u);
+    EXPECT_EQ(std::count_if(reasons.begin(), reasons.end(),
+                            [](const std::string& text) { return text.starts_with("not run: "); }),
+              32);
+    EXPECT_THAT(bench.dataset("failures/conditions").read_vector<std::string>()[39],
+                ::testing::StartsWith("v=4"));
+  }
+  run("5.h5", 5, hopeless_bench());
+  EXPECT_TRUE(read_file(path("1.h5")) == read_file(path("5.h5")));
+}
+
+TEST_F(Campaign, BenchThatWasGivenUpGoesOnWhereItsUserSaysSo) {
+  run("a.h5", 2, hopeless_bench());
+  EXPECT_TRUE(std::filesystem::exists(path("a.h5.journal")));
+  CampaignOptions on = options("a.h5", 2, hopeless_bench());
+  on.keep_going = true;
+  const CampaignReport report = characterize(on);
+  EXPECT_EQ(report.from_journal, 8u);
+  EXPECT_EQ(report.failed_simulations, 40u);
+  EXPECT_EQ(report.not_run, 0u);
+  EXPECT_FALSE(std::filesystem::exists(path("a.h5.journal")));
+}
+
+TEST_F(Campaign, ShardsOfABenchThatIsGivenUpAreMerged) {
+  for (const std::size_t k : {1, 2}) {
+    CampaignOptions part = options(std::to_string(k), 1, hopeless_bench());
+    part.shard = {k, 2};
+    EXPECT_EQ(characterize(part).not_run, 12u);  // each tries eight of its own twenty
+  }
+  const CampaignReport report = merge_shards({path("1"), path("2")}, {}, path("m.h5"));
+  EXPECT_EQ(report.failed_simulations, 16u);
+  EXPECT_EQ(report.not_run, 24u);
+  EXPECT_TRUE(std::filesystem::exists(path("m.h5")));
+}
+
+TEST_F(Campaign, OrderOfBenchesChangesNoByte) {
+  std::string second = campaign_bench();
+  second.replace(second.find("name: rc"), 8, "name: cr");
+  CampaignOptions both = options("1.h5", 2, campaign_bench());
+  both.benches.push_back(file("second.yaml", second).string());
+  EXPECT_TRUE(characterize(both).ok());
+  std::swap(both.benches[0], both.benches[1]);
+  both.output = path("2.h5");
+  EXPECT_TRUE(characterize(both).ok());
+  EXPECT_TRUE(read_file(path("1.h5")) == read_file(path("2.h5")));
+}
+
+// Shards whose checksums are right and whose content is not what the campaign's simulations give.
+class WrittenShard : public Campaign {
+ protected:
+  void SetUp() override {
+    run_shard("1", {1, 2}, campaign_bench());
+    run_shard("2", {2, 2}, campaign_bench());
+  }
+  // Shard 2 with its first record changed.
+  std::string complaint_with(const std::function<void(std::string& key, JobResult&)>& change,
+                             bool keep = false) {
+    const std::string bytes = read_file(path("2"));
+    std::string_view rest = std::string_view(bytes).substr(8);
+    const std::string header(*take_checked_record(rest));
+    const std::string first(*take_checked_record(rest));
+    std::string key = ByteReader(first).text();
+    bool last = false;
+    JobResult result = decode_result(std::string_view(first).substr(4 + key.size()), last);
+    change(key, result);
+    const std::string record = ByteWriter().text(key).bytes() + encode(result, false);
+    file("changed", bytes.substr(0, 8) + checked_record(header) +
+                        (keep ? checked_record(first) : "") + checked_record(record) +
+                        std::string(rest));
+    return merge_complaint({"1", "changed"});
+  }
+};
+
+TEST_F(WrittenShard, WithoutValuesOrWithOthersIsRefused) {
+  EXPECT_THAT(complaint_with([](std::string&, JobResult& one) {
+                one.values.clear();
+                one.reasons.clear();
+              }),
+              HasSubstr("is not of its simulation"));
+  EXPECT_THAT(complaint_with([](std::string&, JobResult& one) {
+                one.values.push_back(1);
+                one.reasons.emplace_back();
+              }),
+              HasSubstr("is not of its simulation"));
+  EXPECT_THAT(complaint_with([](std::string&, JobResult& one) {
+                one.waveforms = {{0}, {0}};
+              }),
+              HasSubstr("is not of its simulation"));
+  EXPECT_THAT(complaint_with([](std::string&, JobResult& one) { one.values[0] = std::nan(""); }),
+              HasSubstr("is damaged from byte"));
+}
+
+TEST_F(WrittenShard, WithSimulationsTwiceOrUnknownIsRefused) {
+  EXPECT_THAT(complaint_with([](std::string&, JobResult& one) { one.values[0] += 1; }, true),
+              HasSubstr("is damaged from byte"));
+  EXPECT_THAT(complaint_with([](std::string& key, JobResult&) { key = "unknown"; }, true),
+              HasSubstr("simulations that are not in it"));
+  EXPECT_THAT(complaint_with([](std::string& key, JobResult&) { key = "unknown"; }),
+              HasSubstr("lacks 1 of its simulations"));
+}
+
+TEST_F(Campaign, JournalOfOtherContentIsBegunAnew) {
+  run("whole.h5", 2, campaign_bench());
+  Stopper stopper;
+  CampaignOptions part = options("part.h5", 1, campaign_bench());
+  part.progress = &stopper;
+  characterize(part);
+  const std::string bytes = read_file(path("part.h5.journal"));
+  std::string_view rest = std::string_view(bytes).substr(8);
+  (void)take_checked_record(rest);
+  const std::string begin = bytes.substr(0, bytes.size() - rest.size());
+  const std::string first(*take_checked_record(rest));
+  JobResult empty;
+  empty.ok = true;
+  file("part.h5.journal", begin +
+                              checked_record(ByteWriter().text(ByteReader(first).text()).bytes() +
+                                             encode(empty, false)) +
+                              std::string(rest));
+  const CampaignReport report = run("part.h5", 2, campaign_bench());
+  EXPECT_EQ(report.from_journal, 0u);
+  EXPECT_THAT(report.brief(), HasSubstr("begun anew"));
+  EXPECT_TRUE(read_file(path("whole.h5")) == read_file(path("part.h5")));
 }
 
 }  // namespace

@@ -501,6 +501,38 @@ TEST_F(KnownAnswer, MismatchSpreadsAsPelgromSays) {
   EXPECT_EQ(run(text + "mismatch: {devices: {n: {a_beta: 0.02}}}\n"), beta);
 }
 
+// The current of a transistor spreads with A_beta/sqrt(2 W L m). It stands in a subcircuit, two
+// deep, with sizes in um, and its multipliers are the simulator's: of the device (`mult`), and of
+// an instance, which takes the place of the one inside.
+TEST_F(KnownAnswer, MismatchReachesTheDevicesOfALibrary) {
+  file("dev.inc",
+       ".option scale=1u\n"
+       ".subckt nfx d g s b w=1 l=1 mult=1\n"
+       "m0 d g s b nfx__model w={w} l={l} m={mult}\n"
+       ".model nfx__model nmos level=14 version=4.8.2 vth0=0.4\n.ends\n"
+       ".subckt nfy d g s b ww=1\nx1 d g s b nfx w={ww} l=1\n.ends\n"
+       ".subckt all a b c d\nvg g 0 0.9\nx1 a g 0 0 nfx w=1 l=1\nx2 b g 0 0 nfy ww=1\n"
+       "x3 c g 0 0 nfx w=1 l=1 mult=4\nx4 d g 0 0 nfx w=1 l=1 mult=3 m={2*2}\n.ends\n");
+  const std::string text =
+      "gaincell_bench: 1\nname: p\nmodels: [dev.inc]\ncircuit: {subcircuit: all}\n"
+      "sources: {a: {net: a, dc: 0.9}, b: {net: b, dc: 0.9}, c: {net: c, dc: 0.9}, "
+      "d: {net: d, dc: 0.9}}\nanalysis: {type: op}\ndraws: {points: 400, seed: 3}\n"
+      "measurements: {a: {unit: A, value: -i(a)}, b: {unit: A, value: -i(b)}, "
+      "c: {unit: A, value: -i(c)}, d: {unit: A, value: -i(d)}}\n";
+  const auto rows = run(text + "mismatch: {devices: {nfx: {a_beta: 0.02}}}\n");
+  EXPECT_EQ(run(text + "mismatch: {devices: {nfx__model: {a_beta: 0.02}}}\n"), rows);
+  const std::vector<double> multiplier{1, 1, 4, 4};
+  for (std::size_t column = 0; column < 4; ++column) {
+    double mean = 0;
+    double square = 0;
+    for (const auto& row : rows) mean += row[column] / 400;
+    for (const auto& row : rows) square += std::pow(row[column] / mean - 1, 2) / 399;
+    const double sigma = 0.02 / std::sqrt(2 * multiplier[column]);
+    EXPECT_NEAR(std::sqrt(square), sigma, 0.12 * sigma) << column;
+    EXPECT_NEAR(mean / rows[0][0], multiplier[column], 0.1 * multiplier[column]) << column;
+  }
+}
+
 TEST_F(KnownAnswer, LibraryDrawsFromOurSeed) {
   file("r.inc",
        ".param drawn=agauss(0,100,1)\n.param global=drawn\n"

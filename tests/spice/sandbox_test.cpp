@@ -1,14 +1,22 @@
 // What a netlist that is a program can do to the machine that simulates it. The screening of
 // netlists is not asked here: these decks go straight to a real worker.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/landlock.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 
 #include "tests/characterize/support.h"
+#include "tests/spice/live_worker.h"
 #include "tests/spice/processes.h"
 
 namespace gaincell::characterize {
@@ -27,6 +35,7 @@ class Sandbox : public BenchTest {
     job.proof = {"tran", 1e-9, true, 0};
     job.calls = {{"value", {"v(a)"}, {{"at", 1e-9}}, {}}};
     job.timeout_s = 20;
+    job.code_models = code_models_;
     PoolOptions options;
     options.worker = real_worker();
     options.memory_bytes = memory_bytes_;
@@ -50,6 +59,7 @@ class Sandbox : public BenchTest {
     return circuit(fmt::format(".control\n{}\n.endc\n", command));
   }
   std::function<void()> each_tick_;
+  bool code_models_ = false;
   std::size_t memory_bytes_ = std::size_t{1} << 30;
   PoolReport report_;
 };
@@ -91,6 +101,24 @@ TEST_F(Sandbox, FilesAreNotReadUnlessTheUserSaysSo) {
   const std::string deck = circuit(fmt::format(".include {}\n", other.string()));
   EXPECT_FALSE(run(deck).ok);
   EXPECT_TRUE(run(deck, {"source"}).ok);
+}
+
+TEST_F(Sandbox, CodeModelsOfTheSimulatorNeedNoRights) {
+  const std::string deck = circuit("e1 z 0 poly(1) a 0 0 2\nrz z 0 1k\n");
+  EXPECT_FALSE(run(deck).ok);
+  code_models_ = true;
+  const JobResult result = run(deck);
+  EXPECT_TRUE(result.ok) << result.failure.reason << "\n" << result.failure.log_tail;
+  EXPECT_EQ(report_.unconfined, "");
+  // Others, and files, stay as far away as without them.
+  const auto copy = path("own.cm");
+  std::filesystem::copy_file("/usr/lib/x86_64-linux-gnu/ngspice/analog.cm", copy);
+  const std::string load = fmt::format("codemodel {}", copy.string());
+  run(control(load), {"control"});
+  EXPECT_THAT(run(control(load + "\nquit")).failure.log_tail, HasSubstr("own.cm"));
+  const auto target = path("made_by_shell");
+  run(control("shell touch " + target.string()));
+  EXPECT_FALSE(std::filesystem::exists(target));
 }
 
 TEST_F(Sandbox, StartUpFilesOfTheUserAreNotRun) {
@@ -140,6 +168,142 @@ TEST_F(Sandbox, MemoryLimitIsNamed) {
   EXPECT_EQ(result.failure.why, JobFailure::Why::kMemory) << result.failure.reason << "\n"
                                                           << result.failure.log_tail;
   EXPECT_THAT(result.failure.reason, HasSubstr("needed more than 200 MiB of memory"));
+}
+
+// A process of this user that is none of a worker's.
+class Bystander {
+ public:
+  Bystander() : pid_(::fork()) {
+    if (pid_ == 0) {
+      for (;;) ::pause();
+    }
+  }
+  ~Bystander() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Bystander(const Bystander&) = delete;
+  Bystander& operator=(const Bystander&) = delete;
+  unsigned long pid() const { return static_cast<unsigned long>(pid_); }
+  bool lives() const { return ::waitpid(pid_, nullptr, WNOHANG) == 0; }
+  rlim_t most_file_bytes() const {
+    rlimit now{};
+    ::prlimit(pid_, RLIMIT_FSIZE, nullptr, &now);
+    return now.rlim_cur;
+  }
+
+ private:
+  pid_t pid_;
+};
+
+class InsideAWorker : public Sandbox {
+ protected:
+  // The calls that no worker may do, whatever it is allowed.
+  void expect_others_out_of_reach(LiveWorker& worker, bool signals_too = true) {
+    const Bystander other;
+    const rlim_t most = other.most_file_bytes();
+    const auto self = static_cast<unsigned long>(worker.pid());
+    const unsigned long limits = worker.put(std::string(16, '\0'));
+    EXPECT_EQ(worker.call(SYS_getpid), worker.pid()) << "the calls do not reach the kernel";
+    EXPECT_EQ(worker.call(SYS_tgkill, {self, self, 0}), 0);  // abort() needs it
+    if (signals_too) {
+      EXPECT_EQ(worker.call(SYS_tgkill, {other.pid(), other.pid(), SIGTERM}), -EPERM);
+      EXPECT_EQ(worker.call(SYS_tkill, {other.pid(), SIGTERM}), -EPERM);
+      EXPECT_EQ(worker.call(SYS_kill, {other.pid(), SIGTERM}), -EPERM);
+      EXPECT_EQ(worker.call(SYS_rt_sigqueueinfo, {other.pid(), SIGTERM, limits}), -EPERM);
+    }
+    EXPECT_EQ(worker.call(SYS_pidfd_open, {other.pid(), 0}), -EPERM);
+    EXPECT_EQ(worker.call(SYS_prlimit64, {other.pid(), RLIMIT_FSIZE, limits, 0}), -EPERM);
+    EXPECT_EQ(worker.call(SYS_prlimit64,
+                          {static_cast<unsigned long>(::getpid()), RLIMIT_NOFILE, 0, limits}),
+              -EPERM);
+    EXPECT_EQ(worker.call(SYS_ptrace, {PTRACE_ATTACH, other.pid(), 0, 0}), -EPERM);
+    EXPECT_EQ(worker.call(SYS_process_vm_readv, {other.pid(), limits, 1, limits, 1, 0}), -EPERM);
+    EXPECT_EQ(worker.call(SYS_unshare, {CLONE_NEWUSER}), -EPERM);
+    EXPECT_EQ(worker.call(SYS_mount, {limits, limits, limits, 0, 0}), -EPERM);
+    EXPECT_EQ(worker.call(SYS_bpf, {0, limits, 16}), -EPERM);
+    EXPECT_EQ(worker.call(SYS_io_uring_setup, {1, limits}), -EPERM);
+    EXPECT_TRUE(other.lives());
+    EXPECT_EQ(other.most_file_bytes(), most);
+  }
+  static void expect_no_capability(pid_t pid) {
+    for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"})
+      EXPECT_EQ(status_line(pid, set), "0000000000000000") << set;
+    // Who is not root has no right to lower it, and nothing to raise from it.
+    if (::geteuid() == 0) {
+      EXPECT_EQ(status_line(pid, "CapBnd"), "0000000000000000");
+    }
+    EXPECT_EQ(status_line(pid, "NoNewPrivs"), "1");
+    EXPECT_EQ(status_line(pid, "Seccomp"), "2");
+  }
+};
+
+TEST_F(InsideAWorker, CallsBeyondSimulatingAreRefused) {
+  LiveWorker worker(real_worker(), folder_.path(), {});
+  ASSERT_EQ(worker.unconfined(), "");
+  expect_others_out_of_reach(worker);
+  expect_no_capability(worker.pid());
+  const auto at = [&](const char* path) { return worker.put(path); };
+  EXPECT_EQ(worker.call(SYS_open, {at("/etc/passwd"), O_RDONLY, 0}), -EACCES);
+  EXPECT_EQ(worker.call(SYS_open, {at("/proc/self/mem"), O_RDWR, 0}), -EACCES);
+  EXPECT_EQ(worker.call(SYS_open, {at("new"), O_RDWR | O_CREAT, 0600}), -EACCES);
+  EXPECT_EQ(worker.call(SYS_stat, {at("/etc/shadow"), at("/etc/shadow")}), -EPERM);
+  EXPECT_EQ(worker.call(SYS_access, {at("/root"), 0}), -EPERM);
+  EXPECT_EQ(worker.call(SYS_readlink, {at("/proc/self/exe"), at("/proc/self/exe"), 10}), -EPERM);
+  EXPECT_EQ(worker.call(SYS_unlink, {at(".spiceinit")}), -EPERM);
+  EXPECT_EQ(worker.call(SYS_execve, {at("/bin/true"), 0, 0}), -EPERM);
+  EXPECT_EQ(worker.call(SYS_clone, {SIGCHLD, 0, 0, 0, 0}), -EPERM);
+  EXPECT_EQ(worker.call(SYS_socket, {2, 1, 0}), -EPERM);
+  EXPECT_EQ(worker.call(SYS_memfd_create, {at("x"), 0}), -EPERM);
+  EXPECT_EQ(worker.call(SYS_setuid, {1000}), -EPERM);
+  EXPECT_EQ(worker.call(SYS_capset, {at(""), at("")}), -EPERM);
+}
+
+TEST_F(InsideAWorker, MemoryIsNeverWrittenAndRunAndNeverShared) {
+  LiveWorker worker(real_worker(), folder_.path(), {});
+  constexpr unsigned long kNone = ~0ul;  // no file
+  constexpr unsigned long kSize = 4096;
+  const auto map = [&](int protection, int flags) {
+    return worker.call(SYS_mmap, {0, kSize, static_cast<unsigned long>(protection),
+                                  static_cast<unsigned long>(flags), kNone, 0});
+  };
+  const long plain = map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  EXPECT_GT(plain, 0);
+  EXPECT_EQ(map(PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS), -EPERM);
+  EXPECT_EQ(map(PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS), -EPERM);
+  EXPECT_EQ(map(PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS), -EPERM);
+  EXPECT_EQ(map(PROT_READ | PROT_WRITE, MAP_SHARED_VALIDATE | MAP_ANONYMOUS), -EPERM);
+  const auto page = static_cast<unsigned long>(plain);
+  EXPECT_EQ(worker.call(SYS_mprotect, {page, kSize, PROT_READ | PROT_EXEC}), -EPERM);
+  EXPECT_EQ(worker.call(SYS_mprotect, {page, kSize, PROT_READ}), 0);
+  EXPECT_EQ(worker.call(SYS_shmget, {0, kSize, 0600}), -EPERM);
+}
+
+// What the caller left open (a shell's `7<secret`) is not the worker's.
+TEST_F(InsideAWorker, NoDescriptorIsOpenButItsOwn) {
+  const auto secret = file("secret", "for nobody else");
+  std::vector<int> left_open;
+  for (const int number : {7, 31, 200})
+    left_open.push_back(::fcntl(::open(secret.c_str(), O_RDWR), F_DUPFD, number));
+  for (const std::vector<std::string>& allow :
+       {std::vector<std::string>{}, {"source"}, {"codemodel"}, {"write"}, {"shell"}}) {
+    const LiveWorker worker(real_worker(), folder_.path(), allow);
+    EXPECT_EQ(worker.descriptors(), (std::set<std::string>{"0", "1", "2", "3", "4"}));
+  }
+  for (const int fd : left_open) ::close(fd);
+}
+
+TEST_F(InsideAWorker, RightsOfANetlistAreNoRightsOverOthers) {
+  for (const std::vector<std::string>& allow :
+       {std::vector<std::string>{"source"}, {"codemodel"}, {"write"}, {"shell"}}) {
+    SCOPED_TRACE(allow.front());
+    LiveWorker worker(real_worker(), folder_.path(), allow);
+    // Programs that it may start signal each other; kernels before 6.12 know no more than that.
+    const bool scoped =
+        ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 6;
+    expect_others_out_of_reach(worker, allow.front() != "shell" || scoped);
+    expect_no_capability(worker.pid());
+  }
 }
 
 }  // namespace

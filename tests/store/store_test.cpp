@@ -7,16 +7,20 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/random.h"
+#include "base/sha256.h"
 #include "store/reader.h"
 #include "store/writer.h"
 
 namespace gaincell::store {
 namespace {
 
+using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -167,8 +171,59 @@ TEST_F(Store, TellsATruncatedFileAtEveryLength) {
   const std::string bytes = read_file(file_);
   for (std::size_t length = 100; length < bytes.size(); length += 97) {
     write_file(folder_ / "cut.h5", bytes.substr(0, length));
-    EXPECT_THAT(message([&] { Reader r(folder_ / "cut.h5"); }),
-                HasSubstr("cut.h5: " + std::to_string(length) + " bytes: the file is truncated"));
+    EXPECT_THAT(
+        message([&] { Reader r(folder_ / "cut.h5"); }),
+        AnyOf(HasSubstr("cut.h5: " + std::to_string(length) + " bytes: the file is truncated"),
+              HasSubstr("cut.h5: its bytes are not those that gaincell wrote")));
+  }
+}
+
+TEST_F(Store, RefusesAThousandFlippedBytes) {
+  write_example(file_);
+  const std::string bytes = read_file(file_);
+  Random random(1);
+  for (int i = 0; i < 1000; ++i) {
+    std::string flipped = bytes;
+    const std::size_t at = random.below(bytes.size());
+    flipped[at] ^= static_cast<char>(1 << random.below(8));
+    std::ofstream(folder_ / "flipped.h5", std::ios::binary) << flipped;
+    ASSERT_THAT(message([&] { Reader r(folder_ / "flipped.h5"); }),
+                HasSubstr("flipped.h5: its bytes are not those that gaincell wrote"))
+        << "byte " << at;
+  }
+}
+
+// As lut/FORMAT.md says how to check it.
+TEST_F(Store, EndsInTheHashOfAllBeforeIt) {
+  write_example(file_);
+  const std::string bytes = read_file(file_);
+  const std::string seal = bytes.substr(bytes.size() - 65);
+  const std::string mark = "\nsealed by gaincell, sha256 ";
+  ASSERT_TRUE(seal.ends_with('\n'));
+  const std::string_view body(bytes.data(), bytes.size() - 65 - mark.size());
+  EXPECT_EQ(bytes.substr(body.size(), mark.size()), mark);
+  EXPECT_EQ(seal, sha256(body) + "\n");
+}
+
+TEST_F(Store, KnowsSealedChangedAndForeignFiles) {
+  write_example(file_);
+  EXPECT_EQ(Reader(file_).root().origin(), Origin::kSealed);
+  // What HDF5 leaves where it has changed a file: nothing behind the end.
+  const std::string bytes = read_file(file_);
+  write_file(file_, bytes.substr(0, bytes.rfind("\nsealed by gaincell")));
+  const ReadGroup changed = Reader(file_).root();
+  EXPECT_EQ(changed.origin(), Origin::kChanged);
+  EXPECT_EQ(changed.dataset("t_max").read_scalar<double>(), 15e-9);
+}
+
+TEST_F(Store, NamesWhatAForeignFileIs) {
+  for (const auto& [begin, what] :
+       {std::pair{std::string("CDF\x02xxxx"), "netCDF of the classic format"},
+        {std::string("MATLAB 5.0 MAT-file, Platform"), "a MAT-file before version 7.3"},
+        {std::string("PK\x03\x04xxx"), "a zip archive"},
+        {std::string("\x93NUMPY\x01"), "an .npy file"}}) {
+    write_file(file_, begin + std::string(1000, 'x'));
+    EXPECT_THAT(message([&] { Reader r(file_); }), HasSubstr(what));
   }
 }
 

@@ -279,5 +279,18 @@ TEST_F(WrongInput, AStateOfAnotherRecipeIsNotResumed) {
   EXPECT_THAT(error_of(o), HasSubstr(".state"));
 }
 
+TEST_F(WrongInput, WhatNoTrainingWroteStays) {
+  TrainOptions o = options_;
+  std::filesystem::create_directories(o.out);
+  write_file(o.out / "README.md", "a user's own");
+  EXPECT_THAT(error_of(o), HasSubstr("was not written by `gaincell train`"));
+  EXPECT_EQ(read_file(o.out / "README.md"), "a user's own");
+  std::filesystem::remove_all(o.out);
+  const std::filesystem::path state = o.out.string() + ".state";
+  write_file(state, "a user's own");
+  EXPECT_THAT(error_of(o), HasSubstr("is none"));
+  EXPECT_EQ(read_file(state), "a user's own");
+}
+
 }  // namespace
 }  // namespace gaincell::train

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <filesystem>
+
+#include "base/random.h"
+
+namespace gaincell::fuzz {
+
+// Changes a whole HDF5 file in place through the library, one to three times: types, shapes,
+// claimed sizes, layouts, filters, values, attributes, links, dimension scales. What the library
+// refuses to make is left out.
+void mutate_hdf5(const std::filesystem::path& file, Random& random);
+
+// Made once, ahead of the cases: the chunk that stands for far more than it holds.
+void prepare_hdf5();
+
+}  // namespace gaincell::fuzz
