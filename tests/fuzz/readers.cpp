@@ -13,24 +13,15 @@ std::span<const Reader> readers() {
 #define GAINCELL_ROW(name, function) \
   Reader { name, prepare_##function, mutate_##function, run_##function }
   static constexpr std::array kReaders{
-      GAINCELL_ROW("bench", bench),
-      GAINCELL_ROW("netlist", netlist),
-      GAINCELL_ROW("columns", columns),
-      GAINCELL_ROW("deck", deck),
-      GAINCELL_ROW("frame", frame),
-      GAINCELL_ROW("journal", journal),
-      GAINCELL_ROW("shard", shard),
-      GAINCELL_ROW("cache", cache),
-      GAINCELL_ROW("samples", samples),
-      GAINCELL_ROW("device", device),
-      GAINCELL_ROW("q/k/v", vectors),
-      GAINCELL_ROW("safetensors", safetensors),
-      GAINCELL_ROW("config", config),
-      GAINCELL_ROW("vocabulary", vocabulary),
-      GAINCELL_ROW("merges", merges),
-      GAINCELL_ROW("tokenizer", tokenizer),
-      GAINCELL_ROW("text", text),
-      GAINCELL_ROW("csv", csv),
+      GAINCELL_ROW("bench", bench),     GAINCELL_ROW("netlist", netlist),
+      GAINCELL_ROW("columns", columns), GAINCELL_ROW("deck", deck),
+      GAINCELL_ROW("frame", frame),     GAINCELL_ROW("journal", journal),
+      GAINCELL_ROW("shard", shard),     GAINCELL_ROW("cache", cache),
+      GAINCELL_ROW("samples", samples), GAINCELL_ROW("device", device),
+      GAINCELL_ROW("q/k/v", vectors),   GAINCELL_ROW("safetensors", safetensors),
+      GAINCELL_ROW("config", config),   GAINCELL_ROW("vocabulary", vocabulary),
+      GAINCELL_ROW("merges", merges),   GAINCELL_ROW("tokenizer", tokenizer),
+      GAINCELL_ROW("text", text),       GAINCELL_ROW("csv", csv),
       GAINCELL_ROW("report", report),
   };
 #undef GAINCELL_ROW
