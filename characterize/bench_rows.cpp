@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxRows = 100'000;
 constexpr std::size_t kMaxWavePoints = 10'000;
+constexpr std::size_t kMaxDeckPoints = 1'000'000;
 constexpr std::uint64_t kMaxBytes = std::uint64_t{16} << 20;
 
 }  // namespace
@@ -54,6 +55,9 @@ void BenchReader::read_wave_file(const Item& item, const std::string& unit, Sour
     if (source.wave.empty() && t > 0) source.wave.emplace_back(0, level);
     source.wave.emplace_back(t, level);
   }
+  if (source.count * source.wave.size() > kMaxDeckPoints)
+    item.refuse(fmt::format("{} sources of {} rows each are more than 1,000,000 rows in a deck",
+                            source.count, table.rows.size()));
 }
 
 void BenchReader::read_rows() {

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/error.h"
 #include "base/units.h"
 #include "store/reader.h"
 
@@ -26,6 +27,25 @@ double median(std::vector<double> values) {
   std::nth_element(values.begin(), middle, values.end());
   if (values.size() % 2 == 1) return *middle;
   return 0.5 * (*middle + *std::max_element(values.begin(), middle));
+}
+
+// A number, or the word whose number it is.
+std::string text_of(double value, const std::vector<std::string>& words) {
+  const bool word = value >= 0 && value < static_cast<double>(words.size());
+  return word ? words[static_cast<std::size_t>(value)] : format_exact(value);
+}
+
+// How many draws there are of each point.
+std::size_t draws_of(const store::ReadGroup& bench, std::size_t points) {
+  if (!bench.has("draw")) return 1;
+  const auto draw = bench.dataset("draw").read_vector<double>();
+  const double last = draw.empty() ? 0 : *std::max_element(draw.begin(), draw.end());
+  if (!(last >= 0 && last <= static_cast<double>(points)))
+    throw Error({.place = bench.file(),
+                 .key = bench.path() + "/draw",
+                 .value = format_exact(last),
+                 .rule = fmt::format("the bench has {} points", points)});
+  return static_cast<std::size_t>(last) + 1;
 }
 
 // What points are called, from what the file holds.
@@ -57,9 +77,7 @@ class PointNames {
     };
     for (const Column& column : columns_) {
       if (point >= column.values.size()) continue;
-      const double value = column.values[point];
-      const auto word = static_cast<std::size_t>(std::max(value, 0.0));
-      add(column.name, word < column.words.size() ? column.words[word] : format_exact(value));
+      add(column.name, text_of(column.values[point], column.words));
     }
     if (draw && point < draws_.size()) add("draw", format_exact(draws_[point]));
     return text;
@@ -120,6 +138,11 @@ DatasheetRow read_row(const store::ReadGroup& measurements, const std::string& n
               limit_of(dataset, "spec_maximum"), limit_of(dataset, "spec_sigma")};
   row.specified = row.spec.minimum || row.spec.maximum || row.spec.sigma;
   const auto all = dataset.read_vector<double>();
+  if (all.size() != holdout.size())
+    throw Error({.place = measurements.file(),
+                 .key = dataset.path(),
+                 .value = fmt::format("{} numbers", all.size()),
+                 .rule = fmt::format("the bench has {} points", holdout.size())});
   std::vector<double> points;
   std::vector<double> measured;
   std::size_t least = 0;
@@ -171,8 +194,7 @@ DatasheetCondition read_condition(const store::ReadGroup& bench, const std::stri
     values.assign(different.begin(), different.end());
   }
   std::vector<std::string> texts;
-  for (const double value : values)
-    texts.push_back(words.empty() ? format_exact(value) : words[static_cast<std::size_t>(value)]);
+  for (const double value : values) texts.push_back(text_of(value, words));
   constexpr std::size_t kAll = 8;
   condition.values = texts.size() <= kAll ? fmt::format("{}", fmt::join(texts, ", "))
                                           : fmt::format("{} ... {} ({} values)", texts.front(),
@@ -239,11 +261,8 @@ Datasheet read_datasheet(const std::filesystem::path& samples) {
   for (const std::string& name : benches.group_names()) {
     const store::ReadGroup group = benches.group(name);
     BenchDatasheet bench{name, group.text_attribute("description"), 1, {}, {}};
-    if (group.has("draw")) {
-      const auto draw = group.dataset("draw").read_vector<double>();
-      bench.draws = static_cast<std::size_t>(*std::max_element(draw.begin(), draw.end())) + 1;
-    }
     const auto holdout = group.dataset("holdout").read_vector<std::uint8_t>();
+    bench.draws = draws_of(group, holdout.size());
     for (const std::string& condition : group.group("conditions").dataset_names()) {
       if (!group.group("conditions").dataset(condition).is_dimension())
         bench.conditions.push_back(read_condition(group, condition));

@@ -217,7 +217,7 @@ class Planner {
       }
       const std::uint32_t job = source.jobs[m.analysis];
       MeasureCall call{m.kind->signal_of ? "integral" : m.kind->name, m.signals, {}, m.words, {}};
-      for (const auto& [name, value] : m.numbers) set_number(call, name, value, source, job);
+      for (const auto& [name, value] : m.numbers) set_number(call, m, name, value, source, job);
       set_place(bench_, m, nested[m.analysis], point, call);
       source.calls.push_back(call_number(job, std::move(call)));
     }
@@ -226,9 +226,9 @@ class Planner {
   }
 
  private:
-  void set_number(MeasureCall& call, const std::string& name, const Quantity& value,
-                  const PointSource& source, std::uint32_t job) {
-    if (value.expression() == nullptr || !uses_results(*value.expression())) {
+  void set_number(MeasureCall& call, const Measurement& m, const std::string& name,
+                  const Quantity& value, const PointSource& source, std::uint32_t job) {
+    if (m.uses.empty() || value.expression() == nullptr || !uses_results(*value.expression())) {
       call.numbers[name] = value.value();
     } else {
       call.derived[name] = derived(*value.expression(), source, job);
@@ -256,7 +256,7 @@ class Planner {
   std::uint32_t formula_call(const Measurement& m, const PointSource& source, std::uint32_t job) {
     MeasureCall call{m.kind->name, {}, {}, {}, {}};
     call.derived["formula"] = derived(*m.formula, source, job);
-    for (const auto& [name, value] : m.numbers) set_number(call, name, value, source, job);
+    for (const auto& [name, value] : m.numbers) set_number(call, m, name, value, source, job);
     return call_number(job, std::move(call));
   }
 

@@ -219,7 +219,13 @@ ReplayReport replay(const ReplayOptions& options) {
   for (std::size_t k = 0; k < bench->measurements.size(); ++k) {
     const Measurement& m = bench->measurements[k];
     const auto all = group.group("measurements").dataset(m.name).read_vector<double>();
-    report.values.push_back({m.name, m.unit, all.at(number), now.values[k]});
+    if (all.size() != whole.points.size())
+      throw Error(
+          {.place = options.samples.string(),
+           .key = "measurements/" + m.name,
+           .value = fmt::format("{} numbers", all.size()),
+           .rule = fmt::format("the bench in the file has {} points", whole.points.size())});
+    report.values.push_back({m.name, m.unit, all[number], now.values[k]});
   }
   return report;
 }

@@ -225,10 +225,10 @@ struct AnalogOptions {
   double token_period_s = 0.0;
   EffectSet effects = EffectSet::all();
   // What the fast level may be off the column level at the end of a column, rms, as a share of the
-  // converter's full scale: 1e-3 is a hundredth of the output's LSB. Arithmetic, rank, degree and
+  // converter's full scale: 2e-3 is 3 % of the output's LSB. Arithmetic, rank, degree and
   // segments of its approximation follow from it; the cheapest that holds it, or the best there is
   // (FastReport says how good).
-  double error_limit = 1e-3;
+  double error_limit = 2e-3;
   // Fast level: threads over heads. The result does not depend on them.
   int threads = 1;
 };

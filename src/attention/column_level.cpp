@@ -301,7 +301,7 @@ class ColumnLevel final : public Analog {
         sum[d] += counted(pulse / circuit_.differential.full_scale_s);
       }
     for (int d = 0; d < dim; ++d)
-      out[d] = static_cast<float>(s.a_o[head] * (count_unit() * sum[d]) + s.b_o[head]);
+      out[d] = static_cast<float>(s.a_o[head] * count_unit() * sum[d] + s.b_o[head]);
     ranges.first += filled;
     ranges.first_beyond += conversions_beyond(circuit_.relu, first);
     ranges.second += static_cast<double>(second.size());

@@ -100,7 +100,7 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
 
 // The cheapest candidate that holds the limit on columns that it was not fitted to.
 void StageFit::find(const FitOptions& options) {
-  constexpr int kChecked = 64, kFitted = 64;
+  constexpr int kChecked = 64, kFitted = 56;
   // Below no pulse, charges still stand in what is written out, but matter less.
   const double lowest = options.is_signed ? -1.0 : 0.0;
   std::vector<Columns> checked;
@@ -144,14 +144,15 @@ void StageFit::find(const FitOptions& options) {
     set_form(stage_.bytes ? in_bytes(form) : form);
     error_ = stage_.bytes ? refined_error() : reach(candidate).error;
   };
+  const double limit = options.limit_share * options.error_limit;
   const std::vector<kernels::Stage> all = candidates(options.cells, cells_differ_);
   const kernels::Stage* best = nullptr;
   double least = 0;
   for (const kernels::Stage& candidate : all) {
     const double error = reach(candidate).error;
-    if (error > options.error_limit && best != nullptr && error >= least) continue;
+    if (error > limit && best != nullptr && error >= least) continue;
     take(candidate);
-    if (error_ <= options.error_limit) return;
+    if (error_ <= limit) return;
     if (best == nullptr || error_ < least) best = &candidate, least = error_;
   }
   if (least > 10 * options.error_limit)
@@ -165,7 +166,9 @@ void StageFit::find(const FitOptions& options) {
 // column's charge is made of differs.
 void StageFit::draw_rows(int kind, const FitOptions& options, Random& random,
                          Column& column) const {
-  const auto levels = static_cast<double>(options.check_v.size());
+  const double levels = options.levels;
+  const std::size_t ages = options.check_v.size() / static_cast<std::size_t>(options.levels);
+  std::size_t age = random.below(ages);
   const double tilt = std::exp(random.uniform(-1.5, 1.5)), share = random.uniform(0.2, 1.0);
   const double longest = options.is_signed ? std::exp(random.uniform(-2.5, 0.0)) : 1.0;
   const double cells = random.normal(), pulses = random.normal();
@@ -191,8 +194,10 @@ void StageFit::draw_rows(int kind, const FitOptions& options, Random& random,
       const double steps = options.q_levels - 1;
       width = std::min(std::floor(width * options.q_levels), steps) / steps;
     }
-    column.cell.push_back(
-        static_cast<std::size_t>(std::clamp(level * levels, 0.0, std::nextafter(levels, 0.0))));
+    if (options.is_signed) age = random.below(ages);
+    const double of_age = std::clamp(level * levels, 0.0, std::nextafter(levels, 0.0));
+    column.cell.push_back(age * static_cast<std::size_t>(options.levels) +
+                          static_cast<std::size_t>(of_age));
     column.width.push_back(width);
   }
 }
@@ -505,12 +510,12 @@ StageFit::Sums StageFit::sums(const std::vector<std::vector<double>>& u,
 double StageFit::end(const Sums& sums, const Form& form) const {
   const int rank = stage_.rank;
   double x = sums.pulses * form.pulse_x;
-  std::vector<double> w(rank);
+  std::array<double, kernels::kMaxRank> w{};
   for (int r = 0; r < rank; ++r) w[r] = form.w[r][0];
   for (const std::vector<double>& charge : sums.charge)
     for (int step = 0; step < stage_.substeps; ++step) {
       const auto increment = [&] {
-        return std::inner_product(w.begin(), w.end(), charge.begin(), 0.0) / stage_.substeps;
+        return std::inner_product(charge.begin(), charge.end(), w.begin(), 0.0) / stage_.substeps;
       };
       const double middle = std::clamp(x + 0.5 * increment(), static_cast<double>(stage_.x_low),
                                        static_cast<double>(stage_.x_high));
@@ -546,7 +551,7 @@ StageFit::Form StageFit::in_bytes(Form form) const {
 // Takes out what is systematic in rank, degree, steps and digits: the form is moved to where the
 // columns end, by least squares (Gauss and Newton). Columns that it cannot reach count little.
 void StageFit::refine(const Columns& columns, const FitOptions& options) {
-  constexpr int kIterations = 4;
+  constexpr int kIterations = 3;
   constexpr double kDamping = 1e-3, kStep = 1e-4;
   constexpr double kBelow = 0.1;  // weight of columns that make no pulse
   const auto u = cells(options.check_v);
@@ -559,22 +564,27 @@ void StageFit::refine(const Columns& columns, const FitOptions& options) {
   };
   Form here = form();
   for (int iteration = 0; iteration < kIterations; ++iteration) {
-    Eigen::VectorXd off(n);
+    Eigen::VectorXd off(n), weight(n), at(n);
     Eigen::MatrixXd slopes(n, unknowns);
-    for (Eigen::Index i = 0; i < n; ++i) {
-      const Sums& of = all[static_cast<std::size_t>(i)];
-      const double x = columns[static_cast<std::size_t>(i)].x, at = end(of, here);
-      const double far = (x - at) / (3 * options.error_limit);
-      const double weight = (x < 0 && !options.is_signed ? kBelow : 1.0) / (1 + far * far);
-      off(i) = weight * (x - at);
-      for (Eigen::Index j = 0; j < unknowns; ++j) {
-        Form moved = here;
-        const double step =
-            kStep * (j + 1 == unknowns ? options.error_limit
-                                       : std::max(std::abs(here.w[j / powers][0]), 1e-12));
-        unknown(moved, j) += step;
-        slopes(i, j) = weight * (end(of, moved) - at) / step;
-      }
+    const auto ends = [&](const Form& form, auto&& put) {
+      for (Eigen::Index i = 0; i < n; ++i) put(i, end(all[static_cast<std::size_t>(i)], form));
+    };
+    ends(here, [&](Eigen::Index i, double x_end) {
+      const double x = columns[static_cast<std::size_t>(i)].x;
+      const double far = (x - x_end) / (3 * options.error_limit);
+      weight(i) = (x < 0 && !options.is_signed ? kBelow : 1.0) / (1 + far * far);
+      at(i) = x_end;
+      off(i) = weight(i) * (x - x_end);
+    });
+    for (Eigen::Index j = 0; j < unknowns; ++j) {
+      Form moved = here;
+      const double step =
+          kStep * (j + 1 == unknowns ? options.error_limit
+                                     : std::max(std::abs(here.w[j / powers][0]), 1e-12));
+      unknown(moved, j) += step;
+      ends(moved, [&](Eigen::Index i, double x_end) {
+        slopes(i, j) = weight(i) * (x_end - at(i)) / step;
+      });
     }
     Eigen::MatrixXd normal = slopes.transpose() * slopes;
     normal.diagonal() *= 1 + kDamping;

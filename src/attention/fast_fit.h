@@ -11,12 +11,16 @@ namespace gaincell::attention {
 // A stage in the form the fast kernels take (kernels::Stage), fitted to a circuit.
 struct FitOptions {
   double v_low = 0, v_high = 0.9;  // stored voltages that occur
-  double error_limit = 1e-3;       // rms at the end of a column, share of full scale
+  double error_limit = 2e-3;       // rms at the end of a column, share of full scale
+  double limit_share = 1;          // of it that the fit may take
   int cells = 64;                  // rows of a column
   bool is_signed = false;          // second stage
   int q_levels = 16;               // widths of the check's pulses where the stage is not signed
   bool whole_widths = false;       // pulses have none but these
-  std::vector<double> check_v;     // stored voltages that the check draws from
+  // Stored voltages of random columns, [age][level]; `levels` of them at each age. A column of the
+  // first array has one age.
+  std::vector<double> check_v;
+  int levels = 8;
   double cell_gain = 0, cell_offset_v = 0;  // standard deviations from cell to cell
 };
 

@@ -1,7 +1,6 @@
 #include "attention/fast_kernels.h"
 
 #include "attention/fast_targets.h"
-#include "attention/quantiser.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention/fast_kernels.cpp"
@@ -23,19 +22,21 @@ std::size_t Quantise(std::size_t n, const float* HWY_RESTRICT x, double a, doubl
   const std::size_t lanes = hn::Lanes(d);
   const auto va = hn::Set(d, a), vb = hn::Set(d, b), top = hn::Set(d, high);
   const auto scale = hn::Set(d, steps_per_unit);
-  const double slack = Quantiser::kSlack * high;
-  const auto lowest = hn::Set(d, -slack), highest = hn::Set(d, high + slack);
-  std::size_t i = 0, outside = 0;
+  const hn::RebindToSigned<decltype(d)> i64;
+  auto count = hn::Zero(i64);
+  std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     auto y = hn::Add(hn::Mul(va, hn::PromoteTo(d, hn::LoadU(f, x + i))), vb);
-    outside += hn::CountTrue(d, hn::Or(hn::Lt(y, lowest), hn::Gt(y, highest)));
-    y = hn::Round(hn::Mul(hn::Min(hn::Max(y, hn::Zero(d)), top), scale));
+    const auto held = hn::Min(hn::Max(y, hn::Zero(d)), top);
+    count = hn::Sub(count, hn::VecFromMask(i64, hn::RebindMask(i64, hn::Ne(y, held))));
+    y = hn::Round(hn::Mul(held, scale));
     hn::StoreU(hn::DemoteTo(u8, hn::DemoteTo(i32, y)), u8, index + i);
   }
+  auto outside = static_cast<std::size_t>(hn::GetLane(hn::SumOfLanes(i64, count)));
   const hn::CappedTag<double, 1> one;
   for (; i < n; ++i) {
     double y = a * static_cast<double>(x[i]) + b;
-    outside += y < -slack || y > high + slack;
+    outside += y < 0.0 || y > high;
     y = (y < 0.0 ? 0.0 : y > high ? high : y) * steps_per_unit;
     index[i] = static_cast<std::uint8_t>(hn::GetLane(hn::Round(hn::Set(one, y))));
   }
@@ -57,6 +58,20 @@ void CountOutput(std::size_t n, const float* HWY_RESTRICT pulse, float counts,
     if (counts > 0) y = hn::GetLane(hn::Round(hn::Set(single, y * counts)));
     total[i] += y;
   }
+}
+
+void ScaleOutput(std::size_t n, const float* HWY_RESTRICT total, double a, double b,
+                 float* HWY_RESTRICT out) {
+  const hn::CappedTag<double, 8> d;
+  const hn::Rebind<float, decltype(d)> f;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto va = hn::Set(d, a), vb = hn::Set(d, b);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto y = hn::Add(hn::Mul(va, hn::PromoteTo(d, hn::LoadU(f, total + i))), vb);
+    hn::StoreU(hn::DemoteTo(f, y), f, out + i);
+  }
+  for (; i < n; ++i) out[i] = static_cast<float>(a * static_cast<double>(total[i]) + b);
 }
 
 void CountLevels(std::size_t n, const std::uint8_t* HWY_RESTRICT level,
@@ -137,6 +152,7 @@ namespace gaincell::attention::kernels {
 
 HWY_EXPORT(Quantise);
 HWY_EXPORT(CountOutput);
+HWY_EXPORT(ScaleOutput);
 HWY_EXPORT(CountLevels);
 HWY_EXPORT(CountKeyReads);
 HWY_EXPORT(StoreLevels);
@@ -157,6 +173,10 @@ void count_key_reads(int dim, const std::uint8_t* old_key, const std::uint8_t* k
 
 void store_levels(std::size_t n, const std::uint8_t* level, int offset, std::uint8_t* words) {
   HWY_DYNAMIC_DISPATCH(StoreLevels)(n, level, offset, words);
+}
+
+void scale_output(std::size_t n, const float* total, double a, double b, float* out) {
+  HWY_DYNAMIC_DISPATCH(ScaleOutput)(n, total, a, b, out);
 }
 
 void count_output(std::size_t n, const float* pulse, float counts, float* total) {

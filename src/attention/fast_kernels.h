@@ -188,4 +188,7 @@ void store_levels(std::size_t n, const std::uint8_t* level, int offset, std::uin
 // to even.
 void count_output(std::size_t n, const float* pulse, float counts, float* total);
 
+// out[i] = a total[i] + b in double precision.
+void scale_output(std::size_t n, const float* total, double a, double b, float* out);
+
 }  // namespace gaincell::attention::kernels

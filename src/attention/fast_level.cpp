@@ -464,9 +464,9 @@ class FastLevel final : public Analog {
 
     const Scalers& s = scalers();
     for (int i = 0; i < step.queries; ++i) {
-      for (int d = 0; d < shape().dim; ++d)
-        step.out[i * step.stride + d] = static_cast<float>(
-            s.a_o[step.head] * (count_unit() * work.total[i * dim + d]) + s.b_o[step.head]);
+      kernels::scale_output(shape().dim, work.total.data() + i * dim,
+                            s.a_o[step.head] * count_unit(), s.b_o[step.head],
+                            step.out + i * step.stride);
       activity.token_heads += 1;
       activity.sub_tile_steps += blocks(filled(step.token + i), ring_.tile());
     }

@@ -11,9 +11,10 @@
 namespace gaincell::attention {
 namespace {
 
-constexpr int kAgeNodes = 65;
-// Of the error limit, which both share as independent errors do.
-constexpr double kFitShare = 0.8, kAgeShare = 0.6;
+constexpr int kAgeNodes = 65, kCheckedAges = 7;
+// Of the error limit, for the fit; shared ages have what it leaves, as independent errors do, and
+// that much at least.
+constexpr double kFitShare = 0.96, kLeastAgeShare = 0.28;
 
 // The limits of the kernels, before a fit is tried on what they cannot hold.
 const Circuit& checked(const Circuit& circuit, const AnalogOptions& options) {
@@ -153,9 +154,14 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
     return second_ages.error(span() * options.token_period_s, rows_of_second(shape));
   };
   const auto age_error = [&] { return std::max(first_error(), second_error()); };
-  const double most = kAgeShare * options.error_limit;
-  while (age_block > 1 && age_error() > most) age_block /= 2;
-  if (age_error() > most) slot_block = 1;
+  const auto left = [&](const StageFit& fit) {
+    const double limit = options.error_limit, of_fit = std::min(fit.error(), limit);
+    return std::max(kLeastAgeShare * limit, std::sqrt(limit * limit - of_fit * of_fit));
+  };
+  const double first_left = left(first), second_left = left(second);
+  const auto holds = [&] { return first_error() <= first_left && second_error() <= second_left; };
+  while (age_block > 1 && !holds()) age_block /= 2;
+  if (!holds()) slot_block = 1;
   const double shift = 0.5 * (age_block - slot_block);
   const auto tables = [&](const AgeTables& ages, const StageFit& fit) {
     return std::make_unique<const TokenTables>(ages, fit, shape.window, shift,
@@ -182,23 +188,25 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
 FitOptions FastModel::fit_options(const Shape& shape, bool is_signed) const {
   FitOptions fit;
   fit.is_signed = is_signed;
-  fit.error_limit = kFitShare * options.error_limit;
+  fit.error_limit = options.error_limit;
+  fit.limit_share = kFitShare;
   fit.q_levels = circuit.q_levels;
   fit.whole_widths = !is_signed && options.effects.has(Effect::kInputQuantiser);
   fit.cells = is_signed ? rows_of_second(shape) : shape.dim;
-  for (int level = 0; level < circuit.kv_levels; ++level) {
-    fit.check_v.push_back(stored_v(level, 0.0));
-    if (oldest_age_s > 0) fit.check_v.push_back(stored_v(level, oldest_age_s));
-  }
-  std::sort(fit.check_v.begin(), fit.check_v.end());
+  fit.levels = circuit.kv_levels;
+  const int ages = oldest_age_s > 0 ? kCheckedAges : 1;
+  for (int age = 0; age < ages; ++age)
+    for (int level = 0; level < circuit.kv_levels; ++level)
+      fit.check_v.push_back(stored_v(level, ages > 1 ? oldest_age_s * age / (ages - 1) : 0.0));
   if (options.effects.has(Effect::kMismatch)) {
     fit.cell_gain = options.spread.cell_gain;
     fit.cell_offset_v = options.spread.cell_offset_v;
   }
   const double most_sigmas =
       static_cast<double>(PhysicalSpread::kMostSteps) / PhysicalSpread::kStepsPerSigma;
-  fit.v_low = fit.check_v.front() - most_sigmas * fit.cell_offset_v;
-  fit.v_high = fit.check_v.back() + most_sigmas * fit.cell_offset_v;
+  const auto [lowest, highest] = std::minmax_element(fit.check_v.begin(), fit.check_v.end());
+  fit.v_low = *lowest - most_sigmas * fit.cell_offset_v;
+  fit.v_high = *highest + most_sigmas * fit.cell_offset_v;
   return fit;
 }
 

@@ -166,11 +166,9 @@ class Published final : public BlockedAttention {
                             hw_.quantise ? static_cast<float>(output_.steps_per_unit()) : 0.0f,
                             sum.data());
     }
-    const double unit = hw_.quantise ? output_.step() : 1.0;
+    const double unit = s.a_o[head] * (hw_.quantise ? output_.step() : 1.0);
     Strided(out + head * dim, block, dim, Eigen::OuterStride<>(width)).array() =
-        ((sum.array().cast<double>() * unit) * static_cast<double>(s.a_o[head]) +
-         static_cast<double>(s.b_o[head]))
-            .cast<float>();
+        (sum.array().cast<double>() * unit + static_cast<double>(s.b_o[head])).cast<float>();
   }
 
   // By column: column c of row b is the token that is `newest + b - c` old.

@@ -24,11 +24,7 @@ class Quantiser {
     if (x <= low_ + slack) return low_;
     return x;
   }
-  // A rounding beyond the range is not outside.
-  bool outside(double x) const {
-    const double slack = kSlack * (high_ - low_);
-    return x < low_ - slack || x > high_ + slack;
-  }
+  bool outside(double x) const { return x < low_ || x > high_; }
   // In steps from zero, without the clamp. std::nearbyint rounds half to even in the default mode.
   // By a product, as the fast level has it: a tie is then one at every level.
   double steps(double x) const { return std::nearbyint(x * steps_per_unit_); }
@@ -38,8 +34,6 @@ class Quantiser {
   double operator()(double x) const { return value(index(x)); }
   double step() const { return step_; }
   double steps_per_unit() const { return steps_per_unit_; }
-
-  static constexpr double kSlack = 1e-6;  // of the range: inputs are single precision
 
  private:
   double low_, high_, step_, steps_per_unit_;

@@ -105,7 +105,6 @@ Run cmd_characterize(CLI::App& app) {
   app.add_flag("-q,--quiet", options->quiet, "no progress, warnings alone");
   app.add_flag("--keep-going", options->keep_going,
                "run all of a bench, also where none of its first simulations works");
-  app.add_flag("-q,--quiet", options->quiet, "no progress");
   app.add_flag("--json", options->json, "events and report, one JSON object a line");
   return [options] { return run(*options); };
 }

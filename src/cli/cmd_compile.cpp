@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/process.h"
 #include "cli/commands.h"
 #include "lut/compile.h"

@@ -40,7 +40,7 @@ int seal(const Options& options) {
   lut::Provenance provenance{free_name(device), {}};
   provenance.attributes["description"] =
       "the tables and constants are those of a file that another program changed or wrote";
-  provenance.attributes["file_sha256"] = sha256(read_file(options.file));
+  provenance.attributes["file_sha256"] = sha256_of_file(options.file);
   provenance.attributes["changes"] = notes.empty()
                                          ? "every table agrees with its hold-out points as stated"
                                          : fmt::format("{}", fmt::join(notes, "\n"));

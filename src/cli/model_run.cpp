@@ -157,7 +157,7 @@ void set_error_limit(double error_limit, attention::AnalogOptions& options) {
     throw Error({.key = "--error-limit",
                  .value = fmt::format("{}", error_limit),
                  .rule = fmt::format("must lie between {} and {}", kLeast, kMost),
-                 .remedy = "1e-3 is a hundredth of the output's LSB"});
+                 .remedy = "2e-3 is 3 % of the output's LSB"});
   options.error_limit = error_limit;
 }
 

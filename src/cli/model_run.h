@@ -25,7 +25,7 @@ struct ModelRunOptions {
   std::vector<std::string> spread;   // mismatch and noise, see parse_spread
   std::uint64_t seed = 1;            // of the mismatch
   std::uint64_t noise_seed = 1;      // of the read noise
-  double error_limit = 1e-3;         // of the fast level
+  double error_limit = 2e-3;         // of the fast level
   std::optional<int> window;         // none = the model's own
   int threads = 0;                   // 0 = one per core
 };

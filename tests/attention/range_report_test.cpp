@@ -90,8 +90,8 @@ TEST(RangeReport, TakesWhatATableHasComeToRestOnForKnown) {
 
 // Columns of a moving bitline whose tables end early.
 TEST(RangeReport, CountsColumnsBeyondTheTablesOnEveryInstructionSet) {
-  const Shape shape{2, 20, 70};
-  const Inputs in(shape, 90, 4);
+  const Shape shape{2, 20, 40};
+  const Inputs in(shape, 50, 4);
   Circuit circuit = smooth_circuit(20);
   const double full = 1.1e-12 * 20 / 64;
   circuit.relu.known_low_c = -0.2 * full, circuit.relu.known_high_c = 0.4 * full;
@@ -109,8 +109,8 @@ TEST(RangeReport, CountsColumnsBeyondTheTablesOnEveryInstructionSet) {
       const RangeReport::Head &a = expected.heads[h], &b = fast->ranges().heads[h];
       EXPECT_EQ(a.first, b.first);
       EXPECT_EQ(a.second, b.second);
-      EXPECT_NEAR(a.first_beyond, b.first_beyond, 3e-3 * a.first) << name;
-      EXPECT_NEAR(a.second_beyond, b.second_beyond, 5e-3 * a.second) << name;
+      EXPECT_NEAR(a.first_beyond, b.first_beyond, 8e-3 * a.first) << name;
+      EXPECT_NEAR(a.second_beyond, b.second_beyond, 8e-3 * a.second) << name;
     }
   }
   hwy::SetSupportedTargetsForTest(0);

@@ -361,6 +361,14 @@ TEST_F(BenchFile, WaveformsComeFromFilesAsInstrumentsWriteThem) {
   std::string long_one;
   for (int k = 0; k <= 10'000; ++k) long_one += std::to_string(k) + " 0\n";
   EXPECT_THAT(wave(long_one), HasSubstr("more than 10000 rows"));
+  std::string fewer;
+  for (int k = 0; k < 2'000; ++k) fewer += std::to_string(k) + " 0\n";
+  file("wave.csv", fewer);
+  EXPECT_THAT(complaint("gaincell_bench: 1\nname: x\nsources: {a: {net: \"a{i}\", count: 1000, "
+                        "pwl: {file: wave.csv}}}\nelements: [R1 a0 0 1]\n"
+                        "analysis: {type: tran, step: 1n, stop: 5n}\n"
+                        "measurements: {m: {unit: V, value: v(a0)}}\n"),
+              HasSubstr("more than 1,000,000 rows"));
 }
 
 TEST_F(BenchFile, LibraryKeepsWhatTheBenchNeeds) {
