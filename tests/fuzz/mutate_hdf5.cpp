@@ -16,6 +16,7 @@
 
 #include "mutate.h"
 #include "store/hdf5_id.h"
+#include "store/seal.h"
 
 namespace gaincell::fuzz {
 namespace fs = std::filesystem;
@@ -622,6 +623,11 @@ void prepare_hdf5() {
   compress2(reinterpret_cast<Bytef*>(bomb().data()), &size,
             reinterpret_cast<const Bytef*>(zeros.data()), zeros.size(), 1);
   bomb().resize(size);
+}
+
+void remove_seal(const fs::path& file) {
+  const Id open(H5Fopen(file.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose);
+  H5Adelete(open.get(), store::kSealAttribute);
 }
 
 // In a process of its own: the library keeps what it could not write, and tells nobody else.

@@ -22,8 +22,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "cli/program.h"
-#include "model/utf8.h"
+#include "base/process.h"
+#include "base/utf8.h"
 #include "tests/support/program.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -61,7 +61,7 @@ std::string fault_of_text(std::string_view text) {
     const auto c = static_cast<unsigned char>(text[at]);
     if ((c < 0x20 && c != '\n') || c == 0x7f)
       return fmt::format("a control character (0x{:02x}) is printed", c);
-    const int length = model::utf8_length(text.substr(at));
+    const int length = utf8_length(text.substr(at));
     if (length == 0) return "bytes that are not UTF-8 are printed";
     at += static_cast<std::size_t>(length);
   }
@@ -93,17 +93,15 @@ class Inside {
     std::ofstream("/proc/self/clear_refs") << 5;  // the peak of memory counts from here
     say(fmt::format("made {} {}\n", resident_bytes(::getpid()),
                     input.lexically_relative(at_.folder).string()));
-    int code = cli::kBug;
-    try {
-      code = reader_.run(at_, input);
-    } catch (const Error& error) {
-      if (const std::string fault = fault_of(error.complaint()); !fault.empty())
-        say("wrong " + fault + "\n");
-      fmt::print(stderr, "gaincell: error: {}\n", error.what());
-      code = cli::kWrongInput;
-    } catch (const std::exception& error) {
-      fmt::print(stderr, "gaincell: internal error: {}\n", error.what());
-    }
+    const int code = run_guarded([&] {
+      try {
+        return reader_.run(at_, input);
+      } catch (const Error& error) {
+        if (const std::string fault = fault_of(error.complaint()); !fault.empty())
+          say("wrong " + fault + "\n");
+        throw;
+      }
+    });
     std::fflush(stdout);
     std::fflush(stderr);
     ::_exit(code);
