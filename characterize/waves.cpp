@@ -419,18 +419,20 @@ std::vector<Crossing> crossings(const Waves& waves, std::span<const double> y, d
   };
   // The side that the signal was on last, and the segment in which it came to the level since.
   int side = 0;
-  std::optional<std::size_t> came;
+  constexpr std::size_t kNever = static_cast<std::size_t>(-1);
+  std::size_t came = kNever;
   for (std::size_t k = 0; k < x.size(); ++k) {
     const int now = y[k] > level ? 1 : y[k] < level ? -1 : 0;
     if (now == 0) {
-      if (side != 0 && !came && k > 0) came = k - 1;
+      if (side != 0 && came == kNever && k > 0) came = k - 1;
       continue;
     }
-    if (side != 0 && now != side) add(came.value_or(k - 1), now > 0 ? Edge::kRise : Edge::kFall);
+    if (side != 0 && now != side)
+      add(came == kNever ? k - 1 : came, now > 0 ? Edge::kRise : Edge::kFall);
     side = now;
-    came.reset();
+    came = kNever;
   }
-  if (came) add(*came, side < 0 ? Edge::kRise : Edge::kFall);
+  if (came != kNever) add(came, side < 0 ? Edge::kRise : Edge::kFall);
   return found;
 }
 

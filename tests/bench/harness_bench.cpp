@@ -145,7 +145,7 @@ struct Settings {
   std::size_t growth_jobs = 10'000;
 };
 
-nlohmann::ordered_json measure_all(const Settings& options) {
+nlohmann::ordered_json benchmark(const Settings& options) {
   const std::string path =
       (std::filesystem::path(GAINCELL_SOURCE_DIR) / "tests/bench/harness/read_charge.yaml")
           .string();
@@ -241,7 +241,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(100, 1'000'000));
   CLI11_PARSE(app, argc, argv);
   try {
-    const auto result = gaincell::characterize::measure_all(options);
+    const auto result = gaincell::characterize::benchmark(options);
     if (options.json) {
       fmt::print("{}\n", result.dump(2));
     } else {
