@@ -41,7 +41,8 @@ std::string suggest(std::string_view name, std::span<const std::string> candidat
     const std::size_t here = distance(name, candidate);
     const std::size_t allowed =
         std::max<std::size_t>(1, std::max(name.size(), candidate.size()) / 3);
-    if (here > allowed) continue;
+    // Names that share nothing are no slips of one another.
+    if (here > allowed || here >= std::max(name.size(), candidate.size())) continue;
     if (best == nullptr || here < best_distance) {
       best = &candidate;
       best_distance = here;

@@ -19,6 +19,7 @@ TEST(Suggest, StaysSilentWhereNothingIsNear) {
   EXPECT_EQ(suggest("frobnicate", kVerbs), "");
   EXPECT_EQ(suggest("", kVerbs), "");
   EXPECT_EQ(suggest("x", {}), "");
+  EXPECT_EQ(suggest("b", std::vector<std::string>{"a", "0"}), "");
 }
 
 TEST(Suggest, ListsTheChoicesWhereNothingIsNear) {

@@ -186,11 +186,15 @@ TEST_F(Bounds, NumbersThatOverflowAreRefused) {
 }
 
 TEST_F(Bounds, LinesOfNetlistsAreBoundedWithTheirContinuations) {
-  EXPECT_THROW((void)logical_lines("R1 a b " + std::string(1'000'000, '1'), "t"), Error);
+  const auto read = [](const std::string& line) {
+    Library library(".");
+    library.add_text(".subckt s a b\n" + line + "\n.ends\n", "t");
+  };
+  EXPECT_THROW(read("R1 a b " + std::string(1'000'000, '1')), Error);
   std::string many = "R1 a b 1";
   for (int k = 0; k < 300; ++k) many += "\n+ " + std::string(1000, '1');
-  EXPECT_THROW((void)logical_lines(many, "t"), Error);
-  EXPECT_EQ(logical_lines("R1 a b " + std::string(50'000, '1'), "t").size(), 1u);
+  EXPECT_THROW(read(many), Error);
+  EXPECT_NO_THROW(read("R1 a b " + std::string(50'000, '1')));
 }
 
 }  // namespace

@@ -264,7 +264,7 @@ TEST_F(Campaign, CircuitThatDoesNotConvergeIsAFileOfFailures) {
 
 TEST_F(Campaign, MeasuredNetMustExist) {
   EXPECT_THAT(
-      failure_of(
+      complaint_of(
           "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}}\nelements: [R1 a 0 1k]\n"
           "analysis: {type: op}\nmeasurements: {v: {unit: V, value: v(b)}, w: {unit: V, value: "
           "v(a)}}\n"),
