@@ -634,7 +634,7 @@ void remove_seal(const fs::path& file) {
 void mutate_hdf5(const fs::path& file, Random& random) {
   const pid_t maker = ::fork();
   if (maker == 0) {
-    const rlimit size{kMostBytes, RLIM_INFINITY};
+    const rlimit size{kMostBytes, kMostBytes};
     ::setrlimit(RLIMIT_FSIZE, &size);
     ::signal(SIGXFSZ, SIG_IGN);
     Hdf5Mutator(file, random).run();

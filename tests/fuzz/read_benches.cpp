@@ -96,8 +96,9 @@ std::vector<Sample> prepare_deck(const fs::path&) {
 }
 
 fs::path mutate_deck(Case& at) {
-  const fs::path input = at.folder / "fuzzed.cir";
-  std::string text = mutate_text(at.any_sample().bytes, at.random, bench_words(), at.corpus) + "\n";
+  const Sample& chosen = at.any_sample();
+  const fs::path input = at.folder / chosen.name;
+  std::string text = mutate_text(chosen.bytes, at.random, bench_words(), at.corpus) + "\n";
   std::erase(text, '\0');
   write_file(input, text);
   return input;

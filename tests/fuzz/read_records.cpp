@@ -232,13 +232,14 @@ std::vector<Sample> prepare_frame(const fs::path&) {
 
 fs::path mutate_frame(Case& at) {
   constexpr std::size_t kHeader = 13;
-  std::string bytes = mutate_bytes(at.any_sample().bytes, at.random);
+  const Sample& chosen = at.any_sample();
+  std::string bytes = mutate_bytes(chosen.bytes, at.random);
   // Payloads behind a right header and checksum, as a worker gone wrong would send them.
   if (bytes.size() > kHeader && at.one_in(2))
     bytes = encode_frame(static_cast<FrameType>(1 + at.random.below(4)),
                          std::string_view(bytes).substr(kHeader));
-  write_file(at.folder / "frame", bytes);
-  return at.folder / "frame";
+  write_file(at.folder / chosen.name, bytes);
+  return at.folder / chosen.name;
 }
 
 // BadBytes is what the pool knows how to take.

@@ -52,7 +52,7 @@ std::string grid(const Dialect& dialect) {
 }
 
 nlohmann::ordered_json run_of(const char* attention, bool circuits) {
-  nlohmann::ordered_json energy, latency;
+  nlohmann::ordered_json energy{{"total", nullptr}}, latency;
   if (circuits) {
     for (const char* part :
          {"first_array", "second_array", "digital_control", "write_dac", "write_cells", "total"})

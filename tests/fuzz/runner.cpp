@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/process.h"
 #include "base/utf8.h"
 #include "tests/support/program.h"
@@ -78,13 +79,14 @@ std::size_t resident_bytes(pid_t pid) {
 // The process of one case. Never returns.
 class Inside {
  public:
-  Inside(const Reader& reader, Case& at, int report) : reader_(reader), at_(at), report_(report) {}
+  Inside(const Reader& reader, Case& at, std::size_t number, int report)
+      : reader_(reader), at_(at), number_(number), report_(report) {}
 
   [[noreturn]] void run() {
     limit();
     fs::path input;
     try {
-      input = reader_.mutate(at_);
+      input = number_ < at_.corpus.size() ? whole(at_.corpus[number_]) : reader_.mutate(at_);
     } catch (const std::exception& error) {
       fmt::print(stderr, "{}\n", error.what());
       std::fflush(stderr);
@@ -108,6 +110,12 @@ class Inside {
   }
 
  private:
+  // The first cases of a reader are its whole inputs: where those are refused, the rest says
+  // little.
+  fs::path whole(const Sample& sample) const {
+    write_file(at_.folder / sample.name, sample.bytes);
+    return at_.folder / sample.name;
+  }
   static void limit() {
     const auto seconds = static_cast<rlim_t>(limits_of_build().processor_s);
     const rlimit processor{seconds, seconds + 2}, core{0, 0};
@@ -120,6 +128,7 @@ class Inside {
 
   const Reader& reader_;
   Case& at_;
+  std::size_t number_;
   int report_;
 };
 
@@ -149,7 +158,7 @@ class Running {
  public:
   Running(const Reader& reader, const std::vector<Sample>& corpus, const RunOptions& options,
           std::size_t number, const fs::path& folder)
-      : number_(number), folder_(folder) {
+      : number_(number), whole_(number < corpus.size()), folder_(folder) {
     std::array<int, 2> said{}, printed{}, results{};
     if (::pipe2(said.data(), O_CLOEXEC) != 0 || ::pipe2(printed.data(), O_CLOEXEC) != 0 ||
         ::pipe2(results.data(), O_CLOEXEC) != 0)
@@ -166,7 +175,7 @@ class Running {
       if (::chdir(folder.c_str()) != 0) ::_exit(kUnmade);
       Random random(options.seed, reader.name, number);
       Case at{corpus, random, folder};
-      Inside(reader, at, said[1]).run();
+      Inside(reader, at, number, said[1]).run();
     }
     ::setpgid(pid_, pid_);
     ::close(said[1]);
@@ -206,6 +215,8 @@ class Running {
     if (report.base_bytes > 0) ended.growth_bytes = peak - std::min(peak, report.base_bytes);
     ended.input = report.input;
     ended.wrong = report.wrong.empty() ? verdict(status, ended) : report.wrong;
+    if (ended.wrong.empty() && whole_ && WEXITSTATUS(status) == 2)
+      ended.wrong = "a whole input is refused: " + heard_.substr(0, 300);
     ended.accepted = ended.wrong.empty() && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     return ended;
   }
@@ -261,8 +272,16 @@ class Running {
   }
 
   std::string fault_of_refusal(const std::string& first) const {
-    if (!heard_.starts_with("gaincell: error: ")) return "no message of an error: " + first;
-    if (std::count(heard_.begin(), heard_.end(), '\n') != 1 || !heard_.ends_with('\n'))
+    // Notes may stand before it.
+    std::size_t errors = 0;
+    std::istringstream lines(heard_);
+    std::string line;
+    while (std::getline(lines, line)) {
+      if (!line.starts_with("gaincell: ")) return "a line that is no message: " + line;
+      errors += line.starts_with("gaincell: error: ") ? 1 : 0;
+    }
+    if (errors == 0) return "no message of an error: " + first;
+    if (errors > 1 || !line.starts_with("gaincell: error: "))
       return "more than one line of message: " + first;
     if (heard_.size() > kMostMessage)
       return fmt::format("a message of {} bytes: {}", heard_.size(), first);
@@ -280,6 +299,7 @@ class Running {
   }
 
   std::size_t number_;
+  bool whole_;
   const fs::path& folder_;
   pid_t pid_ = -1;
   int said_ = -1;                    // of itself
