@@ -47,7 +47,7 @@ std::vector<std::string> names_in(const std::string& text) {
 
 class NetCheck {
  public:
-  NetCheck(Bench& bench, std::vector<CircuitLine> own, std::vector<BenchSource> sources)
+  NetCheck(Bench& bench, const std::vector<CircuitLine>& own, std::vector<BenchSource> sources)
       : bench_(bench), sources_(std::move(sources)), topology_(bench.library(), joined(own)) {
     for (const FlatNet& net : topology_.nets()) {
       (net.name.find('.') == std::string::npos ? top_nets_ : inner_nets_).push_back(net.name);
