@@ -172,6 +172,7 @@ void StageFit::draw_rows(int kind, const FitOptions& options, Random& random,
   const double tilt = std::exp(random.uniform(-1.5, 1.5)), share = random.uniform(0.2, 1.0);
   const double longest = options.is_signed ? std::exp(random.uniform(-2.5, 0.0)) : 1.0;
   const double cells = random.normal(), pulses = random.normal();
+  const double one_level = random.uniform(), one_width = std::sqrt(random.uniform());
   for (int i = 0; i < options.cells; ++i) {
     double level = random.uniform(), width = random.uniform();
     switch (kind) {
@@ -181,6 +182,11 @@ void StageFit::draw_rows(int kind, const FitOptions& options, Random& random,
         break;
       case 1:  // uniform; the second array's pulses as the first makes them of such
         if (options.is_signed) width = 0.4 * random.normal();
+        break;
+      case 2:  // of one level and pulse, up to the ends of the range: all cells err in one
+               // direction
+        level = one_level;
+        width = random.uniform() < share ? one_width : 0.0;
         break;
       default: {  // low rank: cells and pulses follow one direction
         const double direction = random.normal();

@@ -58,7 +58,7 @@ class StageFit {
     double x, pulse;
   };
   using Columns = std::vector<Column>;
-  static constexpr int kKinds = 3;
+  static constexpr int kKinds = 4;
   void draw_rows(int kind, const FitOptions& options, Random& random, Column& column) const;
   Columns draw_columns(int kind, int count, const char* purpose, double lowest_x,
                        const FitOptions& options) const;

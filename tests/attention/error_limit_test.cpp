@@ -106,7 +106,9 @@ void expect_limit_held(const Circuit& circuit, int dim, double limit) {
          {std::pair{first, report.first.error}, {second, report.second.error}}) {
       // What is stated is an estimate from some hundred columns.
       EXPECT_LE(errors.rms(), 1.15 * stated) << "kind " << static_cast<int>(kind);
-      if (stated <= limit) EXPECT_LE(errors.rms(), limit) << static_cast<int>(kind);
+      if (stated <= limit) {
+        EXPECT_LE(errors.rms(), limit) << static_cast<int>(kind);
+      }
       EXPECT_LE(std::abs(errors.bias()), 0.6 * stated);
     }
   }

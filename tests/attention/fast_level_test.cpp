@@ -128,7 +128,7 @@ TEST(FastLevelRing, WrapsAroundLikeTheColumnLevel) {
 // From tables that all queries of a unit share to one for every age in the ring.
 TEST(FastLevelRing, FollowsCellsThatFadeWithinAFewTokens) {
   int blocks_seen = 0;
-  for (const double token_period_s : {2e-7, 2e-6, 8e-6, 3e-5, 8e-4}) {
+  for (const double token_period_s : {2e-7, 4e-7, 7e-7, 1e-6, 2e-6, 8e-6, 3e-5, 8e-4}) {
     const Shape shape{1, 32, 40};
     const FastReport report = expect_near_column(
         shape, Inputs(shape, 60, 7), 1e-3, std::to_string(token_period_s).c_str(), token_period_s);
