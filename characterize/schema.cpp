@@ -239,15 +239,19 @@ const Block& bench_block() {
   static const Block search{
       "Search",
       "A setup time, a threshold, an offset: the value at which `passes` changes, found at every "
-      "point by bisection. Both ends are tried first; at one of them `passes` must be greater than "
-      "0 (a comparison that holds is 1), at the other not. Then the range is halved until it is no "
-      "wider than `tolerance`. The result is the last value that passes; it is the first of the "
-      "measurements, under the name `over`, and the others are those of its simulation. A point "
-      "where nothing changes, or where a value on the way gives no number, is recorded as failed "
-      "and says at which value: `otherwise` makes a number of an event that does not happen. "
-      "Every value tried is a simulation, at most 2 and the logarithm to base 2 of range by "
-      "tolerance a point and analysis. A search goes without `--shard`, and without `dc` sweeps "
-      "over conditions.",
+      "point by bisection: `search: {over: t_setup, unit: s, minimum: -0.1n, maximum: 1n, "
+      "tolerance: 1p, passes: q_end > 0.5}`. Both ends are tried first; at one of them `passes` "
+      "must "
+      "be greater than 0 (a comparison that holds is 1), at the other not. Then the range is "
+      "halved "
+      "until it is no wider than `tolerance`. The result is the last value that passes: the first "
+      "of the measurements, under the name that `over` gives; the others are those of its "
+      "simulation. Where nothing changes, or a value that is tried gives `passes` no number, the "
+      "point is recorded as failed and its reason names the value; `otherwise` makes a number of "
+      "an "
+      "event that does not happen. A point takes at most 2 + log2(range / tolerance) simulations "
+      "of "
+      "each analysis. A search goes without `--shard` and without `dc` sweeps over conditions.",
       {{"over", name(), kRequired,
         "name of the value, which parameters, sources, elements and measurements use as `{name}`"},
        {"unit", text(), kRequired, "its unit"},

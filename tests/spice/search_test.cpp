@@ -124,7 +124,7 @@ TEST_F(Searches, AnalysesRunTogetherAndPointsOfOneSimulationShareIt) {
           "search: {over: v_in, unit: V, minimum: -1, maximum: 1, tolerance: 10m, passes: "
           "\"y + z > half\"}\nsources: {in: {net: in, dc: \"{v_in}\"}, o: {net: o, dc: 0}}\n"
           "elements: [R1 in y 1k, R2 y 0 1k, Ro o 0 1k]\nanalyses: {point: {type: op}, "
-          "line: {type: dc, sweeps: {source: o, start: 0, stop: 1, points: 3}}}\n"
+          "line: {type: dc, sweeps: [{source: o, start: 0, stop: 1, points: 3}]}}\n"
           "measurements: {y: {unit: V, value: v(y)}, z: {unit: V, value: v(y), at: 1, "
           "analysis: line}}\n");
   ASSERT_TRUE(report.ok()) << report.brief();
