@@ -24,6 +24,7 @@ void BenchReader::read() {
   bench_.name = root_.text("name");
   bench_.description = root_.text("description");
   read_conditions();
+  declare_search();
   read_parameters();
   read_circuit();
   read_sources();
@@ -33,6 +34,7 @@ void BenchReader::read() {
   refuse_idle_voltages();
   read_limits();
   read_measurements();
+  read_search();
   read_waveforms();
   read_tables();
   read_constants();

@@ -129,6 +129,7 @@ struct Measurement {
   std::set<std::size_t> uses;      // measurements that its formula or arguments name
   std::set<std::size_t> analyses;  // that it rests on
   bool along = false;              // a sweep of conditions: no point of it has its own
+  bool searched = false;           // the value that the bench searches, known before its run
   std::optional<Spec> spec;
   Where where;
 };
@@ -177,6 +178,17 @@ struct SpreadRequest {
   std::string long_name;
 };
 
+// The value at which a result changes, found at every point (bisection.h).
+struct Search {
+  std::string over;  // its name in expressions, and that of the measurement
+  std::string unit;
+  double minimum = 0, maximum = 0, tolerance = 0;
+  std::size_t halvings = 0;          // that lead from the range to the tolerance
+  std::string passes_text;           // as the bench has it
+  std::optional<Expression> passes;  // greater than 0 on one side of the value, not on the other
+  std::set<std::size_t> uses;        // measurements that it names
+};
+
 // A file of numbers that a bench names.
 struct InputFile {
   std::string name;  // as the bench has it
@@ -217,6 +229,7 @@ struct Bench {
   std::vector<Analysis> analyses;
   Options retry;
   std::vector<Measurement> measurements;
+  std::optional<Search> search;
   std::vector<TableRequest> tables;
   std::vector<ConstantRequest> constants;
   std::vector<SpreadRequest> spreads;

@@ -16,6 +16,8 @@ constexpr std::size_t kMaxPoints = 1'000'000;
 constexpr const char* kMaxPointsText = "1,000,000";
 constexpr std::size_t kMaxElements = 100'000;  // of all vectors of a bench together
 constexpr std::size_t kMaxCorners = 1'000;
+constexpr double kMaxHalvings = 60;     // of a search
+constexpr double kHalfwaySlack = 1e-6;  // a tolerance is met by rounding too
 constexpr std::size_t kMaxPointBytes = std::size_t{256} << 20;
 
 Draw read_draw(const Item& item, const std::string& unit, std::size_t count) {
@@ -417,6 +419,35 @@ void BenchReader::read_draws() {
                    .remedy = "say how often and from which seed: draws: {points: 40, seed: 1}"});
   }
   bench_.draw_points = 1;
+}
+
+// What is searched has a name in expressions before there is anything to measure.
+void BenchReader::declare_search() {
+  if (!root_.has("search")) return;
+  const Item item = root_["search"];
+  Search search;
+  search.over = item.text("over");
+  search.unit = item.text("unit");
+  know(search.over, item["over"]);
+  if (search.over == "temperature" && search.unit != "degC")
+    item["unit"].refuse("the temperature of a simulation is in degC");
+  search.minimum = item["minimum"].constant(search.unit);
+  search.maximum = item["maximum"].constant(search.unit);
+  search.tolerance = item["tolerance"].constant(search.unit);
+  const double range = search.maximum - search.minimum;
+  if (!(range > 0)) item["maximum"].refuse("must be greater than `minimum`");
+  if (!std::isfinite(range)) item["maximum"].refuse("the range is wider than a number holds");
+  if (!(search.tolerance > 0)) item["tolerance"].refuse("must be greater than 0");
+  if (!(search.tolerance < range))
+    item["tolerance"].refuse("must be less than from `minimum` to `maximum`");
+  const double finest = std::max(std::abs(search.minimum), std::abs(search.maximum)) *
+                        std::numeric_limits<double>::epsilon();
+  const double halvings = std::ceil(std::log2(range / search.tolerance) - kHalfwaySlack);
+  if (!(search.tolerance >= 2 * finest) || !(halvings <= kMaxHalvings))
+    item["tolerance"].refuse("is finer than numbers of this range are", "take a greater one");
+  search.halvings = static_cast<std::size_t>(halvings);
+  bench_.scope.set(search.over, search.minimum);
+  bench_.search = std::move(search);
 }
 
 void BenchReader::read_parameters() {

@@ -39,6 +39,7 @@ class BenchReader {
   std::string input_text(const Item& file);
   void read_draws();
   void read_holdout();
+  void declare_search();
   void read_parameters();
 
   void read_circuit();
@@ -78,6 +79,8 @@ class BenchReader {
   void check_unit(const Measurement& m, const Item& item) const;
   void rest_on(Measurement& m, const Expression* expression, const Item& item) const;
   Spec read_spec(const Item& item, const std::string& unit) const;
+  void add_searched();
+  void read_search();
   void read_waveforms();
   void read_tables();
   void read_table_limits(const Item& item, TableRequest& table) const;

@@ -267,6 +267,7 @@ std::vector<SourceSignals> BenchReader::source_signals(const Item& item) {
 void BenchReader::read_measurements() {
   if (root_["measurements"].map().empty())
     root_["measurements"].refuse("must hold at least one measurement");
+  if (bench_.search) add_searched();
   for (const auto& [name, item] : root_["measurements"].map()) {
     read_measurement(name, item);
     know(name, item);
@@ -430,6 +431,46 @@ Spec BenchReader::read_spec(const Item& item, const std::string& unit) const {
   return spec;
 }
 
+// The first of the measurements: all others may use it.
+void BenchReader::add_searched() {
+  const Item item = root_["search"];
+  Measurement m;
+  m.name = bench_.search->over;
+  m.unit = bench_.search->unit;
+  m.description = item.text("description");
+  m.where = item.where();
+  m.kind = &measure_kind("formula");
+  m.searched = true;
+  if (item.has("spec")) m.spec = read_spec(item["spec"], m.unit);
+  bench_.measurements.push_back(std::move(m));
+}
+
+void BenchReader::read_search() {
+  if (!bench_.search) return;
+  Search& search = *bench_.search;
+  const Item item = root_["search"];
+  for (const Analysis& analysis : bench_.analyses) {
+    for (const Sweep& sweep : analysis.sweeps) {
+      if (sweep.condition)
+        item.refuse(fmt::format("goes on at every point by itself, and `{}` takes the condition "
+                                "`{}` through its values in one run",
+                                analysis.name, bench_.conditions[*sweep.condition].name),
+                    "give that sweep `start`, `stop` and `points` in place of the condition");
+    }
+  }
+  if (!bench_.scope.used(search.over))
+    item["over"].refuse("nothing uses it",
+                        fmt::format("write {{{}}} in a parameter, source or element", search.over));
+  search.passes_text = item.text("passes");
+  search.passes.emplace(search.passes_text, bench_.scope, item["passes"].where());
+  for (std::size_t k = 0; k < bench_.measurements.size(); ++k) {
+    const Measurement& m = bench_.measurements[k];
+    if (!m.searched && search.passes->names().contains(m.name)) search.uses.insert(k);
+  }
+  if (search.uses.empty())
+    item["passes"].refuse("names no measurement", "write `q_end > 0.5`, or `v_out - v_dd/2`");
+}
+
 void BenchReader::read_waveforms() {
   if (!root_.has("waveforms")) return;
   for (const auto& [name, item] : root_["waveforms"].map()) {
@@ -521,6 +562,7 @@ void BenchReader::read_constants() {
     if (c.swept || c.by_row) bench_.scope.set(c.name, kNaN);
     if (c.count > 0) bench_.scope.set(c.name, std::vector<double>(c.count, kNaN));
   }
+  if (bench_.search) bench_.scope.set(bench_.search->over, kNaN);
   for (const Parameter& p : bench_.parameters) bench_.scope.set(p.name, p.value.unchecked());
   for (const auto& [name, item] : root_["constants"].map()) {
     const std::string unit = item.text("unit");

@@ -80,22 +80,34 @@ class Simulation {
         cache_(cache),
         progress_(options.progress != nullptr ? *options.progress : silent_) {
     for (const CampaignPlan::Unit& unit : campaign.units) trials_.push_back(trial_of(unit));
-    first_points_.resize(campaign.units.size());
   }
 
   void run(Pool& pool) {
-    take_known();
-    report_.simulations = count_.total;
-    count_.known = count_.done;
+    if (!journal_fits()) {
+      journal_.begin_anew();
+      report_.notes.push_back(
+          "the journal held a result that is not of its simulation: begun anew");
+    }
+    take_known(0);
     progress_.begin(count_, report_.from_journal, report_.from_cache);
     PoolListener listener;
     listener.done = [this](const Job& job, JobResult result) { take(job, std::move(result)); };
     listener.tick = [this] { return tick(); };
     listener.lost = [this](const std::string& reason) { progress_.worker_lost(reason); };
     if (!options_.keep_going) listener.turn = [this](const Job& job) { return turn(job); };
-    report_.pool = pool.run(missing(), listener);
+    report_.pool = pool.run(missing(0), listener);
+    // Where benches search, what comes next follows from all of it.
+    for (std::uint64_t first = campaign_.places.size(); !stop_asked && campaign_.go_on();
+         first = campaign_.places.size()) {
+      take_known(first);
+      if (const auto jobs = missing(first); !jobs.empty()) report_.pool += pool.run(jobs, listener);
+    }
     progress_.end();
+    if (misfits_ > 0)
+      report_.notes.push_back(fmt::format(
+          "{} cache entries are not of their simulations: these were run again", misfits_));
     if (!stop_asked) give_up();
+    report_.simulations = count_.total;
     report_.failed_simulations = count_.failed;
   }
 
@@ -118,18 +130,15 @@ class Simulation {
     return std::binary_search(probes.begin(), probes.end(), id);
   }
 
-  void take_known() {
-    if (!journal_fits()) {
-      journal_.begin_anew();
-      report_.notes.push_back(
-          "the journal held a result that is not of its simulation: begun anew");
-    }
-    std::size_t misfits = 0;
-    for (std::uint64_t id = 0; id < campaign_.places.size(); ++id) {
+  // What is known of the simulations from this one on.
+  void take_known(std::uint64_t first) {
+    const std::size_t before = count_.done;
+    for (std::uint64_t id = first; id < campaign_.places.size(); ++id) {
       if (!options_.shard.has(id)) continue;
       ++count_.total;
       const std::string& key = campaign_.keys[id];
-      if (const JobResult* noted = journal_.find(key); noted != nullptr && !is_open(*noted)) {
+      if (const JobResult* noted = journal_.find(key);
+          noted != nullptr && !is_open(*noted) && fits(campaign_.job(id), *noted)) {
         ++report_.from_journal;
         count(id, *noted);
         continue;
@@ -137,16 +146,14 @@ class Simulation {
       const auto cached = cache_.find(key);
       if (!cached) continue;
       if (is_open(*cached) || !fits(campaign_.job(id), *cached)) {
-        ++misfits;
+        ++misfits_;
         continue;
       }
       journal_.add(key, *cached);
       ++report_.from_cache;
       count(id, *cached);
     }
-    if (misfits > 0)
-      report_.notes.push_back(fmt::format(
-          "{} cache entries are not of their simulations: these were run again", misfits));
+    count_.known += count_.done - before;
   }
 
   bool journal_fits() const {
@@ -177,17 +184,11 @@ class Simulation {
   }
 
   // What the first point of a simulation is called.
-  std::string first_point_of(std::uint64_t id) {
+  std::string first_point_of(std::uint64_t id) const {
     const auto [number, job] = campaign_.places[id];
     const CampaignPlan::Unit& unit = campaign_.units[number];
-    std::vector<std::size_t>& first = first_points_[number];
-    if (first.empty()) {
-      first.resize(unit.plan.jobs.size());
-      for (std::size_t p = unit.plan.sources.size(); p-- > 0;) {
-        for (const std::uint32_t one : unit.plan.sources[p].jobs) first[one] = p;
-      }
-    }
-    return full_name(*unit.bench, unit.plan.points[first[job]], first[job]);
+    const std::uint32_t first = unit.plan.users[job];
+    return full_name(*unit.bench, unit.plan.points[first], first);
   }
 
   Turn turn(const Job& job) {
@@ -232,14 +233,14 @@ class Simulation {
     return !result.ok && result.failure.why == JobFailure::Why::kNotRun;
   }
 
-  // Those of the trials first.
-  std::vector<const Job*> missing() {
+  // From this one on; those of the trials first.
+  std::vector<const Job*> missing(std::uint64_t first) {
     std::vector<const Job*> probes;
     std::vector<const Job*> rest;
     for (const CampaignPlan::Unit& unit : campaign_.units) {
       for (std::size_t k = 0; k < unit.plan.jobs.size(); ++k) {
         const Job& job = unit.plan.jobs[k];
-        if (is_open(unit.results[k]) && options_.shard.has(job.id))
+        if (job.id >= first && is_open(unit.results[k]) && options_.shard.has(job.id))
           (is_probe(job.id) ? probes : rest).push_back(&job);
       }
     }
@@ -255,8 +256,8 @@ class Simulation {
   Progress silent_;
   Progress& progress_;
   ProgressCount count_;
-  std::vector<Trial> trials_;                           // one a unit
-  std::vector<std::vector<std::size_t>> first_points_;  // of its jobs, where one has failed
+  std::vector<Trial> trials_;  // one a unit
+  std::size_t misfits_ = 0;    // cache entries that are not of their simulations
   Clock::time_point begin_ = Clock::now();
   Clock::time_point last_sync_ = begin_;
 };
@@ -276,6 +277,18 @@ ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campai
   return header;
 }
 
+// A shard does not see the results that its next simulations follow from.
+void refuse_searches(const CampaignPlan& campaign) {
+  for (const CampaignPlan::Unit& unit : campaign.units) {
+    if (unit.search)
+      throw Error(
+          {.place = "--shard",
+           .rule = fmt::format("{} has a `search`, whose simulations follow from one another",
+                               unit.bench->path),
+           .remedy = "run that bench whole, or parts of it with --filter"});
+  }
+}
+
 }  // namespace
 
 CampaignReport characterize(const CampaignOptions& options) {
@@ -286,6 +299,7 @@ CampaignReport characterize(const CampaignOptions& options) {
         options.progress->warning(unit.bench->name, text);
     }
   }
+  if (!options.shard.whole()) refuse_searches(campaign);
   require_output(options.output);
   Pool pool(options.pool);
   CampaignReport report;

@@ -21,6 +21,27 @@ JobResult& CampaignPlan::result(std::uint64_t id) {
   return units[place.unit].results[place.job];
 }
 
+void CampaignPlan::number_jobs(std::size_t unit) {
+  Plan& plan = units[unit].plan;
+  for (std::size_t k = units[unit].results.size(); k < plan.jobs.size(); ++k) {
+    plan.jobs[k].id = places.size();
+    places.push_back({unit, k});
+    keys.push_back(plan.jobs[k].key());
+  }
+  units[unit].results.resize(plan.jobs.size());
+}
+
+bool CampaignPlan::go_on() {
+  bool more = false;
+  for (std::size_t k = 0; k < units.size(); ++k) {
+    Unit& unit = units[k];
+    if (!unit.search || !unit.search->next(*unit.bench, unit.plan, unit.results)) continue;
+    number_jobs(k);
+    more = true;
+  }
+  return more;
+}
+
 std::string CampaignPlan::fingerprint() const {
   ByteWriter out;
   for (const Unit& unit : units) {
@@ -70,15 +91,13 @@ CampaignPlan plan_campaign(const std::vector<std::string>& benches,
     std::vector<Point> points = bench_points(*unit.bench);
     set_point(*unit.bench, points.front());
     unit.warnings = warnings_of(*unit.bench);
-    unit.plan = make_plan(*unit.bench, std::move(points));
-    unit.results.resize(unit.plan.jobs.size());
-    for (std::size_t k = 0; k < unit.plan.jobs.size(); ++k) {
-      Job& job = unit.plan.jobs[k];
-      job.id = campaign.places.size();
-      campaign.places.push_back({campaign.units.size(), k});
-      campaign.keys.push_back(job.key());
+    if (unit.bench->search) {
+      unit.plan = unit.search.emplace().begin(*unit.bench, std::move(points));
+    } else {
+      unit.plan = make_plan(*unit.bench, std::move(points));
     }
     campaign.units.push_back(std::move(unit));
+    campaign.number_jobs(campaign.units.size() - 1);
   }
   for (const std::string& filter : filters) {
     if (!applied.contains(filter))

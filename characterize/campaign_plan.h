@@ -2,18 +2,22 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "characterize/bisection.h"
 #include "characterize/plan.h"
 
 namespace gaincell::characterize {
 
-// The benches of one campaign with all their simulations. Job numbers go on from bench to bench.
+// The benches of one campaign with all their simulations. Job numbers go on from bench to bench,
+// and from round to round of those that search.
 struct CampaignPlan {
   struct Unit {
     std::unique_ptr<Bench> bench;
     Plan plan;
+    std::optional<Bisection> search;    // of a bench that searches: its plan grows by rounds
     std::vector<JobResult> results;     // one a job of the plan
     std::vector<std::string> warnings;  // what is allowed and probably not meant
   };
@@ -27,6 +31,10 @@ struct CampaignPlan {
 
   const Job& job(std::uint64_t id) const;
   JobResult& result(std::uint64_t id);
+  // Gives the new jobs of a unit their numbers.
+  void number_jobs(std::size_t unit);
+  // Plans what follows from the results of all jobs so far; false where nothing does.
+  bool go_on();
   // Equal fingerprints: the same samples file, where program and simulator are the same.
   std::string fingerprint() const;
 };

@@ -35,6 +35,10 @@ BenchOutline outline(const CampaignPlan::Unit& unit) {
                                              [](const Point& point) { return point.holdout; }));
   out.draws = std::max<std::size_t>(bench.draw_points, 1);
   out.simulations = unit.plan.jobs.size();
+  if (bench.search) {
+    out.simulations += bench.search->halvings * out.points * bench.analyses.size();
+    out.at_most = true;
+  }
   if (!unit.plan.jobs.empty()) out.deck_bytes = unit.plan.jobs.front().deck(false).size();
   for (const Condition& c : bench.conditions) {
     if (c.swept) out.axes.push_back(axis_text(c));
@@ -55,23 +59,52 @@ std::vector<std::size_t> probed_points(const CampaignPlan::Unit& unit, std::size
   return points;
 }
 
-// Those points with their own jobs alone, and what the measurements make of them.
-std::vector<std::string> failures_of(CampaignPlan::Unit& unit,
-                                     const std::vector<std::size_t>& points) {
-  Plan part;
-  for (const std::size_t p : points) {
-    part.points.push_back(unit.plan.points[p]);
-    part.sources.push_back(unit.plan.sources[p]);
-  }
+// What the measurements make of points whose simulations have run.
+std::vector<std::string> failures_of(Bench& bench, const Plan& plan,
+                                     std::span<const JobResult> all) {
   std::vector<std::string> failures;
-  const auto results = collect(*unit.bench, part, unit.results);
+  const auto results = collect(bench, plan, all);
   for (std::size_t k = 0; k < results.size(); ++k) {
     if (results[k].ok) continue;
-    const std::string at = describe(*unit.bench, part.points[k]);
+    const std::string at = describe(bench, plan.points[k]);
     failures.push_back(
-        fmt::format("{}: {}{}{}", unit.bench->name, at, at.empty() ? "" : ": ", results[k].reason));
+        fmt::format("{}: {}{}{}", bench.name, at, at.empty() ? "" : ": ", results[k].reason));
   }
   return failures;
+}
+
+// Those points with their own jobs alone.
+Plan part_of(const Plan& plan, const std::vector<std::size_t>& points) {
+  Plan part;
+  for (const std::size_t p : points) {
+    part.points.push_back(plan.points[p]);
+    part.sources.push_back(plan.sources[p]);
+  }
+  return part;
+}
+
+// The whole search of some points: an end of its range alone says little.
+Probe probe_search(CampaignPlan::Unit& unit, const PoolOptions& pool, std::size_t count) {
+  Probe one;
+  Bisection search;
+  Plan plan = search.begin(*unit.bench, part_of(unit.plan, probed_points(unit, count)).points);
+  std::vector<JobResult> results;
+  PoolListener listener;
+  listener.tick = [] { return true; };
+  listener.done = [&](const Job& job, JobResult result) {
+    ++one.simulations;
+    one.seconds_each += result.simulator_s;
+    results[job.id] = std::move(result);
+  };
+  do {
+    std::vector<const Job*> jobs;
+    for (std::size_t k = results.size(); k < plan.jobs.size(); ++k) jobs.push_back(&plan.jobs[k]);
+    results.resize(plan.jobs.size());
+    Pool(pool).run(jobs, listener);
+  } while (search.next(*unit.bench, plan, results));
+  one.seconds_each /= static_cast<double>(one.simulations);
+  one.failures = failures_of(*unit.bench, plan, results);
+  return one;
 }
 
 }  // namespace
@@ -81,6 +114,7 @@ std::vector<Probe> probe(CampaignPlan& campaign, const PoolOptions& pool, std::s
   std::vector<std::vector<std::size_t>> points;
   for (CampaignPlan::Unit& unit : campaign.units) {
     points.push_back(probed_points(unit, count));
+    if (unit.search) continue;
     std::set<std::uint32_t> wanted;
     for (const std::size_t p : points.back())
       wanted.insert(unit.plan.sources[p].jobs.begin(), unit.plan.sources[p].jobs.end());
@@ -95,11 +129,16 @@ std::vector<Probe> probe(CampaignPlan& campaign, const PoolOptions& pool, std::s
     one.seconds_each += result.simulator_s;
     campaign.result(job.id) = std::move(result);
   };
-  Pool(pool).run(jobs, listener);
+  if (!jobs.empty()) Pool(pool).run(jobs, listener);
   for (std::size_t k = 0; k < probes.size(); ++k) {
+    CampaignPlan::Unit& unit = campaign.units[k];
     Probe& one = probes[k];
+    if (unit.search) {
+      one = probe_search(unit, pool, count);
+      continue;
+    }
     one.seconds_each /= static_cast<double>(std::max<std::size_t>(one.simulations, 1));
-    one.failures = failures_of(campaign.units[k], points[k]);
+    one.failures = failures_of(*unit.bench, part_of(unit.plan, points[k]), unit.results);
   }
   return probes;
 }

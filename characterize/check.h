@@ -14,6 +14,7 @@ struct BenchOutline {
   std::string name, path;
   std::size_t points = 0, holdout = 0, draws = 1;
   std::size_t simulations = 0;
+  bool at_most = false;               // so many, as those of a search follow from one another
   std::size_t deck_bytes = 0;         // of one simulation, models included
   std::vector<std::string> axes;      // "v_store: 19 values, 0 ... 0.9 V"
   std::vector<std::string> warnings;  // what is allowed and probably not meant

@@ -211,7 +211,7 @@ class Planner {
     }
     set_point(bench_, point);
     for (const Measurement& m : bench_.measurements) {
-      if (m.formula) {
+      if (m.formula || m.searched) {
         source.calls.push_back(kNoCall);
         continue;
       }
@@ -246,7 +246,7 @@ class Planner {
     Derived result{std::move(bound.text), std::move(bound.values), {}};
     for (std::size_t k = 0; k < bench_.measurements.size(); ++k) {
       const Measurement& m = bench_.measurements[k];
-      if (result.known.erase(m.name) == 0) continue;
+      if (m.searched || result.known.erase(m.name) == 0) continue;
       result.results[m.name] = m.formula ? formula_call(m, source, job) : source.calls[k];
     }
     return result;
@@ -316,6 +316,7 @@ class Planner {
     const auto number = static_cast<std::uint32_t>(job.id);
     jobs_.emplace(hash, number);
     plan_.jobs.push_back(std::move(job));
+    plan_.users.push_back(static_cast<std::uint32_t>(plan_.sources.size()));
     return number;
   }
 
@@ -428,12 +429,20 @@ void set_point(Bench& bench, const Point& point) {
       bench.scope.set(c.name, point.values[k]);
     }
   }
+  if (bench.search)
+    bench.scope.set(bench.search->over, point.searched.value_or(bench.search->minimum));
   for (const Parameter& p : bench.parameters) bench.scope.set(p.name, p.value.unchecked());
 }
 
 Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes) {
   Plan plan;
   Planner planner(bench, plan, max_bytes);
+  if (bench.search &&
+      std::any_of(points.begin(), points.end(), [](const Point& point) { return !point.searched; }))
+    throw Error({.place = bench.path,
+                 .key = "search",
+                 .rule = "each of its simulations follows from those before",
+                 .remedy = "a bench with `search` is run by `gaincell characterize`"});
   for (const Point& point : points) {
     if (point.values.size() != bench.conditions.size() ||
         point.vectors.size() != bench.conditions.size())
@@ -442,7 +451,8 @@ Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes) {
       planner.add(point);
     } catch (const Error& error) {
       Complaint complaint = error.complaint();
-      const std::string where = describe(bench, point);
+      std::string where = describe(bench, point);
+      if (bench.search) where += (where.empty() ? "" : ", ") + searched_value(bench, point);
       if (!where.empty()) complaint.rule += fmt::format(" (at {})", where);
       throw Error(complaint);
     }
@@ -501,6 +511,11 @@ Measured formula_result(const Bench& bench, const Measurement& m, std::span<cons
 
 }  // namespace
 
+std::string searched_value(const Bench& bench, const Point& point) {
+  return fmt::format("{} = {} {}", bench.search->over, format_exact(point.searched.value()),
+                     bench.search->unit);
+}
+
 std::vector<PointResult> collect(Bench& bench, const Plan& plan,
                                  std::span<const JobResult> results) {
   std::vector<PointResult> all;
@@ -514,19 +529,25 @@ std::vector<PointResult> collect(Bench& bench, const Plan& plan,
       result.aided = result.aided || (job.ok && job.aided);
       if (job.ok || !result.reason.empty()) continue;
       result.reason = fmt::format("{}: {}", name_of(job.failure.why), job.failure.reason);
+      if (bench.search)
+        result.reason =
+            fmt::format("at {}: {}", searched_value(bench, plan.points[p]), result.reason);
       result.log_tail = job.failure.log_tail;
     }
+    if (result.reason.empty()) result.reason = source.unfound;
     result.ok = result.reason.empty();
     if (!result.ok) {
       all.push_back(std::move(result));
       continue;
     }
-    set_point(bench, plan.points[p]);
     for (const Measurement& m : bench.measurements) bench.scope.set(m.name, kNaN);
+    set_point(bench, plan.points[p]);
     for (std::size_t k = 0; k < bench.measurements.size(); ++k) {
       const Measurement& m = bench.measurements[k];
       std::string reason;
-      if (m.formula) {
+      if (m.searched) {
+        result.values[k] = plan.points[p].searched.value();
+      } else if (m.formula) {
         Measured measured = formula_result(bench, m, result.values);
         result.values[k] = measured.value;
         reason = std::move(measured.reason);

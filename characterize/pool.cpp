@@ -449,6 +449,21 @@ Pool::Pool(PoolOptions options) : options_(std::move(options)) {
   if (options_.workers == 0) options_.workers = 1;
 }
 
+PoolReport& PoolReport::operator+=(const PoolReport& other) {
+  workers_started += other.workers_started;
+  workers_lost += other.workers_lost;
+  workers_recycled += other.workers_recycled;
+  jobs_repeated += other.jobs_repeated;
+  jobs_aided += other.jobs_aided;
+  simulator_s += other.simulator_s;
+  wall_s += other.wall_s;
+  if (ngspice_version.empty()) ngspice_version = other.ngspice_version;
+  if (unconfined.empty()) unconfined = other.unconfined;
+  for (const auto& [reason, count] : other.losses) losses[reason] += count;
+  worker_growth_bytes = std::max(worker_growth_bytes, other.worker_growth_bytes);
+  return *this;
+}
+
 PoolReport Pool::run(std::span<const Job* const> jobs, const PoolListener& listener) {
   return Run(options_, jobs, listener).run();
 }

@@ -41,6 +41,8 @@ struct PoolReport {
   std::map<std::string, std::size_t> losses;  // reason -> workers
   // The most that a worker's resident memory grew between its 50th job and its last.
   std::size_t worker_growth_bytes = 0;
+
+  PoolReport& operator+=(const PoolReport& other);  // of a run after this one
 };
 
 // Whether a job is to be run: now, not before another has a result, or not at all.

@@ -120,6 +120,34 @@ std::string csv(const std::string& scale, const std::vector<std::string>& signal
   return text;
 }
 
+// One number a point.
+std::vector<double> numbers(const store::ReadGroup& group, const std::string& name,
+                            const fs::path& samples, std::size_t points) {
+  auto all = group.dataset(name).read_vector<double>();
+  if (all.size() != points)
+    throw Error({.place = samples.string(),
+                 .key = name,
+                 .value = fmt::format("{} numbers", all.size()),
+                 .rule = fmt::format("the bench in the file has {} points", points)});
+  return all;
+}
+
+// Each point stands at the simulation that decided its search.
+void set_searched(const Bench& bench, const store::ReadGroup& group, const ReplayOptions& options,
+                  std::vector<Point>& points) {
+  const auto searched = numbers(group, "searched", options.samples, points.size());
+  for (std::size_t p = 0; p < points.size(); ++p) {
+    if (!(searched[p] >= bench.search->minimum && searched[p] <= bench.search->maximum))
+      throw Error({.place = options.samples.string(),
+                   .key = "searched",
+                   .value = format_exact(searched[p]),
+                   .rule = fmt::format("`{}` lies from {} to {}", bench.search->over,
+                                       format_exact(bench.search->minimum),
+                                       format_exact(bench.search->maximum))});
+    points[p].searched = searched[p];
+  }
+}
+
 std::vector<InputFile> inputs_of(const store::ReadGroup& group) {
   std::vector<InputFile> inputs;
   if (!group.has_attribute("input_files")) return inputs;
@@ -172,7 +200,9 @@ ReplayReport replay(const ReplayOptions& options) {
                                   texts(group, "netlist_text"),
                                   {options.pool.allow.begin(), options.pool.allow.end()},
                                   inputs_of(group)});
-  const Plan whole = make_plan(*bench, bench_points(*bench));
+  std::vector<Point> points = bench_points(*bench);
+  if (bench->search) set_searched(*bench, group, options, points);
+  const Plan whole = make_plan(*bench, std::move(points));
   const std::size_t number = point_of(*bench, whole.points, options);
   ReplayReport report;
   report.point = full_name(*bench, whole.points[number], number);
@@ -183,6 +213,14 @@ ReplayReport replay(const ReplayOptions& options) {
   Plan plan;
   plan.points = {whole.points[number]};
   plan.sources = {whole.sources[number]};
+  if (bench->search) {
+    const auto found =
+        numbers(group, "measurements/" + bench->search->over, options.samples, whole.points.size());
+    if (std::isnan(found[number]))
+      plan.sources[0].unfound =
+          fmt::format("its search has found nothing; this is its simulation at {}",
+                      searched_value(*bench, whole.points[number]));
+  }
   for (std::size_t a = 0; a < bench->analyses.size(); ++a) {
     Job job = whole.jobs[plan.sources[0].jobs[a]];
     job.id = a;
@@ -218,13 +256,7 @@ ReplayReport replay(const ReplayOptions& options) {
   report.failure = now.reason;
   for (std::size_t k = 0; k < bench->measurements.size(); ++k) {
     const Measurement& m = bench->measurements[k];
-    const auto all = group.group("measurements").dataset(m.name).read_vector<double>();
-    if (all.size() != whole.points.size())
-      throw Error(
-          {.place = options.samples.string(),
-           .key = "measurements/" + m.name,
-           .value = fmt::format("{} numbers", all.size()),
-           .rule = fmt::format("the bench in the file has {} points", whole.points.size())});
+    const auto all = numbers(group, "measurements/" + m.name, options.samples, whole.points.size());
     report.values.push_back({m.name, m.unit, all[number], now.values[k]});
   }
   return report;

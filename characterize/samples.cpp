@@ -144,6 +144,13 @@ void write_results(store::Group& group, const BenchSamples& samples) {
   if (bench.draw_points > 1)
     group.dataset("draw", {"point"}, draw, storage(points))
         .attribute("long_name", "number of the draw of vectors and devices");
+  if (bench.search) {
+    std::vector<double> searched;
+    for (const Point& point : samples.plan->points) searched.push_back(point.searched.value());
+    group.dataset("searched", {"point"}, searched, storage(points))
+        .attribute("units", bench.search->unit)
+        .attribute("long_name", "value of the search at the simulation of this point");
+  }
   store::Group measurements = group.group("measurements");
   for (std::size_t k = 0; k < bench.measurements.size(); ++k) {
     const Measurement& m = bench.measurements[k];
@@ -153,6 +160,7 @@ void write_results(store::Group& group, const BenchSamples& samples) {
         measurements.dataset(m.name, {"point"}, values, storage(points))
             .attribute("units", m.unit)
             .attribute("long_name", m.description.empty() ? m.name : m.description);
+    if (m.searched) written.attribute("search_tolerance", bench.search->tolerance);
     if (!m.spec) continue;
     if (m.spec->minimum) written.attribute("spec_minimum", *m.spec->minimum);
     if (m.spec->typical) written.attribute("spec_typical", *m.spec->typical);

@@ -62,7 +62,7 @@ Block analysis_block() {
   return result;
 }
 
-Block measurement_block() {
+Form spec_form() {
   static const Block value{"Limits with a key of their own",
                            "As CACE writes them.",
                            {{"value", text(), kRequired, "the limit, or `any`"}}};
@@ -76,6 +76,10 @@ Block measurement_block() {
        {"typical", limit, kOptional, "for people: stands in the datasheet, and is not checked"},
        {"maximum", limit, kOptional, "greatest value allowed"},
        {"sigma", constant("*"), kOptional, "greatest standard deviation over the draws"}}};
+  return block(spec);
+}
+
+Block measurement_block() {
   Block result{
       "Measurements",
       "`otherwise` is the result where an event does not happen; without it such a point is "
@@ -91,7 +95,7 @@ Block measurement_block() {
       {"description", prose(), kOptional, "what it is; goes into the samples file"},
       {"scale", constant(""), kOptional, "the result is multiplied by it"},
       {"analysis", name(), kOptional, "which of `analyses` it is read off; default the first"},
-      {"spec", block(spec), kOptional, "what it must hold"}};
+      {"spec", spec_form(), kOptional, "what it must hold"}};
   std::set<std::string> known;
   for (const MeasureKind& kind : measure_kinds()) {
     const Form form =
@@ -232,6 +236,34 @@ const Block& bench_block() {
        {"count", integer(1), kRequired, "so many"}}};
   static const Block analysis = analysis_block();
   static const Block measurement = measurement_block();
+  static const Block search{
+      "Search",
+      "A setup time, a threshold, an offset: the value at which `passes` changes, found at every "
+      "point by bisection: `search: {over: t_setup, unit: s, minimum: -0.1n, maximum: 1n, "
+      "tolerance: 1p, passes: q_end > 0.5}`. Both ends are tried first; at one of them `passes` "
+      "must "
+      "be greater than 0 (a comparison that holds is 1), at the other not. Then the range is "
+      "halved "
+      "until it is no wider than `tolerance`. The result is the last value that passes: the first "
+      "of the measurements, under the name that `over` gives; the others are those of its "
+      "simulation. Where it changes more than once, one of these is found. Where nothing changes, "
+      "or a value that is tried gives `passes` no number, the "
+      "point is recorded as failed and its reason names the value; `otherwise` makes a number of "
+      "an "
+      "event that does not happen. A point takes at most 2 + log2(range / tolerance) simulations "
+      "of "
+      "each analysis. A search goes without `--shard` and without `dc` sweeps over conditions.",
+      {{"over", name(), kRequired,
+        "name of the value, which parameters, sources, elements and measurements use as `{name}`"},
+       {"unit", text(), kRequired, "its unit"},
+       {"description", prose(), kOptional, "what it is; goes into the samples file"},
+       {"minimum", constant("*"), kRequired, "where the range begins"},
+       {"maximum", constant("*"), kRequired, "where it ends"},
+       {"tolerance", constant("*"), kRequired,
+        "how far the result may lie from where it changes; at most 60 halvings"},
+       {"passes", text(), kRequired,
+        "formula over measurements, conditions and parameters: `q_end > 0.5`, `v_out - v_dd/2`"},
+       {"spec", spec_form(), kOptional, "what the result must hold"}}};
   static const Block limit{"Limits of a table",
                            "What the compiled table may be off on the hold-out points; full scale "
                            "is its greatest minus its least value.",
@@ -350,6 +382,7 @@ const Block& bench_block() {
        {"analyses", map(block(analysis)), kOptional,
         "several of them, by name; each is a simulation of its own"},
        {"measurements", map(block(measurement)), kRequired, "what is read off"},
+       {"search", block(search), kOptional, "a value that is found at every point"},
        {"tables", map(block(table)), kOptional, "what is made of the points"},
        {"constants", map(block(constant_block)), kOptional, "numbers that go into the device file"},
        {"spreads", map(block(spread)), kOptional,

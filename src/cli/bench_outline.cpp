@@ -12,8 +12,8 @@ void print_outline(const characterize::CampaignPlan& campaign) {
     fmt::print("{}: {}: {} points", bench.path, bench.name, bench.points);
     if (bench.draws > 1) fmt::print(", {} draws of each", bench.draws);
     if (bench.holdout > 0) fmt::print(" ({} hold-out)", bench.holdout);
-    fmt::print(" in {} simulations, decks of {:.1f} kB\n", bench.simulations,
-               static_cast<double>(bench.deck_bytes) / 1e3);
+    fmt::print(" in {}{} simulations, decks of {:.1f} kB\n", bench.at_most ? "at most " : "",
+               bench.simulations, static_cast<double>(bench.deck_bytes) / 1e3);
     for (const std::string& axis : bench.axes) fmt::print("  {}\n", axis);
     for (const std::string& warning : bench.warnings) fmt::print("  warning: {}\n", warning);
   }

@@ -36,7 +36,8 @@ int run(const Options& options) {
   double seconds = 0;
   bool failed = false;
   for (std::size_t k = 0; k < probes.size(); ++k) {
-    seconds += probes[k].seconds_each * static_cast<double>(campaign.units[k].plan.jobs.size());
+    seconds += probes[k].seconds_each *
+               static_cast<double>(characterize::outline(campaign.units[k]).simulations);
     std::set<std::string> said;
     for (const std::string& failure : probes[k].failures) {
       failed = true;

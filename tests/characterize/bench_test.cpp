@@ -1,5 +1,8 @@
 #include "characterize/bench.h"
 
+#include <map>
+
+#include "characterize/plan.h"
 #include "characterize/schema.h"
 #include "tests/characterize/support.h"
 
@@ -384,6 +387,70 @@ TEST_F(BenchFile, LibraryKeepsWhatTheBenchNeeds) {
   EXPECT_THAT(text, AllOf(HasSubstr("inner"), HasSubstr("chained"), HasSubstr("used=2")));
   EXPECT_THAT(text, Not(HasSubstr("broken")));
   EXPECT_THAT(text, Not(HasSubstr("lonely")));
+}
+
+class SearchBlock : public BenchTest {
+ protected:
+  // What a bench is refused for whose search differs in one key, or in the rest of it.
+  std::string refusal(const std::string& key = "", const std::string& value = "",
+                      const std::string& analysis = "{type: op}", const std::string& more = "") {
+    std::map<std::string, std::string> keys{{"over", "v_in"},    {"unit", "V"},
+                                            {"minimum", "0"},    {"maximum", "1"},
+                                            {"tolerance", "1m"}, {"passes", "y > v_t"}};
+    if (!key.empty()) keys[key] = value;
+    std::string search;
+    for (const auto& [name, text] : keys) {
+      if (!text.empty()) search += (search.empty() ? "" : ", ") + name + ": \"" + text + "\"";
+    }
+    return complaint("gaincell_bench: 1\nname: x\nsearch: {" + search +
+                     "}\nconditions: {v_t: {unit: V, enumerate: [0.2, 0.3]}}\n"
+                     "sources: {in: {net: in, dc: \"{v_in}\"}, s: {net: s, dc: 0}}\n"
+                     "elements: [R1 in y 1k, R2 y 0 1k, \"R3 s 0 {1k + v_t}\"]\nanalysis: " +
+                     analysis + "\nmeasurements: {y: {unit: V, value: v(y)}" + more + "}\n");
+  }
+};
+
+TEST_F(SearchBlock, WhatCannotBeSearchedIsRefused) {
+  EXPECT_EQ(refusal(), "");
+  EXPECT_THAT(refusal("passes", ""), HasSubstr("`passes` is missing"));
+  EXPECT_THAT(refusal("passes", "v_in > v_t"), HasSubstr("search.passes"));
+  EXPECT_THAT(refusal("passes", "v_in > v_t"), HasSubstr("names no measurement"));
+  EXPECT_THAT(refusal("passes", "x > v_t"), HasSubstr("`x`"));
+  EXPECT_THAT(refusal("maximum", "0"), HasSubstr("must be greater than `minimum`"));
+  EXPECT_THAT(refusal("maximum", "1 A"), HasSubstr("search.maximum"));
+  EXPECT_THAT(refusal("tolerance", "0"), HasSubstr("must be greater than 0"));
+  EXPECT_THAT(refusal("tolerance", "1"), HasSubstr("must be less than"));
+  EXPECT_THAT(refusal("tolerance", "1e-17"), HasSubstr("is finer than numbers of this range are"));
+  EXPECT_THAT(refusal("over", "v_t"), HasSubstr("stands for something else already"));
+  EXPECT_THAT(refusal("over", "temperature"), HasSubstr("is in degC"));
+  EXPECT_THAT(refusal("over", "v_other"), HasSubstr("`v_in`"));
+}
+
+TEST_F(SearchBlock, WhatNothingUsesIsRefused) {
+  EXPECT_THAT(complaint(divider("search: {over: v_x, unit: V, minimum: 0, maximum: 1, tolerance: "
+                                "1m, passes: v_out > 1}\n")),
+              HasSubstr("search.over = v_x: nothing uses it"));
+  EXPECT_THAT(
+      complaint(divider("parameters: {p: \"{v_out}\"}\nsearch: {over: v_out, unit: V, minimum: "
+                        "0, maximum: 1, tolerance: 1m, passes: v_out > 1}\n")),
+      HasSubstr("v_out: the name `v_out` stands for something else already"));
+}
+
+TEST_F(SearchBlock, SweepOverAConditionIsRefused) {
+  EXPECT_THAT(refusal("", "", "{type: dc, sweeps: [{source: s, condition: v_t}]}"),
+              HasSubstr("takes the condition `v_t` through its values in one run"));
+}
+
+TEST_F(SearchBlock, OfAnotherRunnerIsRefused) {
+  const auto b =
+      bench(divider("parameters: {half: \"{v_x}\"}\nsearch: {over: v_x, unit: V, minimum: "
+                    "0, maximum: 1, tolerance: 1m, passes: v_out > half}\n"));
+  try {
+    (void)make_plan(*b, bench_points(*b));
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("is run by `gaincell characterize`"));
+  }
 }
 
 TEST(Schema, EveryKeyIsExplained) {
