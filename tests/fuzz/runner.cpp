@@ -275,13 +275,14 @@ class Running {
     // Notes may stand before it.
     std::size_t errors = 0;
     std::istringstream lines(heard_);
-    std::string line;
+    std::string line, last;
     while (std::getline(lines, line)) {
+      last = line;
       if (!line.starts_with("gaincell: ")) return "a line that is no message: " + line;
       errors += line.starts_with("gaincell: error: ") ? 1 : 0;
     }
     if (errors == 0) return "no message of an error: " + first;
-    if (errors > 1 || !line.starts_with("gaincell: error: "))
+    if (errors > 1 || !last.starts_with("gaincell: error: "))
       return "more than one line of message: " + first;
     if (heard_.size() > kMostMessage)
       return fmt::format("a message of {} bytes: {}", heard_.size(), first);
