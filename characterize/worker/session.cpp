@@ -127,8 +127,8 @@ void cut(Vectors& vectors, std::vector<double>& scale, double end) {
 // each, along rising values.
 class Run {
  public:
-  Run(const Vectors& vectors, std::vector<double> scale, const std::vector<double>& axis)
-      : vectors_(vectors), scale_(axis.empty() ? std::move(scale) : axis) {
+  Run(const Vectors& vectors, const std::vector<double>& scale, const std::vector<double>& axis)
+      : vectors_(vectors), scale_(axis.empty() ? scale : axis) {
     down_ = scale_.size() > 1 && scale_.front() > scale_.back();
     if (down_) std::reverse(scale_.begin(), scale_.end());
   }

@@ -1,6 +1,4 @@
 // Benches, netlists with their models, and decks that go straight to the simulator.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
 
@@ -51,9 +49,10 @@ int run_bench(Case& at, const fs::path& input) {
 
 std::vector<Sample> prepare_netlist(const fs::path& folder) {
   copy_circuits(folder);
-  std::vector<Sample> all;
+  std::vector<Sample> all;  // but for the corpus' decks
   for (const char* extension : {".cir", ".inc", ".lib"})
-    for (Sample& sample : read_samples(folder, extension)) all.push_back(std::move(sample));
+    for (Sample& sample : read_samples(folder, extension))
+      if (!sample.name.starts_with("corpus/")) all.push_back(std::move(sample));
   return all;
 }
 
@@ -65,15 +64,6 @@ int run_netlist(Case& at, const fs::path& input) {
   for (const auto& entry : fs::directory_iterator(input.parent_path()))
     if (entry.path().extension() == ".yaml") benches.push_back(entry.path());
   std::sort(benches.begin(), benches.end());
-  if (input.parent_path().filename() == "corpus") {
-    write_file(
-        at.folder / "corpus/named.yaml",
-        fmt::format("gaincell_bench: 1\nname: named\ncircuit: {{netlist: {}, subcircuit: "
-                    "divider}}\nparameters: {{v: 1}}\nsources: {{in: {{net: in, dc: 1}}}}\n"
-                    "analysis: {{type: op}}\nmeasurements: {{v: {{value: v(out), unit: V}}}}\n",
-                    input.filename().string()));
-    return check(at.folder / "corpus/named.yaml");
-  }
   if (benches.empty()) return check(at.folder / "gain_cell_a/write.yaml");
   return check(benches[at.random.below(benches.size())]);
 }

@@ -273,17 +273,17 @@ class Running {
 
   std::string fault_of_refusal(const std::string& first) const {
     // Notes may stand before it.
-    std::size_t errors = 0;
-    std::istringstream lines(heard_);
-    std::string line, last;
-    while (std::getline(lines, line)) {
-      last = line;
-      if (!line.starts_with("gaincell: ")) return "a line that is no message: " + line;
-      errors += line.starts_with("gaincell: error: ") ? 1 : 0;
-    }
-    if (errors == 0) return "no message of an error: " + first;
-    if (errors > 1 || !last.starts_with("gaincell: error: "))
-      return "more than one line of message: " + first;
+    std::vector<std::string> lines;
+    std::istringstream stream(heard_);
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    const auto is = [](const char* begin) {
+      return [begin](const std::string& line) { return line.starts_with(begin); };
+    };
+    if (!std::all_of(lines.begin(), lines.end(), is("gaincell: ")))
+      return "a line that is no message: " + first;
+    if (std::count_if(lines.begin(), lines.end(), is("gaincell: error: ")) != 1 ||
+        !is("gaincell: error: ")(lines.back()))
+      return "not one line of an error at the end: " + first;
     if (heard_.size() > kMostMessage)
       return fmt::format("a message of {} bytes: {}", heard_.size(), first);
     return "";
