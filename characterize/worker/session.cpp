@@ -311,7 +311,7 @@ void Session::read(const RunMessage& job, JobResult& result) {
                                         format_exact(job.proof.end));
     return;
   }
-  Run run(vectors, std::move(scale), job.proof.axis);
+  Run run(vectors, scale, job.proof.axis);
   for (Measured& one :
        measure_all(job.calls, [&](const MeasureCall& call) -> Waves& { return run.pass(call); })) {
     result.values.push_back(one.value);
