@@ -337,9 +337,9 @@ std::string keep(const RunOptions& options, const Reader& reader, std::size_t nu
 
 Limits limits_of_build() {
 #if defined(__SANITIZE_ADDRESS__)
-  return {40, 300, std::size_t{3} << 29};
+  return {40, 900, std::size_t{3} << 29};
 #else
-  return {10, 120, std::size_t{1} << 30};
+  return {10, 300, std::size_t{1} << 30};
 #endif
 }
 
