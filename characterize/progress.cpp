@@ -56,7 +56,7 @@ class QuietProgress : public Progress {
  public:
   explicit QuietProgress(std::FILE* out) : out_(out) {}
   void warning(const std::string& bench, const std::string& text) override {
-    put(out_, fmt::format("warning: {}: {}\n", bench, text));
+    put(out_, fmt::format("gaincell: warning: {}: {}\n", bench, text));
   }
 
  protected:

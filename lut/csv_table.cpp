@@ -490,7 +490,7 @@ class Reader {
 
   std::string unit_in_header(std::size_t c) const {
     const std::string& field = name_at(c);
-    if (const std::string unit = heading_of(field).unit; !unit.empty()) return unit;
+    if (std::string unit = heading_of(field).unit; !unit.empty()) return unit;
     // "I_uA" where it was said that this is the current.
     if (!dialect_.columns.contains(wanted_[c].name)) return {};
     const std::size_t part = field.find_last_of("_ .-");

@@ -127,8 +127,8 @@ void cut(Vectors& vectors, std::vector<double>& scale, double end) {
 // each, along rising values.
 class Run {
  public:
-  Run(const Vectors& vectors, std::vector<double> scale, const std::vector<double>& axis)
-      : vectors_(vectors), scale_(axis.empty() ? std::move(scale) : axis) {
+  Run(const Vectors& vectors, const std::vector<double>& scale, const std::vector<double>& axis)
+      : vectors_(vectors), scale_(axis.empty() ? scale : axis) {
     down_ = scale_.size() > 1 && scale_.front() > scale_.back();
     if (down_) std::reverse(scale_.begin(), scale_.end());
   }
@@ -311,7 +311,7 @@ void Session::read(const RunMessage& job, JobResult& result) {
                                         format_exact(job.proof.end));
     return;
   }
-  Run run(vectors, std::move(scale), job.proof.axis);
+  Run run(vectors, scale, job.proof.axis);
   for (Measured& one :
        measure_all(job.calls, [&](const MeasureCall& call) -> Waves& { return run.pass(call); })) {
     result.values.push_back(one.value);

@@ -159,7 +159,7 @@ void StageFit::find(const FitOptions& options) {
     throw Error({"attention", "error_limit", fmt::format("{}", options.error_limit),
                  fmt::format("the fast level reaches {:.2g} of full scale on this device", least),
                  "raise the limit or use level column"});
-  take(*best);
+  if (best != nullptr) take(*best);
 }
 
 // Kinds of columns that occur. A fit that holds one of them need not hold the others: what a

@@ -87,7 +87,9 @@ std::filesystem::path sibling_program(std::string_view name) {
   std::error_code error;
   auto self = std::filesystem::read_symlink("/proc/self/exe", error);
   // Without /proc, the name by which we were started.
-  if (error) self = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  if (error)
+    self =
+        reinterpret_cast<const char*>(::getauxval(AT_EXECFN));  // NOLINT(performance-no-int-to-ptr)
   return self.parent_path() / name;
 }
 

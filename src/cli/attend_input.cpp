@@ -307,7 +307,7 @@ Tensor read_tensor(const store::ReadGroup& root, const std::string& name,
 // What keys or values count from: the option, the dataset's attribute, or ground.
 std::string counts_from(const store::ReadGroup& root, const std::string& name,
                         const std::string& option, const std::string& chosen) {
-  const std::string offset = "b_" + name;
+  std::string offset = "b_" + name;
   const store::ReadDataset dataset = find(root, name).dataset;
   const bool has_attribute = dataset.has_attribute("counts_from");
   std::string from = has_attribute ? dataset.text_attribute("counts_from") : "ground";

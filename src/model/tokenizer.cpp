@@ -150,7 +150,9 @@ TokenizerFiles read_tokenizer_json(const std::filesystem::path& path, int vocab_
        {"/normalizer", "/model/dropout", "/model/byte_fallback", "/model/fuse_unk",
         "/model/ignore_merges", "/model/continuing_subword_prefix", "/model/end_of_word_suffix"}) {
     const nlohmann::json value = at(key);
-    if (!value.is_null() && value != false && value != "") throw refuse(key, "is not built");
+    const bool off = value.is_null() || value == false ||
+                     (value.is_string() && value.get_ref<const std::string&>().empty());
+    if (!off) throw refuse(key, "is not built");
   }
   const nlohmann::json merges = at("/model/merges"), cutter = at("/pre_tokenizer");
   if (!merges.is_array()) throw refuse("/model/merges", "must be a list");

@@ -26,7 +26,7 @@ class PoolTest : public BenchTest {
     std::filesystem::create_symlink(
         std::filesystem::path(GAINCELL_BINARY_DIR) / "tests" / "fake_worker", options.worker);
     options.workers = workers;
-    options.start_timeout_s = 1;
+    options.start_timeout_s = 3;
     options.stop_grace_s = 0.05;
     options.log_limit = 8 << 20;
     const auto head = std::make_shared<DeckHead>(DeckHead{"head\n", "hash"});

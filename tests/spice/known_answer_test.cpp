@@ -70,7 +70,9 @@ TEST_F(KnownAnswer, StartingGuessesChooseAmongStates) {
       EXPECT_NEAR(q(analysis, "starting_guesses: {q: 1, qb: 0}\n").second, 1.2, 1e-6);
     }
     // (A transient leaves the state between by and by.)
-    if (analysis.find("tran") == std::string::npos) EXPECT_NEAR(q(analysis, "").second, 0.6, 1e-3);
+    if (analysis.find("tran") == std::string::npos) {
+      EXPECT_NEAR(q(analysis, "").second, 0.6, 1e-3);
+    }
   }
   // Small signals go around the same state: q at the supply follows it, q at ground does not.
   const std::string ac = "{type: ac, start: 1, stop: 10}";
