@@ -61,11 +61,11 @@ void warn_of_implausible(const std::string& source, const lut::CellCurrent& curr
   constexpr double kImplausibleFullScaleA = 64 * lut::kImplausibleCurrentA;  // 64 cells on one
   const double full_scale_a = std::max(p.s_sat_first_a, p.s_sat_second_a);
   if (largest_a > lut::kImplausibleCurrentA || full_scale_a > kImplausibleFullScaleA)
-    fmt::print(stderr,
-               "gaincell: warning: {}: {} in one cell and a full scale of {} are implausible: no "
-               "cell draws more than {}; check the unit\n",
-               source, format_si(largest_a, "A"), format_si(full_scale_a, "A"),
-               format_si(lut::kImplausibleCurrentA, "A"));
+    note(
+        "gaincell: warning: {}: {} in one cell and a full scale of {} are implausible: no "
+        "cell draws more than {}; check the unit\n",
+        source, format_si(largest_a, "A"), format_si(full_scale_a, "A"),
+        format_si(lut::kImplausibleCurrentA, "A"));
 }
 
 lut::DeviceFile imported(Options& o) {

@@ -104,17 +104,16 @@ std::vector<int> read_tokens(const Options& o, ModelRun& run) {
   run.settings["text_tokens"] = tokens.size();
   if (tokenizer.unknown_bytes() > 0) {
     run.settings["text_unknown_bytes"] = tokenizer.unknown_bytes();
-    fmt::print(
-        stderr,
+    note(
         "gaincell: warning: {}: {} of {} tokens are bytes that the vocabulary does not have, "
         "taken as its unknown token\n",
         o.text, tokenizer.unknown_bytes(), tokens.size());
   }
   if (decoded.text.find("\r\n") != std::string::npos)
-    fmt::print(stderr,
-               "gaincell: warning: {}: lines end in CR LF, and each CR counts as it stands; "
-               "figures of others are usually of LF alone\n",
-               o.text);
+    note(
+        "gaincell: warning: {}: lines end in CR LF, and each CR counts as it stands; "
+        "figures of others are usually of LF alone\n",
+        o.text);
   if (o.tokens && static_cast<std::size_t>(*o.tokens) < tokens.size()) tokens.resize(*o.tokens);
   return tokens;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <utility>
 
 #include "base/printable.h"
@@ -13,6 +14,12 @@ namespace gaincell::cli {
 template <typename... Values>
 void say(fmt::format_string<Values...> format, Values&&... values) {
   fmt::print("{}", printable_lines(fmt::format(format, std::forward<Values>(values)...)));
+}
+
+// The same on standard error, beside what is asked for.
+template <typename... Values>
+void note(fmt::format_string<Values...> format, Values&&... values) {
+  fmt::print(stderr, "{}", printable_lines(fmt::format(format, std::forward<Values>(values)...)));
 }
 
 }  // namespace gaincell::cli
