@@ -239,7 +239,7 @@ int attend(Options& o) {
                  .rule = "must be from 1 to 65,536 tokens"});
   const Input in = read_attend_input(o.input, facts.device->v_zero);
   require_output(o.output);
-  for (const std::string& note : in.notes) note("{}\n", note);
+  for (const std::string& line : in.notes) note("{}\n", line);
   if ((o.wants("S") || o.wants("phi")) && in.sizes.matrices() > kLargestMatrix)
     throw Error({.place = o.input.file,
                  .key = "time",
