@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/store/reader.h"
 #include "base/units.h"
-#include "store/reader.h"
 
 namespace gaincell::characterize {
 namespace {

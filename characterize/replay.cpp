@@ -10,10 +10,10 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/store/reader.h"
 #include "base/suggest.h"
 #include "base/units.h"
 #include "characterize/plan.h"
-#include "store/reader.h"
 
 namespace gaincell::characterize {
 namespace {

@@ -6,9 +6,9 @@
 #include <set>
 
 #include "base/sha256.h"
+#include "base/store/writer.h"
 #include "base/version.h"
 #include "characterize/deck.h"
-#include "store/writer.h"
 
 namespace gaincell::characterize {
 namespace {

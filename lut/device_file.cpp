@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/store/reader.h"
+#include "base/store/writer.h"
 #include "base/suggest.h"
 #include "base/units.h"
 #include "base/version.h"
-#include "store/reader.h"
-#include "store/writer.h"
 
 namespace gaincell::lut {
 namespace {

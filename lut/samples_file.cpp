@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/store/reader.h"
 #include "base/suggest.h"
-#include "store/reader.h"
 
 namespace gaincell::lut {
 namespace {

@@ -10,8 +10,8 @@
 #include "attention/quantiser.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/store/writer.h"
 #include "base/version.h"
-#include "store/writer.h"
 
 namespace gaincell::audit {
 namespace {

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "store/reader.h"
+#include "base/store/reader.h"
 
 namespace gaincell::cli {
 namespace {

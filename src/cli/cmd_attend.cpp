@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "base/sha256.h"
+#include "base/store/writer.h"
 #include "base/units.h"
 #include "base/version.h"
 #include "characterize/cache.h"
@@ -24,7 +25,6 @@
 #include "cli/progress_bar.h"
 #include "cli/say.h"
 #include "energy/energy_model.h"
-#include "store/writer.h"
 
 namespace gaincell::cli {
 namespace {

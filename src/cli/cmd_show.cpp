@@ -10,13 +10,13 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/store/reader.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/say.h"
 #include "lut/device_file.h"
 #include "lut/samples_file.h"
 #include "report/text_table.h"
-#include "store/reader.h"
 
 namespace gaincell::cli {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "attention/circuit.h"
 #include "base/error.h"
-#include "store/reader.h"
-#include "store/writer.h"
+#include "base/store/reader.h"
+#include "base/store/writer.h"
 
 namespace gaincell::report {
 namespace {

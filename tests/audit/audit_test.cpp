@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "store/reader.h"
+#include "base/store/reader.h"
 #include "tests/lut/example_device.h"
 
 namespace gaincell::audit {

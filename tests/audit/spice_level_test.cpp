@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "base/random.h"
-#include "store/reader.h"
-#include "store/writer.h"
+#include "base/store/reader.h"
+#include "base/store/writer.h"
 #include "tests/support/program.h"
 
 namespace gaincell {

@@ -10,8 +10,8 @@
 
 #include "base/files.h"
 #include "base/random.h"
-#include "store/reader.h"
-#include "store/writer.h"
+#include "base/store/reader.h"
+#include "base/store/writer.h"
 #include "tests/lut/example_device.h"
 #include "tests/support/program.h"
 

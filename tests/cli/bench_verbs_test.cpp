@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "base/files.h"
-#include "store/writer.h"
+#include "base/store/writer.h"
 #include "tests/support/program.h"
 
 namespace gaincell {

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "base/files.h"
-#include "store/writer.h"
+#include "base/store/writer.h"
 #include "tests/lut/example_device.h"
 #include "tests/lut/example_samples.h"
 #include "tests/support/program.h"

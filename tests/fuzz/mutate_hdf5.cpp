@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "base/store/hdf5_id.h"
+#include "base/store/seal.h"
 #include "mutate.h"
-#include "store/hdf5_id.h"
-#include "store/seal.h"
 
 namespace gaincell::fuzz {
 namespace fs = std::filesystem;

@@ -3,13 +3,13 @@
 #include <cmath>
 
 #include "base/files.h"
+#include "base/store/seal.h"
+#include "base/store/writer.h"
 #include "characterize/campaign.h"
 #include "lut/ideal_device.h"
 #include "mutate.h"
 #include "mutate_hdf5.h"
 #include "readers.h"
-#include "store/seal.h"
-#include "store/writer.h"
 #include "tests/lut/example_device.h"
 #include "tests/lut/example_samples.h"
 

@@ -11,10 +11,10 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/random.h"
+#include "base/store/reader.h"
+#include "base/store/writer.h"
 #include "example_device.h"
 #include "grids.h"
-#include "store/reader.h"
-#include "store/writer.h"
 
 namespace gaincell::lut {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "store/writer.h"
+#include "base/store/writer.h"
 
 namespace gaincell::lut {
 

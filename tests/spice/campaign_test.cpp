@@ -10,9 +10,9 @@
 #include <functional>
 #include <utility>
 
+#include "base/store/reader.h"
 #include "characterize/protocol.h"
 #include "characterize/wire.h"
-#include "store/reader.h"
 #include "tests/characterize/support.h"
 #include "tests/spice/processes.h"
 

@@ -3,10 +3,10 @@
 
 #include <cmath>
 
+#include "base/store/reader.h"
 #include "characterize/campaign.h"
 #include "characterize/check.h"
 #include "characterize/replay.h"
-#include "store/reader.h"
 #include "tests/characterize/support.h"
 
 namespace gaincell::characterize {

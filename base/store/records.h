@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "store/reader.h"
+#include "base/store/reader.h"
 
 namespace gaincell::store {
 

@@ -1,4 +1,4 @@
-#include "store/reader.h"
+#include "base/store/reader.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -17,11 +17,11 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "store/decoder.h"
-#include "store/foreign.h"
-#include "store/records.h"
-#include "store/seal.h"
-#include "store/text.h"
+#include "base/store/decoder.h"
+#include "base/store/foreign.h"
+#include "base/store/records.h"
+#include "base/store/seal.h"
+#include "base/store/text.h"
 
 namespace gaincell::store {
 namespace {

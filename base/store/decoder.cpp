@@ -1,4 +1,4 @@
-#include "store/decoder.h"
+#include "base/store/decoder.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -20,8 +20,8 @@
 #include <limits>
 #include <set>
 
-#include "store/hdf5_id.h"
-#include "store/records.h"
+#include "base/store/hdf5_id.h"
+#include "base/store/records.h"
 
 namespace gaincell::store {
 namespace {

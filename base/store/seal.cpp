@@ -1,4 +1,4 @@
-#include "store/seal.h"
+#include "base/store/seal.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

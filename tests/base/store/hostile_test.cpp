@@ -13,8 +13,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/random.h"
-#include "store/reader.h"
-#include "store/writer.h"
+#include "base/store/reader.h"
+#include "base/store/writer.h"
 
 namespace gaincell::store {
 namespace {

@@ -1,4 +1,4 @@
-#include "store/text.h"
+#include "base/store/text.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "store/hdf5_id.h"
+#include "base/store/hdf5_id.h"
 
 #include <fmt/format.h>
 

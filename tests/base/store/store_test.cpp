@@ -14,8 +14,8 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "base/sha256.h"
-#include "store/reader.h"
-#include "store/writer.h"
+#include "base/store/reader.h"
+#include "base/store/writer.h"
 
 namespace gaincell::store {
 namespace {

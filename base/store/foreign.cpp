@@ -1,4 +1,4 @@
-#include "store/foreign.h"
+#include "base/store/foreign.h"
 
 #include <unistd.h>
 

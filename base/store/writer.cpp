@@ -1,4 +1,4 @@
-#include "store/writer.h"
+#include "base/store/writer.h"
 
 #include <fmt/format.h>
 #include <hdf5_hl.h>
@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "store/hdf5_id.h"
-#include "store/seal.h"
+#include "base/store/hdf5_id.h"
+#include "base/store/seal.h"
 
 namespace gaincell::store {
 namespace detail {
