@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "characterize/schema.h"
-#include "characterize/waves.h"
+#include "characterize/measure/waves.h"
+#include "characterize/schema/form.h"
 
 // Analyses: one file each in this folder and one row in registry.cpp.
 namespace gaincell::characterize {

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "base/units.h"
-#include "characterize/expression.h"
 #include "characterize/measure/measure.h"
+#include "characterize/schema/expression.h"
 
 namespace gaincell::characterize {
 

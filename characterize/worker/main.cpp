@@ -16,8 +16,8 @@
 #include <string_view>
 
 #include "base/version.h"
-#include "characterize/protocol.h"
-#include "characterize/wire.h"
+#include "characterize/job/protocol.h"
+#include "characterize/job/wire.h"
 #include "characterize/worker/code_model_files.h"
 #include "characterize/worker/sandbox.h"
 #include "characterize/worker/session.h"

@@ -10,7 +10,7 @@
 #include <span>
 
 #include "base/units.h"
-#include "characterize/waves.h"
+#include "characterize/measure/waves.h"
 #include "characterize/worker/crash_log.h"
 
 namespace gaincell::characterize {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "characterize/protocol.h"
+#include "characterize/job/protocol.h"
 
 namespace gaincell::characterize {
 

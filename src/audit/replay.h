@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "audit/column_case.h"
-#include "characterize/campaign.h"
+#include "characterize/campaign/campaign.h"
 #include "lut/gain_cell_device.h"
 
 namespace gaincell::audit {

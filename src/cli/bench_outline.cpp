@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "characterize/check.h"
+#include "characterize/campaign/check.h"
 #include "cli/say.h"
 
 namespace gaincell::cli {

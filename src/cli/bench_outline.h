@@ -1,6 +1,6 @@
 #pragma once
 
-#include "characterize/campaign_plan.h"
+#include "characterize/campaign/campaign_plan.h"
 
 namespace gaincell::cli {
 

@@ -18,7 +18,7 @@
 #include "base/store/writer.h"
 #include "base/units.h"
 #include "base/version.h"
-#include "characterize/cache.h"
+#include "characterize/results/cache.h"
 #include "cli/attend_input.h"
 #include "cli/commands.h"
 #include "cli/model_run.h"

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "base/files.h"
-#include "characterize/cache.h"
-#include "characterize/campaign.h"
-#include "characterize/campaign_plan.h"
-#include "characterize/netlist.h"
+#include "characterize/campaign/campaign.h"
+#include "characterize/campaign/campaign_plan.h"
+#include "characterize/circuit/netlist.h"
+#include "characterize/results/cache.h"
 #include "cli/bench_outline.h"
 #include "cli/commands.h"
 #include "cli/datasheet_page.h"

@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include "characterize/check.h"
-#include "characterize/netlist.h"
+#include "characterize/campaign/check.h"
+#include "characterize/circuit/netlist.h"
 #include "cli/bench_outline.h"
 #include "cli/commands.h"
 #include "cli/say.h"

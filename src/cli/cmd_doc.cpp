@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "characterize/schema.h"
+#include "characterize/schema/form.h"
 #include "cli/commands.h"
 
 namespace gaincell::cli {

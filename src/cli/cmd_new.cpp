@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "characterize/skeleton.h"
+#include "characterize/bench/skeleton.h"
 #include "cli/commands.h"
 #include "cli/say.h"
 

@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "characterize/netlist.h"
-#include "characterize/replay.h"
+#include "characterize/campaign/replay.h"
+#include "characterize/circuit/netlist.h"
 #include "cli/commands.h"
 #include "cli/say.h"
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "characterize/datasheet.h"
+#include "characterize/results/datasheet.h"
 
 namespace gaincell::cli {
 

@@ -23,8 +23,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/version.h"
-#include "characterize/campaign.h"
-#include "characterize/child.h"
+#include "characterize/campaign/campaign.h"
+#include "characterize/pool/child.h"
 
 namespace gaincell::characterize {
 namespace {

@@ -10,9 +10,9 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "characterize/bench.h"
-#include "characterize/child.h"
-#include "characterize/pool.h"
+#include "characterize/bench/bench.h"
+#include "characterize/pool/child.h"
+#include "characterize/pool/pool.h"
 
 namespace gaincell::characterize {
 

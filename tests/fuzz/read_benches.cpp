@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "characterize/pool.h"
+#include "characterize/pool/pool.h"
 #include "mutate.h"
 #include "readers.h"
 

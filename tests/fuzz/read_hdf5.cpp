@@ -5,7 +5,7 @@
 #include "base/files.h"
 #include "base/store/seal.h"
 #include "base/store/writer.h"
-#include "characterize/campaign.h"
+#include "characterize/campaign/campaign.h"
 #include "lut/ideal_device.h"
 #include "mutate.h"
 #include "mutate_hdf5.h"

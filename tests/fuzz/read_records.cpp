@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "base/files.h"
-#include "characterize/cache.h"
-#include "characterize/campaign.h"
-#include "characterize/journal.h"
-#include "characterize/protocol.h"
-#include "characterize/shard.h"
-#include "characterize/wire.h"
+#include "characterize/campaign/campaign.h"
+#include "characterize/job/protocol.h"
+#include "characterize/job/wire.h"
+#include "characterize/results/cache.h"
+#include "characterize/results/journal.h"
+#include "characterize/results/shard.h"
 #include "mutate.h"
 #include "readers.h"
 

@@ -1,5 +1,5 @@
 // Whole campaigns through real workers: what is written, and what survives.
-#include "characterize/campaign.h"
+#include "characterize/campaign/campaign.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "base/store/reader.h"
-#include "characterize/protocol.h"
-#include "characterize/wire.h"
+#include "characterize/job/protocol.h"
+#include "characterize/job/wire.h"
 #include "tests/characterize/support.h"
 #include "tests/spice/processes.h"
 

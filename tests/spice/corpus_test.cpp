@@ -12,7 +12,7 @@
 #include <sstream>
 
 #include "base/units.h"
-#include "characterize/plan.h"
+#include "characterize/plan/plan.h"
 #include "tests/characterize/support.h"
 #include "tests/support/program.h"
 

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "characterize/child.h"
-#include "characterize/protocol.h"
+#include "characterize/job/protocol.h"
+#include "characterize/pool/child.h"
 
 namespace gaincell::characterize {
 

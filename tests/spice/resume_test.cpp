@@ -17,7 +17,7 @@
 #include <thread>
 
 #include "base/random.h"
-#include "characterize/wire.h"
+#include "characterize/job/wire.h"
 #include "tests/characterize/support.h"
 #include "tests/spice/processes.h"
 

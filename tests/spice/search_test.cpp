@@ -4,9 +4,9 @@
 #include <cmath>
 
 #include "base/store/reader.h"
-#include "characterize/campaign.h"
-#include "characterize/check.h"
-#include "characterize/replay.h"
+#include "characterize/campaign/campaign.h"
+#include "characterize/campaign/check.h"
+#include "characterize/campaign/replay.h"
 #include "tests/characterize/support.h"
 
 namespace gaincell::characterize {

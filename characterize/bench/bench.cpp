@@ -1,0 +1,85 @@
+#include "characterize/bench/bench.h"
+
+#include <algorithm>
+#include <cctype>
+#include <stdexcept>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "characterize/bench/reader.h"
+#include "characterize/plan/deck.h"
+
+namespace gaincell::characterize {
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+void BenchReader::read() {
+  if (root_["gaincell_bench"].integer() != 1)
+    root_["gaincell_bench"].refuse("is a format that this program does not know",
+                                   "it reads format 1");
+  bench_.name = root_.text("name");
+  bench_.description = root_.text("description");
+  read_conditions();
+  declare_search();
+  read_parameters();
+  read_circuit();
+  read_sources();
+  read_elements();
+  read_net_voltages();
+  read_analyses();
+  refuse_idle_voltages();
+  read_limits();
+  read_measurements();
+  read_search();
+  read_waveforms();
+  read_tables();
+  read_constants();
+  read_spreads();
+  read_holdout();
+  for (Analysis& analysis : bench_.analyses) analysis.save_card = save_card(bench_, analysis);
+}
+
+std::string scale_name(const Analysis& analysis) {
+  if (analysis.scale_unit == "s") return "time";
+  return analysis.scale_unit == "Hz" ? "frequency" : "sweep";
+}
+
+std::size_t Bench::condition(const std::string& condition_name) const {
+  for (std::size_t k = 0; k < conditions.size(); ++k) {
+    if (conditions[k].name == condition_name) return k;
+  }
+  throw std::out_of_range("no condition " + condition_name);
+}
+
+std::size_t Bench::corner() const {
+  const double* at = corners.size() > 1 ? scope.number("corner") : nullptr;
+  return at == nullptr ? 0 : static_cast<std::size_t>(*at);
+}
+
+std::unique_ptr<Bench> read_bench(const std::string& path, const BenchOptions& options) {
+  return parse_bench(read_file(path), path, options);
+}
+
+std::unique_ptr<Bench> parse_bench(std::string text, const std::string& path,
+                                   const BenchOptions& options) {
+  auto bench = std::make_unique<Bench>();
+  bench->path = path;
+  bench->text = std::move(text);
+  const Item root = parse_yaml(bench->text, path);
+  if (!root.is_map())
+    throw Error(
+        {.place = path, .rule = "is not a bench", .remedy = "it begins with gaincell_bench: 1"});
+  if (!root.has("gaincell_bench"))
+    throw Error({.place = path,
+                 .rule = "is not a bench: the key `gaincell_bench` is missing",
+                 .remedy = "a bench begins with gaincell_bench: 1"});
+  validate(root, form::block(bench_block()));
+  BenchReader(root, options, *bench).read();
+  return bench;
+}
+
+}  // namespace gaincell::characterize

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "characterize/bench/bench.h"
+#include "characterize/schema/form.h"
+
+namespace gaincell::characterize {
+
+// Fills a Bench from a validated file, in the order in which names become known: what is swept
+// (read_conditions.cpp), the circuit and what drives it (read_circuit.cpp), what is simulated and
+// made of it (read_results.cpp).
+class BenchReader {
+ public:
+  BenchReader(const Item& root, const BenchOptions& options, Bench& bench)
+      : root_(root), options_(options), bench_(bench) {}
+  void read();
+
+ private:
+  Quantity quantity(const Item& item, const std::string& unit) const {
+    return Quantity(item.text(), unit, bench_.scope, item.where());
+  }
+  // Conditions, parameters and measurements share their names.
+  void know(const std::string& name, const Item& at);
+
+  void read_conditions();
+  void add_condition(const std::string& name, const Item& item);
+  void add_corner_condition();
+  void bound_points(const Item& item);
+  void apply_filters(Condition& condition, const Item& item);
+  void read_rows();
+  void add_row(const std::vector<std::pair<std::string, std::string>>& cells, const Where& where);
+  void fill_by_row(Condition& condition) const;
+  void drop_rows();
+  std::string input_text(const Item& file);
+  void read_draws();
+  void read_holdout();
+  void declare_search();
+  void read_parameters();
+
+  void read_circuit();
+  std::filesystem::path beside(const std::string& path) const;
+  void refuse_stray_link(const Item& item, const std::string& named) const;
+  void add_file(Library& library, const Item& item, Library::Use use) const;
+  void read_corners();
+  void read_behaviour();
+  void read_library_parameters();
+  void read_subcircuit(const Item& circuit);
+  void read_mismatch();
+  PelgromRule read_rule(const std::string& name, const Item& item) const;
+  void read_sources();
+  void read_wave_file(const Item& item, const std::string& unit, Source& source);
+  void read_waveform(const Item& item, const std::string& unit, Source& source);
+  void read_elements();
+  void read_net_voltages();
+  void refuse_idle_voltages() const;
+  std::vector<NetVoltage> net_voltages(const std::string& key) const;
+
+  void read_analyses();
+  void read_analysis(const std::string& name, const Item& item);
+  void read_sweeps(const Item& item, Analysis& analysis);
+  Sweep read_sweep(const Item& row, bool innermost);
+  void read_noise(const Item& item, Analysis& analysis);
+  Options read_options(const Item& block) const;
+  std::size_t analysis_of(const Item& item) const;
+  std::string simulator_signal(const Item& item, const AnalysisKind& kind);
+  const Source& source_of(const std::string& name) const;
+  std::string known_source(const Item& item) const;
+  std::string current_of(const std::string& name) const;
+  std::vector<SourceSignals> source_signals(const Item& item);
+  void read_measurements();
+  void read_measurement(const std::string& name, const Item& item);
+  void read_argument(Measurement& m, const Key& key, const Item& item);
+  void read_place(Measurement& m, const Item& item) const;
+  void check_unit(const Measurement& m, const Item& item) const;
+  void rest_on(Measurement& m, const Expression* expression, const Item& item) const;
+  Spec read_spec(const Item& item, const std::string& unit) const;
+  void add_searched();
+  void read_search();
+  void read_waveforms();
+  void read_tables();
+  void read_table_limits(const Item& item, TableRequest& table) const;
+  void read_constants();
+  void read_spreads();
+  void read_limits();
+
+  const Item& root_;
+  const BenchOptions& options_;
+  Bench& bench_;
+  // Conditions by row and their cells, the place of each row, and whether the filters leave it.
+  std::map<std::string, std::vector<std::string>> row_cells_;
+  std::vector<Where> row_places_;
+  std::vector<bool> row_kept_;
+  std::set<std::string> names_;
+  std::map<std::string, std::size_t> source_names_;  // and those of a count -> index of the source
+};
+
+// Throws Error where the key of an item is none of `own`: blocks of several kinds share a schema.
+void refuse_other_keys(const Item& item, const std::string& kind,
+                       const std::vector<std::string>& own);
+std::string lower(std::string text);
+
+}  // namespace gaincell::characterize

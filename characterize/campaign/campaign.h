@@ -1,0 +1,87 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "characterize/campaign/progress.h"
+#include "characterize/plan/plan.h"
+#include "characterize/pool/pool.h"
+#include "characterize/results/shard.h"
+
+namespace gaincell::characterize {
+
+struct CampaignOptions {
+  std::vector<std::string> benches;
+  std::vector<std::string> filters;  // which points: BenchOptions
+  std::filesystem::path output;
+  PoolOptions pool;
+  bool resume = true;            // use an earlier journal of this output
+  bool keep_going = false;       // run also what is left of a bench of which nothing has worked
+  std::filesystem::path cache;   // folder of earlier results; empty = none
+  Shard shard;                   // the output is a shard's file, unless it is the whole
+  Progress* progress = nullptr;  // who is told, if anyone
+};
+
+struct BenchReport {
+  std::string name;
+  std::size_t points = 0;
+  std::size_t holdout = 0;
+  std::size_t simulations = 0;
+  std::size_t failed_points = 0;
+  std::size_t aided_points = 0;
+  struct Failure {
+    std::size_t points = 0;
+    std::size_t first = 0;   // number of the first of them
+    std::string first_name;  // full_name() of it
+  };
+  std::map<std::string, Failure> failures;  // of points, by reason
+};
+
+struct CampaignReport {
+  std::vector<BenchReport> benches;  // none for a shard
+  PoolReport pool;
+  Shard shard;
+  std::size_t simulations = 0;  // of this shard
+  std::size_t failed_simulations = 0;
+  std::size_t not_run = 0;       // of benches that were given up
+  std::size_t from_journal = 0;  // of an interrupted run
+  std::size_t from_cache = 0;
+  std::vector<std::string> notes;  // what a user should know that is no failure
+  bool interrupted = false;        // by SIGINT or SIGTERM; the journal stays
+  bool ok() const;                 // every point measured
+  std::string brief() const;       // some lines for people
+  std::string to_json() const;     // the event `end`, one line: docs/campaigns.md
+};
+
+// Benches in, samples file out; or one shard of it. Simulations that fail, and results that have no
+// number, stand in the file with their reason, be it all of them. Where none of a bench's first
+// simulations (8, spread over it) works, the rest of that bench is not run and recorded so; the
+// journal then stays, for a run with `keep_going`. Throws Error for wrong input.
+CampaignReport characterize(const CampaignOptions& options);
+
+// The shards of one campaign in, its samples file out: the bytes that an unsharded run writes. The
+// benches are read again: from `benches`, or where that is empty, from where they were. Throws
+// Error for shards that are missing, unfinished or of different campaigns.
+CampaignReport merge_shards(const std::vector<std::string>& shards,
+                            const std::vector<std::string>& benches,
+                            const std::filesystem::path& output);
+
+struct SimulateOptions {
+  PoolOptions pool;
+  std::filesystem::path cache{};  // folder of earlier results, also of an interrupted run
+  Progress* progress = nullptr;
+};
+
+// SIGINT or SIGTERM ended simulate(); what was simulated is in the cache.
+struct Interrupted : std::runtime_error {
+  Interrupted() : std::runtime_error("stopped; the same command goes on from its cache") {}
+};
+
+// The same for points from elsewhere, without journal or file: their results in order. Throws
+// Interrupted.
+std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const SimulateOptions& options);
+
+}  // namespace gaincell::characterize

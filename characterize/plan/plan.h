@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "characterize/bench/bench.h"
+#include "characterize/job/job.h"
+
+namespace gaincell::characterize {
+
+// What one point is: a value for every condition of the bench.
+struct Point {
+  std::vector<double> values;  // scalar conditions, in the bench's order; 0 for a vector
+  std::vector<std::vector<double>> vectors;  // in the bench's order; empty for a scalar
+  bool holdout = false;
+  std::uint64_t draw = 0;            // which draw of vectors and devices
+  std::optional<double> searched{};  // the value of a search
+};
+
+// All points of a bench: the grid of the swept conditions (first one slowest) times the draws, then
+// the hold-out points.
+std::vector<Point> bench_points(const Bench& bench);
+
+// Where a point's measurements come from.
+struct PointSource {
+  std::vector<std::uint32_t> jobs;   // one an analysis
+  std::vector<std::uint32_t> calls;  // one a measurement, in its analysis' job; kNoCall: a formula
+  std::string unfound{};             // why a search has found nothing; these are then its last jobs
+};
+inline constexpr std::uint32_t kNoCall = 0xffffffff;
+
+// The simulations of a bench. Points with the same simulation share one job.
+struct Plan {
+  std::vector<Point> points;
+  std::vector<PointSource> sources;  // one a point
+  std::vector<Job> jobs;             // ids 0, 1, ...
+  std::vector<std::uint32_t> users;  // the first point of each job
+};
+
+// What a plan may hold in memory: a short bench can ask for much.
+inline constexpr std::size_t kMaxPlanBytes = std::size_t{768} << 20;
+
+// Throws Error where a point has no valid deck (a pulse with rise 0, an expression that is not
+// finite), and where the plan grows beyond `max_bytes`. `points` may come from anywhere; each gives
+// every condition of the bench, and the value that it searches.
+Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes = kMaxPlanBytes);
+
+// What a point is called beside its number: "corner=slow v_dd=0.9", "v_dd=0.9 draw=3"; "" where a
+// bench has but one. The words are what points_at() takes.
+std::string label_of(const Bench& bench, const Point& point);
+// "point 7 (corner=slow v_dd=0.9)", for messages.
+std::string full_name(const Bench& bench, const Point& point, std::size_t number);
+
+// Numbers of the points that have all these values, each `name=value`, several in a word with
+// commas between. Values may have units and as few digits as tell them apart (six at most). Throws
+// Error for a name that is no swept condition and a value that no point has.
+std::vector<std::size_t> points_at(const Bench& bench, std::span<const Point> points,
+                                   std::span<const std::string> words);
+
+// The results of a bench's points, formulas included.
+struct PointResult {
+  bool ok = false;
+  bool aided = false;
+  std::vector<double> values;  // one a measurement; NaN where there is none
+  std::string reason;          // where not ok
+  std::string log_tail;
+};
+std::vector<PointResult> collect(Bench& bench, const Plan& plan,
+                                 std::span<const JobResult> results);
+
+// "v_dd = 0.9 V, corner = slow": what the point is among the swept conditions.
+std::string describe(const Bench& bench, const Point& point);
+
+// "t_setup = 1e-11 s": which value of a search a point stands at.
+std::string searched_value(const Bench& bench, const Point& point);
+
+// Sets the names that expressions see to this point; a value that is searched and that it does not
+// give, to the begin of its range.
+void set_point(Bench& bench, const Point& point);
+
+}  // namespace gaincell::characterize
