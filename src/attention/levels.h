@@ -1,7 +1,7 @@
 #pragma once
 
 #include "attention/analog.h"
-#include "attention/fast_model.h"
+#include "attention/fast/model.h"
 
 // The levels of the analog engine, one file each; make_analog chooses.
 namespace gaincell::attention {

@@ -11,7 +11,7 @@ struct NoiseKey {
   std::uint32_t low = 0, high = 0;
 };
 // A standard normal, cut at 5.8. In 32-bit arithmetic, so that vectors of it are quick
-// (fast_spread_kernels.cpp has them).
+// (fast/spread_kernels.cpp has them).
 double noise_at(NoiseKey converter, NoiseKey token);
 
 // Mismatch and noise of one layer's arrays by place: what a physical cell or converter is like

@@ -7,11 +7,11 @@
 #include <limits>
 
 #include "attention/analog.h"
-#include "attention/fast_kernels.h"
+#include "attention/fast/kernels.h"
 #include "attention/quantiser.h"
 #include "circuits.h"
-#include "fast_beside_column.h"
 #include "inputs.h"
+#include "tests/attention/fast/beside_column.h"
 
 namespace gaincell::attention {
 namespace {

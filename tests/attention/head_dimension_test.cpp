@@ -7,8 +7,8 @@
 
 #include "attention/analog.h"
 #include "circuits.h"
-#include "fast_beside_column.h"
 #include "inputs.h"
+#include "tests/attention/fast/beside_column.h"
 
 namespace gaincell::attention {
 namespace {

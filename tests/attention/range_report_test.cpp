@@ -7,9 +7,9 @@
 #include "attention/analog.h"
 #include "base/error.h"
 #include "circuits.h"
-#include "fast_beside_column.h"
 #include "inputs.h"
 #include "linear_device.h"
+#include "tests/attention/fast/beside_column.h"
 
 namespace gaincell::attention {
 namespace {

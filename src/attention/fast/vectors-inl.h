@@ -7,7 +7,7 @@
 #define GAINCELL_ATTENTION_FAST_VECTORS_INL_H
 #endif
 
-#include "attention/fast_kernels.h"
+#include "attention/fast/kernels.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "attention/analog.h"
-#include "circuits.h"
-#include "fast_beside_column.h"
-#include "inputs.h"
+#include "beside_column.h"
+#include "tests/attention/circuits.h"
+#include "tests/attention/inputs.h"
 
 namespace gaincell::attention {
 namespace {

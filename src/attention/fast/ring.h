@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "attention/fast_kernels.h"
+#include "attention/fast/kernels.h"
 
 namespace gaincell::attention {
 

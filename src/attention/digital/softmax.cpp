@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/blocked_attention.h"
+#include "attention/digital/blocked_attention.h"
 
 namespace gaincell::attention {
 namespace {

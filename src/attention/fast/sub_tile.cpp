@@ -2,15 +2,15 @@
 #include <cstring>
 #include <type_traits>
 
-#include "attention/fast_kernels.h"
-#include "attention/fast_spread_kernels.h"
-#include "attention/fast_targets.h"
+#include "attention/fast/kernels.h"
+#include "attention/fast/spread_kernels.h"
+#include "attention/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "attention/fast_sub_tile.cpp"
+#define HWY_TARGET_INCLUDE "attention/fast/sub_tile.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for every instruction set
 //
-#include "attention/fast_vectors-inl.h"
+#include "attention/fast/vectors-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();

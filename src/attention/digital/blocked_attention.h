@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "attention/attention.h"
-#include "attention/sliding_buffer.h"
+#include "attention/digital/sliding_buffer.h"
 
 namespace gaincell::attention {
 

@@ -1,15 +1,15 @@
 // Mismatch and noise of the fast level.
-#include "attention/fast_spread_kernels.h"
+#include "attention/fast/spread_kernels.h"
 
 #include <type_traits>
 
-#include "attention/fast_targets.h"
+#include "attention/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "attention/fast_spread_kernels.cpp"
+#define HWY_TARGET_INCLUDE "attention/fast/spread_kernels.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for every instruction set
 //
-#include "attention/fast_vectors-inl.h"
+#include "attention/fast/vectors-inl.h"
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 

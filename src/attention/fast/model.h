@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "attention/analog.h"
-#include "attention/fast_fit.h"
+#include "attention/fast/fit.h"
 
 namespace gaincell::attention {
 

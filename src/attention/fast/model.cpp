@@ -1,4 +1,4 @@
-#include "attention/fast_model.h"
+#include "attention/fast/model.h"
 
 #include <fmt/format.h>
 

@@ -25,7 +25,7 @@
 // block of a vector holds, so tables change from block to block at no cost.
 //
 // What differs from converter to converter comes in where x of a finished column meets the
-// transfer, what differs from cell to cell where u_r are summed: fast_spread_kernels.h.
+// transfer, what differs from cell to cell where u_r are summed: spread_kernels.h.
 namespace gaincell::attention::kernels {
 
 constexpr int kLevels = 8;       // entries of a level table

@@ -1,4 +1,4 @@
-#include "attention/fast_fit.h"
+#include "attention/fast/fit.h"
 
 #include <fmt/format.h>
 

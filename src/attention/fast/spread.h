@@ -2,11 +2,11 @@
 
 #include <vector>
 
-#include "attention/fast_model.h"
-#include "attention/fast_spread_kernels.h"
-#include "attention/lines.h"
+#include "attention/fast/lines.h"
+#include "attention/fast/model.h"
+#include "attention/fast/ring.h"
+#include "attention/fast/spread_kernels.h"
 #include "attention/physical_spread.h"
-#include "attention/ring.h"
 
 namespace gaincell::attention {
 

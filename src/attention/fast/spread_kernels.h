@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "attention/fast_kernels.h"
+#include "attention/fast/kernels.h"
 
 // What differs from cell to cell and from converter to converter, in the fast level's vector code.
 // Sub-tiles without a SpreadTile never come here.

@@ -1,4 +1,4 @@
-#include "attention/fast_spread.h"
+#include "attention/fast/spread.h"
 
 namespace gaincell::attention {
 namespace {

@@ -1,4 +1,4 @@
-// The fast level: one byte per cell, level tables by age, vector kernels (fast_kernels.h).
+// The fast level: one byte per cell, level tables by age, vector kernels (kernels.h).
 #include <hwy/cache_control.h>
 
 #include <algorithm>
@@ -10,13 +10,13 @@
 #include <optional>
 
 #include "attention/activity_counter.h"
-#include "attention/fast_kernels.h"
-#include "attention/fast_model.h"
-#include "attention/fast_spread.h"
+#include "attention/fast/kernels.h"
+#include "attention/fast/lines.h"
+#include "attention/fast/model.h"
+#include "attention/fast/ring.h"
+#include "attention/fast/spread.h"
+#include "attention/fast/thread_pool.h"
 #include "attention/levels.h"
-#include "attention/lines.h"
-#include "attention/ring.h"
-#include "attention/thread_pool.h"
 
 namespace gaincell::attention {
 namespace {

@@ -1,4 +1,4 @@
-#include "attention/thread_pool.h"
+#include "attention/fast/thread_pool.h"
 
 #include <hwy/cache_control.h>
 

@@ -6,9 +6,9 @@
 
 #include "attention/analog.h"
 #include "attention/physical_spread.h"
-#include "circuits.h"
-#include "fast_beside_column.h"
-#include "inputs.h"
+#include "beside_column.h"
+#include "tests/attention/circuits.h"
+#include "tests/attention/inputs.h"
 
 namespace gaincell::attention {
 namespace {

@@ -1,4 +1,4 @@
-#include "attention/thread_pool.h"
+#include "attention/fast/thread_pool.h"
 
 #include <gtest/gtest.h>
 

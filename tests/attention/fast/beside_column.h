@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "attention/analog.h"
-#include "inputs.h"
+#include "tests/attention/inputs.h"
 
 namespace gaincell::attention {
 

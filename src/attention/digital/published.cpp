@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "attention/attention.h"
-#include "attention/blocked_attention.h"
-#include "attention/fast_kernels.h"
+#include "attention/digital/blocked_attention.h"
+#include "attention/fast/kernels.h"
 #include "attention/quantiser.h"
 #include "base/error.h"
 

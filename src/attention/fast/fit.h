@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "attention/circuit.h"
-#include "attention/fast_kernels.h"
+#include "attention/fast/kernels.h"
 #include "base/random.h"
 
 namespace gaincell::attention {
