@@ -27,7 +27,7 @@ struct Command {
   Run (*declare)(CLI::App& app);
 };
 
-// All verbs, in the order of the pipeline. A new verb is cmd_<verb>.cpp, a declaration and a row.
+// All verbs, in the order of the pipeline. A new verb is verbs/<verb>.cpp, a declaration and a row.
 std::span<const Command> commands();
 
 // One a file, cmd_<verb>.cpp.

@@ -2,11 +2,11 @@
 
 #include <memory>
 
+#include "audit/column_audit.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/say.h"
-#include "report/column_audit.h"
 
 namespace gaincell::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "report/column_audit.h"
+#include "audit/column_audit.h"
 
 #include <algorithm>
 #include <cmath>
