@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <vector>
+
+#include "base/text.h"
 
 namespace gaincell {
 namespace {
-
-char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
 // Optimal string alignment: Levenshtein plus the swap of two neighbours.
 std::size_t distance(std::string_view a, std::string_view b) {

@@ -9,6 +9,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/text.h"
+
 namespace gaincell {
 namespace {
 
@@ -33,13 +35,6 @@ double scaled(double value, int exponent) {
   double result = 0;
   std::from_chars(text.data(), text.data() + text.size(), result);
   return result;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
 }
 
 std::string_view trim(std::string_view text) {

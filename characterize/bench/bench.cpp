@@ -1,7 +1,5 @@
 #include "characterize/bench/bench.h"
 
-#include <algorithm>
-#include <cctype>
 #include <stdexcept>
 
 #include "base/error.h"
@@ -10,12 +8,6 @@
 #include "characterize/plan/deck.h"
 
 namespace gaincell::characterize {
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 void BenchReader::read() {
   if (root_["gaincell_bench"].integer() != 1)

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "characterize/bench/reader.h"
 #include "characterize/circuit/code_models.h"

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "characterize/bench/reader.h"
 

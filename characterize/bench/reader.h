@@ -102,6 +102,5 @@ class BenchReader {
 // Throws Error where the key of an item is none of `own`: blocks of several kinds share a schema.
 void refuse_other_keys(const Item& item, const std::string& kind,
                        const std::vector<std::string>& own);
-std::string lower(std::string text);
 
 }  // namespace gaincell::characterize

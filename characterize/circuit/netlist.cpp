@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/suggest.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "characterize/circuit/code_models.h"
 #include "characterize/circuit/netlist_parts.h"
@@ -28,7 +29,7 @@ bool below(const fs::path& file, const fs::path& folder) {
 // The file that a line names, in the letters that stand there.
 fs::path named_file(const CircuitLine& line, const std::string& word, const fs::path& from) {
   const std::string plain = unquoted(word);  // lower-case, as all words
-  const fs::path named = line.text.substr(lower_case(line.text).find(plain), plain.size());
+  const fs::path named = line.text.substr(lower(line.text).find(plain), plain.size());
   return named.is_absolute() ? named : from.parent_path() / named;
 }
 
@@ -124,7 +125,7 @@ void Library::read_lines(const std::string& text, const fs::path& file, const st
     if (!section.empty() && words[0] == ".lib" && words.size() == 2) {
       if (inside)
         refuse_line(line, fmt::format("the section `{}` is not closed", section), "add .endl");
-      inside = unquoted(words[1]) == lower_case(section);
+      inside = unquoted(words[1]) == lower(section);
       found = found || inside;
       continue;
     }
@@ -249,7 +250,7 @@ bool Library::take_option(const CircuitLine& line, const std::vector<std::string
 }
 
 void Library::open_subcircuit(CircuitLine line) {
-  if (lower_case(line.text).starts_with(".macro")) line.text.replace(0, 6, ".subckt");
+  if (lower(line.text).starts_with(".macro")) line.text.replace(0, 6, ".subckt");
   line.text = without_net_brackets(std::move(line.text), 2);
   const auto words = circuit_words(line.text);
   if (words.size() < 2) refuse_line(line, "a subcircuit needs a name", "");
@@ -282,7 +283,7 @@ void Library::close_subcircuit(const CircuitLine& line) {
   open_scope_ = closed.parent;
   Subcircuit& known = scopes_[static_cast<std::size_t>(open_scope_)].subcircuits.at(closed.name);
   CircuitLine end = line;
-  if (lower_case(line.text).starts_with(".eom")) end.text.replace(0, 4, ".ends");
+  if (lower(line.text).starts_with(".eom")) end.text.replace(0, 4, ".ends");
   lines_.push_back(std::move(end));
   if (!closed.copy_from) {
     known.last_line = lines_.size() - 1;
@@ -367,7 +368,7 @@ std::vector<std::string> Library::model_names() const {
 }
 
 const Subcircuit* Library::subcircuit(const std::string& name) const {
-  return find_subcircuit(lower_case(name), 0);
+  return find_subcircuit(lower(name), 0);
 }
 
 std::vector<std::string> Library::subcircuit_names() const {

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "base/suggest.h"
+#include "base/text.h"
 #include "characterize/circuit/code_models.h"
 #include "characterize/circuit/netlist.h"
 #include "characterize/circuit/netlist_parts.h"
@@ -51,7 +52,7 @@ const std::set<std::string>& pspice_types() {
 // Whether a random function of the simulator is called: `limit` draws with two arguments and clips
 // with three.
 bool calls_a_draw(std::string_view text) {
-  const std::string low = lower_case(text);
+  const std::string low = lower(text);
   const auto is_name = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
   };

@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace gaincell::characterize {
 namespace {
@@ -67,13 +68,6 @@ Dialect dialect_of(std::string_view behaviour) {
   dialect.ltspice = has("lt");
   dialect.hspice = has("hs") && !dialect.pspice;
   return dialect;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
 }
 
 std::string unquoted(std::string text) {
@@ -141,7 +135,7 @@ void check_shape(const CircuitLine& line) {
 }
 
 std::vector<std::string> circuit_words(std::string_view line) {
-  std::string text = lower_case(line);
+  std::string text = lower(line);
   // Blanks around '=' go, so that a parameter is one word.
   std::string packed;
   packed.reserve(text.size());

@@ -44,8 +44,6 @@ std::string parameter(const std::vector<std::string>& words, std::string_view na
 // Without the quotes or braces around it.
 std::string unquoted(std::string text);
 
-std::string lower_case(std::string_view text);
-
 // Calls `take` with everything in the text that may be a name, lower-case: what stands between
 // blanks, brackets, quotes and signs of an expression, and the same cut at every other sign.
 template <class Take>

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/text.h"
 #include "characterize/schema/net.h"
 
 namespace gaincell::characterize {
@@ -142,7 +143,7 @@ std::size_t Topology::nets_before_model(const std::vector<std::string>& words, s
 void Topology::add_watched(const std::string& element, const std::string& text,
                            const Place& place) {
   for (std::size_t k = 0; k + 1 < text.size(); ++k) {
-    if (std::tolower(static_cast<unsigned char>(text[k])) != 'v' || text[k + 1] != '(') continue;
+    if (lower(text[k]) != 'v' || text[k + 1] != '(') continue;
     if (k > 0 && (std::isalnum(static_cast<unsigned char>(text[k - 1])) != 0 || text[k - 1] == '_'))
       continue;
     const std::size_t close = std::min(text.find(')', k), text.size());

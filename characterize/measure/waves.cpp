@@ -11,18 +11,13 @@
 #include <set>
 #include <utility>
 
+#include "base/text.h"
 #include "base/units.h"
 
 namespace gaincell::characterize {
 namespace {
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 std::string without_blanks(const std::string& text) {
   std::string out;

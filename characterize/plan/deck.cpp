@@ -12,7 +12,6 @@
 #include "base/random.h"
 #include "base/sha256.h"
 #include "base/units.h"
-#include "characterize/bench/reader.h"
 
 namespace gaincell::characterize {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "base/text.h"
 #include "characterize/circuit/topology.h"
 #include "characterize/measure/waves.h"
 #include "characterize/plan/deck.h"
@@ -36,7 +37,7 @@ std::vector<std::string> names_in(const std::string& text) {
   for (std::size_t k = 0; k <= text.size(); ++k) {
     const auto c = static_cast<unsigned char>(k < text.size() ? text[k] : ' ');
     if (std::isalnum(c) != 0 || c == '_') {
-      name += static_cast<char>(std::tolower(c));
+      name += lower(static_cast<char>(c));
     } else if (!name.empty()) {
       names.push_back(std::move(name));
       name.clear();

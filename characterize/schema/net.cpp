@@ -1,10 +1,9 @@
 #include "characterize/schema/net.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/error.h"
-#include "characterize/schema/text.h"
+#include "base/text.h"
 
 namespace gaincell::characterize {
 
@@ -39,11 +38,9 @@ NetTemplate::NetTemplate(std::string_view text, const Scope& scope, const Where&
 }
 
 std::string NetTemplate::name() const {
-  std::string net = text_.text();
+  const std::string net = text_.text();
   check_net(net, where_);
-  std::transform(net.begin(), net.end(), net.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return net;
+  return lower(net);
 }
 
 bool is_ground(std::string_view net) { return net == "0" || net == "gnd"; }

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <span>
 
+#include "base/text.h"
 #include "base/units.h"
 #include "characterize/measure/waves.h"
 #include "characterize/worker/crash_log.h"
@@ -53,9 +54,7 @@ Vectors vectors_of(const std::string& plot) {
     std::string full = fmt::format("{}.{}", plot, *name);
     const vector_info* info = ngGet_Vec_Info(full.data());
     if (info == nullptr || info->v_length <= 0) continue;
-    std::string key = *name;
-    std::transform(key.begin(), key.end(), key.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::string key = lower(*name);
     // Nets that are plain numbers carry their v(...).
     if (key.starts_with("v(") && key.ends_with(")")) key = key.substr(2, key.size() - 3);
     Vector vector;

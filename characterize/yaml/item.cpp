@@ -8,9 +8,10 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/suggest.h"
+#include "base/text.h"
+#include "base/utf8.h"
 #include "characterize/schema/form.h"
 #include "characterize/schema/net.h"
-#include "characterize/schema/text.h"
 
 namespace gaincell::characterize {
 namespace {
@@ -174,7 +175,7 @@ void require_utf8(std::string_view text, const std::string& path) {
   int line = 1;
   for (std::size_t k = 0; k < text.size();) {
     if (text[k] == '\n') ++line;
-    const std::size_t length = utf8_length(text.substr(k));
+    const auto length = static_cast<std::size_t>(utf8_length(text.substr(k)));
     if (length == 0)
       throw Error({.place = fmt::format("{}:{}", path, line),
                    .rule = "is not UTF-8",
@@ -274,7 +275,7 @@ std::string Form::describe() const {
         std::string out;
         for (const char c : anchor) {
           if (std::isalnum(static_cast<unsigned char>(c)))
-            out += static_cast<char>(std::tolower(c));
+            out += lower(c);
           else if (c == ' ')
             out += '-';
         }

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/store/reader.h"
+#include "base/text.h"
 
 namespace gaincell::cli {
 namespace {
@@ -23,12 +24,6 @@ constexpr std::size_t kMostOfOne = 1'000'000;  // heads, or dimensions of one
 
 std::string shape_text(const std::vector<std::size_t>& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
 }
 
 // Which of batch, head, time and dim a dimension's name means.

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/sha256.h"
+#include "base/text.h"
 
 namespace gaincell::model {
 namespace {
@@ -34,9 +35,7 @@ std::map<std::string, std::string> read_checksums(const std::filesystem::path& f
     ++number;
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty() || line.starts_with('#')) continue;
-    std::string hash = line.substr(0, 64);
-    std::transform(hash.begin(), hash.end(), hash.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string hash = lower(line.substr(0, 64));
     // Two blanks, or a blank and the mark of a binary file.
     const bool formed = is_hash(hash) && line.size() > 66 && line[64] == ' ' &&
                         (line[65] == ' ' || line[65] == '*');
