@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "characterize/bench/reader.h"
-#include "characterize/plan/deck.h"
 
 namespace gaincell::characterize {
 
@@ -32,7 +31,7 @@ void BenchReader::read() {
   read_constants();
   read_spreads();
   read_holdout();
-  for (Analysis& analysis : bench_.analyses) analysis.save_card = save_card(bench_, analysis);
+  make_save_cards();
 }
 
 std::string scale_name(const Analysis& analysis) {

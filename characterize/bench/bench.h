@@ -103,7 +103,7 @@ struct Analysis {
   std::vector<Sweep> sweeps;
   std::vector<std::string> outputs;  // nets whose noise is looked at
   Options options;
-  std::string save_card;  // deck.h
+  std::string save_card;  // what the simulator keeps for measurements and waveforms
   Where where;
 };
 

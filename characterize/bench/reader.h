@@ -87,6 +87,7 @@ class BenchReader {
   void read_constants();
   void read_spreads();
   void read_limits();
+  void make_save_cards();
 
   const Item& root_;
   const BenchOptions& options_;

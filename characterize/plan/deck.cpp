@@ -337,35 +337,6 @@ std::string option_line(const Options& options) {
   return text + "\n";
 }
 
-std::string save_card(const Bench& bench, const Analysis& analysis) {
-  if (analysis.kind->signals == SignalKind::kNoise) return {};  // it keeps all by itself
-  std::set<std::string> vectors;
-  const auto add = [&](const std::string& signal) {
-    for (const std::string& vector : parse_signal(signal).vectors) vectors.insert(vector);
-  };
-  for (const Measurement& m : bench.measurements) {
-    if (&bench.analyses[m.analysis] != &analysis) continue;
-    for (const std::string& signal : m.signals) add(signal);
-  }
-  for (const WaveformRequest& waveform : bench.waveforms) {
-    if (&bench.analyses[waveform.analysis] == &analysis) add(waveform.signal);
-  }
-  std::set<std::string> saved;
-  for (const std::string& vector : vectors) {
-    if (vector.starts_with("@")) {
-      saved.insert(vector);
-      continue;
-    }
-    if (vector.ends_with("#branch")) {
-      const std::size_t bar = vector.find('|');
-      const std::size_t from = bar == std::string::npos ? 0 : bar + 1;
-      saved.insert(fmt::format("i({})", vector.substr(from, vector.size() - 7 - from)));
-    }
-    for (const std::string& net : nets_of_vector(vector)) saved.insert(fmt::format("v({})", net));
-  }
-  return saved.empty() ? std::string() : fmt::format(".save {}\n", fmt::join(saved, " "));
-}
-
 DeckHead deck_head(const Corner& corner) {
   DeckHead head{corner.library->text(), {}};
   head.sha256 = sha256(head.text);

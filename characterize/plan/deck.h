@@ -38,7 +38,5 @@ std::vector<BenchSource> bench_sources(Bench& bench);
 // Models and netlist of a corner.
 DeckHead deck_head(const Corner& corner);
 std::string option_line(const Options& options);
-// What the simulator keeps for the measurements and waveforms of an analysis.
-std::string save_card(const Bench& bench, const Analysis& analysis);
 
 }  // namespace gaincell::characterize
