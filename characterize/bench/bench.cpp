@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "characterize/bench/grammar.h"
 #include "characterize/bench/reader.h"
 
 namespace gaincell::characterize {

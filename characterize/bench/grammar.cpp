@@ -1,3 +1,5 @@
+#include "characterize/bench/grammar.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -5,7 +7,6 @@
 
 #include "characterize/analysis/analysis.h"
 #include "characterize/measure/measure.h"
-#include "characterize/schema/form.h"
 
 namespace gaincell::characterize {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "characterize/bench/bench.h"
-#include "characterize/schema/form.h"
+#include "characterize/yaml/item.h"
 
 namespace gaincell::characterize {
 

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "characterize/analysis/analysis.h"
+#include "characterize/bench/grammar.h"
 #include "characterize/measure/measure.h"
-#include "characterize/schema/form.h"
 
 namespace gaincell::characterize {
 namespace {

@@ -1,10 +1,7 @@
 #include "characterize/job/protocol.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 
-#include "base/sha256.h"
 #include "characterize/job/wire.h"
 
 namespace gaincell::characterize {
@@ -248,44 +245,6 @@ bool fits(const Job& job, const JobResult& result) {
   if (!result.ok) return true;
   const std::size_t waveforms = job.waveforms.empty() ? 0 : job.waveforms.size() + 1;
   return result.values.size() == job.calls.size() && result.waveforms.size() == waveforms;
-}
-
-std::string Job::deck(bool aided) const {
-  std::string text = title + "\n" + head->text + body;
-  if (aided && aids) text += *aids;
-  return text + ".end\n";
-}
-
-std::string Job::key() const {
-  ByteWriter out;
-  out.u32(kProtocolVersion).text(head->sha256).text(title).text(body).text(aids ? *aids : "");
-  put_texts(out, waveforms);
-  out.text(behaviour);
-  return sha256(out.bytes() + encode(proof, calls));
-}
-
-std::string memory_reason(std::size_t limit_bytes) {
-  return fmt::format("needed more than {} MiB of memory", limit_bytes >> 20);
-}
-
-const char* name_of(JobFailure::Why why) {
-  switch (why) {
-    case JobFailure::Why::kNotRun:
-      return "not run";
-    case JobFailure::Why::kNoConvergence:
-      return "no convergence";
-    case JobFailure::Why::kRefused:
-      return "refused by the simulator";
-    case JobFailure::Why::kTimeout:
-      return "time limit";
-    case JobFailure::Why::kMemory:
-      return "memory limit";
-    case JobFailure::Why::kCrash:
-      return "crash";
-    case JobFailure::Why::kBadReply:
-      return "bad reply";
-  }
-  return "";
 }
 
 }  // namespace gaincell::characterize

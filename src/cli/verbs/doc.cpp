@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "characterize/schema/form.h"
+#include "characterize/bench/grammar.h"
 #include "cli/commands.h"
 
 namespace gaincell::cli {

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "characterize/plan/plan.h"
-#include "characterize/schema/form.h"
+#include "characterize/bench/grammar.h"
 #include "tests/characterize/support.h"
 
 namespace gaincell::characterize {
