@@ -4,7 +4,8 @@
 #include <cmath>
 #include <tuple>
 
-#include "attention/levels.h"
+#include "attention/column_level.h"
+#include "attention/fast/level.h"
 #include "base/error.h"
 #include "lut/gain_cell_device.h"
 

@@ -1,5 +1,7 @@
 // The column level: obvious loops in double precision. What a person reads to know what the engine
 // means, and what the fast level is held to.
+#include "attention/column_level.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +12,6 @@
 
 #include "attention/activity_counter.h"
 #include "attention/column_simulator.h"
-#include "attention/levels.h"
 #include "attention/physical_spread.h"
 #include "attention/quantiser.h"
 #include "base/error.h"

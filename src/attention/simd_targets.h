@@ -1,6 +1,6 @@
 #pragma once
 
-// Instruction sets of the fast level's kernels; before any of Highway's headers.
+// Instruction sets that vector code is compiled for; before any of Highway's headers.
 //
 // Portable code serves what has neither AVX2 nor NEON; SSE would only add compile time. Highway
 // falls back to one lane instead where gcc is older than 12.3 (its bug 106322, in the high half of

@@ -3,7 +3,7 @@
 
 #include "attention/attention.h"
 #include "attention/digital/blocked_attention.h"
-#include "attention/fast/kernels.h"
+#include "attention/quantise.h"
 #include "attention/quantiser.h"
 #include "base/error.h"
 

@@ -158,11 +158,6 @@ struct SubTile {
 // Name of the instruction set in use, e.g. "AVX3_DL".
 const char* instruction_set();
 
-// index[i] = round_half_even(clamp(a x[i] + b, 0, high) * steps_per_unit) in double precision.
-// Returns how many were outside (Quantiser::outside).
-std::size_t quantise(std::size_t n, const float* x, double a, double b, double high,
-                     double steps_per_unit, std::uint8_t* index);
-
 // Pulses of `rows` rows (a multiple of kUnit) that last width[row] of the longest pulse, 0: none.
 // The weights are written to `to`, which `pulses` then points at; `lasting` is work space of
 // `rows`.
@@ -183,10 +178,6 @@ void count_key_reads(int dim, const std::uint8_t* old_key, const std::uint8_t* k
 
 // Byte `offset` of word i becomes level[i]; n is a multiple of kUnit.
 void store_levels(std::size_t n, const std::uint8_t* level, int offset, std::uint8_t* words);
-
-// total[d] += clamp(pulse[d], -1, 1), or where `counts` is not 0 that times `counts`, rounded half
-// to even.
-void count_output(std::size_t n, const float* pulse, float counts, float* total);
 
 // out[i] = a total[i] + b in double precision.
 void scale_output(std::size_t n, const float* total, double a, double b, float* out);

@@ -1,4 +1,6 @@
 // The fast level: one byte per cell, level tables by age, vector kernels (kernels.h).
+#include "attention/fast/level.h"
+
 #include <hwy/cache_control.h>
 
 #include <algorithm>
@@ -16,7 +18,7 @@
 #include "attention/fast/ring.h"
 #include "attention/fast/spread.h"
 #include "attention/fast/thread_pool.h"
-#include "attention/levels.h"
+#include "attention/quantise.h"
 
 namespace gaincell::attention {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "attention/fast/kernels.h"
 #include "attention/fast/spread_kernels.h"
+#include "attention/quantise.h"
 #include "attention/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
