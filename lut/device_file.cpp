@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/store/formats.h"
 #include "base/store/reader.h"
 #include "base/store/writer.h"
 #include "base/suggest.h"
@@ -86,7 +87,7 @@ void write_table(store::Group& root, const TableEntry& entry,
 void write_hold_out(store::Group& root, const TableEntry& entry) {
   if (entry.hold_out.measured.empty()) return;
   const Table& table = entry.table;
-  store::Group group = root.group("holdout/" + table.name());
+  store::Group group = root.group(std::string(store::device::kHoldout) + "/" + table.name());
   group.dimension("point", entry.hold_out.measured.size());
   for (std::size_t a = 0; a < table.dimensions(); ++a)
     describe(group.dataset(table.axis(a).name(), {"point"}, entry.hold_out.coordinates[a]),
@@ -155,7 +156,7 @@ TableEntry read_table(const store::ReadGroup& root, const std::string& name) {
       entry.limit.*field.limit = dataset.number_attribute(field.limit_name);
   }
 
-  const std::string holdout = "holdout/" + name;
+  const std::string holdout = std::string(store::device::kHoldout) + "/" + name;
   if (root.has(holdout)) {
     const store::ReadGroup group = root.group(holdout);
     for (const Axis& axis : entry.table.axes())
@@ -296,7 +297,7 @@ DeviceFile DeviceFile::read_edited(const std::filesystem::path& path,
 }
 
 DeviceFile DeviceFile::read_as_stated(const store::ReadGroup& root) {
-  store::require_format(root, "device", kDeviceFormatVersion, "gaincell compile");
+  store::require_format(root, store::kDeviceFormat);
   DeviceFile device;
   device.place_ = root.file();
   for (const std::string& name : root.dataset_names()) {
@@ -314,8 +315,8 @@ DeviceFile DeviceFile::read_as_stated(const store::ReadGroup& root) {
       }
     }
   }
-  if (root.has("provenance")) {
-    const store::ReadGroup all = root.group("provenance");
+  if (root.has(store::device::kProvenance)) {
+    const store::ReadGroup all = root.group(store::device::kProvenance);
     for (const std::string& bench : all.group_names()) {
       const store::ReadGroup group = all.group(bench);
       Provenance provenance{bench, {}};
@@ -335,9 +336,8 @@ DeviceFile DeviceFile::read_as_stated(const store::ReadGroup& root) {
 void DeviceFile::write(const std::filesystem::path& path) const {
   store::Writer writer(path);
   store::Group root = writer.root();
-  root.attribute("gaincell_format", "device")
-      .attribute("format_version", kDeviceFormatVersion)
-      .attribute("program_version", kVersion)
+  store::write_format(root, store::kDeviceFormat);
+  root.attribute(store::kProgramVersion, kVersion)
       .attribute("comment", "netCDF-4 layout, SI units; see FORMAT.md of gaincell's lut component");
   std::map<std::string, Axis> axes;
   for (const TableEntry& entry : tables_) write_table(root, entry, axes);
@@ -348,7 +348,8 @@ void DeviceFile::write(const std::filesystem::path& path) const {
   }
   for (const TableEntry& entry : tables_) write_hold_out(root, entry);
   for (const Provenance& provenance : provenance_) {
-    store::Group group = root.group("provenance/" + provenance.bench);
+    store::Group group =
+        root.group(std::string(store::device::kProvenance) + "/" + provenance.bench);
     for (const auto& [name, value] : provenance.attributes)
       std::visit([&group, &key = name](const auto& v) { group.attribute(key, v); }, value);
   }

@@ -16,8 +16,6 @@ class ReadGroup;
 
 namespace gaincell::lut {
 
-inline constexpr int kDeviceFormatVersion = 1;
-
 // Difference between a table and simulations that it has not seen.
 struct Accuracy {
   std::size_t points = 0;           // 0: not measured, the rest is then meaningless

@@ -8,11 +8,14 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/store/formats.h"
 #include "base/store/reader.h"
 #include "base/suggest.h"
 
 namespace gaincell::lut {
 namespace {
+
+namespace names = store::samples;
 
 std::vector<std::string> words(const std::string& text) {
   std::istringstream stream(text);
@@ -34,9 +37,9 @@ Quantity quantity_of(const store::ReadDataset& dataset, const std::string& name)
 
 std::vector<Axis> read_axes(const store::ReadGroup& bench) {
   std::vector<Axis> axes;
-  if (!bench.has("axes")) return axes;
-  const store::ReadGroup group = bench.group("axes");
-  for (const std::string& name : words(group.text_attribute("order"))) {
+  if (!bench.has(names::kAxes)) return axes;
+  const store::ReadGroup group = bench.group(names::kAxes);
+  for (const std::string& name : words(group.text_attribute(names::kOrder))) {
     const store::ReadDataset dataset = group.dataset(name);
     std::vector<double> nodes = dataset.read_vector<double>();
     // A list of conditions may be in any order; an axis rises.
@@ -63,7 +66,7 @@ std::map<std::string, Series> read_series(const store::ReadGroup& bench,
     // A measurement without a number is NaN; a condition always has one.
     Series series{quantity_of(dataset, name), dataset.read_vector<double>()};
     for (std::size_t i = 0; i < points; ++i)
-      if (group_name == "conditions" && !std::isfinite(series.values[i]))
+      if (group_name == names::kConditions && !std::isfinite(series.values[i]))
         refuse(dataset, fmt::format("[{}] = {}", i, series.values[i]), "must be finite");
     result.emplace(name, std::move(series));
   }
@@ -90,8 +93,8 @@ std::vector<std::uint8_t> read_marks(const store::ReadGroup& bench, const std::s
 TableRequest read_request(const store::ReadGroup& group, const std::string& name,
                           const BenchSamples& bench) {
   TableRequest request;
-  request.of = group.text_attribute("of");
-  request.over = words(group.text_attribute("over"));
+  request.of = group.text_attribute(names::kOf);
+  request.over = words(group.text_attribute(names::kOver));
   request.quantity = {name, "", group.text_attribute("long_name", "")};
   const auto require = [&](const std::string& wanted, const std::vector<std::string>& known,
                            const char* rule) {
@@ -109,7 +112,7 @@ TableRequest read_request(const store::ReadGroup& group, const std::string& name
   for (const std::string& axis : request.over) require(axis, axes, "no such swept condition");
   request.quantity.unit = bench.measurements.at(request.of).quantity.unit;
 
-  std::vector<std::string> rules = words(group.text_attribute("interpolation", "cubic"));
+  std::vector<std::string> rules = words(group.text_attribute(names::kInterpolation, "cubic"));
   if (rules.size() == 1) rules.resize(request.over.size(), rules.front());
   if (rules.size() != request.over.size())
     refuse(group, fmt::format("{} interpolations", rules.size()),
@@ -128,43 +131,43 @@ BenchSamples read_bench(const store::ReadGroup& group, const std::string& name,
                         const SamplesFile& file) {
   BenchSamples bench;
   bench.name = name;
-  bench.description = group.text_attribute("description", "");
+  bench.description = group.text_attribute(names::kDescription, "");
   bench.axes = read_axes(group);
-  bench.status = read_marks(group, "status");
-  bench.hold_out = read_marks(group, "holdout");
+  bench.status = read_marks(group, names::kStatus);
+  bench.hold_out = read_marks(group, names::kHoldout);
   if (bench.hold_out.size() != bench.points())
     refuse(group, fmt::format("{} values", bench.hold_out.size()),
            fmt::format("the bench has {} points", bench.points()));
-  bench.conditions = read_series(group, "conditions", bench.points());
-  bench.measurements = read_series(group, "measurements", bench.points());
+  bench.conditions = read_series(group, names::kConditions, bench.points());
+  bench.measurements = read_series(group, names::kMeasurements, bench.points());
   for (const Axis& axis : bench.axes)
     if (!bench.conditions.contains(axis.name()))
       refuse(group, axis.name(), "is an axis without its values under conditions");
-  if (group.has("failures/point")) {
-    const store::ReadGroup failures = group.group("failures");
-    const auto points = failures.dataset("point").read_vector<std::uint64_t>();
-    const auto reasons = failures.dataset("reason").read_vector<std::string>();
+  if (group.has(fmt::format("{}/{}", names::kFailures, names::kPoint))) {
+    const store::ReadGroup failures = group.group(names::kFailures);
+    const auto points = failures.dataset(names::kPoint).read_vector<std::uint64_t>();
+    const auto reasons = failures.dataset(names::kReason).read_vector<std::string>();
     for (std::size_t i = 0; i < std::min(points.size(), reasons.size()); ++i)
       bench.failures.emplace(static_cast<std::size_t>(points[i]), reasons[i]);
   }
-  if (group.has("tables")) {
-    const store::ReadGroup tables = group.group("tables");
+  if (group.has(names::kTables)) {
+    const store::ReadGroup tables = group.group(names::kTables);
     for (const std::string& table : tables.group_names())
       bench.tables.push_back(read_request(tables.group(table), table, bench));
   }
-  if (group.has("spreads")) {
-    const store::ReadGroup spreads = group.group("spreads");
+  if (group.has(names::kSpreads)) {
+    const store::ReadGroup spreads = group.group(names::kSpreads);
     for (const std::string& spread : spreads.group_names()) {
       const store::ReadGroup one = spreads.group(spread);
-      bench.spreads.push_back({spread, one.text_attribute("of"),
+      bench.spreads.push_back({spread, one.text_attribute(names::kOf),
                                one.text_attribute("long_name", ""),
-                               one.number_attribute("relative") != 0});
+                               one.number_attribute(names::kRelative) != 0});
       if (!bench.measurements.contains(bench.spreads.back().of))
         refuse(one, bench.spreads.back().of, "no such measurement");
     }
   }
-  if (group.has("constants")) {
-    const store::ReadGroup constants = group.group("constants");
+  if (group.has(names::kConstants)) {
+    const store::ReadGroup constants = group.group(names::kConstants);
     for (const std::string& constant : constants.dataset_names()) {
       const store::ReadDataset dataset = constants.dataset(constant);
       bench.constants.push_back(
@@ -184,7 +187,7 @@ BenchSamples read_bench(const store::ReadGroup& group, const std::string& name,
   if (group.origin() == store::Origin::kChanged)
     bench.provenance.attributes.emplace(
         "samples", "changed by another program after gaincell had written them");
-  bench.provenance.attributes.emplace("ngspice_version", file.ngspice_version);
+  bench.provenance.attributes.emplace(store::kNgspiceVersion, file.ngspice_version);
   bench.provenance.attributes.emplace("characterized_by", "gaincell " + file.program_version);
   return bench;
 }
@@ -198,12 +201,12 @@ std::size_t BenchSamples::failed() const {
 
 SamplesFile SamplesFile::read(const std::filesystem::path& path) {
   const store::ReadGroup root = store::Reader(path).root();
-  store::require_format(root, "samples", kSamplesFormatVersion, "gaincell characterize");
+  store::require_format(root, store::kSamplesFormat);
   SamplesFile file;
   file.place = path.string();
-  file.program_version = root.text_attribute("program_version", "");
-  file.ngspice_version = root.text_attribute("ngspice_version", "");
-  const store::ReadGroup benches = root.group("benches");
+  file.program_version = root.text_attribute(store::kProgramVersion, "");
+  file.ngspice_version = root.text_attribute(store::kNgspiceVersion, "");
+  const store::ReadGroup benches = root.group(names::kBenches);
   for (const std::string& name : benches.group_names())
     file.benches.push_back(read_bench(benches.group(name), name, file));
   store::warn_if_unsealed(root);

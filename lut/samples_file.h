@@ -10,8 +10,6 @@
 
 namespace gaincell::lut {
 
-inline constexpr int kSamplesFormatVersion = 1;
-
 // One number per point.
 struct Series {
   Quantity quantity;

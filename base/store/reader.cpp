@@ -516,29 +516,28 @@ Origin ReadNode::origin() const {
                                                               : Origin::kUnsealed;
 }
 
-void require_format(const ReadGroup& root, const std::string& format, std::int64_t version,
-                    const std::string& maker) {
-  if (!root.has_attribute("gaincell_format"))
+void require_format(const ReadGroup& root, const Format& format) {
+  if (!root.has_attribute(kFormatName))
     throw Error({.place = root.file(),
-                 .rule = fmt::format("is HDF5, but not a gaincell {} file", format),
-                 .remedy = fmt::format("`{}` writes one", maker)});
-  const std::string found = root.text_attribute("gaincell_format");
-  if (found != format)
+                 .rule = fmt::format("is HDF5, but not a gaincell {} file", format.name),
+                 .remedy = fmt::format("`{}` writes one", format.maker)});
+  const std::string found = root.text_attribute(kFormatName);
+  if (found != format.name)
     throw Error({.place = root.file(),
-                 .key = "gaincell_format",
+                 .key = kFormatName,
                  .value = found,
-                 .rule = fmt::format("must be \"{}\" here", format),
-                 .remedy = fmt::format("`{}` writes such a file", maker)});
-  const double found_version = root.number_attribute("format_version");
-  if (found_version != static_cast<double>(version))
+                 .rule = fmt::format("must be \"{}\" here", format.name),
+                 .remedy = fmt::format("`{}` writes such a file", format.maker)});
+  const double found_version = root.number_attribute(kFormatVersion);
+  if (found_version != static_cast<double>(format.version))
     throw Error({.place = root.file(),
-                 .key = "format_version",
+                 .key = kFormatVersion,
                  .value = fmt::format("{}", found_version),
-                 .rule = fmt::format("this program reads version {}", version),
+                 .rule = fmt::format("this program reads version {}", format.version),
                  .remedy = fmt::format(
-                     "write the file anew with `{}` of this version{}", maker,
-                     root.has_attribute("program_version")
-                         ? ", or read it with gaincell " + root.text_attribute("program_version")
+                     "write the file anew with `{}` of this version{}", format.maker,
+                     root.has_attribute(kProgramVersion)
+                         ? ", or read it with gaincell " + root.text_attribute(kProgramVersion)
                          : "")});
 }
 

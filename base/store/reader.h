@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/store/formats.h"
+
 namespace gaincell::store {
 
 namespace detail {
@@ -113,10 +115,9 @@ class Reader {
   std::shared_ptr<detail::ReaderState> state_;
 };
 
-// Throws Error unless the root attributes `gaincell_format` and `format_version` are these: how
-// every reader of a gaincell file begins. `maker` is the verb that writes such a file.
-void require_format(const ReadGroup& root, const std::string& format, std::int64_t version,
-                    const std::string& maker);
+// Throws Error unless the file is of this format and version: how every reader of a gaincell file
+// begins.
+void require_format(const ReadGroup& root, const Format& format);
 
 // Tells on standard error, in one line, of a gaincell file without a seal: for readers that have
 // found nothing wrong with it.

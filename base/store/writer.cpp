@@ -302,4 +302,8 @@ void Writer::commit() {
   state_.reset();
 }
 
+void write_format(Group& root, const Format& format) {
+  root.attribute(kFormatName, format.name).attribute(kFormatVersion, format.version);
+}
+
 }  // namespace gaincell::store

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/store/formats.h"
+
 namespace gaincell::store {
 
 namespace detail {
@@ -98,5 +100,8 @@ class Writer {
  private:
   std::unique_ptr<detail::WriterState> state_;
 };
+
+// What require_format reads: the first attributes of every gaincell file.
+void write_format(Group& root, const Format& format);
 
 }  // namespace gaincell::store

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/store/formats.h"
 #include "base/store/reader.h"
 #include "base/suggest.h"
 #include "base/units.h"
@@ -18,12 +19,14 @@
 namespace gaincell::characterize {
 namespace {
 
+namespace names = store::samples;
+
 namespace fs = std::filesystem;
 
 store::ReadGroup bench_group(const store::ReadGroup& root, const ReplayOptions& options) {
-  store::require_format(root, "samples", 1, "gaincell characterize");
+  store::require_format(root, store::kSamplesFormat);
   store::warn_if_unsealed(root);
-  const store::ReadGroup benches = root.group("benches");
+  const store::ReadGroup benches = root.group(names::kBenches);
   const auto names = benches.group_names();
   if (options.bench.empty() && names.size() == 1) return benches.group(names.front());
   if (std::find(names.begin(), names.end(), options.bench) == names.end())
@@ -135,11 +138,11 @@ std::vector<double> numbers(const store::ReadGroup& group, const std::string& na
 // Each point stands at the simulation that decided its search.
 void set_searched(const Bench& bench, const store::ReadGroup& group, const ReplayOptions& options,
                   std::vector<Point>& points) {
-  const auto searched = numbers(group, "searched", options.samples, points.size());
+  const auto searched = numbers(group, names::kSearched, options.samples, points.size());
   for (std::size_t p = 0; p < points.size(); ++p) {
     if (!(searched[p] >= bench.search->minimum && searched[p] <= bench.search->maximum))
       throw Error({.place = options.samples.string(),
-                   .key = "searched",
+                   .key = names::kSearched,
                    .value = format_exact(searched[p]),
                    .rule = fmt::format("`{}` lies from {} to {}", bench.search->over,
                                        format_exact(bench.search->minimum),
@@ -150,11 +153,11 @@ void set_searched(const Bench& bench, const store::ReadGroup& group, const Repla
 
 std::vector<InputFile> inputs_of(const store::ReadGroup& group) {
   std::vector<InputFile> inputs;
-  if (!group.has_attribute("input_files")) return inputs;
-  const auto names = group.texts_attribute("input_files");
-  const auto contents = group.texts_attribute("input_text");
+  if (!group.has_attribute(names::kInputFiles)) return inputs;
+  const auto names = group.texts_attribute(names::kInputFiles);
+  const auto contents = group.texts_attribute(names::kInputText);
   if (names.size() != contents.size())
-    throw Error({.place = "input_text", .rule = "does not belong to input_files"});
+    throw Error({.place = names::kInputText, .rule = "does not belong to input_files"});
   for (std::size_t k = 0; k < names.size(); ++k) inputs.push_back({names[k], contents[k]});
   return inputs;
 }
@@ -191,13 +194,13 @@ ReplayReport replay(const ReplayOptions& options) {
   const store::Reader reader(options.samples);
   const store::ReadGroup group = bench_group(reader.root(), options);
   // Without it the bench would name files of this machine.
-  if (!group.has_attribute("netlist_text"))
+  if (!group.has_attribute(names::kNetlistText))
     throw Error({.place = options.samples.string(),
-                 .key = "netlist_text",
+                 .key = names::kNetlistText,
                  .rule = "is missing: the file does not hold the netlist of its decks"});
-  const auto bench = parse_bench(group.text_attribute("bench_text"), options.samples.string(),
-                                 {texts(group, "filters"),
-                                  texts(group, "netlist_text"),
+  const auto bench = parse_bench(group.text_attribute(names::kBenchText), options.samples.string(),
+                                 {texts(group, names::kFilters),
+                                  texts(group, names::kNetlistText),
                                   {options.pool.allow.begin(), options.pool.allow.end()},
                                   inputs_of(group)});
   std::vector<Point> points = bench_points(*bench);
@@ -214,8 +217,8 @@ ReplayReport replay(const ReplayOptions& options) {
   plan.points = {whole.points[number]};
   plan.sources = {whole.sources[number]};
   if (bench->search) {
-    const auto found =
-        numbers(group, "measurements/" + bench->search->over, options.samples, whole.points.size());
+    const auto found = numbers(group, std::string(names::kMeasurements) + "/" + bench->search->over,
+                               options.samples, whole.points.size());
     if (std::isnan(found[number]))
       plan.sources[0].unfound =
           fmt::format("its search has found nothing; this is its simulation at {}",
@@ -256,7 +259,8 @@ ReplayReport replay(const ReplayOptions& options) {
   report.failure = now.reason;
   for (std::size_t k = 0; k < bench->measurements.size(); ++k) {
     const Measurement& m = bench->measurements[k];
-    const auto all = numbers(group, "measurements/" + m.name, options.samples, whole.points.size());
+    const auto all = numbers(group, std::string(names::kMeasurements) + "/" + m.name,
+                             options.samples, whole.points.size());
     report.values.push_back({m.name, m.unit, all[number], now.values[k]});
   }
   return report;

@@ -11,11 +11,14 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/store/formats.h"
 #include "base/store/reader.h"
 #include "base/units.h"
 
 namespace gaincell::characterize {
 namespace {
+
+namespace names = store::samples;
 
 std::optional<double> limit_of(const store::ReadDataset& dataset, const char* name) {
   if (!dataset.has_attribute(name)) return std::nullopt;
@@ -37,12 +40,12 @@ std::string text_of(double value, const std::vector<std::string>& words) {
 
 // How many draws there are of each point.
 std::size_t draws_of(const store::ReadGroup& bench, std::size_t points) {
-  if (!bench.has("draw")) return 1;
-  const auto draw = bench.dataset("draw").read_vector<double>();
+  if (!bench.has(names::kDraw)) return 1;
+  const auto draw = bench.dataset(names::kDraw).read_vector<double>();
   const double last = draw.empty() ? 0 : *std::max_element(draw.begin(), draw.end());
   if (!(last >= 0 && last <= static_cast<double>(points)))
     throw Error({.place = bench.file(),
-                 .key = bench.path() + "/draw",
+                 .key = bench.path() + "/" + names::kDraw,
                  .value = format_exact(last),
                  .rule = fmt::format("the bench has {} points", points)});
   return static_cast<std::size_t>(last) + 1;
@@ -52,9 +55,10 @@ std::size_t draws_of(const store::ReadGroup& bench, std::size_t points) {
 class PointNames {
  public:
   PointNames(const store::ReadGroup& bench, std::size_t draws) {
-    const store::ReadGroup conditions = bench.group("conditions");
-    const store::ReadGroup axes = bench.group("axes");
-    std::istringstream order(axes.has_attribute("order") ? axes.text_attribute("order") : "");
+    const store::ReadGroup conditions = bench.group(names::kConditions);
+    const store::ReadGroup axes = bench.group(names::kAxes);
+    std::istringstream order(axes.has_attribute(names::kOrder) ? axes.text_attribute(names::kOrder)
+                                                               : "");
     for (std::string name; order >> name;) {
       if (conditions.has(name)) add(conditions.dataset(name), name);
     }
@@ -66,7 +70,7 @@ class PointNames {
       if (std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) != values.end())
         add(dataset, name);
     }
-    if (draws > 1) draws_ = bench.dataset("draw").read_vector<double>();
+    if (draws > 1) draws_ = bench.dataset(names::kDraw).read_vector<double>();
   }
 
   // With `draw` false, the name of all its draws together.
@@ -79,7 +83,7 @@ class PointNames {
       if (point >= column.values.size()) continue;
       add(column.name, text_of(column.values[point], column.words));
     }
-    if (draw && point < draws_.size()) add("draw", format_exact(draws_[point]));
+    if (draw && point < draws_.size()) add(names::kDraw, format_exact(draws_[point]));
     return text;
   }
   std::string full(std::size_t point) const {
@@ -95,7 +99,7 @@ class PointNames {
   };
   void add(const store::ReadDataset& dataset, const std::string& name) {
     Column column{name, dataset.read_vector<double>(), {}};
-    if (dataset.has_attribute("words")) column.words = dataset.texts_attribute("words");
+    if (dataset.has_attribute(names::kWords)) column.words = dataset.texts_attribute(names::kWords);
     columns_.push_back(std::move(column));
   }
   std::vector<Column> columns_;
@@ -134,8 +138,8 @@ DatasheetRow read_row(const store::ReadGroup& measurements, const std::string& n
   row.name = name;
   row.unit = dataset.text_attribute("units");
   row.description = dataset.text_attribute("long_name");
-  row.spec = {limit_of(dataset, "spec_minimum"), limit_of(dataset, "spec_typical"),
-              limit_of(dataset, "spec_maximum"), limit_of(dataset, "spec_sigma")};
+  row.spec = {limit_of(dataset, names::kSpecMinimum), limit_of(dataset, names::kSpecTypical),
+              limit_of(dataset, names::kSpecMaximum), limit_of(dataset, names::kSpecSigma)};
   row.specified = row.spec.minimum || row.spec.maximum || row.spec.sigma;
   const auto all = dataset.read_vector<double>();
   if (all.size() != holdout.size())
@@ -175,19 +179,19 @@ DatasheetRow read_row(const store::ReadGroup& measurements, const std::string& n
 }
 
 DatasheetCondition read_condition(const store::ReadGroup& bench, const std::string& name) {
-  const store::ReadDataset dataset = bench.group("conditions").dataset(name);
+  const store::ReadDataset dataset = bench.group(names::kConditions).dataset(name);
   DatasheetCondition condition{name, dataset.text_attribute("units", ""),
                                dataset.text_attribute("long_name", ""), ""};
   if (condition.description == name) condition.description.clear();
   std::vector<std::string> words;
-  if (dataset.has_attribute("words")) words = dataset.texts_attribute("words");
+  if (dataset.has_attribute(names::kWords)) words = dataset.texts_attribute(names::kWords);
   if (dataset.shape().size() > 1) {
     condition.values = fmt::format("{} drawn", dataset.shape()[1]);
     return condition;
   }
   std::vector<double> values;
-  if (bench.group("axes").has(name)) {
-    values = bench.group("axes").dataset(name).read_vector<double>();
+  if (bench.group(names::kAxes).has(name)) {
+    values = bench.group(names::kAxes).dataset(name).read_vector<double>();
   } else {
     const auto all = dataset.read_vector<double>();
     const std::set<double> different(all.begin(), all.end());  // of rows there are several
@@ -253,24 +257,24 @@ std::vector<std::string> Datasheet::misses() const {
 Datasheet read_datasheet(const std::filesystem::path& samples) {
   const store::Reader reader(samples);
   const store::ReadGroup root = reader.root();
-  store::require_format(root, "samples", 1, "gaincell characterize");
+  store::require_format(root, store::kSamplesFormat);
   store::warn_if_unsealed(root);
   Datasheet sheet;
-  sheet.ngspice_version = root.text_attribute("ngspice_version");
-  const store::ReadGroup benches = root.group("benches");
+  sheet.ngspice_version = root.text_attribute(store::kNgspiceVersion);
+  const store::ReadGroup benches = root.group(names::kBenches);
   for (const std::string& name : benches.group_names()) {
     const store::ReadGroup group = benches.group(name);
-    BenchDatasheet bench{name, group.text_attribute("description"), 1, {}, {}};
-    const auto holdout = group.dataset("holdout").read_vector<std::uint8_t>();
+    BenchDatasheet bench{name, group.text_attribute(names::kDescription), 1, {}, {}};
+    const auto holdout = group.dataset(names::kHoldout).read_vector<std::uint8_t>();
     bench.draws = draws_of(group, holdout.size());
-    for (const std::string& condition : group.group("conditions").dataset_names()) {
-      if (!group.group("conditions").dataset(condition).is_dimension())
+    for (const std::string& condition : group.group(names::kConditions).dataset_names()) {
+      if (!group.group(names::kConditions).dataset(condition).is_dimension())
         bench.conditions.push_back(read_condition(group, condition));
     }
     const PointNames names(group, bench.draws);
-    for (const std::string& measurement : group.group("measurements").dataset_names())
+    for (const std::string& measurement : group.group(names::kMeasurements).dataset_names())
       bench.rows.push_back(
-          read_row(group.group("measurements"), measurement, holdout, bench.draws, names));
+          read_row(group.group(names::kMeasurements), measurement, holdout, bench.draws, names));
     sheet.benches.push_back(std::move(bench));
   }
   return sheet;

@@ -6,12 +6,15 @@
 #include <set>
 
 #include "base/sha256.h"
+#include "base/store/formats.h"
 #include "base/store/writer.h"
 #include "base/version.h"
 #include "characterize/plan/deck.h"
 
 namespace gaincell::characterize {
 namespace {
+
+namespace names = store::samples;
 
 std::string joined(const Options& options) {
   std::string text;
@@ -44,15 +47,16 @@ void write_attributes(store::Group& group, const Bench& bench) {
     if (bench.analyses.size() > 1) options += analysis.name + ": ";
     options += joined(analysis.options);
   }
-  group.attribute("description", bench.description)
-      .attribute("bench_text", bench.text)
+  group.attribute(names::kDescription, bench.description)
+      .attribute(names::kBenchText, bench.text)
       .attribute("bench_sha256", sha256(bench.text))
       .attribute("options", options)
       .attribute("retry_options", joined(bench.retry));
   if (netlists.size() == 1) {
-    group.attribute("netlist_text", netlists[0]).attribute("netlist_sha256", netlist_hashes[0]);
+    group.attribute(names::kNetlistText, netlists[0])
+        .attribute("netlist_sha256", netlist_hashes[0]);
   } else {
-    group.attribute("netlist_text", netlists).attribute("netlist_sha256", netlist_hashes);
+    group.attribute(names::kNetlistText, netlists).attribute("netlist_sha256", netlist_hashes);
   }
   if (!bench.inputs.empty()) {
     std::vector<std::string> files;
@@ -63,27 +67,27 @@ void write_attributes(store::Group& group, const Bench& bench) {
       input_hashes.push_back(sha256(input.text));
       texts.push_back(input.text);
     }
-    group.attribute("input_files", files)
+    group.attribute(names::kInputFiles, files)
         .attribute("input_sha256", input_hashes)
-        .attribute("input_text", texts);
+        .attribute(names::kInputText, texts);
   }
   if (!names.empty()) group.attribute("model_files", names).attribute("model_sha256", hashes);
-  if (!bench.filters.empty()) group.attribute("filters", bench.filters);
+  if (!bench.filters.empty()) group.attribute(names::kFilters, bench.filters);
   if (bench.draw_points > 0) group.attribute("seed", bench.draw_seed);
   if (bench.holdout_share > 0 || bench.holdout_points > 0)
     group.attribute("holdout_seed", bench.holdout_seed);
 }
 
 void write_conditions(store::Group& group, const Bench& bench, const Plan& plan) {
-  store::Group conditions = group.group("conditions");
-  store::Group axes = group.group("axes");
+  store::Group conditions = group.group(names::kConditions);
+  store::Group axes = group.group(names::kAxes);
   const std::size_t points = plan.points.size();
   std::string order;
   for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
     const Condition& c = bench.conditions[k];
     const std::string long_name = c.description.empty() ? c.name : c.description;
     std::vector<double> values;
-    std::vector<std::string> dimensions{"point"};
+    std::vector<std::string> dimensions{names::kPoint};
     for (const Point& point : plan.points) {
       if (c.count > 0) {
         values.insert(values.end(), point.vectors[k].begin(), point.vectors[k].end());
@@ -100,16 +104,16 @@ void write_conditions(store::Group& group, const Bench& bench, const Plan& plan)
                                        storage(points * std::max<std::size_t>(c.count, 1)))
                               .attribute("units", c.unit)
                               .attribute("long_name", long_name);
-    if (!c.words.empty()) written.attribute("words", c.words);
+    if (!c.words.empty()) written.attribute(names::kWords, c.words);
     if (!c.swept) continue;
     store::Node axis = axes.axis(c.name, c.values)
                            .attribute("units", c.unit)
                            .attribute("long_name", long_name)
                            .attribute("spacing", c.logarithmic ? "logarithmic" : "linear");
-    if (!c.words.empty()) axis.attribute("words", c.words);
+    if (!c.words.empty()) axis.attribute(names::kWords, c.words);
     order += (order.empty() ? "" : " ") + c.name;
   }
-  axes.attribute("order", order);
+  axes.attribute(names::kOrder, order);
 }
 
 void write_results(store::Group& group, const BenchSamples& samples) {
@@ -128,44 +132,44 @@ void write_results(store::Group& group, const BenchSamples& samples) {
     job.insert(job.end(), jobs.begin(), jobs.end());
     draw.push_back(static_cast<std::uint32_t>(samples.plan->points[p].draw));
   }
-  group.dataset("status", {"point"}, status, storage(points))
+  group.dataset(names::kStatus, {names::kPoint}, status, storage(points))
       .attribute("long_name", "0 = measured, 1 = failed");
-  group.dataset("aided", {"point"}, aided, storage(points))
+  group.dataset(names::kAided, {names::kPoint}, aided, storage(points))
       .attribute("long_name", "1 = simulated with the retry options");
-  group.dataset("holdout", {"point"}, holdout, storage(points))
+  group.dataset(names::kHoldout, {names::kPoint}, holdout, storage(points))
       .attribute("long_name", "1 = kept from the tables");
-  std::vector<std::string> dimensions{"point"};
+  std::vector<std::string> dimensions{names::kPoint};
   if (bench.analyses.size() > 1) {
     group.dimension("analysis", bench.analyses.size());
     dimensions.push_back("analysis");
   }
-  group.dataset("job", dimensions, job, storage(job.size()))
+  group.dataset(names::kJob, dimensions, job, storage(job.size()))
       .attribute("long_name", "simulation of this point");
   if (bench.draw_points > 1)
-    group.dataset("draw", {"point"}, draw, storage(points))
+    group.dataset(names::kDraw, {names::kPoint}, draw, storage(points))
         .attribute("long_name", "number of the draw of vectors and devices");
   if (bench.search) {
     std::vector<double> searched;
     for (const Point& point : samples.plan->points) searched.push_back(point.searched.value());
-    group.dataset("searched", {"point"}, searched, storage(points))
+    group.dataset(names::kSearched, {names::kPoint}, searched, storage(points))
         .attribute("units", bench.search->unit)
         .attribute("long_name", "value of the search at the simulation of this point");
   }
-  store::Group measurements = group.group("measurements");
+  store::Group measurements = group.group(names::kMeasurements);
   for (std::size_t k = 0; k < bench.measurements.size(); ++k) {
     const Measurement& m = bench.measurements[k];
     std::vector<double> values;
     for (const PointResult& point : samples.points) values.push_back(point.values[k]);
     store::Node written =
-        measurements.dataset(m.name, {"point"}, values, storage(points))
+        measurements.dataset(m.name, {names::kPoint}, values, storage(points))
             .attribute("units", m.unit)
             .attribute("long_name", m.description.empty() ? m.name : m.description);
     if (m.searched) written.attribute("search_tolerance", bench.search->tolerance);
     if (!m.spec) continue;
-    if (m.spec->minimum) written.attribute("spec_minimum", *m.spec->minimum);
-    if (m.spec->typical) written.attribute("spec_typical", *m.spec->typical);
-    if (m.spec->maximum) written.attribute("spec_maximum", *m.spec->maximum);
-    if (m.spec->sigma) written.attribute("spec_sigma", *m.spec->sigma);
+    if (m.spec->minimum) written.attribute(names::kSpecMinimum, *m.spec->minimum);
+    if (m.spec->typical) written.attribute(names::kSpecTypical, *m.spec->typical);
+    if (m.spec->maximum) written.attribute(names::kSpecMaximum, *m.spec->maximum);
+    if (m.spec->sigma) written.attribute(names::kSpecSigma, *m.spec->sigma);
   }
 }
 
@@ -192,10 +196,10 @@ void write_waveforms(store::Group& group, const BenchSamples& samples) {
         values[k].insert(values[k].end(), result.waveforms[k].begin(), result.waveforms[k].end());
     }
     const std::string& unit = bench.analyses[a].scale_unit;
-    store::Group own = group.group("waveforms").group(bench.analyses[a].name);
+    store::Group own = group.group(names::kWaveforms).group(bench.analyses[a].name);
     own.dimension("run", job.size());
     own.dimension("sample", values[0].size());
-    own.dataset("job", {"run"}, job).attribute("long_name", "simulation of this run");
+    own.dataset(names::kJob, {"run"}, job).attribute("long_name", "simulation of this run");
     own.dataset("first", {"run"}, first).attribute("long_name", "its first sample");
     own.dataset(scale_name(bench.analyses[a]), {"sample"}, values[0], storage(values[0].size()))
         .attribute("units", unit);
@@ -207,27 +211,27 @@ void write_waveforms(store::Group& group, const BenchSamples& samples) {
 }
 
 void write_requests(store::Group& group, const Bench& bench) {
-  store::Group tables = group.group("tables");
+  store::Group tables = group.group(names::kTables);
   for (const TableRequest& table : bench.tables) {
     store::Group one = tables.group(table.name);
-    one.attribute("of", table.of)
-        .attribute("over", fmt::format("{}", fmt::join(table.over, " ")))
+    one.attribute(names::kOf, table.of)
+        .attribute(names::kOver, fmt::format("{}", fmt::join(table.over, " ")))
         .attribute("long_name", table.long_name.empty() ? table.name : table.long_name);
     if (!table.interpolation.empty())
-      one.attribute("interpolation", fmt::format("{}", fmt::join(table.interpolation, " ")));
+      one.attribute(names::kInterpolation, fmt::format("{}", fmt::join(table.interpolation, " ")));
     for (const auto& [name, limit] : table.limits) one.attribute("limit_" + name, limit);
   }
-  store::Group constants = group.group("constants");
+  store::Group constants = group.group(names::kConstants);
   for (const ConstantRequest& constant : bench.constants)
     constants.scalar(constant.name, constant.value)
         .attribute("units", constant.unit)
         .attribute("long_name", constant.long_name.empty() ? constant.name : constant.long_name);
   if (bench.spreads.empty()) return;
-  store::Group spreads = group.group("spreads");
+  store::Group spreads = group.group(names::kSpreads);
   for (const SpreadRequest& spread : bench.spreads)
     spreads.group(spread.name)
-        .attribute("of", spread.of)
-        .attribute("relative", spread.relative ? 1 : 0)
+        .attribute(names::kOf, spread.of)
+        .attribute(names::kRelative, spread.relative ? 1 : 0)
         .attribute("long_name", spread.long_name.empty() ? spread.name : spread.long_name);
 }
 
@@ -247,13 +251,13 @@ void write_failures(store::Group& group, const BenchSamples& samples) {
     log_tail.push_back(result.log_tail);
     conditions.push_back(label_of(*samples.bench, samples.plan->points[p]));
   }
-  store::Group failures = group.group("failures");
+  store::Group failures = group.group(names::kFailures);
   failures.dimension("failure", job.size());
-  failures.dataset("job", {"failure"}, job);
-  failures.dataset("point", {"failure"}, point);
-  failures.dataset("reason", {"failure"}, reason);
+  failures.dataset(names::kJob, {"failure"}, job);
+  failures.dataset(names::kPoint, {"failure"}, point);
+  failures.dataset(names::kReason, {"failure"}, reason);
   failures.dataset("log_tail", {"failure"}, log_tail);
-  failures.dataset("conditions", {"failure"}, conditions);
+  failures.dataset(names::kConditions, {"failure"}, conditions);
 }
 
 }  // namespace
@@ -262,15 +266,14 @@ void write_samples(const std::filesystem::path& path, std::span<const BenchSampl
                    const std::string& ngspice_version) {
   store::Writer writer(path);
   store::Group root = writer.root();
-  root.attribute("gaincell_format", "samples")
-      .attribute("format_version", 1)
-      .attribute("program_version", kVersion)
-      .attribute("ngspice_version", ngspice_version);
-  store::Group all = root.group("benches");
+  store::write_format(root, store::kSamplesFormat);
+  root.attribute(store::kProgramVersion, kVersion)
+      .attribute(store::kNgspiceVersion, ngspice_version);
+  store::Group all = root.group(names::kBenches);
   for (const BenchSamples& samples : benches) {
     store::Group group = all.group(samples.bench->name);
     write_attributes(group, *samples.bench);
-    group.dimension("point", samples.points.size());
+    group.dimension(names::kPoint, samples.points.size());
     write_conditions(group, *samples.bench, *samples.plan);
     write_results(group, samples);
     write_waveforms(group, samples);

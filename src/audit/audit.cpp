@@ -10,6 +10,7 @@
 #include "attention/quantiser.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/store/formats.h"
 #include "base/store/writer.h"
 #include "base/version.h"
 
@@ -288,9 +289,8 @@ std::string Audit::brief() const {
 void Audit::write(const std::filesystem::path& path, const std::string& settings) const {
   store::Writer writer(path);
   store::Group root = writer.root();
-  root.attribute("gaincell_format", "audit");
-  root.attribute("format_version", 1);
-  root.attribute("program_version", kVersion);
+  store::write_format(root, store::kAuditFormat);
+  root.attribute(store::kProgramVersion, kVersion);
   root.attribute("settings", settings);
   root.attribute("summary", json_text(to_json()));
   root.attribute("lsb_s", lsb_s());

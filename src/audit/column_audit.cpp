@@ -1,15 +1,20 @@
 #include "audit/column_audit.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "attention/circuit.h"
 #include "base/error.h"
+#include "base/store/formats.h"
 #include "base/store/reader.h"
 #include "base/store/writer.h"
 
 namespace gaincell::report {
 namespace {
+
+namespace names = store::samples;
 
 struct Deviation {
   double rms = 0, max = 0;
@@ -57,8 +62,7 @@ nlohmann::ordered_json ColumnAudit::to_json() const {
 void ColumnAudit::write(const std::filesystem::path& path) const {
   store::Writer writer(path);
   store::Group root = writer.root();
-  root.attribute("gaincell_format", "column_audit");
-  root.attribute("format_version", 1);
+  store::write_format(root, store::kColumnAuditFormat);
   root.attribute("bench", bench);
   root.attribute("t_max_s", t_max_s);
   root.dimension("column", spice_pulse_s.size());
@@ -79,16 +83,17 @@ ColumnAudit audit_columns(const std::filesystem::path& samples, const std::strin
                           const lut::GainCellDevice& device, Stage stage) {
   const store::Reader reader(samples);
   const store::ReadGroup root = reader.root();
-  store::require_format(root, "samples", 1, "gaincell characterize");
+  store::require_format(root, store::kSamplesFormat);
   store::warn_if_unsealed(root);
-  const store::ReadGroup group = root.group("benches").group(bench);
-  const auto v_store = group.group("conditions").dataset("v_store").read<double>();
-  const auto width_s = group.group("conditions").dataset("pulse_width").read<double>();
-  const auto pulse_s = group.group("measurements").dataset("pulse_width_out").read_vector<double>();
-  const auto status = group.dataset("status").read_vector<std::uint8_t>();
+  const store::ReadGroup group = root.group(names::kBenches).group(bench);
+  const auto v_store = group.group(names::kConditions).dataset("v_store").read<double>();
+  const auto width_s = group.group(names::kConditions).dataset("pulse_width").read<double>();
+  const auto pulse_s =
+      group.group(names::kMeasurements).dataset("pulse_width_out").read_vector<double>();
+  const auto status = group.dataset(names::kStatus).read_vector<std::uint8_t>();
   if (v_store.shape.size() != 2 || v_store.shape != width_s.shape) {
     throw Error({.place = samples.string(),
-                 .key = "benches/" + bench + "/conditions",
+                 .key = fmt::format("{}/{}/{}", names::kBenches, bench, names::kConditions),
                  .rule = "v_store and pulse_width must be vectors with one entry per cell",
                  .remedy = "give the samples of a column bench (netlists/column)"});
   }

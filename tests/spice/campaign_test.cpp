@@ -146,7 +146,7 @@ TEST_F(Campaign, SamplesFileHoldsItsContract) {
   EXPECT_EQ(report.benches[0].points, 45u + 14);
   EXPECT_EQ(report.benches[0].holdout, 14u);
   const store::Reader reader(path("a.h5"));
-  store::require_format(reader.root(), "samples", 1, "characterize");
+  store::require_format(reader.root(), store::kSamplesFormat);
   const auto bench = reader.root().group("benches/rc");
   EXPECT_EQ(bench.group("axes").text_attribute("order"), "r v");
   EXPECT_EQ(bench.dataset("axes/v").read_vector<double>(), (std::vector<double>{0.3, 0.6, 0.9}));

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "base/sha256.h"
+#include "base/store/formats.h"
 #include "base/store/writer.h"
 #include "base/units.h"
 #include "base/version.h"
@@ -175,9 +176,8 @@ void write(const Options& o, const Input& in, const Result& result, const energy
            const audit::SpiceColumns* spice) {
   store::Writer writer(o.output);
   store::Group root = writer.root();
-  root.attribute("gaincell_format", "attend");
-  root.attribute("format_version", 1);
-  root.attribute("program_version", kVersion);
+  store::write_format(root, store::kAttendFormat);
+  root.attribute(store::kProgramVersion, kVersion);
   root.attribute("settings", json_text(settings));
   root.attribute("ranges", json_text(ranges.to_json()));
   root.dimension("batch", in.sizes.batch);

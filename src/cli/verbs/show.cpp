@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/store/formats.h"
 #include "base/store/reader.h"
 #include "base/units.h"
 #include "cli/commands.h"
@@ -108,7 +109,7 @@ void show_device(const std::filesystem::path& path, bool as_json) {
   if (as_json) {
     json out{{"file", path.string()},
              {"format", "device"},
-             {"format_version", lut::kDeviceFormatVersion},
+             {"format_version", store::kDeviceFormat.version},
              {"tables", json::object()},
              {"constants", json::object()},
              {"provenance", json::object()}};
@@ -145,7 +146,7 @@ void show_device(const std::filesystem::path& path, bool as_json) {
     return;
   }
 
-  say("{}: device, format {}\n", path.string(), lut::kDeviceFormatVersion);
+  say("{}: device, format {}\n", path.string(), store::kDeviceFormat.version);
   TextTable tables({{"table"},
                     {"from", kRight},
                     {"to", kRight},
@@ -192,7 +193,7 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
   if (as_json) {
     json out{{"file", path.string()},
              {"format", "samples"},
-             {"format_version", lut::kSamplesFormatVersion},
+             {"format_version", store::kSamplesFormat.version},
              {"program_version", samples.program_version},
              {"ngspice_version", samples.ngspice_version},
              {"benches", json::object()}};
@@ -227,7 +228,7 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
   }
 
   say("{}: samples, format {}; gaincell {}, ngspice {}\n", path.string(),
-      lut::kSamplesFormatVersion, samples.program_version, samples.ngspice_version);
+      store::kSamplesFormat.version, samples.program_version, samples.ngspice_version);
   for (const lut::BenchSamples& bench : samples.benches) {
     say("\n{}: {}\n  {} points, {} failed; {}\n", bench.name, bench.description, bench.points(),
         bench.failed(), provenance_text(bench.provenance));
@@ -262,14 +263,14 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
 
 int show(const Options& options) {
   const store::ReadGroup root = store::Reader(options.file).root();
-  const std::string format = root.text_attribute("gaincell_format", "");
-  if (format == "samples") {
+  const std::string format = root.text_attribute(store::kFormatName, "");
+  if (format == store::kSamplesFormat.name) {
     show_samples(options.file, options.json);
-  } else if (format == "device") {
+  } else if (format == store::kDeviceFormat.name) {
     show_device(options.file, options.json);
   } else {
     throw Error({.place = options.file.string(),
-                 .key = format.empty() ? "" : "gaincell_format",
+                 .key = format.empty() ? "" : store::kFormatName,
                  .value = format,
                  .rule = format.empty()
                              ? "is HDF5, but neither a device nor a samples file of gaincell"

@@ -278,17 +278,21 @@ TEST_F(Store, RefusesAnotherFormatOrVersion) {
     writer.commit();
   }
   const ReadGroup root = Reader(file_).root();
-  EXPECT_EQ(message([&] { require_format(root, "device", 7, "gaincell compile"); }), "no error");
+  EXPECT_EQ(message([&] { require_format(root, {"device", 7, "gaincell compile"}); }), "no error");
   EXPECT_THAT(
-      message([&] { require_format(root, "device", 1, "gaincell compile"); }),
+      message([&] {
+        require_format(root, {"device", 1, "gaincell compile"});
+      }),
       HasSubstr(
           "format_version = 7: this program reads version 1; write the file anew with `gaincell "
           "compile` of this version, or read it with gaincell 9.9"));
-  EXPECT_THAT(message([&] { require_format(root, "samples", 7, "gaincell characterize"); }),
+  EXPECT_THAT(message([&] {
+                require_format(root, {"samples", 7, "gaincell characterize"});
+              }),
               HasSubstr("gaincell_format = device: must be \"samples\" here"));
   write_example(folder_ / "b.h5");
   EXPECT_THAT(message([&] {
-                require_format(Reader(folder_ / "b.h5").root(), "device", 1, "gaincell compile");
+                require_format(Reader(folder_ / "b.h5").root(), {"device", 1, "gaincell compile"});
               }),
               HasSubstr("is HDF5, but not a gaincell device file"));
 }
