@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace gaincell::characterize {
@@ -55,22 +54,5 @@ class Child {
 
 // Reads what is there. `open` becomes false at the end of the stream.
 std::string read_available(int fd, bool& open);
-
-// A fresh folder, removed with all it holds. What a killed process left behind is removed by the
-// next one: an owner that lives holds a lock on its folder, and a file in it marks it as ours.
-class ScratchFolder {
- public:
-  ScratchFolder();
-  ~ScratchFolder();
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  // A new folder in it. Throws Error where there is no room.
-  std::filesystem::path make(const std::string& name) const;
-
- private:
-  std::filesystem::path path_;
-  int lock_ = -1;
-};
 
 }  // namespace gaincell::characterize

@@ -20,6 +20,7 @@
 #include "characterize/job/protocol.h"
 #include "characterize/job/wire.h"
 #include "characterize/pool/child.h"
+#include "characterize/pool/scratch_folder.h"
 
 namespace gaincell::characterize {
 namespace {

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "characterize/bench/bench.h"
-#include "characterize/pool/child.h"
+#include "characterize/pool/scratch_folder.h"
 #include "characterize/pool/pool.h"
 
 namespace gaincell::characterize {
