@@ -11,7 +11,7 @@
 #include "base/store/reader.h"
 #include "base/store/writer.h"
 
-namespace gaincell::report {
+namespace gaincell::audit {
 namespace {
 
 namespace names = store::samples;
@@ -126,4 +126,4 @@ ColumnAudit audit_columns(const std::filesystem::path& samples, const std::strin
   return audit;
 }
 
-}  // namespace gaincell::report
+}  // namespace gaincell::audit

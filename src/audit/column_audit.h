@@ -5,11 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "audit/column_case.h"
 #include "lut/gain_cell_device.h"
 
-namespace gaincell::report {
-
-enum class Stage { kFirst, kSecond };  // ReLU or signed converter at the column's end
+namespace gaincell::audit {
 
 // Whole columns, simulated transistor by transistor, beside what the engine's column level makes of
 // the same stored voltages and pulses.
@@ -34,4 +33,4 @@ struct ColumnAudit {
 ColumnAudit audit_columns(const std::filesystem::path& samples, const std::string& bench,
                           const lut::GainCellDevice& device, Stage stage);
 
-}  // namespace gaincell::report
+}  // namespace gaincell::audit
