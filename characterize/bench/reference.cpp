@@ -1,3 +1,5 @@
+#include "characterize/bench/reference.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -203,8 +205,6 @@ class Page {
 };
 
 }  // namespace
-
-std::string bench_example() { return example(); }
 
 std::string bench_reference() {
   Page page;

@@ -62,13 +62,6 @@ struct CampaignReport {
 // journal then stays, for a run with `keep_going`. Throws Error for wrong input.
 CampaignReport characterize(const CampaignOptions& options);
 
-// The shards of one campaign in, its samples file out: the bytes that an unsharded run writes. The
-// benches are read again: from `benches`, or where that is empty, from where they were. Throws
-// Error for shards that are missing, unfinished or of different campaigns.
-CampaignReport merge_shards(const std::vector<std::string>& shards,
-                            const std::vector<std::string>& benches,
-                            const std::filesystem::path& output);
-
 struct SimulateOptions {
   PoolOptions pool;
   std::filesystem::path cache{};  // folder of earlier results, also of an interrupted run

@@ -1,4 +1,6 @@
 // The shards of a campaign back into the file of the whole.
+#include "characterize/campaign/merge.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,7 +11,6 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/version.h"
-#include "characterize/campaign/campaign.h"
 #include "characterize/campaign/campaign_plan.h"
 #include "characterize/campaign/conclude.h"
 #include "characterize/job/protocol.h"

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/store/reader.h"
+#include "characterize/campaign/merge.h"
 #include "characterize/job/protocol.h"
 #include "characterize/job/wire.h"
 #include "tests/characterize/support.h"

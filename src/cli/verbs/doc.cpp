@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "characterize/bench/grammar.h"
+#include "characterize/bench/reference.h"
 #include "cli/commands.h"
 
 namespace gaincell::cli {

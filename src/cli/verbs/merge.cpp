@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "characterize/campaign/campaign.h"
+#include "characterize/campaign/merge.h"
 #include "cli/commands.h"
 #include "cli/datasheet_page.h"
 #include "cli/say.h"
