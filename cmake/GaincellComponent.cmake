@@ -1,5 +1,5 @@
 # gaincell_component(name SOURCES .. PUBLIC_HEADERS .. DEPENDS .. PRIVATE_DEPENDS ..)
-# One folder, one static library `gaincell_<name>`, one namespace. Public headers must compile alone
+# One folder, one static library `gaincell_<name>`. Public headers must compile alone
 # (target all_verify_interface_header_sets checks it).
 add_library(gaincell_warnings INTERFACE)
 target_compile_options(gaincell_warnings INTERFACE
