@@ -8,213 +8,31 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <numeric>
 #include <optional>
 
 #include "attention/activity_counter.h"
+#include "attention/fast/books.h"
 #include "attention/fast/kernels.h"
 #include "attention/fast/lines.h"
 #include "attention/fast/model.h"
 #include "attention/fast/ring.h"
 #include "attention/fast/spread.h"
 #include "attention/fast/thread_pool.h"
+#include "attention/fast/tile_plan.h"
 #include "attention/quantise.h"
 
 namespace gaincell::attention {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr int kUnit = kernels::kUnit, kLevels = kernels::kLevels;
 
 constexpr int kTogether = 128;  // tokens that a head runs through before the next one does
-
-// Conversions of many charges at once, on the nodes of energy::Conversions. Charges count in steps
-// of whole numbers, so that sums are exact; a charge of 0 lies on a step.
-class ConversionCounter {
- public:
-  ConversionCounter(const energy::Conversions& nodes, double full_scale_c) {
-    const double first = nodes.charge_c.front() / full_scale_c,
-                 last = nodes.charge_c.back() / full_scale_c;
-    double steps_per_x = kernels::kHingeSteps / (last - first);
-    if (first < 0 && last > 0) steps_per_x = std::floor(-first * steps_per_x) / -first;
-    for (const double charge : nodes.charge_c) {
-      const long step = std::lround((charge / full_scale_c - first) * steps_per_x);
-      const int after_last = node_.empty() ? 0 : node_.back() + 1;
-      node_.push_back(static_cast<std::uint16_t>(std::max<long>(step, after_last)));
-    }
-    first_x_ = static_cast<float>(first);
-    last_x_ = static_cast<float>(last);
-    steps_per_x_ = static_cast<float>(steps_per_x);
-    clear();
-  }
-  void clear() {
-    lanes_.assign(node_.size() * kUnit, 0);
-    sum_.assign(node_.size(), 0);
-    conversions_ = 0;
-    columns_ = 0;
-  }
-  // Where the kernels add their sums over `columns`, of which `conversions` count.
-  kernels::Hinges hinges(int columns, int conversions) {
-    if (columns_ > kColumnsInLanes) flush();
-    conversions_ += conversions;
-    columns_ += columns;
-    return {static_cast<int>(node_.size()),
-            node_.data(),
-            first_x_,
-            last_x_,
-            steps_per_x_,
-            lanes_.data()};
-  }
-  // A piecewise linear function is its value at the first node plus each interval's slope times the
-  // part of x beyond the interval's start and before its end.
-  void deposit(energy::Conversions& to) {
-    if (conversions_ == 0) return;
-    flush();
-    to.count[0] += conversions_;
-    for (std::size_t i = 0; i + 1 < node_.size(); ++i) {
-      const double share = static_cast<double>(sum_[i] - sum_[i + 1]) / (node_[i + 1] - node_[i]);
-      to.count[i] -= share;
-      to.count[i + 1] += share;
-    }
-    clear();
-  }
-
- private:
-  // So many columns, and one more call's, of up to kHingeSteps each fit a lane.
-  static constexpr int kColumnsInLanes = 1 << 17;
-
-  void flush() {
-    for (std::size_t i = 0; i < node_.size(); ++i) {
-      std::int32_t* lanes = lanes_.data() + i * kUnit;
-      sum_[i] += std::accumulate(lanes, lanes + kUnit, std::int64_t{0});
-      std::fill_n(lanes, kUnit, 0);
-    }
-    columns_ = 0;
-  }
-
-  std::vector<std::uint16_t> node_;
-  float first_x_, last_x_, steps_per_x_;
-  Lines<std::int32_t> lanes_;  // [node][kUnit]
-  std::vector<std::int64_t> sum_;
-  double conversions_ = 0;
-  int columns_ = 0;  // in lanes_
-};
-
-// The parts of the ring that queries of one block meet, with their tables: every unit is a part;
-// the unit that is being written is two, what this lap has written and what the last one left.
-// Where no two slots may share a table, every slot is a part.
-class Plan {
- public:
-  struct Part {
-    int begin, end;   // slots of one unit
-    int laps_ago;     // 0 or 1
-    bool is_written;  // holds the block at hand: its slots belong to one lap or the other by query
-    const std::byte *first_table, *second_table;
-    float first_fading, second_fading;  // per token
-    // Of slot `begin` for a query in slot `slot`.
-    int age(int slot, int window) const { return slot - begin + laps_ago * window; }
-  };
-
-  Plan(const FastModel& model, const Ring& ring)
-      : model_(model), ring_(ring), part_slots_(model.slot_block == 1 ? 1 : kUnit) {
-    const double middle = 0.5 * (model.slot_block - 1) - 0.5 * (model.age_block - 1);
-    for (int lane = 0; lane < kUnit; ++lane)
-      beyond_table_.push_back(static_cast<float>(middle - lane % model.slot_block));
-  }
-
-  void clear() { block_ = -1; }
-
-  std::int64_t block() const { return block_; }
-
-  // Of a token's block.
-  void set(std::int64_t token) {
-    const int window = ring_.window(), slot = static_cast<int>(token % window);
-    const int begin = ring_.begin(slot, model_.age_block);
-    const std::int64_t block = token - slot + begin;
-    if (block == block_) return;
-    block_ = block;
-    parts_.clear();
-    of_tile_.assign(1, 0);
-    const bool first_lap = block < window;
-    for (int at = 0; at < (first_lap ? begin + 1 : window); at = ring_.end(at, part_slots_)) {
-      if (at > 0 && at % ring_.tile() == 0) of_tile_.push_back(static_cast<int>(parts_.size()));
-      const int end = ring_.end(at, part_slots_);
-      const bool is_written = at <= begin && begin < end;
-      add(at, end, at > begin ? 1 : 0, is_written, begin);
-      if (is_written && !first_lap && begin + 1 < end) add(at, end, 1, true, begin);
-    }
-    of_tile_.push_back(static_cast<int>(parts_.size()));
-  }
-
-  int tiles() const { return static_cast<int>(of_tile_.size()) - 1; }
-  int first_part(int tile) const { return of_tile_[tile]; }
-  int most_parts_of_a_tile() const { return blocks(ring_.tile(), part_slots_) + 1; }
-  const Part& part(int i) const { return parts_[i]; }
-  // kernels::SubTile's, for a block's first query.
-  const std::vector<float>& beyond_table() const { return beyond_table_; }
-
- private:
-  void add(int begin, int end, int laps_ago, bool is_written, int block) {
-    const int age = block - begin + laps_ago * ring_.window();
-    const double period = model_.options.token_period_s;
-    const double middle_s = (age - 0.5 * (end - 1 - begin)) * period;
-    // A lone slot has the table of its group's place in the unit.
-    const int unit_age =
-        part_slots_ == 1 ? age + ring_.lane_of(begin) / kernels::kGroup * kernels::kGroup : age;
-    parts_.push_back({begin, end, laps_ago, is_written, model_.first_tables->unit(unit_age),
-                      model_.second_tables->unit(unit_age),
-                      static_cast<float>(model_.first_ages.fading_per_s(middle_s) * period),
-                      static_cast<float>(model_.second_ages.fading_per_s(middle_s) * period)});
-  }
-
-  const FastModel& model_;
-  const Ring& ring_;
-  const int part_slots_;
-  std::int64_t block_ = -1;  // first token of the block
-  std::vector<Part> parts_;
-  std::vector<int> of_tile_;  // first part of each sub-tile
-  std::vector<float> beyond_table_;
-};
-
-// What one head has done, apart from the other heads' so that threads need not meet. Reads of a
-// block's queries are gathered, then put on the nodes at their mean age (the energy is nearly
-// linear in age).
-struct Books {
-  explicit Books(const FastModel& model)
-      : counter(model.circuit, model.oldest_age_s),
-        first(counter.activity().first_conversions, model.first.full_scale_c()),
-        second(counter.activity().second_conversions, model.second.full_scale_c()),
-        // One row more, for the dimensions that there are not.
-        first_reads(static_cast<std::size_t>(model.circuit.q_levels + 1) * kernels::kReadCopies *
-                    kLevels),
-        reads(static_cast<std::size_t>(
-                  kernels::Reads::nodes(ActivityCounter::pulse_steps(model.circuit))) *
-              kernels::kReadCopies * kLevels) {}
-
-  void clear_gathered() {
-    std::fill(first_reads.begin(), first_reads.end(), 0);
-    std::fill(reads.begin(), reads.end(), 0.0f);
-    std::fill_n(cells, kLevels, 0.0);
-    tokens = ages = age_sum_s = 0;
-    pulses = 0;
-  }
-
-  ActivityCounter counter;
-  ConversionCounter first, second;
-  Lines<std::int32_t> first_reads;  // of kernels::count_key_reads
-  Lines<float> reads;               // kernels::Reads::count
-  double cells[kLevels] = {};       // of the second array
-  double tokens = 0, ages = 0;      // tokens seen by the queries, and their ages' sum
-  double age_sum_s = 0;             // of the rows with a pulse
-  std::int64_t pulses = 0;          // their number
-  std::int64_t gathered = 0;        // which of the runs of tokens that are gathered together
-};
 
 // Work space of one thread.
 struct Work {
   Work(const FastModel& model, const Ring& ring) : plan(model, ring) {}
 
-  Plan plan;
+  TilePlan plan;
   std::vector<kernels::Unit> units;
   std::vector<kernels::Lanes> lanes;
   kernels::Pulses pulses[kernels::kMaxQueries] = {};
@@ -261,7 +79,7 @@ class FastLevel final : public Analog {
     if (!stale_) return activity_;
     activity_ = {};
     for (Books& books : books_) {
-      deposit(books);
+      books.deposit(*model_);
       activity_ += books.counter.activity();
     }
     activity_.tokens = tokens_;
@@ -322,12 +140,7 @@ class FastLevel final : public Analog {
     now_ = 0;
     tokens_ = 0;
     for (Work& work : work_) work.plan.clear();
-    for (Books& books : books_) {
-      books.counter.clear();
-      books.clear_gathered();
-      books.first.clear();
-      books.second.clear();
-    }
+    for (Books& books : books_) books.clear();
     stale_ = true;
     std::fill(key_counts_.begin(), key_counts_.end(), std::int32_t{0});
     std::fill(value_totals_.begin(), value_totals_.end(), std::int32_t{0});
@@ -351,7 +164,7 @@ class FastLevel final : public Analog {
           const int queries = block_queries(token, piece - i);
           const std::size_t at = (done + i) * stride + static_cast<std::size_t>(head) * dim;
           work.plan.set(token);
-          deposit_at(books_[head], work.plan.block());
+          books_[head].deposit_at(work.plan.block(), *model_, ring_.window());
           run_step({token, head, queries, i, q + at, out + at, stride, to}, work);
           i += queries;
         }
@@ -422,7 +235,7 @@ class FastLevel final : public Analog {
 
   void run_step(const Step& step, Work& work) {
     const int dim = dim_, slot = slot_of(step.token);
-    const Plan& plan = work.plan;
+    const TilePlan& plan = work.plan;
     const kernels::Stage& stage = first_.stage();
     const std::size_t unit = unit_index(step.head, slot);
     // Queries of one call still see what later tokens of the call overwrite.
@@ -540,24 +353,25 @@ class FastLevel final : public Analog {
 
   void run_tile(const Step& step, int tile, bool keeps_old, kernels::Reads& reads, Work& work,
                 std::vector<StepTrace>& traces) {
-    const Plan& plan = work.plan;
+    const TilePlan& plan = work.plan;
     const int dim = dim_, slot = slot_of(step.token), begin = plan.first_part(tile),
               parts = plan.first_part(tile + 1) - begin;
     int columns = 0;
     for (int i = 0; i < parts; ++i) {
-      const Plan::Part& part = plan.part(begin + i);
+      const TilePlan::Part& part = plan.part(begin + i);
       const std::size_t unit = unit_index(step.head, part.begin);
       const int lane = ring_.lane_of(part.begin), size = part.end - part.begin;
       const bool old = keeps_old && part.is_written && part.laps_ago == 1;
       const int age = part.age(slot, ring_.window()) + lane;  // of lane 0
-      work.units[i] = {old ? work.old_keys.data() : keys_.data() + unit * unit_cells_,
-                       old ? work.old_values.data() : values_.data() + unit * unit_cells_,
-                       old ? work.old_counts.data() : value_counts_.data() + unit * kUnit * kLevels,
-                       part.first_table,
-                       part.second_table,
-                       part.first_fading,
-                       part.second_fading,
-                       age * options_.token_period_s};
+      work.units[i] = {
+          .keys = old ? work.old_keys.data() : keys_.data() + unit * unit_cells_,
+          .values = old ? work.old_values.data() : values_.data() + unit * unit_cells_,
+          .counts = old ? work.old_counts.data() : value_counts_.data() + unit * kUnit * kLevels,
+          .first_table = part.first_table,
+          .second_table = part.second_table,
+          .first_fading = part.first_fading,
+          .second_fading = part.second_fading,
+          .age_s = age * options_.token_period_s};
       if (spread_) spread_->set_unit(step.head, ring_.unit_of(part.begin), i, work.spread);
       for (int q = 0; q < step.queries; ++q) {
         int first = lane, last = lane + size;
@@ -565,8 +379,8 @@ class FastLevel final : public Analog {
           const int written = slot + q - part.begin + 1;
           (part.laps_ago == 0 ? last : first) = lane + written;
         }
-        work.lanes[q * parts + i] = {static_cast<std::uint8_t>(first),
-                                     static_cast<std::uint8_t>(last)};
+        work.lanes[q * parts + i] = {.first = static_cast<std::uint8_t>(first),
+                                     .last = static_cast<std::uint8_t>(last)};
         columns += last - first;
       }
     }
@@ -575,33 +389,33 @@ class FastLevel final : public Analog {
     const int outputs = step.queries * shape().dim;
     std::int64_t first_beyond = 0, second_beyond = 0;
     const kernels::SubTile sub_tile{
-        dim,
-        parts,
-        step.queries,
-        shape().dim,
-        work.units.data(),
-        model_->first_tables->plane_bytes(),
-        model_->second_tables->plane_bytes(),
-        work.beyond_table.data(),
-        work.lanes.data(),
-        work.pulses,
-        static_cast<float>(circuit_.relu.full_scale_s / circuit_.t_max_s),
-        has_counter() ? 0.5f * static_cast<float>(circuit_.output_levels - 1) : 0.0f,
-        known(circuit_.relu, first_),
-        known(circuit_.differential, second_),
-        books.first.hinges(step.queries * parts * kUnit, columns),
-        books.second.hinges(step.queries * dim, outputs),
-        &reads,
-        work.x.data(),
-        work.phi.data(),
-        work.second_x.data(),
-        work.second_pulse.data(),
-        work.total.data(),
-        &first_beyond,
-        &second_beyond,
-        work.weights.data(),
-        work.second_lasting.data(),
-        spread_ ? spread_->tile(step.head, tile, work.spread) : nullptr};
+        .dim = dim,
+        .units = parts,
+        .queries = step.queries,
+        .columns = shape().dim,
+        .unit = work.units.data(),
+        .first_plane = model_->first_tables->plane_bytes(),
+        .second_plane = model_->second_tables->plane_bytes(),
+        .beyond_table = work.beyond_table.data(),
+        .lanes = work.lanes.data(),
+        .pulses = work.pulses,
+        .phi_per_pulse = static_cast<float>(circuit_.relu.full_scale_s / circuit_.t_max_s),
+        .counts = has_counter() ? 0.5f * static_cast<float>(circuit_.output_levels - 1) : 0.0f,
+        .first_known = known(circuit_.relu, first_),
+        .second_known = known(circuit_.differential, second_),
+        .first_hinges = books.first.hinges(step.queries * parts * kUnit, columns),
+        .second_hinges = books.second.hinges(step.queries * dim, outputs),
+        .reads = &reads,
+        .x = work.x.data(),
+        .phi = work.phi.data(),
+        .second_x = work.second_x.data(),
+        .second_pulse = work.second_pulse.data(),
+        .total = work.total.data(),
+        .first_beyond = &first_beyond,
+        .second_beyond = &second_beyond,
+        .weights = work.weights.data(),
+        .lasting = work.second_lasting.data(),
+        .spread = spread_ ? spread_->tile(step.head, tile, work.spread) : nullptr};
     kernels::sub_tile(first_.stage(), second_.stage(), sub_tile);
     ranges.first += columns;
     ranges.first_beyond += static_cast<double>(first_beyond);
@@ -618,70 +432,6 @@ class FastLevel final : public Analog {
   static kernels::Known known(const Circuit::Converter& converter, const StageFit& fit) {
     return {static_cast<float>(converter.known_low_c / fit.full_scale_c()),
             static_cast<float>(converter.known_high_c / fit.full_scale_c())};
-  }
-
-  // Gathered sums are kept small enough for single precision, and the ages in them near each other;
-  // where they are put on the nodes follows from the token alone.
-  void deposit_at(Books& books, std::int64_t block) const {
-    const int tokens = std::clamp((1 << 16) / ring_.window(), 1, 64);
-    const std::int64_t gathered = block / tokens;
-    if (gathered != books.gathered) deposit(books);
-    books.gathered = gathered;
-  }
-
-  // Puts what has been gathered on the nodes.
-  void deposit(Books& books) const {
-    if (books.tokens == 0) return;
-    const double mean_age_s = books.ages / books.tokens * options_.token_period_s;
-    energy::Activity& activity = books.counter.activity();
-    add_copies(books.first_reads);
-    add_copies(books.reads);
-    if (options_.effects.has(Effect::kInputQuantiser))
-      for (int level = 0; level < circuit_.q_levels; ++level)
-        books.counter.read(activity.first_reads, mean_age_s,
-                           circuit_.t_max_s * level / (circuit_.q_levels - 1),
-                           first_of_copies(books.first_reads, level));
-    deposit_second_reads(books, mean_age_s);
-    books.first.deposit(activity.first_conversions);
-    books.second.deposit(activity.second_conversions);
-    books.clear_gathered();
-  }
-
-  template <class Count>
-  static Count* first_of_copies(Lines<Count>& counts, std::size_t row) {
-    return counts.data() + row * kernels::kReadCopies * kLevels;
-  }
-  // To the first one.
-  template <class Count>
-  static void add_copies(Lines<Count>& counts) {
-    for (std::size_t row = 0; row * kernels::kReadCopies * kLevels < counts.size(); ++row) {
-      Count* all = first_of_copies(counts, row);
-      for (int copy = 1; copy < kernels::kReadCopies; ++copy)
-        for (int level = 0; level < kLevels; ++level) all[level] += all[copy * kLevels + level];
-    }
-  }
-
-  // Every cell of the second array is read by a pulse or by none.
-  static void deposit_second_reads(Books& books, double mean_age_s) {
-    energy::CellReads& to = books.counter.activity().second_reads;
-    const Share age =
-        share_of(to.age_s, books.pulses > 0 ? books.age_sum_s / static_cast<double>(books.pulses)
-                                            : mean_age_s);
-    for (int level = 0; level < to.levels; ++level) {
-      double idle = books.cells[level];
-      for (std::size_t node = 1; node < to.pulse_s.size(); ++node) {
-        const double count = first_of_copies(books.reads, node - 1)[level];
-        idle -= count;
-        add(to, age, node, level, count);
-      }
-      add(to, age, 0, level, idle);
-    }
-  }
-
-  static void add(energy::CellReads& to, const Share& age, std::size_t node, int level,
-                  double count) {
-    to.at(age.low, node)[level] += (1 - age.high_share) * count;
-    if (age.high_share > 0) to.at(age.low + 1, node)[level] += age.high_share * count;
   }
 
   std::vector<StepTrace> begin_traces(const Step& step) const {
@@ -706,12 +456,12 @@ class FastLevel final : public Analog {
     return traces;
   }
 
-  void trace_tile(const Plan& plan, const kernels::SubTile& done, int query, int tile,
+  void trace_tile(const TilePlan& plan, const kernels::SubTile& done, int query, int tile,
                   StepTrace& trace) const {
     const int dim = shape().dim, first = plan.first_part(tile);
     // What kernels see is `dim_` wide.
     for (int i = 0; i < done.units; ++i) {
-      const Plan::Part& part = plan.part(first + i);
+      const TilePlan::Part& part = plan.part(first + i);
       const kernels::Unit& unit = done.unit[i];
       const kernels::Lanes lanes = done.lanes[query * done.units + i];
       for (int lane = lanes.first; lane < lanes.last; ++lane) {

@@ -6,6 +6,8 @@
 
 namespace gaincell::attention {
 
+inline constexpr int kUnit = kernels::kUnit, kLevels = kernels::kLevels;
+
 inline int blocks(int n, int size) { return (n + size - 1) / size; }
 
 // Where a token stands in the fast level's ring: sub-tiles of `tile` slots, each in units of
@@ -17,12 +19,10 @@ class Ring {
   int window() const { return window_; }
   int tile() const { return tile_; }
   int tiles() const { return blocks(window_, tile_); }
-  int units_per_tile() const { return blocks(tile_, kernels::kUnit); }
+  int units_per_tile() const { return blocks(tile_, kUnit); }
   int units() const { return tiles() * units_per_tile(); }
-  int unit_of(int slot) const {
-    return slot / tile_ * units_per_tile() + slot % tile_ / kernels::kUnit;
-  }
-  int lane_of(int slot) const { return slot % tile_ % kernels::kUnit; }
+  int unit_of(int slot) const { return slot / tile_ * units_per_tile() + slot % tile_ / kUnit; }
+  int lane_of(int slot) const { return slot % tile_ % kUnit; }
   // The sub-tile's run of `size` slots that a slot belongs to.
   int begin(int slot, int size) const { return slot - slot % tile_ % size; }
   int end(int slot, int size) const {
@@ -35,7 +35,7 @@ class Ring {
 };
 
 // Where a cell's level stands among those of its unit (kernels::Unit).
-inline int key_at(int lane, int d) { return (d / 4 * kernels::kUnit + lane) * 4 + d % 4; }
+inline int key_at(int lane, int d) { return (d / 4 * kUnit + lane) * 4 + d % 4; }
 inline int value_at(int lane, int d, int dim) { return (lane / 4 * dim + d) * 4 + lane % 4; }
 
 }  // namespace gaincell::attention

@@ -3,7 +3,6 @@
 namespace gaincell::attention {
 namespace {
 
-constexpr int kUnit = kernels::kUnit;
 using Array = PhysicalSpread::Array;
 using Stage = PhysicalSpread::Stage;
 
