@@ -47,17 +47,12 @@ std::size_t Bench::condition(const std::string& condition_name) const {
   throw std::out_of_range("no condition " + condition_name);
 }
 
-std::size_t Bench::corner() const {
-  const double* at = corners.size() > 1 ? scope.number("corner") : nullptr;
-  return at == nullptr ? 0 : static_cast<std::size_t>(*at);
-}
-
-std::unique_ptr<Bench> read_bench(const std::string& path, const BenchOptions& options) {
+std::unique_ptr<const Bench> read_bench(const std::string& path, const BenchOptions& options) {
   return parse_bench(read_file(path), path, options);
 }
 
-std::unique_ptr<Bench> parse_bench(std::string text, const std::string& path,
-                                   const BenchOptions& options) {
+std::unique_ptr<const Bench> parse_bench(std::string text, const std::string& path,
+                                         const BenchOptions& options) {
   auto bench = std::make_unique<Bench>();
   bench->path = path;
   bench->text = std::move(text);

@@ -195,18 +195,14 @@ struct InputFile {
   std::string text;
 };
 
-// A bench file, read and checked as far as that is possible without a simulator. Expressions hold
-// pointers into `scope`: a Bench stays where it was made.
+// A bench file, read and checked as far as that is possible without a simulator. It is constant
+// from then on: what its names are worth at a point stands in an Evaluation (plan/evaluation.h).
 struct Bench {
-  Bench() = default;
-  Bench(const Bench&) = delete;
-  Bench& operator=(const Bench&) = delete;
-
   std::string path;
   std::string text;
   std::string name;
   std::string description;
-  Scope scope;
+  Scope scope;  // the names; results and what is drawn have no value yet
   std::vector<Condition> conditions;
   std::size_t rows = 1;  // of the conditions that change together
   std::vector<InputFile> inputs;
@@ -241,9 +237,6 @@ struct Bench {
   double memory_bytes = 0;           // of one simulation; 0 = no limit
   std::vector<std::string> filters;  // as given
 
-  // The corner that the scope stands at.
-  std::size_t corner() const;
-  const Library& library() const { return *corners[corner()].library; }
   std::size_t condition(const std::string& condition_name) const;  // index; must exist
 };
 
@@ -258,9 +251,9 @@ struct BenchOptions {
 
 // Throws Error naming file, line and key. A filter on a condition that this bench does not have is
 // not applied to it.
-std::unique_ptr<Bench> read_bench(const std::string& path, const BenchOptions& options = {});
+std::unique_ptr<const Bench> read_bench(const std::string& path, const BenchOptions& options = {});
 // The same with the text at hand; `path` is where its relative paths start from.
-std::unique_ptr<Bench> parse_bench(std::string text, const std::string& path,
-                                   const BenchOptions& options = {});
+std::unique_ptr<const Bench> parse_bench(std::string text, const std::string& path,
+                                         const BenchOptions& options = {});
 
 }  // namespace gaincell::characterize

@@ -257,7 +257,7 @@ void BenchReader::know(const std::string& name, const Item& at) {
 }
 
 void BenchReader::read_conditions() {
-  bench_.scope.set("i", 0.0);
+  bench_.scope.know_elements();
   read_rows();
   const bool named = root_.has("conditions") && root_["conditions"].has("corner");
   if (root_.has("corners") && !named) add_corner_condition();
@@ -456,7 +456,7 @@ void BenchReader::read_parameters() {
     know(name, item);
     const Item value = item.is_map() ? item["value"] : item;
     Quantity parsed = quantity(value, item.is_map() ? item.text("unit") : "");
-    bench_.scope.set(name, parsed.unchecked());
+    bench_.scope.set(name, parsed.unchecked(bench_.scope));
     bench_.parameters.push_back({name, std::move(parsed)});
   }
 }

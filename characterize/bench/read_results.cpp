@@ -253,14 +253,12 @@ std::vector<SourceSignals> BenchReader::source_signals(const Item& item) {
       const std::string single =
           source.count > 0 ? fmt::format("{}{}", source.name, k) : source.name;
       if (source.count > 0 && name != source.name && name != single) continue;
-      bench_.scope.set("i", static_cast<double>(k));
-      const std::string net = source.net.name();
+      const std::string net = source.net.name({bench_.scope, k});
       all.push_back({source.reference == "0" ? fmt::format("v({})", net)
                                              : fmt::format("v({},{})", net, source.reference),
                      current_of(single)});
     }
   }
-  bench_.scope.set("i", 0.0);
   if (all.empty()) item.refuse("names no source");
   return all;
 }
@@ -559,15 +557,16 @@ void BenchReader::read_table_limits(const Item& item, TableRequest& table) const
 void BenchReader::read_constants() {
   if (!root_.has("constants")) return;
   // What is swept or drawn has no single value.
+  Scope fixed = bench_.scope;
   for (const Condition& c : bench_.conditions) {
-    if (c.swept || c.by_row) bench_.scope.set(c.name, kNaN);
-    if (c.count > 0) bench_.scope.set(c.name, std::vector<double>(c.count, kNaN));
+    if (c.swept || c.by_row) fixed.set(c.name, kNaN);
+    if (c.count > 0) fixed.set(c.name, std::vector<double>(c.count, kNaN));
   }
-  if (bench_.search) bench_.scope.set(bench_.search->over, kNaN);
-  for (const Parameter& p : bench_.parameters) bench_.scope.set(p.name, p.value.unchecked());
+  if (bench_.search) fixed.set(bench_.search->over, kNaN);
+  for (const Parameter& p : bench_.parameters) fixed.set(p.name, p.value.unchecked(fixed));
   for (const auto& [name, item] : root_["constants"].map()) {
     const std::string unit = item.text("unit");
-    const double value = quantity(item["value"], unit).value();
+    const double value = quantity(item["value"], unit).value(fixed);
     bench_.constants.push_back({name, unit, item.text("long_name"), value});
   }
 }

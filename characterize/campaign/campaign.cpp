@@ -340,7 +340,8 @@ CampaignReport characterize(const CampaignOptions& options) {
   return report;
 }
 
-std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const SimulateOptions& options) {
+std::vector<PointResult> simulate(const Bench& bench, const Plan& plan,
+                                  const SimulateOptions& options) {
   Progress silent;
   Progress& progress = options.progress != nullptr ? *options.progress : silent;
   Pool pool(options.pool);

@@ -75,6 +75,7 @@ struct Interrupted : std::runtime_error {
 
 // The same for points from elsewhere, without journal or file: their results in order. Throws
 // Interrupted.
-std::vector<PointResult> simulate(Bench& bench, const Plan& plan, const SimulateOptions& options);
+std::vector<PointResult> simulate(const Bench& bench, const Plan& plan,
+                                  const SimulateOptions& options);
 
 }  // namespace gaincell::characterize

@@ -58,10 +58,10 @@ std::string CampaignPlan::fingerprint() const {
 namespace {
 
 // By their names: the order in which they were given changes no byte of what is written.
-std::vector<std::unique_ptr<Bench>> read_benches(const std::vector<std::string>& paths,
-                                                 const std::vector<std::string>& filters,
-                                                 const std::vector<std::string>& allow) {
-  std::vector<std::unique_ptr<Bench>> benches;
+std::vector<std::unique_ptr<const Bench>> read_benches(const std::vector<std::string>& paths,
+                                                       const std::vector<std::string>& filters,
+                                                       const std::vector<std::string>& allow) {
+  std::vector<std::unique_ptr<const Bench>> benches;
   for (const std::string& path : paths)
     benches.push_back(read_bench(path, {filters, {}, {allow.begin(), allow.end()}}));
   std::stable_sort(benches.begin(), benches.end(),
@@ -89,8 +89,7 @@ CampaignPlan plan_campaign(const std::vector<std::string>& benches,
                    .rule = "two benches of one run have this name",
                    .remedy = "rename one"});
     std::vector<Point> points = bench_points(*unit.bench);
-    set_point(*unit.bench, points.front());
-    unit.warnings = warnings_of(*unit.bench);
+    unit.warnings = warnings_of(Evaluation(*unit.bench, points.front()));
     if (unit.bench->search) {
       unit.plan = unit.search.emplace().begin(*unit.bench, std::move(points));
     } else {

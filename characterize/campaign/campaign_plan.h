@@ -15,7 +15,7 @@ namespace gaincell::characterize {
 // and from round to round of those that search.
 struct CampaignPlan {
   struct Unit {
-    std::unique_ptr<Bench> bench;
+    std::unique_ptr<const Bench> bench;
     Plan plan;
     std::optional<Bisection> search;    // of a bench that searches: its plan grows by rounds
     std::vector<JobResult> results;     // one a job of the plan

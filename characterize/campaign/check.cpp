@@ -60,7 +60,7 @@ std::vector<std::size_t> probed_points(const CampaignPlan::Unit& unit, std::size
 }
 
 // What the measurements make of points whose simulations have run.
-std::vector<std::string> failures_of(Bench& bench, const Plan& plan,
+std::vector<std::string> failures_of(const Bench& bench, const Plan& plan,
                                      std::span<const JobResult> all) {
   std::vector<std::string> failures;
   const auto results = collect(bench, plan, all);

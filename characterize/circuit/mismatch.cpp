@@ -35,7 +35,7 @@ std::optional<double> value_of(const std::string& text,
   Scope scope;
   for (const auto& [name, value] : numbers) scope.set(name, value);
   try {
-    return Expression(unquoted(text), scope, {}).value();
+    return Expression(unquoted(text), scope, {}).value(scope);
   } catch (const Error&) {
     return std::nullopt;
   }

@@ -53,7 +53,7 @@ double derive(const std::string& argument, const Derived& derived,
     if (!result.reason.empty()) throw NoResult(reason_without(name));
     scope.set(name, result.value);
   }
-  const double value = Expression(derived.expression, scope, {}).unchecked();
+  const double value = Expression(derived.expression, scope, {}).unchecked(scope);
   if (!std::isfinite(value)) throw NoResult(fmt::format("`{}` is not a finite number", argument));
   return value;
 }

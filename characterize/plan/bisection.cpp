@@ -16,21 +16,22 @@ namespace {
 constexpr double kRounding = 1e-6;
 
 // What `passes` is; nothing where it has no number.
-std::optional<double> value_of(Bench& bench, const Point& point, const PointResult& measured) {
+std::optional<double> value_of(const Bench& bench, const Point& point,
+                               const PointResult& measured) {
   const Search& search = *bench.search;
   for (const std::size_t used : search.uses) {
     if (std::isnan(measured.values[used])) return std::nullopt;
   }
-  set_point(bench, point);
+  Evaluation at(bench, point);
   for (std::size_t k = 0; k < bench.measurements.size(); ++k)
-    bench.scope.set(bench.measurements[k].name, measured.values[k]);
-  const double value = search.passes->unchecked();
+    at.know(bench.measurements[k], measured.values[k]);
+  const double value = search.passes->unchecked(at.values());
   return std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
 }  // namespace
 
-Plan Bisection::begin(Bench& bench, std::vector<Point> points) {
+Plan Bisection::begin(const Bench& bench, std::vector<Point> points) {
   Plan plan;
   plan.points = std::move(points);
   states_.resize(plan.points.size());
@@ -47,7 +48,7 @@ Plan Bisection::begin(Bench& bench, std::vector<Point> points) {
   return plan;
 }
 
-void Bisection::plan_round(Bench& bench, Plan& plan) {
+void Bisection::plan_round(const Bench& bench, Plan& plan) {
   std::vector<Point> points;
   for (const Try& one : tries_) {
     points.push_back(plan.points[one.point]);
@@ -66,7 +67,7 @@ void Bisection::plan_round(Bench& bench, Plan& plan) {
     plan.users.push_back(static_cast<std::uint32_t>(tries_[user].point));
 }
 
-bool Bisection::next(Bench& bench, Plan& plan, std::span<const JobResult> results) {
+bool Bisection::next(const Bench& bench, Plan& plan, std::span<const JobResult> results) {
   if (tries_.empty()) return false;
   const std::vector<PointResult> measured = collect(bench, round_, results);
   for (std::size_t k = 0; k < tries_.size(); ++k) take(bench, plan, k, measured[k]);
@@ -82,7 +83,8 @@ bool Bisection::next(Bench& bench, Plan& plan, std::span<const JobResult> result
   return true;
 }
 
-void Bisection::take(Bench& bench, Plan& plan, std::size_t number, const PointResult& measured) {
+void Bisection::take(const Bench& bench, Plan& plan, std::size_t number,
+                     const PointResult& measured) {
   const auto [point, tried] = tries_[number];
   State& state = states_[point];
   if (state.ended) return;

@@ -14,11 +14,11 @@ namespace gaincell::characterize {
 class Bisection {
  public:
   // The plan of the first round. Until its search ends a point has no result.
-  Plan begin(Bench& bench, std::vector<Point> points);
+  Plan begin(const Bench& bench, std::vector<Point> points);
   // With the results of all jobs of the plan: where a search ends, its point gets the value, and
   // its source the simulations that decided; the next round's jobs are added behind. False where
   // every search has ended.
-  bool next(Bench& bench, Plan& plan, std::span<const JobResult> results);
+  bool next(const Bench& bench, Plan& plan, std::span<const JobResult> results);
 
  private:
   // A value that is tried at a point.
@@ -36,8 +36,8 @@ class Bisection {
     bool ended = false;
   };
 
-  void plan_round(Bench& bench, Plan& plan);
-  void take(Bench& bench, Plan& plan, std::size_t number, const PointResult& measured);
+  void plan_round(const Bench& bench, Plan& plan);
+  void take(const Bench& bench, Plan& plan, std::size_t number, const PointResult& measured);
   void end(Plan& plan, std::size_t number, std::string unfound);
   void narrow(const Bench& bench, Plan& plan, std::size_t point, std::vector<Try>& more);
 

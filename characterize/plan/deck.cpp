@@ -35,13 +35,13 @@ std::string pwl_text(const std::vector<std::pair<double, double>>& points) {
 
 // A pulse as the points of a trapezoid; see the pulses block of the schema for the meaning of
 // width.
-std::string pulse_text(const Pulse& pulse, const Where& where) {
-  const double initial = pulse.initial.value();
-  const double pulsed = pulse.pulsed.value();
-  const double delay = pulse.delay.value();
-  const double rise = pulse.rise.value();
-  const double fall = pulse.fall.value();
-  const double width = pulse.width.value();
+std::string pulse_text(const Pulse& pulse, const Values& values, const Where& where) {
+  const double initial = pulse.initial.value(values);
+  const double pulsed = pulse.pulsed.value(values);
+  const double delay = pulse.delay.value(values);
+  const double rise = pulse.rise.value(values);
+  const double fall = pulse.fall.value(values);
+  const double width = pulse.width.value(values);
   const auto key = [&where](const char* name) {
     return Where{where.place, where.key + ".pulse." + name};
   };
@@ -54,7 +54,7 @@ std::string pulse_text(const Pulse& pulse, const Where& where) {
     if (!(flat > 0))
       refuse(key("width"), width, "must exceed half the edges of a repeated pulse",
              fmt::format("more than {}", format_exact(edges)));
-    const double period = pulse.period->value();
+    const double period = pulse.period->value(values);
     if (!(period > rise + flat + fall))
       refuse(key("period"), period, "must be longer than the pulse with its edges");
     return fmt::format("pulse({} {} {} {} {} {} {})", format_exact(initial), format_exact(pulsed),
@@ -76,46 +76,46 @@ std::string pulse_text(const Pulse& pulse, const Where& where) {
   return pwl_text(points);
 }
 
-std::string ramp_text(const Ramp& ramp, const Where& where) {
-  const double start = ramp.start.value();
-  const double duration = ramp.duration.value();
+std::string ramp_text(const Ramp& ramp, const Values& values, const Where& where) {
+  const double start = ramp.start.value(values);
+  const double duration = ramp.duration.value(values);
   if (!(start >= 0))
     refuse({where.place, where.key + ".ramp.start"}, start, "must not be negative");
   if (!(duration > 0))
     refuse({where.place, where.key + ".ramp.duration"}, duration, "must be greater than 0");
-  std::vector<std::pair<double, double>> points{{0, ramp.initial.value()}};
-  if (start > 0) points.emplace_back(start, ramp.initial.value());
-  points.emplace_back(start + duration, ramp.final.value());
+  std::vector<std::pair<double, double>> points{{0, ramp.initial.value(values)}};
+  if (start > 0) points.emplace_back(start, ramp.initial.value(values));
+  points.emplace_back(start + duration, ramp.final.value(values));
   return pwl_text(points);
 }
 
-std::string waveform(const Source& source) {
-  if (source.pulse) return pulse_text(*source.pulse, source.where);
-  if (source.ramp) return ramp_text(*source.ramp, source.where);
+std::string waveform(const Source& source, const Values& values) {
+  if (source.pulse) return pulse_text(*source.pulse, values, source.where);
+  if (source.ramp) return ramp_text(*source.ramp, values, source.where);
   if (!source.wave.empty()) return pwl_text(source.wave);
   std::vector<std::pair<double, double>> points;
   for (const auto& [time, value] : source.pwl) {
-    const double t = time.value();
+    const double t = time.value(values);
     const Where where{source.where.place, source.where.key + ".pwl"};
     if (t < 0) refuse(where, t, "a time must not be negative");
-    if (points.empty() && t > 0) points.emplace_back(0, value.value());
+    if (points.empty() && t > 0) points.emplace_back(0, value.value(values));
     if (!points.empty() && t <= points.back().first && !(points.size() == 1 && t == 0))
       refuse(where, t,
              fmt::format("times must rise, but {} stands before it",
                          format_exact(points.back().first)));
-    points.emplace_back(t, value.value());
+    points.emplace_back(t, value.value(values));
   }
   return points.empty() ? std::string() : pwl_text(points);
 }
 
 // One source. The level at time 0 of a waveform is also its value in an operating point.
-std::string source_line(const Source& source, const std::string& name) {
-  const std::string net = source.net.name();
+std::string source_line(const Source& source, const std::string& name, const Values& values) {
+  const std::string net = source.net.name(values);
   std::string nodes = source.current ? fmt::format("i{} {} {}", name, source.reference, net)
                                      : fmt::format("v{} {} {}", name, net, source.reference);
-  if (source.dc) nodes += " dc " + format_exact(source.dc->value());
-  if (source.ac) nodes += " ac " + format_exact(source.ac->value());
-  const std::string wave = waveform(source);
+  if (source.dc) nodes += " dc " + format_exact(source.dc->value(values));
+  if (source.ac) nodes += " ac " + format_exact(source.ac->value(values));
+  const std::string wave = waveform(source, values);
   return wave.empty() ? nodes : nodes + " " + wave;
 }
 
@@ -136,9 +136,9 @@ constexpr std::size_t kMaxListed = 100'000;
 
 // A swept source: evenly spaced values are swept themselves; for a list a counter is swept, and a
 // table makes the value of it.
-std::string swept_source(const Source& source, std::vector<double> values,
+std::string swept_source(const Evaluation& at, const Source& source, std::vector<double> values,
                          std::vector<SweepCard>& sweeps) {
-  const std::string net = source.net.name();
+  const std::string net = source.net.name(at.values());
   const std::size_t points = values.size();
   if (evenly_spaced(values)) {
     const double step =
@@ -169,10 +169,10 @@ std::string swept_source(const Source& source, std::vector<double> values,
                             source.reference, table, net);
 }
 
-std::vector<double> sweep_values(const Bench& bench, const Sweep& sweep, const Where& where) {
-  if (sweep.condition) return bench.conditions[*sweep.condition].values;
-  const double start = sweep.start->value();
-  const double stop = sweep.stop->value();
+std::vector<double> sweep_values(const Evaluation& at, const Sweep& sweep, const Where& where) {
+  if (sweep.condition) return at.bench().conditions[*sweep.condition].values;
+  const double start = sweep.start->value(at.values());
+  const double stop = sweep.stop->value(at.values());
   const auto key = [&where](const char* name) {
     return Where{where.place, where.key + ".sweeps." + name};
   };
@@ -182,29 +182,32 @@ std::vector<double> sweep_values(const Bench& bench, const Sweep& sweep, const W
   return spaced(start, stop, sweep.points, sweep.logarithmic);
 }
 
-CircuitLine instance_line(const Bench& bench) {
+CircuitLine instance_line(const Evaluation& at) {
+  const Bench& bench = at.bench();
   std::string text = "xdut";
-  for (const std::string& port : bench.library().subcircuit(bench.subcircuit)->ports) {
+  for (const std::string& port : at.library().subcircuit(bench.subcircuit)->ports) {
     const auto net = bench.ports.find(port);
     text += " " + (net == bench.ports.end() ? port : net->second);
   }
   text += " " + bench.subcircuit;
   for (const auto& [name, value] : bench.subcircuit_parameters)
-    text += fmt::format(" {}={}", name, format_exact(value.value()));
+    text += fmt::format(" {}={}", name, format_exact(value.value(at.values())));
   return {text, bench.path};
 }
 
 // The circuit: the instance and the bench's own lines, each device with its draw.
-std::string circuit_text(Bench& bench, std::uint64_t draw) {
-  const std::vector<CircuitLine> lines = circuit_lines(bench);
+std::string circuit_text(const Evaluation& at) {
+  const Bench& bench = at.bench();
+  const std::vector<CircuitLine> lines = circuit_lines(at);
   std::string text;
   if (bench.mismatch.rules.empty()) {
     for (const CircuitLine& line : lines) text += line.text + "\n";
     return text;
   }
   std::map<std::string, double> parameters;
-  for (const auto& [name, value] : bench.library_parameters) parameters[name] = value.value();
-  MismatchWriter writer(bench.library(), bench.mismatch.rules, bench.draw_seed, draw,
+  for (const auto& [name, value] : bench.library_parameters)
+    parameters[name] = value.value(at.values());
+  MismatchWriter writer(at.library(), bench.mismatch.rules, bench.draw_seed, at.draw(),
                         std::move(parameters));
   for (const CircuitLine& line : lines) text += writer.element(line) + "\n";
   if (writer.devices() == 0)
@@ -215,26 +218,27 @@ std::string circuit_text(Bench& bench, std::uint64_t draw) {
   return writer.definitions() + text;
 }
 
-std::string voltages_text(Bench& bench, const char* card, const std::vector<NetVoltage>& voltages) {
+std::string voltages_text(const Evaluation& at, const char* card,
+                          const std::vector<NetVoltage>& voltages) {
   std::string text;
   for (const NetVoltage& one : voltages) {
     for (std::size_t k = 0; k < one.count; ++k) {
-      bench.scope.set("i", static_cast<double>(k));
-      text += fmt::format("{} v({})={}\n", card, one.net.name(), format_exact(one.value.value()));
+      const Values values = at.element(k);
+      text += fmt::format("{} v({})={}\n", card, one.net.name(values),
+                          format_exact(one.value.value(values)));
     }
   }
-  bench.scope.set("i", 0.0);
   return text;
 }
 
 // The simulator minds `.ic` in transients alone, and there it minds `.nodeset` unless it is told to
 // skip the operating point.
-std::string begin_text(Bench& bench, const Analysis& analysis) {
+std::string begin_text(const Evaluation& at, const Analysis& analysis) {
   std::string text;
   if (analysis.kind->scale_unit == "s")
-    text += voltages_text(bench, ".ic", bench.initial_conditions);
+    text += voltages_text(at, ".ic", at.bench().initial_conditions);
   if (!analysis.use_initial_conditions)
-    text += voltages_text(bench, ".nodeset", bench.starting_guesses);
+    text += voltages_text(at, ".nodeset", at.bench().starting_guesses);
   return text;
 }
 
@@ -256,32 +260,31 @@ bool wants_noise_of_devices(const Bench& bench, const Analysis& analysis) {
                      });
 }
 
-std::string sources_text(Bench& bench, const DeckRequest& request, std::vector<SweepCard>& sweeps) {
+std::string sources_text(const Evaluation& at, const DeckRequest& request,
+                         std::vector<SweepCard>& sweeps) {
   std::string text;
-  for (const Source& source : bench.sources) {
+  for (const Source& source : at.bench().sources) {
     const auto sweep = std::find_if(request.analysis.sweeps.begin(), request.analysis.sweeps.end(),
                                     [&](const Sweep& one) { return one.source == source.name; });
     if (sweep != request.analysis.sweeps.end()) {
       if (request.nested || !sweep->condition) {
-        text += swept_source(source, sweep_values(bench, *sweep, request.analysis.where), sweeps);
+        text += swept_source(at, source, sweep_values(at, *sweep, request.analysis.where), sweeps);
         continue;
       }
-      const double value = *bench.scope.number(bench.conditions[*sweep->condition].name);
-      const std::string net = source.net.name();
+      const double value = at.value_of(at.bench().conditions[*sweep->condition]);
+      const std::string net = source.net.name(at.values());
       text += source.current ? fmt::format("i{} {} {}", source.name, source.reference, net)
                              : fmt::format("v{} {} {}", source.name, net, source.reference);
       text += fmt::format(" dc {}\n", format_exact(value));
       continue;
     }
     if (source.count == 0) {
-      text += source_line(source, source.name) + "\n";
+      text += source_line(source, source.name, at.values()) + "\n";
       continue;
     }
     for (std::size_t k = 0; k < source.count; ++k) {
-      bench.scope.set("i", static_cast<double>(k));
-      text += source_line(source, fmt::format("{}{}", source.name, k)) + "\n";
+      text += source_line(source, fmt::format("{}{}", source.name, k), at.element(k)) + "\n";
     }
-    bench.scope.set("i", 0.0);
   }
   // The sweeps stand in the order of the sources; the card wants the innermost first.
   std::vector<SweepCard> ordered;
@@ -297,10 +300,10 @@ std::string sources_text(Bench& bench, const DeckRequest& request, std::vector<S
 }
 
 // What the models draw themselves follows from this, not from when and where they are read.
-std::string seed_line(const Bench& bench, std::uint64_t draw) {
-  if (!bench.library().draws()) return {};
-  const std::uint64_t number = bench.mismatch.library_statistics ? draw : 0;
-  Random random(bench.draw_seed, "library", number);
+std::string seed_line(const Evaluation& at) {
+  if (!at.library().draws()) return {};
+  const std::uint64_t number = at.bench().mismatch.library_statistics ? at.draw() : 0;
+  Random random(at.bench().draw_seed, "library", number);
   return fmt::format(".option seed={}\n", 1 + random.below(2'147'483'646));
 }
 
@@ -343,54 +346,53 @@ DeckHead deck_head(const Corner& corner) {
   return head;
 }
 
-std::vector<CircuitLine> circuit_lines(Bench& bench) {
+std::vector<CircuitLine> circuit_lines(const Evaluation& at) {
+  const Bench& bench = at.bench();
   std::vector<CircuitLine> lines;
   for (const ElementLine& element : bench.elements) {
     const std::size_t first = lines.size();
     for (std::size_t k = 0; k < element.count; ++k) {
-      bench.scope.set("i", static_cast<double>(k));
-      lines.push_back({element.line.text(), element.where.place});
+      lines.push_back({element.line.text(at.element(k)), element.where.place});
     }
     // The lines of a count are of one make: the first and the last stand for all.
-    bench.library().check_elements({lines[first], lines.back()});
+    at.library().check_elements({lines[first], lines.back()});
   }
-  bench.scope.set("i", 0.0);
-  if (!bench.subcircuit.empty()) lines.insert(lines.begin(), instance_line(bench));
+  if (!bench.subcircuit.empty()) lines.insert(lines.begin(), instance_line(at));
   return lines;
 }
 
-std::vector<BenchSource> bench_sources(Bench& bench) {
+std::vector<BenchSource> bench_sources(const Evaluation& at) {
   std::vector<BenchSource> all;
-  for (const Source& source : bench.sources) {
+  for (const Source& source : at.bench().sources) {
     for (std::size_t k = 0; k < std::max<std::size_t>(source.count, 1); ++k) {
-      bench.scope.set("i", static_cast<double>(k));
       const std::string name = source.count > 0 ? fmt::format("{}{}", source.name, k) : source.name;
-      all.push_back({name, (source.current ? "i" : "v") + name, source.net.name(), source.reference,
-                     source.where});
+      all.push_back({name, (source.current ? "i" : "v") + name, source.net.name(at.element(k)),
+                     source.reference, source.where});
     }
   }
-  bench.scope.set("i", 0.0);
   return all;
 }
 
-DeckBody deck_body(Bench& bench, const DeckRequest& request) {
+DeckBody deck_body(const Evaluation& point, const DeckRequest& request) {
+  const Evaluation at = request.nested ? point.within(request.analysis) : point;
+  const Bench& bench = at.bench();
   AnalysisArguments arguments;
   arguments.use_initial_conditions = request.analysis.use_initial_conditions;
   arguments.words = request.analysis.words;
   if (wants_noise_of_devices(bench, request.analysis)) arguments.words["devices"] = "";
   std::string text;
   for (const auto& [name, value] : bench.library_parameters)
-    text += fmt::format(".param {}={}\n", name, format_exact(value.value()));
-  text += circuit_text(bench, request.draw);
-  text += sources_text(bench, request, arguments.sweeps);
-  text += begin_text(bench, request.analysis);
-  if (const double* temperature = bench.scope.number("temperature"))
+    text += fmt::format(".param {}={}\n", name, format_exact(value.value(at.values())));
+  text += circuit_text(at);
+  text += sources_text(at, request, arguments.sweeps);
+  text += begin_text(at, request.analysis);
+  if (const auto temperature = at.temperature())
     text += fmt::format(".temp {}\n", format_exact(*temperature));
   text += option_line(request.analysis.options);
-  text += seed_line(bench, request.draw);
+  text += seed_line(at);
   text += request.analysis.save_card;
   for (const auto& [name, value] : request.analysis.numbers)
-    arguments.numbers[name] = value.value();
+    arguments.numbers[name] = value.value(at.values());
   try {
     text += request.analysis.kind->card(arguments) + "\n";
   } catch (const std::invalid_argument& error) {

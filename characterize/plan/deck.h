@@ -1,16 +1,16 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "characterize/bench/bench.h"
 #include "characterize/job/job.h"
+#include "characterize/plan/evaluation.h"
 
 namespace gaincell::characterize {
 
-// The part of a deck after its head, for the values that the bench's scope holds now; plain numbers
-// only, so the deck is all that a simulation follows from. With `nested` the sweeps of a dc
-// analysis run inside the simulator, otherwise it is one operating point.
+// The part of a deck after its head, at a point; plain numbers only, so the deck is all that a
+// simulation follows from. With `nested` the sweeps of a dc analysis run inside the simulator,
+// otherwise it is one operating point.
 struct DeckBody {
   std::string text;
   Proof proof;
@@ -18,13 +18,12 @@ struct DeckBody {
 struct DeckRequest {
   const Analysis& analysis;
   bool nested = false;
-  std::uint64_t draw = 0;
 };
-DeckBody deck_body(Bench& bench, const DeckRequest& request);
+DeckBody deck_body(const Evaluation& point, const DeckRequest& request);
 
-// The circuit for the values that the scope holds now: the instance of the subcircuit and the
-// bench's elements, as they are without mismatch.
-std::vector<CircuitLine> circuit_lines(Bench& bench);
+// The circuit at a point: the instance of the subcircuit and the bench's elements, as they are
+// without mismatch.
+std::vector<CircuitLine> circuit_lines(const Evaluation& at);
 
 // One source element of the circuit.
 struct BenchSource {
@@ -33,7 +32,7 @@ struct BenchSource {
   std::string net, reference;
   Where where;
 };
-std::vector<BenchSource> bench_sources(Bench& bench);
+std::vector<BenchSource> bench_sources(const Evaluation& at);
 
 // Models and netlist of a corner.
 DeckHead deck_head(const Corner& corner);

@@ -48,8 +48,11 @@ std::vector<std::string> names_in(const std::string& text) {
 
 class NetCheck {
  public:
-  NetCheck(Bench& bench, const std::vector<CircuitLine>& own, std::vector<BenchSource> sources)
-      : bench_(bench), sources_(std::move(sources)), topology_(bench.library(), joined(own)) {
+  explicit NetCheck(const Evaluation& at)
+      : at_(at),
+        bench_(at.bench()),
+        sources_(bench_sources(at)),
+        topology_(at.library(), joined(circuit_lines(at))) {
     for (const FlatNet& net : topology_.nets()) {
       (net.name.find('.') == std::string::npos ? top_nets_ : inner_nets_).push_back(net.name);
     }
@@ -109,11 +112,9 @@ class NetCheck {
   void for_each_net(const std::vector<NetVoltage>& voltages, Take take) {
     for (const NetVoltage& one : voltages) {
       for (std::size_t k = 0; k < one.count; ++k) {
-        bench_.scope.set("i", static_cast<double>(k));
-        take(one.net.name(), one);
+        take(one.net.name(at_.element(k)), one);
       }
     }
-    bench_.scope.set("i", 0.0);
   }
 
   // The simulator keeps one of two elements of a name, and says nothing of the other.
@@ -166,7 +167,7 @@ class NetCheck {
     std::string device;
     if (vector.starts_with("@")) {
       device = vector.substr(1, vector.find('[') - 1);
-      if (bench_.library().has_model(device)) return;
+      if (at_.library().has_model(device)) return;
     } else if (vector.ends_with("#branch")) {
       const std::size_t bar = vector.find('|');
       const std::size_t from = bar == std::string::npos ? 0 : bar + 1;
@@ -293,7 +294,8 @@ class NetCheck {
     }
   }
 
-  Bench& bench_;
+  const Evaluation& at_;
+  const Bench& bench_;
   std::vector<BenchSource> sources_;
   Topology topology_;
   std::vector<std::string> top_nets_, inner_nets_;
@@ -344,7 +346,8 @@ void find_idle_voltages(const Bench& bench, std::vector<std::string>& found) {
 }
 
 // An ac run of a circuit that nothing excites is all zeros.
-void require_excitation(const Bench& bench) {
+void require_excitation(const Evaluation& at) {
+  const Bench& bench = at.bench();
   const auto analysis =
       std::find_if(bench.analyses.begin(), bench.analyses.end(),
                    [](const Analysis& one) { return one.kind->signals == SignalKind::kComplex; });
@@ -356,11 +359,11 @@ void require_excitation(const Bench& bench) {
     const auto words = circuit_words(text);
     return std::find(words.begin(), words.end(), "ac") != words.end();
   };
-  for (const CircuitLine& line : bench.library().lines()) {
+  for (const CircuitLine& line : at.library().lines()) {
     if (holds_ac(line.text)) return;
   }
   for (const ElementLine& element : bench.elements) {
-    if (holds_ac(element.line.text())) return;
+    if (holds_ac(element.line.text(at.values()))) return;
   }
   throw Error({.place = analysis->where.place,
                .key = analysis->where.key,
@@ -381,7 +384,8 @@ void find_idle_options(const Bench& bench, std::vector<std::string>& found) {
   }
 }
 
-void find_idle_names(const Bench& bench, std::vector<std::string>& found) {
+void find_idle_names(const Evaluation& at, std::vector<std::string>& found) {
+  const Bench& bench = at.bench();
   std::set<std::size_t> nested;
   for (const Analysis& analysis : bench.analyses) {
     for (const Sweep& sweep : analysis.sweeps) {
@@ -403,7 +407,7 @@ void find_idle_names(const Bench& bench, std::vector<std::string>& found) {
         c.swept || c.count > 0 ? ", so its points are the same simulation again and again" : ""));
   }
   const Subcircuit* dut =
-      bench.subcircuit.empty() ? nullptr : bench.library().subcircuit(bench.subcircuit);
+      bench.subcircuit.empty() ? nullptr : at.library().subcircuit(bench.subcircuit);
   for (const Parameter& p : bench.parameters) {
     if (bench.scope.used(p.name)) continue;
     const bool meant = dut != nullptr && std::find(dut->parameters.begin(), dut->parameters.end(),
@@ -420,7 +424,8 @@ void find_idle_points(const Bench& bench, std::vector<std::string>& found) {
 }
 
 // A parameter that no line of the models reads changes nothing.
-void require_readers(const Bench& bench) {
+void require_readers(const Evaluation& at) {
+  const Bench& bench = at.bench();
   for (const auto& [name, value] : bench.library_parameters) {
     std::set<std::string> known;
     for (const Corner& corner : bench.corners) {
@@ -429,7 +434,8 @@ void require_readers(const Bench& bench) {
       }
     }
     for (const ElementLine& element : bench.elements) {
-      for (std::string& word : names_in(element.line.text())) known.insert(std::move(word));
+      for (std::string& word : names_in(element.line.text(at.values())))
+        known.insert(std::move(word));
     }
     if (known.contains(name)) continue;
     const std::vector<std::string> names(known.begin(), known.end());
@@ -442,15 +448,15 @@ void require_readers(const Bench& bench) {
 
 }  // namespace
 
-std::vector<std::string> loose_ends(Bench& bench) {
-  require_readers(bench);
-  require_excitation(bench);
-  std::vector<std::string> found =
-      NetCheck(bench, circuit_lines(bench), bench_sources(bench)).run();
+std::vector<std::string> loose_ends(const Evaluation& at) {
+  const Bench& bench = at.bench();
+  require_readers(at);
+  require_excitation(at);
+  std::vector<std::string> found = NetCheck(at).run();
   find_idle_voltages(bench, found);
   find_idle_sources(bench, found);
   find_idle_options(bench, found);
-  find_idle_names(bench, found);
+  find_idle_names(at, found);
   find_idle_points(bench, found);
   return found;
 }

@@ -69,13 +69,6 @@ Point holdout_point(const Bench& bench, std::size_t number) {
   return point;
 }
 
-void hide_nested(Bench& bench, const Analysis& analysis) {
-  for (const Sweep& sweep : analysis.sweeps) {
-    if (sweep.condition) bench.scope.set(bench.conditions[*sweep.condition].name, kNaN);
-  }
-  for (const Parameter& p : bench.parameters) bench.scope.set(p.name, p.value.unchecked());
-}
-
 // Among the swept values; their number where it is none of them.
 std::size_t place_of(const Bench& bench, const Sweep& sweep, const Point& point) {
   const auto& values = bench.conditions[*sweep.condition].values;
@@ -191,7 +184,7 @@ void keep_points(const Bench& bench, std::span<const Point> points, const std::s
 
 class Planner {
  public:
-  Planner(Bench& bench, Plan& plan, std::size_t max_bytes)
+  Planner(const Bench& bench, Plan& plan, std::size_t max_bytes)
       : bench_(bench),
         plan_(plan),
         max_bytes_(max_bytes),
@@ -203,13 +196,13 @@ class Planner {
   }
 
   void add(const Point& point) {
+    const Evaluation at(bench_, point);
     PointSource source;
     std::vector<bool> nested;
     for (std::size_t a = 0; a < bench_.analyses.size(); ++a) {
       nested.push_back(nests(bench_, bench_.analyses[a], point));
-      source.jobs.push_back(nested[a] ? nested_job(a, point) : single_job(a, point));
+      source.jobs.push_back(nested[a] ? nested_job(a, point, at) : job_of(a, false, at));
     }
-    set_point(bench_, point);
     for (const Measurement& m : bench_.measurements) {
       if (m.formula || m.searched) {
         source.calls.push_back(kNoCall);
@@ -217,7 +210,8 @@ class Planner {
       }
       const std::uint32_t job = source.jobs[m.analysis];
       MeasureCall call{m.kind->signal_of ? "integral" : m.kind->name, m.signals, {}, m.words, {}};
-      for (const auto& [name, value] : m.numbers) set_number(call, m, name, value, source, job);
+      for (const auto& [name, value] : m.numbers)
+        set_number(call, m, name, value, {at, source, job});
       set_place(bench_, m, nested[m.analysis], point, call);
       source.calls.push_back(call_number(job, std::move(call)));
     }
@@ -226,12 +220,19 @@ class Planner {
   }
 
  private:
+  // What a call is made for: the point, its calls until now, and the job.
+  struct CallOf {
+    const Evaluation& at;
+    const PointSource& source;
+    std::uint32_t job;
+  };
+
   void set_number(MeasureCall& call, const Measurement& m, const std::string& name,
-                  const Quantity& value, const PointSource& source, std::uint32_t job) {
+                  const Quantity& value, const CallOf& of) {
     if (m.uses.empty() || value.expression() == nullptr || !uses_results(*value.expression())) {
-      call.numbers[name] = value.value();
+      call.numbers[name] = value.value(of.at.values());
     } else {
-      call.derived[name] = derived(*value.expression(), source, job);
+      call.derived[name] = derived(*value.expression(), of);
     }
   }
 
@@ -241,23 +242,23 @@ class Planner {
   }
 
   // A number that the worker works out, from the calls of the measurements that it names.
-  Derived derived(const Expression& expression, const PointSource& source, std::uint32_t job) {
-    Expression::Bound bound = expression.bound();
+  Derived derived(const Expression& expression, const CallOf& of) {
+    Expression::Bound bound = expression.bound(of.at.values());
     Derived result{std::move(bound.text), std::move(bound.values), {}};
     for (std::size_t k = 0; k < bench_.measurements.size(); ++k) {
       const Measurement& m = bench_.measurements[k];
       if (m.searched || result.known.erase(m.name) == 0) continue;
-      result.results[m.name] = m.formula ? formula_call(m, source, job) : source.calls[k];
+      result.results[m.name] = m.formula ? formula_call(m, of) : of.source.calls[k];
     }
     return result;
   }
 
   // A formula that an argument names is worked out in the worker too.
-  std::uint32_t formula_call(const Measurement& m, const PointSource& source, std::uint32_t job) {
+  std::uint32_t formula_call(const Measurement& m, const CallOf& of) {
     MeasureCall call{m.kind->name, {}, {}, {}, {}};
-    call.derived["formula"] = derived(*m.formula, source, job);
-    for (const auto& [name, value] : m.numbers) set_number(call, m, name, value, source, job);
-    return call_number(job, std::move(call));
+    call.derived["formula"] = derived(*m.formula, of);
+    for (const auto& [name, value] : m.numbers) set_number(call, m, name, value, of);
+    return call_number(of.job, std::move(call));
   }
 
   // Deck texts of one nested run are equal, so the last one mostly serves.
@@ -267,7 +268,7 @@ class Planner {
     bool known = false;
   };
 
-  std::uint32_t nested_job(std::size_t analysis, const Point& point) {
+  std::uint32_t nested_job(std::size_t analysis, const Point& point, const Evaluation& at) {
     Point outer = point;
     for (const Sweep& sweep : bench_.analyses[analysis].sweeps) {
       if (sweep.condition) outer.values[*sweep.condition] = 0;
@@ -276,21 +277,14 @@ class Planner {
     if (last.known && outer.values == last.outer.values && outer.vectors == last.outer.vectors &&
         outer.draw == last.outer.draw)
       return last.job;
-    set_point(bench_, point);
-    hide_nested(bench_, bench_.analyses[analysis]);
-    const std::uint32_t job = job_of(analysis, true, point.draw);
+    const std::uint32_t job = job_of(analysis, true, at);
     last = {std::move(outer), job, true};
     return job;
   }
 
-  std::uint32_t single_job(std::size_t analysis, const Point& point) {
-    set_point(bench_, point);
-    return job_of(analysis, false, point.draw);
-  }
-
-  std::uint32_t job_of(std::size_t analysis, bool nested, std::uint64_t draw) {
-    DeckBody body = deck_body(bench_, {bench_.analyses[analysis], nested, draw});
-    const std::size_t corner = bench_.corner();
+  std::uint32_t job_of(std::size_t analysis, bool nested, const Evaluation& at) {
+    DeckBody body = deck_body(at, {bench_.analyses[analysis], nested});
+    const std::size_t corner = at.corner();
     const std::size_t hash = std::hash<std::string>()(body.text);
     const auto [begin, end] = jobs_.equal_range(hash);
     for (auto at = begin; at != end; ++at) {
@@ -349,7 +343,7 @@ class Planner {
            .remedy = "take fewer points, or some of them with --filter"});
   }
 
-  Bench& bench_;
+  const Bench& bench_;
   Plan& plan_;
   const std::size_t max_bytes_;
   std::vector<std::shared_ptr<const DeckHead>> heads_;  // one a corner
@@ -420,21 +414,7 @@ std::string describe(const Bench& bench, const Point& point) {
   return text;
 }
 
-void set_point(Bench& bench, const Point& point) {
-  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
-    const Condition& c = bench.conditions[k];
-    if (c.count > 0) {
-      bench.scope.set(c.name, point.vectors[k]);
-    } else {
-      bench.scope.set(c.name, point.values[k]);
-    }
-  }
-  if (bench.search)
-    bench.scope.set(bench.search->over, point.searched.value_or(bench.search->minimum));
-  for (const Parameter& p : bench.parameters) bench.scope.set(p.name, p.value.unchecked());
-}
-
-Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes) {
+Plan make_plan(const Bench& bench, std::vector<Point> points, std::size_t max_bytes) {
   Plan plan;
   Planner planner(bench, plan, max_bytes);
   if (bench.search &&
@@ -498,13 +478,14 @@ namespace {
 
 // The formula's result, or why it has none. A comparison would make a number of one that is
 // missing.
-Measured formula_result(const Bench& bench, const Measurement& m, std::span<const double> values) {
+Measured formula_result(const Evaluation& at, const Measurement& m,
+                        std::span<const double> values) {
   for (const std::size_t used : m.uses) {
-    if (std::isnan(values[used])) return {kNaN, reason_without(bench.measurements[used].name)};
+    if (std::isnan(values[used])) return {kNaN, reason_without(at.bench().measurements[used].name)};
   }
-  double value = m.formula->unchecked();
+  double value = m.formula->unchecked(at.values());
   if (const auto scale = m.numbers.find("scale"); scale != m.numbers.end())
-    value *= scale->second.unchecked();
+    value *= scale->second.unchecked(at.values());
   if (std::isfinite(value)) return {value, ""};
   return {kNaN, "the formula has no finite result"};
 }
@@ -516,7 +497,7 @@ std::string searched_value(const Bench& bench, const Point& point) {
                      bench.search->unit);
 }
 
-std::vector<PointResult> collect(Bench& bench, const Plan& plan,
+std::vector<PointResult> collect(const Bench& bench, const Plan& plan,
                                  std::span<const JobResult> results) {
   std::vector<PointResult> all;
   all.reserve(plan.points.size());
@@ -540,15 +521,14 @@ std::vector<PointResult> collect(Bench& bench, const Plan& plan,
       all.push_back(std::move(result));
       continue;
     }
-    for (const Measurement& m : bench.measurements) bench.scope.set(m.name, kNaN);
-    set_point(bench, plan.points[p]);
+    Evaluation at(bench, plan.points[p]);
     for (std::size_t k = 0; k < bench.measurements.size(); ++k) {
       const Measurement& m = bench.measurements[k];
       std::string reason;
       if (m.searched) {
         result.values[k] = plan.points[p].searched.value();
       } else if (m.formula) {
-        Measured measured = formula_result(bench, m, result.values);
+        Measured measured = formula_result(at, m, result.values);
         result.values[k] = measured.value;
         reason = std::move(measured.reason);
       } else {
@@ -565,7 +545,7 @@ std::vector<PointResult> collect(Bench& bench, const Plan& plan,
         result.ok = false;
         result.reason += fmt::format("{}{}: {}", result.reason.empty() ? "" : "; ", m.name, reason);
       }
-      bench.scope.set(m.name, result.values[k]);
+      at.know(m, result.values[k]);
     }
     all.push_back(std::move(result));
   }

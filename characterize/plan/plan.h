@@ -9,17 +9,9 @@
 
 #include "characterize/bench/bench.h"
 #include "characterize/job/job.h"
+#include "characterize/plan/evaluation.h"
 
 namespace gaincell::characterize {
-
-// What one point is: a value for every condition of the bench.
-struct Point {
-  std::vector<double> values;  // scalar conditions, in the bench's order; 0 for a vector
-  std::vector<std::vector<double>> vectors;  // in the bench's order; empty for a scalar
-  bool holdout = false;
-  std::uint64_t draw = 0;            // which draw of vectors and devices
-  std::optional<double> searched{};  // the value of a search
-};
 
 // All points of a bench: the grid of the swept conditions (first one slowest) times the draws, then
 // the hold-out points.
@@ -47,7 +39,8 @@ inline constexpr std::size_t kMaxPlanBytes = std::size_t{768} << 20;
 // Throws Error where a point has no valid deck (a pulse with rise 0, an expression that is not
 // finite), and where the plan grows beyond `max_bytes`. `points` may come from anywhere; each gives
 // every condition of the bench, and the value that it searches.
-Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes = kMaxPlanBytes);
+Plan make_plan(const Bench& bench, std::vector<Point> points,
+               std::size_t max_bytes = kMaxPlanBytes);
 
 // What a point is called beside its number: "corner=slow v_dd=0.9", "v_dd=0.9 draw=3"; "" where a
 // bench has but one. The words are what points_at() takes.
@@ -69,7 +62,7 @@ struct PointResult {
   std::string reason;          // where not ok
   std::string log_tail;
 };
-std::vector<PointResult> collect(Bench& bench, const Plan& plan,
+std::vector<PointResult> collect(const Bench& bench, const Plan& plan,
                                  std::span<const JobResult> results);
 
 // "v_dd = 0.9 V, corner = slow": what the point is among the swept conditions.
@@ -77,9 +70,5 @@ std::string describe(const Bench& bench, const Point& point);
 
 // "t_setup = 1e-11 s": which value of a search a point stands at.
 std::string searched_value(const Bench& bench, const Point& point);
-
-// Sets the names that expressions see to this point; a value that is searched and that it does not
-// give, to the begin of its range.
-void set_point(Bench& bench, const Point& point);
 
 }  // namespace gaincell::characterize

@@ -36,7 +36,8 @@ bool known_unit(const std::string& unit) {
 
 }  // namespace
 
-std::vector<std::string> warnings_of(Bench& bench) {
+std::vector<std::string> warnings_of(const Evaluation& at) {
+  const Bench& bench = at.bench();
   std::vector<std::string> all;
   const auto mind_unit = [&](const std::string& key, const std::string& unit) {
     if (!known_unit(unit))
@@ -69,7 +70,7 @@ std::vector<std::string> warnings_of(Bench& bench) {
       break;
     }
   }
-  for (std::string& end : loose_ends(bench)) all.push_back(std::move(end));
+  for (std::string& end : loose_ends(at)) all.push_back(std::move(end));
   return all;
 }
 

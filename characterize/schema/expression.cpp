@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "base/error.h"
@@ -58,53 +59,96 @@ struct UnknownName {
                .remedy = std::move(remedy)});
 }
 
-struct Lookup {
-  const Scope& scope;
-  std::set<std::string>& names;
-};
+}  // namespace
 
-double* find_variable(const char* name, void* user) {
-  const auto* lookup = static_cast<const Lookup*>(user);
-  const double* slot = lookup->scope.number(name);
-  if (slot == nullptr) throw UnknownName{name};
-  lookup->scope.use(name);
-  lookup->names.insert(name);
-  return const_cast<double*>(slot);  // muParser reads it only: assignment is switched off
+Scope::Scope() : names_(std::make_shared<Names>()) {}
+
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+template <typename Value>
+Value& at_slot(std::vector<Value>& values, std::size_t slot, const Value& none) {
+  if (slot >= values.size()) values.resize(slot + 1, none);
+  return values[slot];
 }
 
 }  // namespace
 
+// Names of a copy are its own from where they differ: the scope that it was made of stays.
+Scope::Names& Scope::own_names() {
+  if (names_.use_count() > 1) names_ = std::make_shared<Names>(*names_);
+  return *names_;
+}
+
+void Scope::set(const std::string& name, double value) {
+  auto at = names_->numbers.find(name);
+  if (at == names_->numbers.end())
+    at = own_names().numbers.emplace(name, names_->numbers.size()).first;
+  at_slot(numbers_, at->second, kNaN) = value;
+}
+
+void Scope::set(const std::string& name, std::vector<double> values) {
+  auto at = names_->vectors.find(name);
+  if (at == names_->vectors.end())
+    at = own_names().vectors.emplace(name, names_->vectors.size()).first;
+  at_slot(vectors_, at->second, {}) = std::move(values);
+}
+
+void Scope::know_elements() { own_names().elements = true; }
+
+double Scope::number_at(std::size_t slot) const {
+  return slot < numbers_.size() ? numbers_[slot] : kNaN;
+}
+
+const std::vector<double>& Scope::vector_at(std::size_t slot) const {
+  static const std::vector<double> none;
+  return slot < vectors_.size() ? vectors_[slot] : none;
+}
+
 const double* Scope::number(const std::string& name) const {
-  const auto at = numbers_.find(name);
-  return at == numbers_.end() ? nullptr : &at->second;
+  const auto at = names_->numbers.find(name);
+  return at == names_->numbers.end() || at->second >= numbers_.size() ? nullptr
+                                                                      : &numbers_[at->second];
 }
 
 const std::vector<double>* Scope::vector(const std::string& name) const {
-  const auto at = vectors_.find(name);
-  return at == vectors_.end() ? nullptr : &at->second;
+  const auto at = names_->vectors.find(name);
+  return at == names_->vectors.end() || at->second >= vectors_.size() ? nullptr
+                                                                      : &vectors_[at->second];
 }
 
 std::vector<std::string> Scope::names() const {
   std::vector<std::string> all;
-  for (const auto& [name, value] : numbers_) all.push_back(name);
-  for (const auto& [name, values] : vectors_) all.push_back(name);
+  for (const auto& [name, slot] : names_->numbers) all.push_back(name);
+  for (const auto& [name, slot] : names_->vectors) all.push_back(name);
+  if (names_->elements) all.emplace_back(kElementName);
   return all;
 }
 
+// Its variables stand here, filled from a scope each time it is worked out.
 struct Expression::Compiled {
+  struct Number {
+    std::string name;
+    std::size_t slot = 0;  // of the scope
+    bool element = false;  // not the scope's: the number of an element
+    std::unique_ptr<double> value;
+  };
   struct Element {
-    const std::vector<double>* values;
+    std::size_t slot = 0;  // of the vector
     std::string name;
     Expression index;
-    std::unique_ptr<double> slot;
+    std::unique_ptr<double> value;
   };
   std::string text;
   Where where;
-  const Scope* scope = nullptr;
   std::string plain;  // the text with hidden variables for the elements of vectors
   std::set<std::string> names;
+  std::vector<Number> numbers;
   std::vector<Element> elements;
   mu::Parser parser;
+
+  void fill(const Values& values) const;
 };
 
 // name[index] becomes a hidden variable, filled before each evaluation: muParser knows no vectors.
@@ -113,7 +157,6 @@ Expression::Expression(std::string_view text, const Scope& scope, Where where)
   Compiled& c = *compiled_;
   c.text = text;
   c.where = std::move(where);
-  c.scope = &scope;
   // Each level of nesting costs muParser and this constructor stack.
   constexpr std::size_t kMaxLength = 10'000;
   constexpr int kMaxDepth = 100;
@@ -150,14 +193,14 @@ Expression::Expression(std::string_view text, const Scope& scope, Where where)
       if (text[close] == ']' && --level == 0) break;
     }
     if (close == text.size()) refuse(c.where, text, "a [ is not closed");
-    const std::vector<double>* values = scope.vector(name);
-    if (values == nullptr) {
+    const auto vector = scope.names_->vectors.find(name);
+    if (vector == scope.names_->vectors.end()) {
       const auto known = scope.names();
       refuse(c.where, text, fmt::format("there is no vector `{}`", name),
              suggest_remedy(name, known));
     }
-    scope.use(name);
-    c.elements.push_back({values, name,
+    scope.names_->used.insert(name);
+    c.elements.push_back({vector->second, name,
                           Expression(text.substr(end + 1, close - end - 1), scope, c.where),
                           std::make_unique<double>(0)});
     plain += fmt::format("element__{}", c.elements.size() - 1);
@@ -178,13 +221,30 @@ Expression::Expression(std::string_view text, const Scope& scope, Where where)
     c.parser.EnableBuiltInOprt(true);
     c.parser.AddValIdent(read_number);
     for (std::size_t k = 0; k < c.elements.size(); ++k)
-      c.parser.DefineVar(fmt::format("element__{}", k), c.elements[k].slot.get());
-    Lookup lookup{scope, c.names};
-    c.parser.SetVarFactory(find_variable, &lookup);
+      c.parser.DefineVar(fmt::format("element__{}", k), c.elements[k].value.get());
+    struct Lookup {
+      const Scope::Names& known;
+      Compiled& compiled;
+    } lookup{*scope.names_, c};
+    const auto find = [](const char* name, void* user) -> double* {
+      const auto& [known, compiled] = *static_cast<const Lookup*>(user);
+      Compiled::Number number{name, 0, known.elements && name == std::string_view(kElementName),
+                              std::make_unique<double>(0)};
+      const auto slot = known.numbers.find(name);
+      if (!number.element && slot == known.numbers.end()) throw UnknownName{name};
+      if (!number.element) number.slot = slot->second;
+      compiled.numbers.push_back(std::move(number));
+      return compiled.numbers.back().value.get();
+    };
+    c.parser.SetVarFactory(find, &lookup);
     c.parser.SetExpr(plain);
     int results = 0;
     c.parser.Eval(results);
     if (results != 1) refuse(c.where, text, "one expression is wanted, not a list");
+    for (const Compiled::Number& number : c.numbers) {
+      c.names.insert(number.name);
+      scope.names_->used.insert(number.name);
+    }
   } catch (const UnknownName& unknown) {
     const auto known = scope.names();
     refuse(c.where, text, fmt::format("nothing is named `{}`", unknown.name),
@@ -198,17 +258,24 @@ Expression::~Expression() = default;
 Expression::Expression(Expression&&) noexcept = default;
 Expression& Expression::operator=(Expression&&) noexcept = default;
 
-double Expression::unchecked() const {
-  const Compiled& c = *compiled_;
-  for (const Compiled::Element& element : c.elements) {
-    const double index = element.index.value();
-    if (index != std::floor(index) || index < 0 ||
-        index >= static_cast<double>(element.values->size()))
-      refuse(c.where, c.text,
+void Expression::Compiled::fill(const Values& values) const {
+  const Scope& scope = values.scope();
+  for (const Number& number : numbers)
+    *number.value = number.element ? values.element() : scope.number_at(number.slot);
+  for (const Element& element : elements) {
+    const std::vector<double>& vector = scope.vector_at(element.slot);
+    const double index = element.index.value(values);
+    if (index != std::floor(index) || index < 0 || index >= static_cast<double>(vector.size()))
+      refuse(where, text,
              fmt::format("index {} lies outside `{}`, which has 0 to {}", index, element.name,
-                         element.values->size() - 1));
-    *element.slot = (*element.values)[static_cast<std::size_t>(index)];
+                         vector.size() - 1));
+    *element.value = vector[static_cast<std::size_t>(index)];
   }
+}
+
+double Expression::unchecked(const Values& values) const {
+  const Compiled& c = *compiled_;
+  c.fill(values);
   try {
     return c.parser.Eval();
   } catch (const mu::ParserError& error) {
@@ -218,18 +285,18 @@ double Expression::unchecked() const {
 
 const std::set<std::string>& Expression::names() const { return compiled_->names; }
 
-Expression::Bound Expression::bound() const {
-  (void)unchecked();  // fills the elements
-  Bound bound{compiled_->plain, {}};
-  for (const std::string& name : compiled_->names)
-    bound.values[name] = *compiled_->scope->number(name);
-  for (std::size_t k = 0; k < compiled_->elements.size(); ++k)
-    bound.values[fmt::format("element__{}", k)] = *compiled_->elements[k].slot;
+Expression::Bound Expression::bound(const Values& values) const {
+  const Compiled& c = *compiled_;
+  c.fill(values);
+  Bound bound{c.plain, {}};
+  for (const Compiled::Number& number : c.numbers) bound.values[number.name] = *number.value;
+  for (std::size_t k = 0; k < c.elements.size(); ++k)
+    bound.values[fmt::format("element__{}", k)] = *c.elements[k].value;
   return bound;
 }
 
-double Expression::value() const {
-  const double result = unchecked();
+double Expression::value(const Values& values) const {
+  const double result = unchecked(values);
   if (!std::isfinite(result))
     refuse(compiled_->where, compiled_->text, "the result is not a finite number",
            std::isnan(result) ? "a condition that `dc` sweeps inside the simulator, and a result, "
@@ -256,11 +323,12 @@ Template::Template(std::string_view text, const Scope& scope, const Where& where
   pieces_.push_back(std::move(piece));
 }
 
-std::string Template::text() const {
+std::string Template::text(const Values& values) const {
   std::string out;
   for (const Piece& piece : pieces_) {
     out += piece.literal;
-    for (const Expression& expression : piece.expression) out += format_exact(expression.value());
+    for (const Expression& expression : piece.expression)
+      out += format_exact(expression.value(values));
   }
   return out;
 }

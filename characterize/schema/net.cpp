@@ -34,11 +34,11 @@ NetTemplate::NetTemplate(std::string_view text, const Scope& scope, const Where&
     : text_(text, scope, where),
       constant_(text.find('{') == std::string_view::npos),
       where_(where) {
-  if (constant_) (void)name();
+  if (constant_) (void)name(scope);
 }
 
-std::string NetTemplate::name() const {
-  const std::string net = text_.text();
+std::string NetTemplate::name(const Values& values) const {
+  const std::string net = text_.text(values);
   check_net(net, where_);
   return lower(net);
 }

@@ -16,7 +16,7 @@ void check_net(std::string_view net, const Where& where);
 class NetTemplate {
  public:
   NetTemplate(std::string_view text, const Scope& scope, const Where& where);
-  std::string name() const;  // lower-case
+  std::string name(const Values& values) const;  // lower-case
   bool is_constant() const { return constant_; }
   const Where& where() const { return where_; }
 

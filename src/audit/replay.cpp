@@ -60,7 +60,7 @@ bool ColumnBench::measures(const std::string& name) const {
 // the engine's.
 void ColumnBench::require_same_models(const lut::GainCellDevice& device) const {
   std::map<std::string, std::string> ours;
-  for (const auto& file : bench_->library().files())
+  for (const auto& file : bench_->corners.front().library->files())
     ours[std::filesystem::path(file.path).filename().string()] = file.sha256;
   bool any = false;
   for (const lut::Provenance& provenance : device.file().provenance()) {

@@ -48,7 +48,7 @@ class ColumnBench {
   characterize::Point point_of(const ColumnCase& column) const;
   void require_same_models(const lut::GainCellDevice& device) const;
 
-  std::unique_ptr<characterize::Bench> bench_;
+  std::unique_ptr<const characterize::Bench> bench_;
   std::size_t v_store_ = 0, pulse_width_ = 0;
 };
 

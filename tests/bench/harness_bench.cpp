@@ -149,7 +149,7 @@ nlohmann::ordered_json benchmark(const Settings& options) {
   const std::string path =
       (std::filesystem::path(GAINCELL_SOURCE_DIR) / "tests/bench/harness/read_charge.yaml")
           .string();
-  const std::unique_ptr<Bench> bench = read_bench(path);
+  const std::unique_ptr<const Bench> bench = read_bench(path);
   const std::vector<Job> jobs = make_plan(*bench, bench_points(*bench)).jobs;
   const std::vector<Job> some(jobs.begin(), jobs.begin() + options.default_thread_decks);
   const auto note = [](const char* what) { fmt::print(stderr, "{} ...\n", what); };

@@ -11,8 +11,8 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "characterize/bench/bench.h"
-#include "characterize/pool/scratch_folder.h"
 #include "characterize/pool/pool.h"
+#include "characterize/pool/scratch_folder.h"
 
 namespace gaincell::characterize {
 
@@ -24,7 +24,7 @@ class BenchTest : public ::testing::Test {
     std::ofstream(path, std::ios::binary) << text;
     return path;
   }
-  std::unique_ptr<Bench> bench(const std::string& text) {
+  std::unique_ptr<const Bench> bench(const std::string& text) {
     return read_bench(file("bench.yaml", text).string());
   }
   std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }

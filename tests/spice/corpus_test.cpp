@@ -196,7 +196,7 @@ class Corpus : public BenchTest {
  protected:
   struct Ours {
     std::string complaint;  // where it was refused
-    std::unique_ptr<Bench> bench;
+    std::unique_ptr<const Bench> bench;
     Plan plan;
     std::vector<JobResult> results;
   };

@@ -27,7 +27,7 @@ class KnownAnswer : public BenchTest {
     }
     return rows;
   }
-  std::unique_ptr<Bench> bench_;
+  std::unique_ptr<const Bench> bench_;
   Plan plan_;
 };
 

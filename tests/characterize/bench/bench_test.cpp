@@ -2,8 +2,8 @@
 
 #include <map>
 
-#include "characterize/plan/plan.h"
 #include "characterize/bench/grammar.h"
+#include "characterize/plan/plan.h"
 #include "tests/characterize/support.h"
 
 namespace gaincell::characterize {
@@ -132,7 +132,7 @@ class Corners : public BenchTest {
   void SetUp() override {
     file("lib.inc", ".lib ss\n.param r=2k\n.endl\n.lib ff\n.param r=1k\n.endl\n");
   }
-  std::unique_ptr<Bench> filtered(const std::string& text, std::vector<std::string> filters) {
+  std::unique_ptr<const Bench> filtered(const std::string& text, std::vector<std::string> filters) {
     return read_bench(file("bench.yaml", text).string(), {std::move(filters), {}, {}});
   }
 };
@@ -383,7 +383,7 @@ TEST_F(BenchFile, LibraryKeepsWhatTheBenchNeeds) {
       "gaincell_bench: 1\nname: x\nmodels: [big.lib]\ncircuit: {subcircuit: outer}\n"
       "sources: {a: {net: a, dc: 1}}\nanalysis: {type: op}\n"
       "measurements: {m: {unit: V, value: v(a)}}\n");
-  const std::string text = b->library().text();
+  const std::string text = b->corners.front().library->text();
   EXPECT_THAT(text, AllOf(HasSubstr("inner"), HasSubstr("chained"), HasSubstr("used=2")));
   EXPECT_THAT(text, Not(HasSubstr("broken")));
   EXPECT_THAT(text, Not(HasSubstr("lonely")));

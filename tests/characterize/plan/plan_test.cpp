@@ -20,7 +20,7 @@ class PlanTest : public BenchTest {
     bench_ = bench(text);
     return make_plan(*bench_, bench_points(*bench_));
   }
-  std::unique_ptr<Bench> bench_;
+  std::unique_ptr<const Bench> bench_;
 };
 
 std::string pulse_bench(const std::string& width, const std::string& more = "") {

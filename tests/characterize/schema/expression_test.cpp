@@ -11,12 +11,12 @@ namespace {
 const Where kHere{"bench.yaml:3", "parameters.x"};
 
 double value(const std::string& text, const Scope& scope = {}) {
-  return Expression(text, scope, kHere).value();
+  return Expression(text, scope, kHere).value(scope);
 }
 
 std::string complaint(const std::string& text, const Scope& scope) {
   try {
-    (void)Expression(text, scope, kHere).value();
+    (void)Expression(text, scope, kHere).value(scope);
   } catch (const Error& error) {
     return error.what();
   }
@@ -31,23 +31,41 @@ TEST(Expression, ReadsSpiceSuffixes) {
   EXPECT_EQ(value("5ns/1p"), 5000);
 }
 
-TEST(Expression, FollowsItsScope) {
+TEST(Expression, IsWorkedOutOverAnyCopyOfItsScope) {
   Scope scope;
   scope.set("v_dd", 0.9);
   const Expression half("v_dd/2", scope, kHere);
-  EXPECT_EQ(half.value(), 0.45);
-  scope.set("v_dd", 1.8);
-  EXPECT_EQ(half.value(), 0.9);
+  Scope other = scope;
+  other.set("v_dd", 1.8);
+  EXPECT_EQ(half.value(other), 0.9);
+  EXPECT_EQ(half.value(scope), 0.45);
+}
+
+TEST(Expression, NewNamesOfACopyAreItsOwn) {
+  Scope scope;
+  scope.set("a", 1.0);
+  Scope other = scope;
+  other.set("b", 2.0);
+  EXPECT_EQ(value("a + b", other), 3);
+  EXPECT_THAT(complaint("a + b", scope), ::testing::HasSubstr("nothing is named `b`"));
 }
 
 TEST(Expression, TakesElementsOfVectors) {
   Scope scope;
-  scope.set("i", 1.0);
+  scope.know_elements();
   scope.set("level", std::vector<double>{0.1, 0.2, 0.3});
   const Expression next("level[i] + 10*level[i+1]", scope, kHere);
-  EXPECT_DOUBLE_EQ(next.value(), 3.2);
-  scope.set("i", 2.0);
-  EXPECT_THROW((void)next.value(), Error);
+  EXPECT_DOUBLE_EQ(next.value({scope, 1}), 3.2);
+  EXPECT_DOUBLE_EQ(next.value(scope), 2.1);
+  EXPECT_THROW((void)next.value({scope, 2}), Error);
+}
+
+TEST(Expression, ElementsAreKnownWhereTheScopeKnowsThem) {
+  Scope scope;
+  scope.set("i", 7.0);
+  EXPECT_EQ(Expression("i", scope, kHere).value({scope, 3}), 7);
+  scope.know_elements();
+  EXPECT_EQ(Expression("i", scope, kHere).value({scope, 3}), 3);
 }
 
 TEST(Expression, NamesTheNearestNameForAnUnknownOne) {
@@ -74,7 +92,7 @@ TEST(Expression, RefusesWhatIsTooDeep) {
 
 TEST(Quantity, ChecksUnitsOfConstants) {
   const Scope scope;
-  EXPECT_EQ(Quantity("0.9 V", "V", scope, kHere).value(), 0.9);
+  EXPECT_EQ(Quantity("0.9 V", "V", scope, kHere).value(scope), 0.9);
   EXPECT_THROW(Quantity("0.9 V", "s", scope, kHere), Error);
   EXPECT_THROW(Quantity("15q", "s", scope, kHere), Error);
 }
@@ -82,14 +100,14 @@ TEST(Quantity, ChecksUnitsOfConstants) {
 TEST(Quantity, TreatsBracesAsParentheses) {
   Scope scope;
   scope.set("a", 2.0);
-  EXPECT_EQ(Quantity("{a} * {a + 1}", "s", scope, kHere).value(), 6);
+  EXPECT_EQ(Quantity("{a} * {a + 1}", "s", scope, kHere).value(scope), 6);
 }
 
 TEST(Template, PrintsNumbersThatReadBackExactly) {
   Scope scope;
   scope.set("i", 7.0);
   scope.set("r", 0.1);
-  EXPECT_EQ(Template("R{i} a{i+1} 0 {r*3}", scope, kHere).text(), "R7 a8 0 0.30000000000000004");
+  EXPECT_EQ(Template("R{i} a{i+1} 0 {r*3}", scope, kHere).text(scope), "R7 a8 0 0.30000000000000004");
   EXPECT_THROW(Template("R{i", scope, kHere), Error);
 }
 
