@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
 #include <cmath>
 #include <set>
@@ -216,6 +217,22 @@ std::string circuit_text(Bench& bench, std::uint64_t draw) {
   return writer.definitions() + text;
 }
 
+// Of the numbers that the circuit's text follows from.
+std::set<std::string> names_of_circuit(const Bench& bench) {
+  std::set<std::string> names;
+  for (const ElementLine& element : bench.elements) names.merge(element.line.names());
+  const auto add = [&names](const std::vector<std::pair<std::string, Quantity>>& values) {
+    for (const auto& [name, value] : values) {
+      if (const Expression* expression = value.expression())
+        names.insert(expression->names().begin(), expression->names().end());
+    }
+  };
+  add(bench.subcircuit_parameters);
+  add(bench.library_parameters);
+  names.erase("i");  // counts within it
+  return names;
+}
+
 std::string voltages_text(Bench& bench, const char* card, const std::vector<NetVoltage>& voltages) {
   std::string text;
   for (const NetVoltage& one : voltages) {
@@ -403,15 +420,40 @@ std::vector<BenchSource> bench_sources(Bench& bench) {
   return all;
 }
 
+std::shared_ptr<const DeckHead> CircuitTexts::of(Bench& bench, std::uint64_t draw, bool& made) {
+  if (known_.empty()) names_ = names_of_circuit(bench);
+  std::vector<std::uint64_t> values{bench.corner(), bench.mismatch.rules.empty() ? 0 : draw};
+  const auto add = [&values](double value) {
+    values.push_back(std::bit_cast<std::uint64_t>(value));
+  };
+  for (const std::string& name : names_) {
+    if (const double* value = bench.scope.number(name)) add(*value);
+  }
+  for (const Condition& c : bench.conditions) {
+    if (const auto* vector = c.count > 0 ? bench.scope.vector(c.name) : nullptr)
+      std::for_each(vector->begin(), vector->end(), add);
+  }
+  auto& known = known_[std::move(values)];
+  made = known == nullptr;
+  if (!made) return known;
+  std::string text;
+  for (const auto& [name, value] : bench.library_parameters)
+    text += fmt::format(".param {}={}\n", name, format_exact(value.value()));
+  text += circuit_text(bench, draw);
+  screen(text, bench.path);
+  text.shrink_to_fit();
+  std::string hash = sha256(text);
+  known = std::make_shared<DeckHead>(DeckHead{std::move(text), std::move(hash)});
+  return known;
+}
+
 DeckBody deck_body(Bench& bench, const DeckRequest& request) {
   AnalysisArguments arguments;
   arguments.use_initial_conditions = request.analysis.use_initial_conditions;
   arguments.words = request.analysis.words;
-  if (wants_noise_of_devices(bench, request.analysis)) arguments.words["devices"] = "";
+  if (request.noise_of_devices || wants_noise_of_devices(bench, request.analysis))
+    arguments.words["devices"] = "";
   std::string text;
-  for (const auto& [name, value] : bench.library_parameters)
-    text += fmt::format(".param {}={}\n", name, format_exact(value.value()));
-  text += circuit_text(bench, request.draw);
   text += sources_text(bench, request, arguments.sweeps);
   text += begin_text(bench, request.analysis);
   if (const double* temperature = bench.scope.number("temperature"))

@@ -1,15 +1,32 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "characterize/bench.h"
 #include "characterize/job.h"
 
 namespace gaincell::characterize {
 
-// The part of a deck after its head, for the values that the bench's scope holds now; plain numbers
-// only, so the deck is all that a simulation follows from. With `nested` the sweeps of a dc
+// The circuit of a deck, which stands after its head: the parameters of the models, the instance of
+// the subcircuit, the bench's elements, each device with its draw. Plain numbers only. Where
+// nothing that it is made of has changed, it is the same text in memory.
+class CircuitTexts {
+ public:
+  // For the values that the scope holds now. `made`: whether it is new.
+  std::shared_ptr<const DeckHead> of(Bench& bench, std::uint64_t draw, bool& made);
+
+ private:
+  std::set<std::string> names_;  // of the numbers in it
+  std::map<std::vector<std::uint64_t>, std::shared_ptr<const DeckHead>> known_;
+};
+
+// The part of a deck after its circuit, for the values that the bench's scope holds now; plain
+// numbers only, so the deck is all that a simulation follows from. With `nested` the sweeps of a dc
 // analysis run inside the simulator, otherwise it is one operating point.
 struct DeckBody {
   std::string text;
@@ -19,6 +36,7 @@ struct DeckRequest {
   const Analysis& analysis;
   bool nested = false;
   std::uint64_t draw = 0;
+  bool noise_of_devices = false;  // keep it even where nothing of the bench reads it
 };
 DeckBody deck_body(Bench& bench, const DeckRequest& request);
 

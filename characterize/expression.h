@@ -77,6 +77,8 @@ class Template {
  public:
   Template(std::string_view text, const Scope& scope, const Where& where);
   std::string text() const;
+  // The names of numbers that its expressions use.
+  std::set<std::string> names() const;
 
  private:
   struct Piece {

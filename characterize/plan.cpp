@@ -289,18 +289,25 @@ class Planner {
   }
 
   std::uint32_t job_of(std::size_t analysis, bool nested, std::uint64_t draw) {
+    bool made = false;
+    const auto circuit = circuits_.of(bench_, draw, made);
+    if (made) hold(circuit->text.size());
     DeckBody body = deck_body(bench_, {bench_.analyses[analysis], nested, draw});
     const std::size_t corner = bench_.corner();
-    const std::size_t hash = std::hash<std::string>()(body.text);
+    const std::hash<std::string> hash_of;
+    const std::size_t hash = hash_of(body.text) ^ (hash_of(circuit->sha256) * 0x9e3779b97f4a7c15u);
     const auto [begin, end] = jobs_.equal_range(hash);
     for (auto at = begin; at != end; ++at) {
       const Job& known = plan_.jobs[at->second];
-      if (known.head == heads_[corner] && known.body == body.text) return at->second;
+      if (known.head == heads_[corner] && known.circuit->sha256 == circuit->sha256 &&
+          known.body == body.text)
+        return at->second;
     }
     Job job;
     job.id = plan_.jobs.size();
     job.head = heads_[corner];
     job.title = title_;
+    job.circuit = circuit;
     job.body = std::move(body.text);
     job.aids = aids_;
     job.proof = body.proof;
@@ -353,6 +360,7 @@ class Planner {
   Plan& plan_;
   const std::size_t max_bytes_;
   std::vector<std::shared_ptr<const DeckHead>> heads_;  // one a corner
+  CircuitTexts circuits_;
   std::shared_ptr<const std::string> aids_;
   std::string title_;
   std::size_t held_bytes_ = 0;
@@ -407,19 +415,6 @@ std::vector<Point> bench_points(const Bench& bench) {
   return points;
 }
 
-std::string describe(const Bench& bench, const Point& point) {
-  std::string text;
-  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
-    const Condition& c = bench.conditions[k];
-    if (!c.swept && !c.by_row) continue;
-    if (!text.empty()) text += ", ";
-    text += c.words.empty() ? fmt::format("{} = {} {}", c.name, point.values[k], c.unit)
-                            : fmt::format("{} = {}", c.name,
-                                          c.words[static_cast<std::size_t>(point.values[k])]);
-  }
-  return text;
-}
-
 void set_point(Bench& bench, const Point& point) {
   for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
     const Condition& c = bench.conditions[k];
@@ -451,7 +446,7 @@ Plan make_plan(Bench& bench, std::vector<Point> points, std::size_t max_bytes) {
       planner.add(point);
     } catch (const Error& error) {
       Complaint complaint = error.complaint();
-      std::string where = describe(bench, point);
+      std::string where = label_of(bench, point);
       if (bench.search) where += (where.empty() ? "" : ", ") + searched_value(bench, point);
       if (!where.empty()) complaint.rule += fmt::format(" (at {})", where);
       throw Error(complaint);

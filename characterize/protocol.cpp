@@ -178,7 +178,9 @@ std::string encode(const Proof& proof, const std::vector<MeasureCall>& calls) {
 std::string encode_run(const Job& job, std::uint32_t head, bool aided) {
   ByteWriter out;
   out.u64(job.id).u32(head).f64(2 * job.timeout_s).text(job.title);
-  out.text(aided && job.aids ? job.body + *job.aids : job.body);
+  std::string own = job.circuit ? job.circuit->text + job.body : job.body;
+  if (aided && job.aids) own += *job.aids;
+  out.text(own);
   put_texts(out, job.waveforms);
   out.text(job.behaviour);
   return out.bytes() + encode(job.proof, job.calls);
@@ -251,14 +253,15 @@ bool fits(const Job& job, const JobResult& result) {
 }
 
 std::string Job::deck(bool aided) const {
-  std::string text = title + "\n" + head->text + body;
+  std::string text = title + "\n" + head->text + (circuit ? circuit->text : "") + body;
   if (aided && aids) text += *aids;
   return text + ".end\n";
 }
 
 std::string Job::key() const {
   ByteWriter out;
-  out.u32(kProtocolVersion).text(head->sha256).text(title).text(body).text(aids ? *aids : "");
+  out.u32(kProtocolVersion).text(head->sha256).text(title);
+  out.text(circuit ? circuit->sha256 : "").text(body).text(aids ? *aids : "");
   put_texts(out, waveforms);
   out.text(behaviour);
   return sha256(out.bytes() + encode(proof, calls));

@@ -12,6 +12,8 @@
 #include "base/files.h"
 #include "base/suggest.h"
 #include "base/units.h"
+#include "characterize/deck.h"
+#include "characterize/noise_shares.h"
 #include "characterize/plan.h"
 #include "store/reader.h"
 
@@ -252,6 +254,20 @@ ReplayReport replay(const ReplayOptions& options) {
   report.command =
       fmt::format("cd {} && ngspice -b -r out.raw {}", shell_word(report.folder.string()),
                   shell_word(report.runs.front().deck.filename().string()));
+  for (std::size_t a = 0; a < plan.jobs.size(); ++a) {
+    const Analysis& analysis = bench->analyses[a];
+    if (analysis.kind->signals != SignalKind::kNoise || !results[a].ok) continue;
+    set_point(*bench, plan.points[0]);
+    const DeckBody body = deck_body(*bench, {analysis, false, plan.points[0].draw, true});
+    Job job = plan.jobs[a];
+    job.body = body.text;
+    if (auto shares = noise_shares(*bench, job, results[a].aided, options.pool)) {
+      shares->analysis = analysis.name;
+      shares->file = report.folder / (analysis.name + "_devices.csv");
+      write_file(shares->file, csv(*shares));
+      report.noise.push_back(std::move(*shares));
+    }
+  }
   const PointResult now = collect(*bench, plan, results).front();
   report.failure = now.reason;
   for (std::size_t k = 0; k < bench->measurements.size(); ++k) {

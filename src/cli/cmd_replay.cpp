@@ -24,9 +24,11 @@ int run(characterize::ReplayOptions options) {
   for (const auto& one : report.values)
     fmt::print("{} = {} {}{}\n", one.name, format_exact(one.now), one.unit,
                one.equal() ? "" : fmt::format("   (the file has {})", format_exact(one.in_file)));
+  for (const auto& one : report.noise) fmt::print("{}", characterize::brief(one));
   if (!report.failure.empty()) fmt::print("{}\n", report.failure);
   for (const auto& one : report.runs)
     fmt::print("wrote {}, {}, {}\n", one.deck.string(), one.log.string(), one.waveforms.string());
+  for (const auto& one : report.noise) fmt::print("wrote {}\n", one.file.string());
   fmt::print("{}\n", report.command);
   if (!report.equal()) fmt::print("not the numbers of the file\n");
   return report.equal() ? 0 : 1;
