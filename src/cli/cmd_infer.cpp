@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
+#include "cli/say.h"
 #include "cli/text_input.h"
 #include "energy/energy_model.h"
 #include "model/evaluate.h"
@@ -142,7 +143,7 @@ int infer(const Options& o) {
   if (o.json) {
     fmt::print("{}\n", json_text(report.to_json(), 2));
   } else {
-    fmt::print("{}", report.brief());
+    say("{}", report.brief());
   }
   return 0;
 }

@@ -1,13 +1,10 @@
 #include "cli/text_input.h"
 
-#include <fmt/format.h>
-
-#include <cstdio>
-
 #include "base/error.h"
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
+#include "cli/say.h"
 
 namespace gaincell::cli {
 
@@ -40,17 +37,16 @@ std::vector<int> read_tokens(const TextInput& input, model::Tokenizer& tokenizer
   settings["text_tokens"] = tokens.size();
   if (tokenizer.unknown_bytes() > 0) {
     settings["text_unknown_bytes"] = tokenizer.unknown_bytes();
-    fmt::print(
-        stderr,
+    note(
         "gaincell: warning: {}: {} of {} tokens are bytes that the vocabulary does not have, "
         "taken as its unknown token\n",
         input.path, tokenizer.unknown_bytes(), tokens.size());
   }
   if (decoded.text.find("\r\n") != std::string::npos)
-    fmt::print(stderr,
-               "gaincell: warning: {}: lines end in CR LF, and each CR counts as it stands; "
-               "figures of others are usually of LF alone\n",
-               input.path);
+    note(
+        "gaincell: warning: {}: lines end in CR LF, and each CR counts as it stands; "
+        "figures of others are usually of LF alone\n",
+        input.path);
   return tokens;
 }
 
