@@ -60,7 +60,8 @@ TEST_F(LooseEnds, ARightBenchHasNone) {
 
 TEST_F(LooseEnds, UnitsThatNumbersDoNotHaveAreNamed) {
   const auto of = [&](const std::string& measurement) {
-    return said(Parts{.analysis = kTran, .measurements = "{y: {" + measurement + "}}"});
+    return said(Parts{.analysis = kTran,
+                      .measurements = "{y: {" + measurement + "}, z: {unit: V, value: v(y)}}"});
   };
   EXPECT_THAT(of("unit: A, value: v(y)"),
               ElementsAre(HasSubstr("measurements.y: is in V while its `unit` is `A`")));
@@ -73,7 +74,7 @@ TEST_F(LooseEnds, UnitsThatNumbersDoNotHaveAreNamed) {
   EXPECT_THAT(of("unit: C, energy: vdd"), ElementsAre(HasSubstr("is in J")));
   for (const char* right :
        {"unit: ns, crossing: v(y), level: 0.5, otherwise: 0, scale: 1e9", "unit: V, minimum: -v(y)",
-        "unit: A, value: v(y)/1k", "unit: \"1\", value: v(y)", "unit: A, value: i(vdd)",
+        "unit: A, value: v(y)/1000", "unit: \"1\", value: v(y)", "unit: A, value: i(vdd)",
         "unit: S, value: i(vdd)/v(y)"})
     EXPECT_THAT(of(right), IsEmpty()) << right;
 }

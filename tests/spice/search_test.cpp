@@ -162,8 +162,9 @@ TEST_F(Searches, DrawsAndCornersEachHaveTheirOwn) {
     EXPECT_NEAR(found["8 mV*um"][k] - none, 2 * once, 1e-5) << "a threshold moves the gate with it";
     EXPECT_NE(once, 0);
     if (k < 12) squares += once * once;
-    if (k >= 12)  // a draw is the same circuit at every value of the conditions
-      EXPECT_NEAR(once, found["4 mV*um"][k - 12] - found["1e-9 mV*um"][k - 12], 1e-5);
+    if (k < 12) continue;
+    // A draw is the same circuit at every value of the conditions.
+    EXPECT_NEAR(once, found["4 mV*um"][k - 12] - found["1e-9 mV*um"][k - 12], 1e-5);
   }
   EXPECT_GT(found["4 mV*um"][12], found["4 mV*um"][0] + 0.09);
   // 12 draws of 4 mV*um / 2 um / sqrt(2) each.
@@ -180,7 +181,7 @@ TEST_F(Searches, WaveformsOfTheLastTryAloneAreKept) {
       if (result.ok) continue;
       // The peak of 1 - exp(-width/RC), as the simulator would give it.
       const std::string& deck = unit.plan.jobs[k].circuit->text;
-      const double width = unit.plan.jobs[k].calls.at(1).numbers.at("at");
+      const double width = unit.plan.jobs[k].calls.at(1).derived.at("at").known.at("width");
       const double c = std::stod(deck.substr(deck.find("C1 out 0 ") + 9));
       result.ok = true;
       result.values = {1 - std::exp(-width / (1e3 * c)), 1};
