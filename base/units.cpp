@@ -63,7 +63,12 @@ std::optional<double> parse_quantity(std::string_view text, std::string_view uni
     if (!rest.starts_with(suffix)) continue;
     const std::string_view after = std::string_view(rest).substr(suffix.size());
     const bool bare = after.empty() && adjacent;
-    if (bare || (!after.empty() && after == wanted)) return scaled(value, exponent);
+    if (!bare && (after.empty() || after != wanted)) continue;
+    if (suffix != "m") return scaled(value, exponent);
+    if (unit == "B") return scaled(value, 6);  // there are no thousandths of a byte
+    // Milli to SPICE, and mega to who writes MOhm or MHz.
+    if (!bare && trim(tail).front() == 'M') return std::nullopt;
+    return scaled(value, exponent);
   }
   if (rest == wanted) return value;
   return std::nullopt;

@@ -17,6 +17,8 @@ namespace {
 
 const std::vector<WantedColumn> kColumns{{"V_store", "V"}, {"V_in", "V"}, {"I", "A"}};
 
+constexpr double kNoReading = 1e9;  // V, A: 9.9e37, be it in nA
+
 // A number without a unit is taken for SI; where that gives what no cell has, it was none.
 void require_plausible(const CsvTable& table, const std::string& place) {
   for (std::size_t c = 0; c < kColumns.size(); ++c) {
@@ -25,9 +27,18 @@ void require_plausible(const CsvTable& table, const std::string& place) {
     const auto& values = table.columns[c];
     const auto worst = std::max_element(
         values.begin(), values.end(), [](double a, double b) { return std::abs(a) < std::abs(b); });
+    const std::string line =
+        fmt::format("{}:{}", place, table.lines[static_cast<std::size_t>(worst - values.begin())]);
+    if (std::abs(*worst) > kNoReading)
+      throw Error({.place = line,
+                   .key = kColumns[c].name,
+                   .value = fmt::format("{} {}", *worst, kColumns[c].unit),
+                   .rule =
+                       "is no reading: instruments write such a number for one that they do not "
+                       "have (overflow, compliance)",
+                   .remedy = "measure that point again, or leave its voltage out"});
     if (table.unit_known[c] || std::abs(*worst) <= most) continue;
-    throw Error({.place = fmt::format(
-                     "{}:{}", place, table.lines[static_cast<std::size_t>(worst - values.begin())]),
+    throw Error({.place = line,
                  .key = kColumns[c].name,
                  .value = fmt::format("{} {}", *worst, kColumns[c].unit),
                  .rule = fmt::format("is implausible for one cell (more than {}), and the header "

@@ -184,12 +184,26 @@ BenchSamples read_bench(const store::ReadGroup& group, const std::string& name,
       bench.provenance.attributes.emplace(attribute, group.number_attribute(attribute));
     }
   }
-  if (group.origin() == store::Origin::kChanged)
+  if (group.origin() != store::Origin::kSealed)
     bench.provenance.attributes.emplace(
-        "samples", "changed by another program after gaincell had written them");
-  bench.provenance.attributes.emplace(store::kNgspiceVersion, file.ngspice_version);
+        "samples", group.origin() == store::Origin::kChanged
+                       ? "changed by another program after gaincell had written them"
+                       : "without a checksum: of an earlier gaincell or another program");
+  bench.provenance.attributes.emplace("ngspice_version", file.ngspice_version);
   bench.provenance.attributes.emplace("characterized_by", "gaincell " + file.program_version);
   return bench;
+}
+
+// Tables state errors that were measured on the very numbers of the file, and would not show it.
+void require_sealed(const store::ReadGroup& root) {
+  if (root.origin() == store::Origin::kSealed) return;
+  throw Error(
+      {.place = root.file(),
+       .rule = root.origin() == store::Origin::kChanged
+                   ? "was changed by another program since gaincell wrote it"
+                   : "has no checksum: nothing says that its numbers are those of the simulations",
+       .remedy = "characterize again; or compile it all the same with --unsealed, which the device "
+                 "then says of itself"});
 }
 
 }  // namespace
@@ -199,9 +213,11 @@ std::size_t BenchSamples::failed() const {
       std::count_if(status.begin(), status.end(), [](std::uint8_t s) { return s != 0; }));
 }
 
-SamplesFile SamplesFile::read(const std::filesystem::path& path) {
+SamplesFile SamplesFile::read(const std::filesystem::path& path, Unsealed unsealed) {
   const store::ReadGroup root = store::Reader(path).root();
   store::require_format(root, store::kSamplesFormat);
+  store::require_format(root, "samples", kSamplesFormatVersion, "gaincell characterize");
+  if (unsealed == Unsealed::kRefuse) require_sealed(root);
   SamplesFile file;
   file.place = path.string();
   file.program_version = root.text_attribute(store::kProgramVersion, "");

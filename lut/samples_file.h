@@ -49,6 +49,9 @@ struct BenchSamples {
   std::size_t failed() const;
 };
 
+// What becomes of a file without a checksum, or that another program changed.
+enum class Unsealed { kWarn, kRefuse };
+
 // What `gaincell characterize` writes. The file is the contract: lut never meets the harness.
 struct SamplesFile {
   std::string place;
@@ -56,7 +59,7 @@ struct SamplesFile {
   std::vector<BenchSamples> benches;
 
   // Throws Error for a file that is no samples file of this format version, or damaged.
-  static SamplesFile read(const std::filesystem::path& path);
+  static SamplesFile read(const std::filesystem::path& path, Unsealed unsealed = Unsealed::kWarn);
 };
 
 }  // namespace gaincell::lut

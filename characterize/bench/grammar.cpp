@@ -254,7 +254,8 @@ const Block& bench_block() {
       "of "
       "each analysis. A search goes without `--shard` and without `dc` sweeps over conditions.",
       {{"over", name(), kRequired,
-        "name of the value, which parameters, sources, elements and measurements use as `{name}`"},
+        "name of the value, which parameters, sources, elements and measurements use as `{name}`; "
+        "`temperature` is that of the simulation"},
        {"unit", text(), kRequired, "its unit"},
        {"description", prose(), kOptional, "what it is; goes into the samples file"},
        {"minimum", constant("*"), kRequired, "where the range begins"},
@@ -392,7 +393,7 @@ const Block& bench_block() {
         "signals that are kept whole in the samples file"},
        {"timeout", constant("s"), kOptional, "wall-clock limit of one simulation; default 60"},
        {"memory", constant("B"), kOptional,
-        "limit of the simulator that runs it, `2G`; default that of the program"},
+        "limit of the simulator that runs it, `2G`, at least 32M; default that of the program"},
        {"retry", block(retry), kOptional, "what is tried when a simulation fails"}},
       {"analysis", "analyses"},
       true};

@@ -14,6 +14,8 @@
 namespace gaincell::characterize {
 namespace {
 
+constexpr double kLeastMemoryBytes = 32e6;
+
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kMaxSources = 1'000;  // of one measurement
 
@@ -457,7 +459,8 @@ void BenchReader::read_search() {
                     "give that sweep `start`, `stop` and `points` in place of the condition");
     }
   }
-  if (!bench_.scope.used(search.over))
+  // The deck itself has the temperature.
+  if (search.over != "temperature" && !bench_.scope.used(search.over))
     item["over"].refuse("nothing uses it",
                         fmt::format("write {{{}}} in a parameter, source or element", search.over));
   search.passes_text = item.text("passes");
@@ -602,6 +605,8 @@ void BenchReader::read_limits() {
   };
   bench_.timeout_s = positive("timeout", "s", bench_.timeout_s);
   bench_.memory_bytes = positive("memory", "B", bench_.memory_bytes);
+  if (bench_.memory_bytes > 0 && bench_.memory_bytes < kLeastMemoryBytes)
+    root_["memory"].refuse("is less than a simulator takes by itself", "give 32M or more");
 }
 
 namespace {

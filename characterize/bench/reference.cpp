@@ -25,7 +25,7 @@ by `gaincell doc bench`, from the table that validates a bench.
 constexpr const char* kRules = R"page(
 ## Numbers
 A value is a number, a number with a SPICE suffix and an optional unit (`15n`, `15ns`, `0.9 V`, `4.5pF`; `M` is milli, `meg` is
-1e6; `5F` is 5 femto), or text in which every `{...}` is an expression. Expressions know the parameters and conditions,
+1e6, `1MOhm` is refused; `5F` is 5 femto), or text in which every `{...}` is an expression. Expressions know the parameters and conditions,
 `name[k]` of a vector condition (k counts from 0), `i` inside an item with `count`, the usual arithmetic, `^`, comparisons,
 `a ? b : c`, `exp ln log10 sqrt abs min max sum avg sin cos tan atan tanh floor ceil rint sign`, and numbers with suffixes.
 A unit where another is expected is an error. Everything is SI; temperature is in degC.
@@ -43,7 +43,7 @@ temperature=-40..27` runs a part; a table whose axis it narrows to one value is 
 A signal is an expression over `v(net)`, `v(a,b)`, `i(source)`, e.g. `"v(outp) - v(outn)"` or `"-i(bl)"`;
 inner nets of the subcircuit are `xdut.name`. **`i(source)` is as in SPICE: from the net into the source.** In `ac` it is made of
 `vm` (magnitude), `vdb`, `vp` (rad), `vr`, `vi` of a net or a pair, and `im`, `idb`, `ip`, `ir`, `ii` of a source; in `noise` of
-`onoise` and `inoise`, of one device's share `onoise(m.xdut.m1)`. Times outside the run are errors; `from` and `to` default to the
+`onoise` and `inoise`, of one device's share `onoise(m.xdut.m1)` (`gaincell replay` ranks all devices by theirs). Times outside the run are errors; `from` and `to` default to the
 whole run. Integrals are trapezoids on the simulator's own points, ends interpolated.
 
 **Phases run on** along the frequencies, without jumps of 2 pi. The first is the principal value, above -pi and up to pi: a stage that

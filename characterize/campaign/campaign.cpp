@@ -60,11 +60,14 @@ class Signals {
 };
 
 // Whether a bench works at all, by jobs from all over it, which come first; the rest of it waits
-// for one that gives a result, and is not run where none does. So it does not depend on the number
-// of workers what is run.
+// for one that gives a result, and is not run where none does. A shard whose own ones have none
+// tries those of the other shards, too. So it does not depend on the number of workers or shards
+// what has a result.
 struct Trial {
   std::vector<std::uint64_t> probes;  // job numbers
   std::size_t open = 0;               // of them, without result
+  std::size_t own_open = 0;           // of these, in this shard
+  std::size_t lent = 0;               // of other shards, running
   bool works = false;                 // something of this bench has given a result
 };
 
@@ -113,14 +116,13 @@ class Simulation {
 
  private:
   Trial trial_of(const CampaignPlan::Unit& unit) const {
-    std::vector<std::uint64_t> own;
-    for (const Job& job : unit.plan.jobs) {
-      if (options_.shard.has(job.id)) own.push_back(job.id);
-    }
+    const std::vector<Job>& all = unit.plan.jobs;
     Trial trial;
-    const std::size_t wanted = std::min(kProbes, own.size());
-    for (std::size_t k = 0; k < wanted; ++k) trial.probes.push_back(own[k * own.size() / wanted]);
-    trial.open = wanted;
+    trial.open = std::min(kProbes, all.size());
+    for (std::size_t k = 0; k < trial.open; ++k) {
+      trial.probes.push_back(all[k * all.size() / trial.open].id);
+      if (options_.shard.has(trial.probes.back())) ++trial.own_open;
+    }
     return trial;
   }
 
@@ -134,9 +136,15 @@ class Simulation {
   void take_known(std::uint64_t first) {
     const std::size_t before = count_.done;
     for (std::uint64_t id = first; id < campaign_.places.size(); ++id) {
-      if (!options_.shard.has(id)) continue;
-      ++count_.total;
       const std::string& key = campaign_.keys[id];
+      if (!options_.shard.has(id)) {
+        if (!is_probe(id)) continue;
+        if (const auto lent = cache_.find(key);
+            lent && !is_open(*lent) && fits(campaign_.job(id), *lent))
+          count(id, *lent);
+        continue;
+      }
+      ++count_.total;
       if (const JobResult* noted = journal_.find(key);
           noted != nullptr && !is_open(*noted) && fits(campaign_.job(id), *noted)) {
         ++report_.from_journal;
@@ -166,16 +174,24 @@ class Simulation {
 
   void count(std::uint64_t id, JobResult result) {
     result.id = id;
-    ++count_.done;
-    if (!result.ok) ++count_.failed;
+    const bool own = options_.shard.has(id);
+    if (own) ++count_.done;
+    if (own && !result.ok) ++count_.failed;
     if (result.ok) trial(id).works = true;
-    if (is_probe(id)) --trial(id).open;
+    if (is_probe(id)) {
+      --trial(id).open;
+      if (own) --trial(id).own_open;
+    }
     campaign_.result(id) = std::move(result);
   }
 
   void take(const Job& job, JobResult result) {
-    journal_.add(campaign_.keys[job.id], result);
     cache_.add(campaign_.keys[job.id], result);
+    if (!options_.shard.has(job.id)) {
+      --trial(job.id).lent;
+      return count(job.id, std::move(result));
+    }
+    journal_.add(campaign_.keys[job.id], result);
     if (!result.ok) {
       const CampaignPlan::Unit& unit = campaign_.units[campaign_.places[job.id].unit];
       progress_.failed(unit.bench->name, first_point_of(job.id), result);
@@ -192,8 +208,16 @@ class Simulation {
   }
 
   Turn turn(const Job& job) {
-    if (trial(job.id).works || is_probe(job.id)) return Turn::kNow;
-    return trial(job.id).open > 0 ? Turn::kLater : Turn::kNever;
+    Trial& of = trial(job.id);
+    if (!options_.shard.has(job.id)) {
+      if (of.works) return Turn::kNever;
+      // No more than workers that would be idle: one that works is enough.
+      if (of.own_open > 0 || of.lent >= options_.pool.workers) return Turn::kLater;
+      ++of.lent;
+      return Turn::kNow;
+    }
+    if (of.works || is_probe(job.id)) return Turn::kNow;
+    return of.open > 0 ? Turn::kLater : Turn::kNever;
   }
 
   // What was not run says so, also in a shard.
@@ -235,14 +259,23 @@ class Simulation {
 
   // From this one on; those of the trials first.
   std::vector<const Job*> missing(std::uint64_t first) {
-    std::vector<const Job*> probes;
-    std::vector<const Job*> rest;
+    std::vector<const Job*> probes, rest;
     for (const CampaignPlan::Unit& unit : campaign_.units) {
+      std::vector<const Job*> lent;
+      const std::size_t before = rest.size();
       for (std::size_t k = 0; k < unit.plan.jobs.size(); ++k) {
         const Job& job = unit.plan.jobs[k];
-        if (job.id >= first && is_open(unit.results[k]) && options_.shard.has(job.id))
-          (is_probe(job.id) ? probes : rest).push_back(&job);
+        if (job.id < first || !is_open(unit.results[k])) continue;
+        const bool own = options_.shard.has(job.id);
+        if (is_probe(job.id)) {
+          (own ? probes : lent).push_back(&job);
+        } else if (own) {
+          rest.push_back(&job);
+        }
       }
+      // They decide about the rest alone.
+      if (rest.size() > before && !options_.keep_going)
+        probes.insert(probes.end(), lent.begin(), lent.end());
     }
     probes.insert(probes.end(), rest.begin(), rest.end());
     return probes;

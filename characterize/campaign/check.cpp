@@ -66,7 +66,7 @@ std::vector<std::string> failures_of(const Bench& bench, const Plan& plan,
   const auto results = collect(bench, plan, all);
   for (std::size_t k = 0; k < results.size(); ++k) {
     if (results[k].ok) continue;
-    const std::string at = describe(bench, plan.points[k]);
+    const std::string at = label_of(bench, plan.points[k]);
     failures.push_back(
         fmt::format("{}: {}{}{}", bench.name, at, at.empty() ? "" : ": ", results[k].reason));
   }

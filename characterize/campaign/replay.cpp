@@ -14,6 +14,8 @@
 #include "base/store/reader.h"
 #include "base/suggest.h"
 #include "base/units.h"
+#include "characterize/campaign/noise_shares.h"
+#include "characterize/plan/deck.h"
 #include "characterize/plan/plan.h"
 
 namespace gaincell::characterize {
@@ -255,6 +257,20 @@ ReplayReport replay(const ReplayOptions& options) {
   report.command =
       fmt::format("cd {} && ngspice -b -r out.raw {}", shell_word(report.folder.string()),
                   shell_word(report.runs.front().deck.filename().string()));
+  for (std::size_t a = 0; a < plan.jobs.size(); ++a) {
+    const Analysis& analysis = bench->analyses[a];
+    if (analysis.kind->signals != SignalKind::kNoise || !results[a].ok) continue;
+    const Evaluation at(*bench, plan.points[0]);
+    const DeckBody body = deck_body(at, {analysis, false, true});
+    Job job = plan.jobs[a];
+    job.body = body.text;
+    if (auto shares = noise_shares(at, job, results[a].aided, options.pool)) {
+      shares->analysis = analysis.name;
+      shares->file = report.folder / (analysis.name + "_devices.csv");
+      write_file(shares->file, csv(*shares));
+      report.noise.push_back(std::move(*shares));
+    }
+  }
   const PointResult now = collect(*bench, plan, results).front();
   report.failure = now.reason;
   for (std::size_t k = 0; k < bench->measurements.size(); ++k) {

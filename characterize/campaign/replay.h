@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "characterize/campaign/noise_shares.h"
 #include "characterize/pool/pool.h"
 
 namespace gaincell::characterize {
@@ -35,16 +36,17 @@ struct ReplayReport {
     bool equal() const;           // to the bit, or neither has a number
   };
   std::vector<Value> values;
-  std::string failure;  // why the point has no result now
-  bool equal() const;   // all values
+  std::vector<NoiseShares> noise;  // one a `noise` analysis that ran
+  std::string failure;             // why the point has no result now
+  bool equal() const;              // all values
 };
 
 // Simulates one point of a samples file again, from what the file itself holds (bench and netlist),
 // and writes into the folder, for each analysis: the exact deck, the simulator's log, the measured
-// signals over their scale as CSV; and a `.spiceinit`, so that plain `ngspice -b` in that folder
-// gives the same numbers. Throws Error for a point that the file does not have, for conditions that
-// several points have, for a bench or netlist in it that this program would not run, and for a
-// folder that holds other things.
+// signals over their scale as CSV, of `noise` also its devices by their shares; and a `.spiceinit`,
+// so that plain `ngspice -b` in that folder gives the same numbers. Throws Error for a point that
+// the file does not have, for conditions that several points have, for a bench or netlist in it
+// that this program would not run, and for a folder that holds other things.
 ReplayReport replay(const ReplayOptions& options);
 
 }  // namespace gaincell::characterize

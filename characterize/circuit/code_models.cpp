@@ -39,7 +39,8 @@ bool needs_code_model(const CircuitLine& line) {
   const char letter = line.text.empty() ? ' ' : line.text[0];
   if (letter == 'a' || letter == 'A') return true;
   if (std::string_view("eEfFgGhH").find(letter) == std::string_view::npos) return false;
-  static constexpr std::array<std::string_view, 5> kinds{"poly", "and", "nand", "or", "nor"};
+  static constexpr std::array<std::string_view, 6> kinds{"poly", "table", "and",
+                                                         "nand", "or",    "nor"};
   const std::vector<std::string> words = circuit_words(line.text);
   return std::any_of(words.begin(), words.end(), [](const std::string& word) {
     const std::string head = word.substr(0, word.find('('));

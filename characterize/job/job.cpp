@@ -9,14 +9,15 @@
 namespace gaincell::characterize {
 
 std::string Job::deck(bool aided) const {
-  std::string text = title + "\n" + head->text + body;
+  std::string text = title + "\n" + head->text + (circuit ? circuit->text : "") + body;
   if (aided && aids) text += *aids;
   return text + ".end\n";
 }
 
 std::string Job::key() const {
   ByteWriter out;
-  out.u32(kProtocolVersion).text(head->sha256).text(title).text(body).text(aids ? *aids : "");
+  out.u32(kProtocolVersion).text(head->sha256).text(title);
+  out.text(circuit ? circuit->sha256 : "").text(body).text(aids ? *aids : "");
   out.u64(waveforms.size());
   for (const std::string& signal : waveforms) out.text(signal);
   out.text(behaviour);

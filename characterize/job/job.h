@@ -10,7 +10,8 @@
 
 namespace gaincell::characterize {
 
-// Text that many decks begin with: models and netlist. Sent to a worker once.
+// Text that many decks have in common: models and netlist, with which they begin and which is sent
+// to a worker once; the circuit behind it.
 struct DeckHead {
   std::string text;
   std::string sha256;
@@ -21,7 +22,8 @@ struct Job {
   std::uint64_t id = 0;
   std::shared_ptr<const DeckHead> head;
   std::string title;                        // first line of the deck
-  std::string body;                         // after the head, without `.end`
+  std::shared_ptr<const DeckHead> circuit;  // after the head; may be left out
+  std::string body;                         // after the circuit, without `.end`
   std::shared_ptr<const std::string> aids;  // lines added to the body when it is run again
   Proof proof;
   std::vector<MeasureCall> calls;

@@ -175,7 +175,9 @@ std::string encode(const Proof& proof, const std::vector<MeasureCall>& calls) {
 std::string encode_run(const Job& job, std::uint32_t head, bool aided) {
   ByteWriter out;
   out.u64(job.id).u32(head).f64(2 * job.timeout_s).text(job.title);
-  out.text(aided && job.aids ? job.body + *job.aids : job.body);
+  std::string own = job.circuit ? job.circuit->text + job.body : job.body;
+  if (aided && job.aids) own += *job.aids;
+  out.text(own);
   put_texts(out, job.waveforms);
   out.text(job.behaviour);
   return out.bytes() + encode(job.proof, job.calls);

@@ -67,7 +67,7 @@ void Bisection::plan_round(const Bench& bench, Plan& plan) {
     plan.users.push_back(static_cast<std::uint32_t>(tries_[user].point));
 }
 
-bool Bisection::next(const Bench& bench, Plan& plan, std::span<const JobResult> results) {
+bool Bisection::next(const Bench& bench, Plan& plan, std::span<JobResult> results) {
   if (tries_.empty()) return false;
   const std::vector<PointResult> measured = collect(bench, round_, results);
   for (std::size_t k = 0; k < tries_.size(); ++k) take(bench, plan, k, measured[k]);
@@ -78,6 +78,7 @@ bool Bisection::next(const Bench& bench, Plan& plan, std::span<const JobResult> 
     if (!states_[tries_[k].point].ended) narrow(bench, plan, tries_[k].point, more);
   }
   tries_ = std::move(more);
+  if (!bench.waveforms.empty()) free_waveforms(plan, results);
   if (tries_.empty()) return false;
   plan_round(bench, plan);
   return true;
@@ -127,6 +128,24 @@ void Bisection::narrow(const Bench& bench, Plan& plan, std::size_t point, std::v
   plan.sources[point] = std::move(state.passing->source);
   state = {};
   state.ended = true;
+}
+
+void Bisection::free_waveforms(const Plan& plan, std::span<JobResult> results) const {
+  std::vector<bool> wanted(results.size());
+  const auto want = [&wanted](const PointSource& source) {
+    for (const std::uint32_t job : source.jobs) wanted[job] = true;
+  };
+  for (std::size_t p = 0; p < states_.size(); ++p) {
+    if (states_[p].ended) {
+      want(plan.sources[p]);
+    } else {
+      want(states_[p].passing->source);
+      want(states_[p].failing->source);
+    }
+  }
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    if (!wanted[k]) std::vector<std::vector<double>>().swap(results[k].waveforms);
+  }
 }
 
 }  // namespace gaincell::characterize

@@ -16,9 +16,9 @@ class Bisection {
   // The plan of the first round. Until its search ends a point has no result.
   Plan begin(const Bench& bench, std::vector<Point> points);
   // With the results of all jobs of the plan: where a search ends, its point gets the value, and
-  // its source the simulations that decided; the next round's jobs are added behind. False where
-  // every search has ended.
-  bool next(const Bench& bench, Plan& plan, std::span<const JobResult> results);
+  // its source the simulations that decided; the next round's jobs are added behind. The waveforms
+  // of simulations that decide nothing any more are let go. False where every search has ended.
+  bool next(const Bench& bench, Plan& plan, std::span<JobResult> results);
 
  private:
   // A value that is tried at a point.
@@ -40,6 +40,7 @@ class Bisection {
   void take(const Bench& bench, Plan& plan, std::size_t number, const PointResult& measured);
   void end(Plan& plan, std::size_t number, std::string unfound);
   void narrow(const Bench& bench, Plan& plan, std::size_t point, std::vector<Try>& more);
+  void free_waveforms(const Plan& plan, std::span<JobResult> results) const;
 
   std::vector<State> states_;  // one a point
   std::vector<Try> tries_;     // of this round, the points of `round_`

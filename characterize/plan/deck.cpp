@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
 #include <cmath>
 #include <set>
@@ -218,6 +219,22 @@ std::string circuit_text(const Evaluation& at) {
   return writer.definitions() + text;
 }
 
+// Of the numbers that the circuit's text follows from.
+std::set<std::string> names_of_circuit(const Bench& bench) {
+  std::set<std::string> names;
+  for (const ElementLine& element : bench.elements) names.merge(element.line.names());
+  const auto add = [&names](const std::vector<std::pair<std::string, Quantity>>& values) {
+    for (const auto& [name, value] : values) {
+      if (const Expression* expression = value.expression())
+        names.insert(expression->names().begin(), expression->names().end());
+    }
+  };
+  add(bench.subcircuit_parameters);
+  add(bench.library_parameters);
+  names.erase(kElementName);  // counts within it
+  return names;
+}
+
 std::string voltages_text(const Evaluation& at, const char* card,
                           const std::vector<NetVoltage>& voltages) {
   std::string text;
@@ -373,17 +390,43 @@ std::vector<BenchSource> bench_sources(const Evaluation& at) {
   return all;
 }
 
-DeckBody deck_body(const Evaluation& point, const DeckRequest& request) {
-  const Evaluation at = request.nested ? point.within(request.analysis) : point;
+std::shared_ptr<const DeckHead> CircuitTexts::of(const Evaluation& at, bool& made) {
   const Bench& bench = at.bench();
-  AnalysisArguments arguments;
-  arguments.use_initial_conditions = request.analysis.use_initial_conditions;
-  arguments.words = request.analysis.words;
-  if (wants_noise_of_devices(bench, request.analysis)) arguments.words["devices"] = "";
+  const Scope& scope = at.values().scope();
+  if (known_.empty()) names_ = names_of_circuit(bench);
+  std::vector<std::uint64_t> values{at.corner(), bench.mismatch.rules.empty() ? 0 : at.draw()};
+  const auto add = [&values](double value) {
+    values.push_back(std::bit_cast<std::uint64_t>(value));
+  };
+  for (const std::string& name : names_) {
+    if (const double* value = scope.number(name)) add(*value);
+  }
+  for (const Condition& c : bench.conditions) {
+    if (const auto* vector = c.count > 0 ? scope.vector(c.name) : nullptr)
+      std::for_each(vector->begin(), vector->end(), add);
+  }
+  auto& known = known_[std::move(values)];
+  made = known == nullptr;
+  if (!made) return known;
   std::string text;
   for (const auto& [name, value] : bench.library_parameters)
     text += fmt::format(".param {}={}\n", name, format_exact(value.value(at.values())));
   text += circuit_text(at);
+  screen(text, bench.path);
+  text.shrink_to_fit();
+  std::string hash = sha256(text);
+  known = std::make_shared<DeckHead>(DeckHead{std::move(text), std::move(hash)});
+  return known;
+}
+
+DeckBody deck_body(const Evaluation& at, const DeckRequest& request) {
+  const Bench& bench = at.bench();
+  AnalysisArguments arguments;
+  arguments.use_initial_conditions = request.analysis.use_initial_conditions;
+  arguments.words = request.analysis.words;
+  if (request.noise_of_devices || wants_noise_of_devices(bench, request.analysis))
+    arguments.words["devices"] = "";
+  std::string text;
   text += sources_text(at, request, arguments.sweeps);
   text += begin_text(at, request.analysis);
   if (const auto temperature = at.temperature())

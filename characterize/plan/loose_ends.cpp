@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/suggest.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "characterize/circuit/topology.h"
 #include "characterize/measure/waves.h"
 #include "characterize/plan/deck.h"
@@ -329,6 +330,85 @@ void find_idle_sources(const Bench& bench, std::vector<std::string>& found) {
   }
 }
 
+// What begins when every run along time is over, at the point that the scope stands at.
+void find_late_sources(const Evaluation& at, std::vector<std::string>& found) {
+  const Bench& bench = at.bench();
+  double end = 0;
+  for (const Analysis& analysis : bench.analyses) {
+    if (along_time(analysis))
+      end = std::max(end, analysis.numbers.at("stop").unchecked(at.values()));
+  }
+  if (!(end > 0)) return;
+  for (const Source& source : bench.sources) {
+    const Quantity* begin = source.pulse  ? &source.pulse->delay
+                            : source.ramp ? &source.ramp->start
+                                          : nullptr;
+    if (begin == nullptr || source.count > 0 || !(begin->unchecked(at.values()) >= end)) continue;
+    found.push_back(fmt::format("{}.{}: begins at {}, when the run is over ({})", source.where.key,
+                                source.pulse ? "pulse" : "ramp",
+                                format_si(begin->unchecked(at.values()), "s"),
+                                format_si(end, "s")));
+  }
+}
+
+void find_long_steps(const Evaluation& at, std::vector<std::string>& found) {
+  for (const Analysis& analysis : at.bench().analyses) {
+    if (!along_time(analysis)) continue;
+    const double stop = analysis.numbers.at("stop").unchecked(at.values());
+    for (const char* key : {"step", "max_step"}) {
+      const auto step = analysis.numbers.find(key);
+      if (step == analysis.numbers.end() || !(step->second.unchecked(at.values()) > stop)) continue;
+      found.push_back(fmt::format("{}.{}: {} is longer than the run ({})", analysis.where.key, key,
+                                  format_si(step->second.unchecked(at.values()), "s"),
+                                  format_si(stop, "s")));
+    }
+  }
+}
+
+// A net's voltage or a source's current by itself, be its sign turned.
+std::string unit_of_plain_signal(std::string_view signal) {
+  if (signal.starts_with('-')) signal.remove_prefix(1);
+  const bool plain = signal.find(')') == signal.size() - 1;
+  if (plain && signal.starts_with("v(")) return "V";
+  return plain && signal.starts_with("i(") ? "A" : "";
+}
+
+// Empty where it follows from more than the kind of measurement.
+std::string unit_of_result(const Bench& bench, const Measurement& m) {
+  static const std::set<std::string_view> along{"crossing",   "delay",      "width",
+                                                "time_above", "settling",   "loss_time",
+                                                "minimum_at", "maximum_at", "time_constant"};
+  static const std::set<std::string_view> same{"value",   "minimum", "maximum",
+                                               "average", "rms",     "peak_to_peak"};
+  const std::string_view kind = m.kind->name;
+  if (kind == "charge") return "C";
+  if (kind == "energy") return "J";
+  if (kind == "total_noise") return "V";
+  if (along.contains(kind)) return bench.analyses[m.analysis].scale_unit;
+  return same.contains(kind) ? unit_of_plain_signal(m.signals.front()) : "";
+}
+
+// Numbers are SI whatever the unit says.
+void find_wrong_units(const Bench& bench, std::vector<std::string>& found) {
+  static const std::set<std::string_view> known{"V", "A", "s",   "Hz", "C", "J",
+                                                "F", "W", "Ohm", "S",  "K", "degC"};
+  for (const Measurement& m : bench.measurements) {
+    if (m.formula || m.searched || m.numbers.contains("scale")) continue;
+    const std::string unit = unit_of_result(bench, m);
+    if (unit.empty() || m.unit == unit) continue;
+    const bool prefixed = m.unit.size() > unit.size() && m.unit.ends_with(unit) &&
+                          parse_quantity("1 " + m.unit, unit).has_value();
+    if (prefixed) {
+      found.push_back(fmt::format(
+          "{}: its numbers are in {} while its `unit` is `{}`; write `unit: {}`, or add `scale`",
+          m.where.key, unit, m.unit, unit));
+    } else if (known.contains(m.unit)) {
+      found.push_back(
+          fmt::format("{}: is in {} while its `unit` is `{}`", m.where.key, unit, m.unit));
+    }
+  }
+}
+
 // `initial_conditions` are refused where no analysis takes them; here some do.
 void find_idle_voltages(const Bench& bench, std::vector<std::string>& found) {
   for (const Analysis& analysis : bench.analyses) {
@@ -455,7 +535,10 @@ std::vector<std::string> loose_ends(const Evaluation& at) {
   std::vector<std::string> found = NetCheck(at).run();
   find_idle_voltages(bench, found);
   find_idle_sources(bench, found);
+  find_late_sources(at, found);
   find_idle_options(bench, found);
+  find_long_steps(at, found);
+  find_wrong_units(bench, found);
   find_idle_names(at, found);
   find_idle_points(bench, found);
   return found;

@@ -277,24 +277,31 @@ class Planner {
     if (last.known && outer.values == last.outer.values && outer.vectors == last.outer.vectors &&
         outer.draw == last.outer.draw)
       return last.job;
-    const std::uint32_t job = job_of(analysis, true, at);
+    const std::uint32_t job = job_of(analysis, true, at.within(bench_.analyses[analysis]));
     last = {std::move(outer), job, true};
     return job;
   }
 
   std::uint32_t job_of(std::size_t analysis, bool nested, const Evaluation& at) {
+    bool made = false;
+    const auto circuit = circuits_.of(at, made);
+    if (made) hold(circuit->text.size());
     DeckBody body = deck_body(at, {bench_.analyses[analysis], nested});
     const std::size_t corner = at.corner();
-    const std::size_t hash = std::hash<std::string>()(body.text);
+    const std::hash<std::string> hash_of;
+    const std::size_t hash = hash_of(body.text) ^ (hash_of(circuit->sha256) * 0x9e3779b97f4a7c15u);
     const auto [begin, end] = jobs_.equal_range(hash);
-    for (auto at = begin; at != end; ++at) {
-      const Job& known = plan_.jobs[at->second];
-      if (known.head == heads_[corner] && known.body == body.text) return at->second;
+    for (auto one = begin; one != end; ++one) {
+      const Job& known = plan_.jobs[one->second];
+      if (known.head == heads_[corner] && known.circuit->sha256 == circuit->sha256 &&
+          known.body == body.text)
+        return one->second;
     }
     Job job;
     job.id = plan_.jobs.size();
     job.head = heads_[corner];
     job.title = title_;
+    job.circuit = circuit;
     job.body = std::move(body.text);
     job.aids = aids_;
     job.proof = body.proof;
@@ -347,6 +354,7 @@ class Planner {
   Plan& plan_;
   const std::size_t max_bytes_;
   std::vector<std::shared_ptr<const DeckHead>> heads_;  // one a corner
+  CircuitTexts circuits_;
   std::shared_ptr<const std::string> aids_;
   std::string title_;
   std::size_t held_bytes_ = 0;
@@ -401,19 +409,6 @@ std::vector<Point> bench_points(const Bench& bench) {
   return points;
 }
 
-std::string describe(const Bench& bench, const Point& point) {
-  std::string text;
-  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
-    const Condition& c = bench.conditions[k];
-    if (!c.swept && !c.by_row) continue;
-    if (!text.empty()) text += ", ";
-    text += c.words.empty() ? fmt::format("{} = {} {}", c.name, point.values[k], c.unit)
-                            : fmt::format("{} = {}", c.name,
-                                          c.words[static_cast<std::size_t>(point.values[k])]);
-  }
-  return text;
-}
-
 Plan make_plan(const Bench& bench, std::vector<Point> points, std::size_t max_bytes) {
   Plan plan;
   Planner planner(bench, plan, max_bytes);
@@ -431,7 +426,7 @@ Plan make_plan(const Bench& bench, std::vector<Point> points, std::size_t max_by
       planner.add(point);
     } catch (const Error& error) {
       Complaint complaint = error.complaint();
-      std::string where = describe(bench, point);
+      std::string where = label_of(bench, point);
       if (bench.search) where += (where.empty() ? "" : ", ") + searched_value(bench, point);
       if (!where.empty()) complaint.rule += fmt::format(" (at {})", where);
       throw Error(complaint);

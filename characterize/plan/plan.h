@@ -65,9 +65,6 @@ struct PointResult {
 std::vector<PointResult> collect(const Bench& bench, const Plan& plan,
                                  std::span<const JobResult> results);
 
-// "v_dd = 0.9 V, corner = slow": what the point is among the swept conditions.
-std::string describe(const Bench& bench, const Point& point);
-
 // "t_setup = 1e-11 s": which value of a search a point stands at.
 std::string searched_value(const Bench& bench, const Point& point);
 

@@ -333,6 +333,15 @@ std::string Template::text(const Values& values) const {
   return out;
 }
 
+std::set<std::string> Template::names() const {
+  std::set<std::string> all;
+  for (const Piece& piece : pieces_) {
+    for (const Expression& expression : piece.expression)
+      all.insert(expression.names().begin(), expression.names().end());
+  }
+  return all;
+}
+
 Quantity::Quantity(std::string_view text, std::string_view unit, const Scope& scope, Where where) {
   if (text.find('{') == std::string_view::npos) {
     constant_ = constant(text, unit, where);
@@ -350,7 +359,7 @@ double constant(std::string_view text, std::string_view unit, const Where& where
   if (const auto value = parse_quantity(text, unit)) return *value;
   refuse(where, text,
          unit.empty() ? "is not a plain number" : fmt::format("is not a number in {}", unit),
-         "write a number with an optional SPICE suffix (M is milli, meg 1e6) and unit, or an "
+         "write a number with an optional SPICE suffix (m is milli, meg 1e6) and unit, or an "
          "expression in {}");
 }
 

@@ -102,6 +102,8 @@ class Template {
  public:
   Template(std::string_view text, const Scope& scope, const Where& where);
   std::string text(const Values& values) const;
+  // The names of numbers that its expressions use.
+  std::set<std::string> names() const;
 
  private:
   struct Piece {

@@ -57,6 +57,8 @@ Vectors vectors_of(const std::string& plot) {
     std::string key = lower(*name);
     // Nets that are plain numbers carry their v(...).
     if (key.starts_with("v(") && key.ends_with(")")) key = key.substr(2, key.size() - 3);
+    // BSIM4 says onoise.m1 where all other models say onoise_m1.
+    if (key.starts_with("onoise.") || key.starts_with("inoise.")) key[6] = '_';
     Vector vector;
     if (info->v_realdata != nullptr) {
       vector.real.assign(info->v_realdata, info->v_realdata + info->v_length);
@@ -228,7 +230,7 @@ void Session::take_line(const std::string& line) {
   crash_log::add(text);
   log_.push_back(text);
   if (log_.size() > kLogLines) log_.pop_front();
-  // After "Model issue on line 3 :" come the card and what is wrong with it.
+  // After "Model issue on line 3 :" and "Error on line:" come the card and what is wrong with it.
   if (card_lines_ > 0 && !text.empty()) {
     error_ = card_lines_ == 2 ? text : error_ + ": " + text;
     --card_lines_;
@@ -244,7 +246,7 @@ void Session::take_line(const std::string& line) {
       contains(text, "unrecognized parameter") || contains(text, "Model issue on line");
   if (error || ignored) {
     error_ = text;
-    if (contains(text, "Model issue on line")) card_lines_ = 2;
+    if (contains(text, "Model issue on line") || text.starts_with("Error on line")) card_lines_ = 2;
     refused_ = ignored || !contains(text, "doAnalyses:");
   }
 }

@@ -15,6 +15,7 @@ namespace {
 std::string command(const TrainOptions& o) {
   std::string text = fmt::format("gaincell train --text {}", o.text.string());
   if (!o.held_out.empty()) text += fmt::format(" --held-out {}", o.held_out.string());
+  if (!o.encoding.empty()) text += fmt::format(" --encoding {}", o.encoding);
   text += fmt::format(
       " --attention {} --out {} --layers {} --heads {} --head-dim {} --context {} --window {} "
       "--rotary-dims {} --rotary-base {} --steps {} --batch {} --lr {} --warmup {} --cooldown {} "

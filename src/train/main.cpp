@@ -17,8 +17,11 @@ int run(int argc, char** argv) {
   CLI::App app{"Trains a GPT-2-architecture character model whose loss knows the hardware",
                "gaincell train"};
   app.option_defaults()->always_capture_default();
-  app.add_option("--text", o.text, "UTF-8 text to train on")->required();
+  app.add_option("--text", o.text, "text to train on")->required();
   app.add_option("--held-out", o.held_out, "text to validate on (default: last 10 % of --text)");
+  app.add_option("--encoding", o.encoding,
+                 "of both: utf-8, utf-16le, utf-16be or latin-1 (default: by their marks, else "
+                 "UTF-8)");
   app.add_option("--out", o.out, "model folder to write")->required();
   app.add_option("--attention", attention, "softmax, or linear (the hardware model)")->required();
   app.add_option("--layers", o.layers, "transformer blocks");

@@ -11,8 +11,9 @@
 namespace gaincell::train {
 
 struct TrainOptions {
-  std::filesystem::path text;      // UTF-8; its characters are the vocabulary
+  std::filesystem::path text;      // its characters are the vocabulary
   std::filesystem::path held_out;  // empty = the last 10 % of `text`
+  std::string encoding;            // of both; empty = by their byte order marks, else UTF-8
   std::filesystem::path out;       // model directory; made if absent
   model::AttentionKind attention = model::AttentionKind::kSoftmax;
   int layers = 4;

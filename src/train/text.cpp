@@ -1,48 +1,33 @@
 #include "train/text.h"
 
-#include <fmt/format.h>
+#include <string_view>
 
-#include "base/error.h"
 #include "base/files.h"
 #include "base/sha256.h"
+#include "base/utf8.h"
 
 namespace gaincell::train {
 namespace {
 
-std::vector<std::string> characters(const std::string& bytes, const std::filesystem::path& path) {
+std::vector<std::string> characters(const std::string& bytes, const std::filesystem::path& path,
+                                    const std::string& encoding) {
+  const std::string text = decode_text(bytes, path.string(), encoding).text;
   std::vector<std::string> result;
-  result.reserve(bytes.size());
-  for (std::size_t i = 0; i < bytes.size();) {
-    const auto lead = static_cast<unsigned char>(bytes[i]);
-    const std::size_t size = lead < 0x80   ? 1
-                             : lead < 0xc2 ? 0
-                             : lead < 0xe0 ? 2
-                             : lead < 0xf0 ? 3
-                             : lead < 0xf5 ? 4
-                                           : 0;
-    bool valid = size > 0 && i + size <= bytes.size();
-    for (std::size_t j = 1; valid && j < size; ++j)
-      valid = (static_cast<unsigned char>(bytes[i + j]) & 0xc0u) == 0x80u;
-    if (!valid) {
-      throw Error({.place = path.string(),
-                   .key = fmt::format("byte {}", i),
-                   .value = fmt::format("0x{:02x}", lead),
-                   .rule = "is not UTF-8",
-                   .remedy = "convert the text, e.g. with iconv"});
-    }
-    result.push_back(bytes.substr(i, size));
-    i += size;
-  }
+  result.reserve(text.size());
+  for (std::size_t at = 0; at < text.size(); at += result.back().size())
+    result.push_back(
+        text.substr(at, static_cast<std::size_t>(utf8_length(std::string_view(text).substr(at)))));
   return result;
 }
 
 }  // namespace
 
-Corpus read_corpus(const std::filesystem::path& text, const std::filesystem::path& held_out) {
+Corpus read_corpus(const std::filesystem::path& text, const std::filesystem::path& held_out,
+                   const std::string& encoding) {
   const std::string training_bytes = read_file(text);
   const std::string held_out_bytes = held_out.empty() ? std::string() : read_file(held_out);
-  std::vector<std::string> training = characters(training_bytes, text);
-  std::vector<std::string> held = characters(held_out_bytes, held_out);
+  std::vector<std::string> training = characters(training_bytes, text, encoding);
+  std::vector<std::string> held = characters(held_out_bytes, held_out, encoding);
   if (held_out.empty()) {
     const auto split = static_cast<std::ptrdiff_t>(training.size() * 9 / 10);
     held.assign(training.begin() + split, training.end());

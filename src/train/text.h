@@ -17,7 +17,8 @@ struct Corpus {
 };
 
 // Held out: `held_out`, or where that is empty the last 10 % of `text`. Throws Error where a file
-// cannot be read or is not UTF-8.
-Corpus read_corpus(const std::filesystem::path& text, const std::filesystem::path& held_out);
+// cannot be read or is not in its encoding (see decode_text).
+Corpus read_corpus(const std::filesystem::path& text, const std::filesystem::path& held_out,
+                   const std::string& encoding = {});
 
 }  // namespace gaincell::train

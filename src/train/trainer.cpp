@@ -9,7 +9,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -133,6 +132,7 @@ class Optimiser {
 nlohmann::json identity_of(const TrainOptions& o, const Corpus& corpus) {
   nlohmann::json id = recipe(o);
   id["text_sha256"] = corpus.sha256;
+  id["encoding"] = o.encoding;
   id["program_version"] = kVersion;
   if (o.cooldown > 0) id.erase("steps");  // may change while the rate is held
   return id;
@@ -180,32 +180,22 @@ void write_state(const std::filesystem::path& path, const nlohmann::json& identi
                            {{"identity", json_text(identity)}, {"numbers", json_text(numbers)}});
 }
 
-State read_state(const std::filesystem::path& path, const nlohmann::json& identity,
-                 const TrainOptions& o, Network& network, Optimiser& optimiser) {
-  const model::SafetensorsReader file(path);
-  const auto metadata = [&](const char* key) {
-    const auto found = file.metadata().find(key);
-    const auto parsed = found == file.metadata().end()
-                            ? nlohmann::json()
-                            : nlohmann::json::parse(found->second, nullptr, false);
-    if (!parsed.is_object()) {
-      throw Error({.place = path.string(),
-                   .key = key,
-                   .rule = "is missing: not a training state",
-                   .remedy = "remove the file and start again without --resume"});
-    }
-    return parsed;
-  };
-  const auto other = metadata("identity");
-  for (const auto& [key, value] : identity.items()) {
-    if (other.contains(key) && other[key] == value) continue;
-    throw Error({.place = path.string(),
-                 .key = key,
-                 .value = json_text(other.value(key, nlohmann::json())),
-                 .rule = fmt::format("this run has {}", json_text(value)),
-                 .remedy = "resume with the options it was started with, or start again"});
+constexpr const char* kStartAgain = "remove the file and start again without --resume";
+
+nlohmann::json metadata(const model::SafetensorsReader& file, const char* key) {
+  const auto found = file.metadata().find(key);
+  if (found != file.metadata().end()) {
+    auto parsed = parse_json(found->second, file.path().string(), kStartAgain);
+    if (parsed.is_object()) return parsed;
   }
-  const auto numbers = metadata("numbers");
+  throw Error({.place = file.path().string(),
+               .key = key,
+               .rule = "is missing: not a training state",
+               .remedy = kStartAgain});
+}
+
+// The numbers of a state; a library's exception where one is missing or of another type.
+State numbers_of(const nlohmann::json& numbers) {
   State state;
   state.step = numbers.at("step").get<int>();
   state.wall_time_s = numbers.at("wall_time_s").get<double>();
@@ -217,6 +207,41 @@ State read_state(const std::filesystem::path& path, const nlohmann::json& identi
   state.best = loss(numbers.at("best"));
   if (numbers.contains("losses"))
     for (const auto& entry : numbers["losses"]) state.losses.push_back(loss(entry));
+  return state;
+}
+
+// A tensor of a state, as large as the one that it goes into.
+model::Tensor read_sized(const model::SafetensorsReader& file, const std::string& name,
+                         const Tensor& into) {
+  model::Tensor tensor = file.read(name);
+  if (tensor.shape == into.sizes().vec()) return tensor;
+  throw Error({.place = file.path().string(),
+               .key = name,
+               .rule = "is of another shape than in this model: not its training state",
+               .remedy = kStartAgain});
+}
+
+State read_state(const std::filesystem::path& path, const nlohmann::json& identity,
+                 const TrainOptions& o, Network& network, Optimiser& optimiser) {
+  const model::SafetensorsReader file(path);
+  const auto other = metadata(file, "identity");
+  for (const auto& [key, value] : identity.items()) {
+    if (other.contains(key) && other[key] == value) continue;
+    throw Error({.place = path.string(),
+                 .key = key,
+                 .value = json_text(other.value(key, nlohmann::json())),
+                 .rule = fmt::format("this run has {}", json_text(value)),
+                 .remedy = "resume with the options it was started with, or start again"});
+  }
+  State state;
+  try {
+    state = numbers_of(metadata(file, "numbers"));
+  } catch (const nlohmann::json::exception&) {
+    throw Error({.place = path.string(),
+                 .key = "numbers",
+                 .rule = "are not those of a training state",
+                 .remedy = kStartAgain});
+  }
   if (state.step > o.steps - o.cooldown && o.cooldown > 0 && other.contains("fall_from") &&
       other["fall_from"] != o.steps - o.cooldown) {
     throw Error({.place = path.string(),
@@ -228,11 +253,11 @@ State read_state(const std::filesystem::path& path, const nlohmann::json& identi
   }
   Named values, best;
   for (const auto& [name, tensor] : network.parameters()) {
-    values[name] = file.read("value." + name);
-    if (file.has("best." + name)) best[name] = file.read("best." + name);
+    values[name] = read_sized(file, "value." + name, tensor);
+    if (file.has("best." + name)) best[name] = read_sized(file, "best." + name, tensor);
     for (auto* moments : {&optimiser.mean(), &optimiser.square()}) {
       const model::Tensor from =
-          file.read((moments == &optimiser.mean() ? "mean." : "square.") + name);
+          read_sized(file, (moments == &optimiser.mean() ? "mean." : "square.") + name, tensor);
       std::copy(from.values.begin(), from.values.end(), (*moments)[name].data_ptr<float>());
     }
   }
@@ -241,14 +266,22 @@ State read_state(const std::filesystem::path& path, const nlohmann::json& identi
   return state;
 }
 
+// Whether this is the config of a model that a training wrote, and nothing since.
+bool was_trained(const std::filesystem::path& path) {
+  try {
+    const auto config = parse_json(read_file(path), path.string());
+    return config.is_object() && config.contains("/gaincell/record/trained"_json_pointer) &&
+           !config.contains("/gaincell/record/adaptation"_json_pointer);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 // What is written replaces only what a training before wrote.
 void require_own(const std::filesystem::path& out, const std::filesystem::path& state) {
   std::error_code error;
   if (std::filesystem::exists(out, error) && !std::filesystem::is_empty(out, error)) {
-    std::ifstream in(out / "config.json");
-    const auto config = nlohmann::json::parse(in, nullptr, false);
-    if (!config.is_object() || !config.contains("/gaincell/record/trained"_json_pointer) ||
-        config.contains("/gaincell/record/adaptation"_json_pointer))
+    if (!was_trained(out / "config.json"))
       throw Error({.place = out.string(),
                    .rule = "exists, and was not written by `gaincell train`",
                    .remedy = "remove it or choose another --out"});
@@ -272,7 +305,7 @@ TrainReport train(const TrainOptions& o) {
     if (o.progress) o.progress(fmt::format(format, std::forward<Arguments>(arguments)...));
   };
   use_threads(o.threads);
-  const Corpus corpus = read_corpus(o.text, o.held_out);
+  const Corpus corpus = read_corpus(o.text, o.held_out, o.encoding);
   const auto enough = static_cast<std::size_t>(o.context) + 1;
   if (corpus.training.size() < enough || corpus.held_out.size() < 2) {
     throw Error({.place = o.text.string(),

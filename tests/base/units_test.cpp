@@ -12,6 +12,14 @@ TEST(Units, ReadsSpiceSuffixesWhereCapitalMIsMilli) {
   EXPECT_EQ(parse_quantity("5F", "F"), 5e-15);
   EXPECT_EQ(parse_quantity("5 F", "F"), 5.0);
   EXPECT_EQ(parse_quantity("1M", "V"), 1e-3);
+  for (const char* mega : {"1MOhm", "1 MOhm", "2.5Mohm"})
+    EXPECT_EQ(parse_quantity(mega, "Ohm"), std::nullopt) << mega;
+  EXPECT_EQ(parse_quantity("5MHz", "Hz"), std::nullopt);
+  EXPECT_EQ(parse_quantity("5mHz", "Hz"), 5e-3);
+  EXPECT_EQ(parse_quantity("5MEGHz", "Hz"), 5e6);
+  EXPECT_EQ(parse_quantity("512M", "B"), 512e6);
+  EXPECT_EQ(parse_quantity("512 MB", "B"), 512e6);
+  EXPECT_EQ(parse_quantity("2G", "B"), 2e9);
   EXPECT_EQ(parse_quantity("1meg", ""), 1e6);
   EXPECT_EQ(parse_quantity(" -0.9 V ", "V"), -0.9);
   EXPECT_EQ(parse_quantity("27", "degC"), 27.0);

@@ -212,7 +212,7 @@ TEST_F(BenchVerbs, CheckNamesMeasurementsThatFailInItsProbes) {
       "  late: {unit: s, formula: up - 1n}\n");
   const Outcome check = gaincell({"check", "b.yaml"});
   EXPECT_EQ(check.exit_code, 1);
-  EXPECT_THAT(check.out, AllOf(HasSubstr("probe failed: rc: v = 1 V: up: "), HasSubstr("late: "),
+  EXPECT_THAT(check.out, AllOf(HasSubstr("probe failed: rc: v=1: up: "), HasSubstr("late: "),
                                Not(HasSubstr("v = 3 V")), Not(HasSubstr("end: "))));
 }
 

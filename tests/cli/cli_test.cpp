@@ -107,6 +107,18 @@ TEST_F(Program, CompilesSamplesToADevice) {
   EXPECT_TRUE(read_file(folder_ / "device.h5") == first);
 }
 
+TEST_F(Program, CompilesSamplesWithoutASealOnlyWhereItsUserSaysSo) {
+  lut::write_samples(folder_ / "samples.h5", {bench()});
+  std::filesystem::resize_file(folder_ / "samples.h5",
+                               std::filesystem::file_size(folder_ / "samples.h5") - 93);
+  expect_refused("compile samples.h5 -o device.h5", "samples.h5: was changed by another program");
+  expect_refused("compile samples.h5 -o device.h5", "--unsealed");
+  EXPECT_EQ(run("compile samples.h5 -o device.h5 --unsealed").exit_code, 0);
+  const auto json = nlohmann::json::parse(run("show device.h5 --json").out);
+  EXPECT_THAT(json["provenance"]["square"]["samples"].get<std::string>(),
+              HasSubstr("changed by another program"));
+}
+
 TEST_F(Program, ShowsAnImportedDeviceAsJsonWhateverItsCommentsAreWrittenIn) {
   write_file(folder_ / "iv.csv",
              "# Ger\xE4t 1, \xB5"

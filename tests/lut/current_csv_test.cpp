@@ -202,6 +202,14 @@ TEST_F(CurrentCsv, RefusesWhatIsAmbiguous) {
   expect_refused(std::string(kPlain) + "high,0.9,1e-6\n", "V_store = high");
 }
 
+TEST_F(CurrentCsv, RefusesWhatInstrumentsWriteForAReadingThatTheyDoNotHave) {
+  for (const char* header :
+       {"V_store [V],V_in [V],I [A]", "V_store [V],V_in [V],I [nA]", "V_store,V_in,I"})
+    expect_refused(std::string(header) + "\n0,0.9,0\n0.5,0.9,+9.91E+37\n0.9,0.9,1e-6\n",
+                   "iv.csv:3: I = 9.91");
+  expect_refused("V_store [V],V_in [V],I [A]\n0,0.9,0\n0.9,0.9,9.9e37\n", "is no reading");
+}
+
 TEST_F(CurrentCsv, RefusesCurrentsThatAreInAnotherUnit) {
   expect_refused(
       in_microamperes("V_store,V_in,I"),

@@ -58,13 +58,15 @@ struct Verbs : ::testing::Test {
     const int status = ::pclose(pipe);
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, result, read_file(err)};
   }
-  std::string infer(int threads = 1) const {
-    return "infer --threads " + std::to_string(threads) + " --model " + model.string() +
-           " --text " + text.string() + " ";
+  std::string infer(const std::string& threads = "1") const {
+    return "infer --threads " + threads + " --model " + model.string() + " --text " +
+           text.string() + " ";
   }
-  std::string adapt(const std::string& size = "--length 100 --steps 4") const {
-    return "adapt --threads 1 --model " + model.string() + " --text " + text.string() +
-           " --device " + device.string() + " --out " + out.string() + " --batch 2 " + size + " ";
+  std::string adapt(const std::string& size = "--batch 2 --length 100 --steps 4",
+                    const std::string& threads = "1") const {
+    return "adapt --threads " + threads + " --model " + model.string() + " --text " +
+           text.string() + " --device " + device.string() + " --out " + out.string() + " " + size +
+           " ";
   }
   // Wrong input: exit code 2, one line, nothing on standard output, no file left behind.
   std::string refused(const std::string& arguments) {
@@ -268,24 +270,39 @@ TEST_F(Verbs, InferWarnsOfAModelThatWasNeverFitted) {
   EXPECT_THAT(run(infer() + "--attention softmax").err, Not(HasSubstr("fitted")));
 }
 
+TEST_F(Verbs, AuditAndAdaptReadTextsAsInferDoes) {
+  write_file(text, "abc\xe9 abc");
+  const std::string audit = "audit --model " + model.string() + " --device " + device.string();
+  for (const std::string& verb : {audit + " --text " + text.string(), infer(), adapt()}) {
+    EXPECT_THAT(refused(verb), HasSubstr("give --encoding latin-1")) << verb;
+    EXPECT_THAT(refused(verb + " --encoding latin-1 --text-format verse"),
+                HasSubstr("--text-format = verse: must be plain or wikitext"));
+  }
+  EXPECT_THAT(refused("audit --random --device " + device.string() + " --encoding latin-1"),
+              HasSubstr("--encoding requires --text"));
+}
+
 // Whole numbers at their ends: one message, or a run.
 TEST_F(Verbs, RefuseNumbersThatNothingHolds) {
   const std::string analog = infer() + "--tokens 20 --attention analog --device " + device.string();
   const std::string generate = "generate --prompt abc --tokens 3 --model " + model.string() + " ";
   for (const std::string value : {"-1", "0", "65537", "2147483647", "9223372036854775808"}) {
     for (const std::string& verb : {analog, infer(), generate})
-      EXPECT_THAT(refused(verb + " --window " + value), HasSubstr("--window"));
+      EXPECT_THAT(refused(verb + " --window " + value), HasSubstr("--window = " + value));
   }
   for (const std::string value : {"-1", "9223372036854775808"}) {
-    EXPECT_THAT(refused(infer() + "--threads " + value), HasSubstr("--threads"));
-    EXPECT_THAT(refused(generate + "--top-k " + value), HasSubstr("--top-k"));
-    EXPECT_THAT(refused(infer() + "--stride " + value), HasSubstr("--stride"));
-    EXPECT_THAT(refused(generate + "--tokens " + value), HasSubstr("--tokens"));
+    const std::string generate_by = "generate --prompt abc --model " + model.string();
+    for (const std::string& verb : {infer(value), adapt("--batch 2 --length 100", value),
+                                    generate_by + " --tokens 3 --threads " + value})
+      EXPECT_THAT(refused(verb), HasSubstr("--threads = " + value));
+    EXPECT_THAT(refused(generate + "--top-k " + value), HasSubstr("--top-k = " + value));
+    EXPECT_THAT(refused(infer() + "--stride " + value), HasSubstr("--stride = " + value));
+    EXPECT_THAT(refused(generate_by + " --tokens " + value), HasSubstr("--tokens = " + value));
   }
   EXPECT_EQ(run(infer() + "--tokens 2147483647").code, 0);
   EXPECT_EQ(run(generate + "--top-k 2147483647").code, 0);
   for (const std::string option : {"--batch", "--length", "--steps"})
-    EXPECT_THAT(refused(adapt(option + " 2147483647")), HasSubstr(option));
+    EXPECT_THAT(refused(adapt(option + " 2147483647")), HasSubstr(option + " = 2147483647"));
 }
 
 TEST_F(Verbs, RefuseWrongOptionsInOneLine) {
@@ -308,8 +325,8 @@ TEST_F(Verbs, RefuseWrongOptionsInOneLine) {
   EXPECT_THAT(refused("generate --prompt '' --model " + model.string()), HasSubstr("--prompt"));
   EXPECT_THAT(refused("generate --prompt a --temperature 0 --model " + model.string()),
               HasSubstr("--temperature"));
-  EXPECT_THAT(refused(adapt("--steps 0")), HasSubstr("--steps = 0"));
-  EXPECT_THAT(refused(adapt("--length 600")), HasSubstr("600 tokens and its target"));
+  EXPECT_THAT(refused(adapt("--batch 2 --steps 0")), HasSubstr("--steps = 0"));
+  EXPECT_THAT(refused(adapt("--batch 2 --length 600")), HasSubstr("600 tokens and its target"));
 }
 
 TEST_F(Verbs, RefuseForeignCharactersWithTheirPlace) {
@@ -343,10 +360,11 @@ TEST_F(Verbs, AdaptDoesNotWriteOverWhatItDidNotMake) {
       refused("adapt --model " + model.string() + " --text " + text.string() + " --device " +
               device.string() + " --out " + folder.path().string() + "/no/such/folder"),
       HasSubstr("does not exist"));
-  ASSERT_EQ(run(adapt("--length 100 --steps 1")).code, 0);
-  ASSERT_EQ(run(adapt("--length 100 --steps 1")).code, 0) << "what adapt made it makes again";
+  ASSERT_EQ(run(adapt("--batch 2 --length 100 --steps 1")).code, 0);
+  ASSERT_EQ(run(adapt("--batch 2 --length 100 --steps 1")).code, 0)
+      << "what adapt made it makes again";
   write_file(out / "notes.txt", "a user's own");
-  EXPECT_THAT(refused(adapt("--length 100 --steps 1")),
+  EXPECT_THAT(refused(adapt("--batch 2 --length 100 --steps 1")),
               HasSubstr("was not written by `gaincell adapt`"));
   EXPECT_EQ(read_file(out / "notes.txt"), "a user's own");
   std::filesystem::remove_all(out);

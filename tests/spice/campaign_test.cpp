@@ -435,16 +435,42 @@ TEST_F(Campaign, BenchThatWasGivenUpGoesOnWhereItsUserSaysSo) {
   EXPECT_FALSE(std::filesystem::exists(path("a.h5.journal")));
 }
 
-TEST_F(Campaign, ShardsOfABenchThatIsGivenUpAreMerged) {
-  for (const std::size_t k : {1, 2}) {
-    CampaignOptions part = options(std::to_string(k), 1, hopeless_bench());
-    part.shard = {k, 2};
-    EXPECT_EQ(characterize(part).not_run, 12u);  // each tries eight of its own twenty
+TEST_F(Campaign, ShardsGiveUpWhereTheWholeDoesAndMergeToTheSameBytes) {
+  // Nowhere a solution; at one of the eight that are tried first; at one that is not of them.
+  std::string one = hopeless_bench();
+  one.replace(one.find("dc: 0}"), 6, "dc: 1}");
+  std::string other = hopeless_bench();
+  other.replace(other.find("dc: 0}"), 6, "dc: \"{1 + 3*2/39}\"}");
+  for (const std::string& text : {hopeless_bench(), one, other}) {
+    const CampaignReport whole = run("whole.h5", 2, text);
+    for (const std::size_t workers : {1, 3}) {
+      std::vector<std::string> parts;
+      for (const std::size_t k : {1, 2, 3}) {
+        parts.push_back(path(std::to_string(k)));
+        CampaignOptions part = options(std::to_string(k), workers, text);
+        part.shard = {k, 3};
+        characterize(part);
+      }
+      const CampaignReport merged = merge_shards(parts, {}, path("m.h5"));
+      EXPECT_EQ(merged.not_run, whole.not_run);
+      EXPECT_EQ(merged.failed_simulations, whole.failed_simulations);
+      EXPECT_TRUE(read_file(path("m.h5")) == read_file(path("whole.h5")));
+      for (const std::string& one_part : parts) std::filesystem::remove(one_part);
+    }
+    std::filesystem::remove(path("whole.h5.journal"));
   }
-  const CampaignReport report = merge_shards({path("1"), path("2")}, {}, path("m.h5"));
-  EXPECT_EQ(report.failed_simulations, 16u);
-  EXPECT_EQ(report.not_run, 24u);
-  EXPECT_TRUE(std::filesystem::exists(path("m.h5")));
+}
+
+TEST_F(Campaign, ShardTriesNoMoreOfTheOthersThanItTakes) {
+  CampaignOptions part = options("4", 1, campaign_bench());
+  part.shard = {4, 40};  // none of the eight is in it
+  part.cache = path("cache");
+  const CampaignReport report = characterize(part);
+  EXPECT_EQ(report.not_run, 0u);
+  EXPECT_EQ(report.simulations, 2u);
+  part.shard = {};
+  part.output = path("whole.h5");
+  EXPECT_EQ(characterize(part).from_cache, 3u);
 }
 
 TEST_F(Campaign, OrderOfBenchesChangesNoByte) {

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <cmath>
+#include <map>
 
 #include "base/store/reader.h"
 #include "characterize/campaign/campaign.h"
@@ -115,6 +116,87 @@ TEST_F(Searches, ShortestPulseThatChargesHalfIsRcLn2) {
   for (std::size_t k = 0; k < 3; ++k) EXPECT_NEAR(found[k], 1e3 * c[k] * std::log(2), 0.3e-12);
   // An argument of a measurement may name the value, too.
   for (const double end : numbers("measurements/end")) EXPECT_NEAR(end, 1, 1e-9);
+}
+
+TEST_F(Searches, TemperatureAtWhichADividerTripsIsFound) {
+  // R2 grows by 1e-3 a degree: half and 4 % of it where (1 + x)/(2 + x) = 0.52.
+  ASSERT_TRUE(run("gaincell_bench: 1\nname: x\nconditions: {v: {unit: V, enumerate: [1, 2]}}\n"
+                  "search: {over: temperature, unit: degC, minimum: -40, maximum: 150, "
+                  "tolerance: 0.01, passes: y > 0.52*v}\nsources: {in: {net: in, dc: \"{v}\"}}\n"
+                  "elements: [R1 in y 1k, R2 y 0 1k tc1=1m]\nanalysis: {type: op}\n"
+                  "measurements: {y: {unit: V, value: v(y)}}\n")
+                  .ok());
+  for (const double found : numbers("measurements/temperature"))
+    EXPECT_NEAR(found, 27 + 0.04 / 0.48 * 1e3, 0.01);
+  EXPECT_TRUE(replayed(1).equal());
+}
+
+// The gate at which a transistor draws a microampere.
+std::string gate_voltage(const std::string& a_vt, const std::string& more = "") {
+  return "gaincell_bench: 1\nname: x\ncorners: {low: [low.inc], high: [high.inc]}\n"
+         "conditions: {corner: {enumerate: [low, high]}}\ndraws: {points: 12, seed: 7}\n"
+         "mismatch: {devices: {nm: {a_vt: " +
+         a_vt +
+         "}}}\nsearch: {over: v_g, unit: V, minimum: 0, maximum: 1.5, tolerance: 1n, passes: "
+         "i_d > 1u}\nsources: {g: {net: g, dc: \"{v_g}\"}, d: {net: d, dc: 1.5}}\n"
+         "elements: [m1 d g 0 0 nm w=1u l=4u]\nanalysis: {type: op}\n"
+         "measurements: {i_d: {unit: A, value: -i(d)}}\n" +
+         more;
+}
+
+TEST_F(Searches, DrawsAndCornersEachHaveTheirOwn) {
+  file("low.inc", ".model nm nmos level=8 vth0=0.4 tox=4n\n");
+  file("high.inc", ".model nm nmos level=8 vth0=0.5 tox=4n\n");
+  std::map<std::string, std::vector<double>> found;
+  for (const char* a_vt : {"1e-9 mV*um", "4 mV*um", "8 mV*um"}) {
+    const CampaignReport report = run(gate_voltage(a_vt));
+    ASSERT_TRUE(report.ok()) << report.brief();
+    found[a_vt] = numbers("measurements/v_g");
+    ASSERT_EQ(found[a_vt].size(), 24u);
+  }
+  EXPECT_TRUE(replayed(17).equal());
+  double squares = 0;
+  for (std::size_t k = 0; k < 24; ++k) {
+    const double none = found["1e-9 mV*um"][k];
+    const double once = found["4 mV*um"][k] - none;
+    EXPECT_NEAR(found["8 mV*um"][k] - none, 2 * once, 1e-5) << "a threshold moves the gate with it";
+    EXPECT_NE(once, 0);
+    if (k < 12) squares += once * once;
+    if (k < 12) continue;
+    // A draw is the same circuit at every value of the conditions.
+    EXPECT_NEAR(once, found["4 mV*um"][k - 12] - found["1e-9 mV*um"][k - 12], 1e-5);
+  }
+  EXPECT_GT(found["4 mV*um"][12], found["4 mV*um"][0] + 0.09);
+  // 12 draws of 4 mV*um / 2 um / sqrt(2) each.
+  EXPECT_NEAR(std::sqrt(squares / 12), 2e-3 / std::sqrt(2.0), 0.8e-3);
+}
+
+TEST_F(Searches, WaveformsOfTheLastTryAloneAreKept) {
+  CampaignPlan campaign =
+      plan_campaign({file("bench.yaml", pulse("waveforms: {out: v(out)}\n")).string()});
+  CampaignPlan::Unit& unit = campaign.units.at(0);
+  do {
+    for (std::size_t k = 0; k < unit.results.size(); ++k) {
+      JobResult& result = unit.results[k];
+      if (result.ok) continue;
+      // The peak of 1 - exp(-width/RC), as the simulator would give it.
+      const std::string& deck = unit.plan.jobs[k].circuit->text;
+      const double width = unit.plan.jobs[k].calls.at(1).derived.at("at").known.at("width");
+      const double c = std::stod(deck.substr(deck.find("C1 out 0 ") + 9));
+      result.ok = true;
+      result.values = {1 - std::exp(-width / (1e3 * c)), 1};
+      result.reasons = {"", ""};
+      result.waveforms = {{0, 1}, {0, 1}};
+    }
+  } while (campaign.go_on());
+  std::size_t kept = 0;
+  for (const JobResult& result : unit.results) kept += result.waveforms.empty() ? 0 : 1;
+  EXPECT_GT(unit.results.size(), 30u);
+  EXPECT_EQ(kept, 3u);
+  for (const PointSource& source : unit.plan.sources)
+    EXPECT_FALSE(unit.results[source.jobs.at(0)].waveforms.empty());
+  ASSERT_TRUE(run(pulse("waveforms: {out: v(out)}\n")).ok());
+  EXPECT_EQ(numbers("waveforms/tran/job").size(), 3u);
 }
 
 TEST_F(Searches, AnalysesRunTogetherAndPointsOfOneSimulationShareIt) {

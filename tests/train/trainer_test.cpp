@@ -226,6 +226,24 @@ TEST(Corpus, VocabularyIsTheDistinctCharactersInOrderAndTheLastTenthIsHeldOut) {
   EXPECT_EQ(corpus.held_out, (std::vector<std::int64_t>{2}));
 }
 
+TEST(Corpus, IsReadInTheEncodingsThatTextsHave) {
+  TemporaryFolder folder;
+  const auto of = [&](const std::string& bytes, const std::string& encoding = {}) {
+    write_file(folder.path() / "t", bytes);
+    return read_corpus(folder.path() / "t", "", encoding).vocabulary;
+  };
+  const std::map<std::string, std::int64_t> wanted{{"a", 0}, {"\xc3\xa9", 1}};
+  EXPECT_EQ(of("a\xc3\xa9"), wanted);
+  EXPECT_EQ(of("\xef\xbb\xbf"
+               "a\xc3\xa9"),
+            wanted);
+  EXPECT_EQ(of("a\xe9", "latin-1"), wanted);
+  EXPECT_EQ(of(std::string("\xff\xfe"
+                           "a\0\xe9\0",
+                           6)),
+            wanted);
+}
+
 class WrongInput : public ::testing::Test {
  protected:
   TemporaryFolder folder_;
@@ -257,7 +275,9 @@ TEST_F(WrongInput, TextThatCannotBeUsedIsRefused) {
   EXPECT_THAT(error_of(o), HasSubstr("absent"));
   o.text = folder_.path() / "latin1";
   write_file(o.text, "caf\xe9 au lait");
-  EXPECT_THAT(error_of(o), HasSubstr("byte 3"));
+  EXPECT_THAT(error_of(o), HasSubstr("latin1:1:4: byte = 0xE9: the text is not UTF-8"));
+  write_file(o.text, std::string(100, 'a') + "\xed\xa0\x80");  // a surrogate
+  EXPECT_THAT(error_of(o), HasSubstr(":1:101: byte = 0xED"));
   write_file(o.text, "short");
   EXPECT_THAT(error_of(o), HasSubstr("at least 65"));
 }
@@ -275,6 +295,25 @@ TEST_F(WrongInput, AStateOfAnotherRecipeIsNotResumed) {
   o.resume = true;
   o.lr = 1e-3;
   EXPECT_THAT(error_of(o), HasSubstr("lr"));
+  const std::filesystem::path state = o.out.string() + ".state";
+  const model::SafetensorsReader whole(state);
+  std::map<std::string, model::Tensor> tensors;
+  for (const auto& [name, entry] : whole.entries()) tensors[name] = whole.read(name);
+  auto words = whole.metadata();
+  o.lr = 1e30;
+  for (const char* numbers : {"{", "{}", "{\"step\":1,\"step\":2}", "[]",
+                              "{\"step\":\"1\",\"wall_time_s\":0,\"loss_sum\":0,"
+                              "\"loss_count\":0,\"best\":[1,2,3]}"}) {
+    words["numbers"] = numbers;
+    model::write_safetensors(state, tensors, words);
+    EXPECT_THAT(error_of(o), HasSubstr("without --resume")) << numbers;
+  }
+  words = whole.metadata();
+  model::Tensor& first = tensors.lower_bound("mean.")->second;
+  first.shape = {static_cast<std::int64_t>(first.values.size()) + 1'000'000};
+  first.values.resize(first.values.size() + 1'000'000);
+  model::write_safetensors(state, tensors, words);
+  EXPECT_THAT(error_of(o), HasSubstr("of another shape"));
   write_file(o.out.string() + ".state", "cut off");
   EXPECT_THAT(error_of(o), HasSubstr(".state"));
 }

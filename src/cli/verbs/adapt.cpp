@@ -1,3 +1,5 @@
+#include "model/adapt.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -9,21 +11,20 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
-#include "base/sha256.h"
-#include "base/utf8.h"
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
 #include "cli/say.h"
-#include "model/adapt.h"
+#include "cli/text_input.h"
 #include "model/model_folder.h"
 
 namespace gaincell::cli {
 namespace {
 
 struct Options {
-  std::string model, device, text, encoding, out;
+  std::string model, device, out;
+  TextInput text;
   std::string level = "fast";
   std::vector<std::string> without;
   std::optional<int> window;
@@ -60,10 +61,9 @@ int adapt(Options o) {
   const int window = o.window.value_or(weights.config.attention.window);
   const auto analog =
       analog_options(o.level, o.without, facts.latency_s_per_token(weights.config.n_layer));
-  const std::string text = read_file(o.text);
+  nlohmann::ordered_json text;
   const auto batch =
-      model::draw_batch(model.tokenizer->encode(decode_text(text, o.text, o.encoding).text, o.text),
-                        o.batch, o.length, o.seed);
+      model::draw_batch(read_tokens(o.text, *model.tokenizer, text), o.batch, o.length, o.seed);
   const int threads = thread_count(o.threads);
   const attention::Circuit circuit =
       attention::with_effects(attention::circuit_of(*facts.device), analog.effects);
@@ -95,8 +95,8 @@ int adapt(Options o) {
       {"model_sha256", model.weights_sha256},
       {"device", std::filesystem::path(o.device).filename().string()},
       {"device_sha256", facts.sha256},
-      {"text", std::filesystem::path(o.text).filename().string()},
-      {"text_sha256", sha256(text)},
+      {"text", std::filesystem::path(o.text.path).filename().string()},
+      {"text_sha256", text.at("text_sha256")},
       {"sequences", o.batch},
       {"sequence_tokens", o.length},
       {"seed", o.seed},
@@ -134,7 +134,7 @@ int adapt(Options o) {
       "  device, adapted       {:.4f}\n"
       "after {} steps{}; rms error of means and deviations {:.2g} -> {:.2g}; {:.1f} s\n"
       "wrote {}\n",
-      o.batch, o.length, o.text, report.nats_target, report.nats_before, report.nats_after,
+      o.batch, o.length, o.text.path, report.nats_target, report.nats_before, report.nats_after,
       last.step, report.converged ? " (all within the tolerance)" : "",
       report.steps.front().rms_error, last.rms_error, seconds, o.out);
   return 0;
@@ -146,11 +146,10 @@ Run cmd_adapt(CLI::App& app) {
   auto o = std::make_shared<Options>();
   app.add_option("--model", o->model, "model folder with linear hardware attention")->required();
   app.add_option("--device", o->device, "device tables (`gaincell compile`)")->required();
-  app.add_option("--text", o->text, "calibration text: a part of what the model was trained on")
+  app.add_option("--text", o->text.path,
+                 "calibration text: a part of what the model was trained on")
       ->required();
-  app.add_option("--encoding", o->encoding,
-                 "of the text: utf-8, utf-16le, utf-16be or latin-1 (default: by its mark, else "
-                 "UTF-8)");
+  declare(app, o->text);
   app.add_option("--out", o->out, "model folder to write; replaced only where adapt wrote it")
       ->required();
   app.add_option("--steps", o->adapt.steps, "at most so many");

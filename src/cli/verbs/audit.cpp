@@ -1,3 +1,5 @@
+#include "audit/audit.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,7 +10,6 @@
 #include <thread>
 
 #include "attention/analog.h"
-#include "audit/audit.h"
 #include "audit/random_inputs.h"
 #include "audit/recorder.h"
 #include "base/error.h"
@@ -23,13 +24,14 @@
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
 #include "cli/say.h"
+#include "cli/text_input.h"
 
 namespace gaincell::cli {
 namespace {
 
 struct Options {
   ModelRunOptions run;
-  std::string text;
+  TextInput text;
   bool random = false;
   std::optional<int> window;
   int tokens = 1200;
@@ -82,11 +84,11 @@ Subject inference(const Options& o) {
   const model::Config& config = run.model.weights->config;
   const attention::Shape shape{config.n_head, config.head_dim(), run.choice.window};
   require_columns_of(*run.device, shape.dim);
-  const std::string bytes = read_file(o.text);
-  std::vector<int> tokens = run.model.tokenizer->encode(decode_text(bytes, o.text).text, o.text);
+  std::vector<int> tokens = read_tokens(o.text, *run.model.tokenizer, run.settings);
   tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(o.tokens)));
   if (tokens.empty())
-    throw Error({.place = o.text, .rule = "is empty", .remedy = "give a text of a token or more"});
+    throw Error(
+        {.place = o.text.path, .rule = "is empty", .remedy = "give a text of a token or more"});
   run.require_known_ages(static_cast<std::int64_t>(tokens.size()));
 
   audit::Recorder recorder(shape, config.n_layer, run.device->tile,
@@ -106,10 +108,8 @@ Subject inference(const Options& o) {
   subject.cases = recorder.cases();
   subject.effects = run.choice.analog.effects;
   subject.title = fmt::format("{} on {}, {} tokens of {}, seed {}", o.run.model, o.run.device,
-                              tokens.size(), o.text, o.draw.seed);
+                              tokens.size(), o.text.path, o.draw.seed);
   subject.settings = run.settings;
-  subject.settings["text"] = o.text;
-  subject.settings["text_sha256"] = sha256(bytes);
   subject.settings["tokens"] = tokens.size();
   subject.settings["ranges"] = notes.to_json();
   return subject;
@@ -160,8 +160,8 @@ void check(const Options& o) {
       throw Error({.key = name,
                    .value = std::to_string(value),
                    .rule = fmt::format("must be from {} to {}", least, most)});
-  if (o.random == (!o.run.model.empty() || !o.text.empty()) ||
-      o.run.model.empty() != o.text.empty())
+  if (o.random == (!o.run.model.empty() || !o.text.path.empty()) ||
+      o.run.model.empty() != o.text.path.empty())
     throw Error({.place = "gaincell audit",
                  .rule = "audits either a model's inference or random inputs",
                  .remedy = "give --model and --text, or --random"});
@@ -209,7 +209,8 @@ Run cmd_audit(CLI::App& app) {
   auto o = std::make_shared<Options>();
   app.add_option("--model", o->run.model, "model folder");
   app.add_option("--device", o->run.device, "device tables (`gaincell compile`)")->required();
-  app.add_option("--text", o->text, "UTF-8 text that the model reads");
+  app.add_option("--text", o->text.path, "text that the model reads");
+  declare(app, o->text);
   app.add_flag("--random", o->random, "random inputs at window 1,024 in place of a model and text");
   app.add_option("--columns", o->draw.columns, "columns of each stage to replay")
       ->capture_default_str();

@@ -1,3 +1,5 @@
+#include "lut/compile.h"
+
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -12,7 +14,6 @@
 #include "base/process.h"
 #include "cli/commands.h"
 #include "cli/say.h"
-#include "lut/compile.h"
 
 namespace gaincell::cli {
 namespace {
@@ -20,6 +21,7 @@ namespace {
 struct Options {
   std::vector<std::filesystem::path> samples;
   std::filesystem::path output;
+  bool unsealed = false;
   bool json = false;
   lut::CompileOptions compile;
 };
@@ -27,7 +29,8 @@ struct Options {
 int compile(const Options& options) {
   std::vector<lut::SamplesFile> files;
   for (const std::filesystem::path& path : options.samples) {
-    files.push_back(lut::SamplesFile::read(path));
+    files.push_back(lut::SamplesFile::read(
+        path, options.unsealed ? lut::Unsealed::kWarn : lut::Unsealed::kRefuse));
   }
   require_output(options.output);
   const lut::Compiled compiled = lut::compile(files, options.compile);
@@ -61,6 +64,8 @@ Run cmd_compile(CLI::App& app) {
   app.add_option("-o,--output", options->output, "device file to write")->required();
   app.add_option("--list", options->compile.listed_points,
                  "missing points to spell out for each table");
+  app.add_flag("--unsealed", options->unsealed,
+               "also samples without a checksum, or that another program changed");
   app.add_flag("--json", options->json, "the report as JSON");
   app.footer("Exits with 1, and writes nothing, where a table misses its limit or lacks points.");
   return [options] { return compile(*options); };

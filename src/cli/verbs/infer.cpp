@@ -3,15 +3,13 @@
 #include <memory>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/json.h"
-#include "base/sha256.h"
 #include "base/units.h"
-#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
 #include "cli/say.h"
+#include "cli/text_input.h"
 #include "energy/energy_model.h"
 #include "model/evaluate.h"
 
@@ -20,9 +18,7 @@ namespace {
 
 struct Options {
   ModelRunOptions run;
-  std::string text;
-  std::string text_format = "plain";
-  std::string encoding;
+  TextInput text;
   std::optional<int> tokens;
   std::optional<int> stride;
   bool json = false;
@@ -86,38 +82,6 @@ struct Report {
   }
 };
 
-std::vector<int> read_tokens(const Options& o, ModelRun& run) {
-  const std::string bytes = read_file(o.text);
-  DecodedText decoded = decode_text(bytes, o.text, o.encoding);
-  run.settings["text"] = o.text;
-  run.settings["text_sha256"] = sha256(bytes);
-  run.settings["text_format"] = o.text_format;
-  if (decoded.encoding != "utf-8") run.settings["text_encoding"] = decoded.encoding;
-  if (o.text_format == "wikitext") {
-    decoded.text = model::join_wikitext(decoded.text);
-  } else if (o.text_format != "plain") {
-    throw Error(
-        {.key = "--text-format", .value = o.text_format, .rule = "must be plain or wikitext"});
-  }
-  model::Tokenizer& tokenizer = *run.model.tokenizer;
-  std::vector<int> tokens = tokenizer.encode(decoded.text, o.text);
-  run.settings["text_tokens"] = tokens.size();
-  if (tokenizer.unknown_bytes() > 0) {
-    run.settings["text_unknown_bytes"] = tokenizer.unknown_bytes();
-    note(
-        "gaincell: warning: {}: {} of {} tokens are bytes that the vocabulary does not have, "
-        "taken as its unknown token\n",
-        o.text, tokenizer.unknown_bytes(), tokens.size());
-  }
-  if (decoded.text.find("\r\n") != std::string::npos)
-    note(
-        "gaincell: warning: {}: lines end in CR LF, and each CR counts as it stands; "
-        "figures of others are usually of LF alone\n",
-        o.text);
-  if (o.tokens && static_cast<std::size_t>(*o.tokens) < tokens.size()) tokens.resize(*o.tokens);
-  return tokens;
-}
-
 // Over all layers and heads, per token run. Digital attention has no circuits: its total is null,
 // not a guess.
 void add_energy(const ModelRun& run, Report& report) {
@@ -153,7 +117,8 @@ int infer(const Options& o) {
         {.key = "--stride", .value = std::to_string(*o.stride), .rule = "must be at least 1"});
   }
   ModelRun run(o.run);
-  const std::vector<int> tokens = read_tokens(o, run);
+  std::vector<int> tokens = read_tokens(o.text, *run.model.tokenizer, run.settings);
+  if (o.tokens && static_cast<std::size_t>(*o.tokens) < tokens.size()) tokens.resize(*o.tokens);
   run.require_known_ages(static_cast<std::int64_t>(tokens.size()) - 1);
   Report report;
   {
@@ -188,16 +153,12 @@ int infer(const Options& o) {
 Run cmd_infer(CLI::App& app) {
   auto o = std::make_shared<Options>();
   declare(app, o->run);
-  app.add_option("--text", o->text, "text to predict, UTF-8, or UTF-16 with a byte order mark")
+  app.add_option("--text", o->text.path, "text to predict, UTF-8, or UTF-16 with a byte order mark")
       ->required();
   app.add_option("--tokens", o->tokens, "only the first so many tokens of the text");
   app.add_option("--stride", o->stride,
                  "learned positions: step of the window (default: half the positions)");
-  app.add_option("--text-format", o->text_format,
-                 "plain, or wikitext: lines joined as is customary for WikiText");
-  app.add_option("--encoding", o->encoding,
-                 "of the text: utf-8, utf-16le, utf-16be or latin-1 (default: what its byte order "
-                 "mark says, else UTF-8)");
+  declare(app, o->text);
   app.add_flag("--json", o->json, "as JSON");
   return [o] { return infer(*o); };
 }

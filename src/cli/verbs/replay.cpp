@@ -1,3 +1,5 @@
+#include "characterize/campaign/replay.h"
+
 #include <fmt/format.h>
 
 #include <memory>
@@ -6,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "characterize/campaign/replay.h"
 #include "characterize/circuit/netlist.h"
 #include "cli/commands.h"
 #include "cli/say.h"
@@ -25,9 +26,11 @@ int run(characterize::ReplayOptions options) {
   for (const auto& one : report.values)
     say("{} = {} {}{}\n", one.name, format_exact(one.now), one.unit,
         one.equal() ? "" : fmt::format("   (the file has {})", format_exact(one.in_file)));
+  for (const auto& one : report.noise) say("{}", characterize::brief(one));
   if (!report.failure.empty()) say("{}\n", report.failure);
   for (const auto& one : report.runs)
     say("wrote {}, {}, {}\n", one.deck.string(), one.log.string(), one.waveforms.string());
+  for (const auto& one : report.noise) say("wrote {}\n", one.file.string());
   say("{}\n", report.command);
   if (!report.equal()) say("not the numbers of the file\n");
   return report.equal() ? 0 : 1;

@@ -177,6 +177,8 @@ TEST_F(NetlistTest, CodeModelsAreNeededWhereTheSimulatorLooksForThem) {
   EXPECT_TRUE(needs("E1 p 0 POLY(2) (q,0) (p,0) 0 1 1"));
   EXPECT_TRUE(needs("g1 p 0 poly(1) q 0 0 1"));
   EXPECT_TRUE(needs("e1 p 0 nand(2) q 0 p 0 0,1 1,0"));
+  EXPECT_TRUE(needs("E1 p 0 TABLE {v(q)} = (0,0) (1,2)"));
+  EXPECT_TRUE(needs("g1 p 0 table {v(q)}=(0 0) (1 2)"));
   EXPECT_FALSE(needs("e1 p 0 q 0 2"));
   EXPECT_FALSE(needs("r1 poly 0 1k"));
 }

@@ -53,7 +53,7 @@ TEST_F(EvaluationTest, DecksOfAPointAreTheSameInAnyOrder) {
   const Analysis& tran = read->analyses[2];
   const std::string before = deck_body(first, {tran}).text;
   (void)deck_body(second, {tran});
-  (void)deck_body(first, {read->analyses[1], true});
+  (void)deck_body(first.within(read->analyses[1]), {read->analyses[1], true});
   EXPECT_EQ(deck_body(first, {tran}).text, before);
   EXPECT_THAT(before, HasSubstr("vt2 t2 0 dc 0.6\n"));
   EXPECT_THAT(before, HasSubstr(".ic v(t1)=0.2\n"));

@@ -58,6 +58,40 @@ TEST_F(LooseEnds, ARightBenchHasNone) {
   EXPECT_THAT(said(Parts{.analysis = kTran}), IsEmpty());
 }
 
+TEST_F(LooseEnds, UnitsThatNumbersDoNotHaveAreNamed) {
+  const auto of = [&](const std::string& measurement) {
+    return said(Parts{.analysis = kTran,
+                      .measurements = "{y: {" + measurement + "}, z: {unit: V, value: v(y)}}"});
+  };
+  EXPECT_THAT(of("unit: A, value: v(y)"),
+              ElementsAre(HasSubstr("measurements.y: is in V while its `unit` is `A`")));
+  EXPECT_THAT(of("unit: V, maximum: -i(vdd)"), ElementsAre(HasSubstr("is in A")));
+  EXPECT_THAT(of("unit: V, crossing: v(y), level: 0.5, otherwise: 0"),
+              ElementsAre(HasSubstr("is in s while its `unit` is `V`")));
+  EXPECT_THAT(of("unit: ns, crossing: v(y), level: 0.5, otherwise: 0"),
+              ElementsAre(HasSubstr("are in s while its `unit` is `ns`")));
+  EXPECT_THAT(of("unit: fC, charge: vdd"), ElementsAre(HasSubstr("are in C")));
+  EXPECT_THAT(of("unit: C, energy: vdd"), ElementsAre(HasSubstr("is in J")));
+  for (const char* right :
+       {"unit: ns, crossing: v(y), level: 0.5, otherwise: 0, scale: 1e9", "unit: V, minimum: -v(y)",
+        "unit: A, value: v(y)/1000", "unit: \"1\", value: v(y)", "unit: A, value: i(vdd)",
+        "unit: S, value: i(vdd)/v(y)"})
+    EXPECT_THAT(of(right), IsEmpty()) << right;
+}
+
+TEST_F(LooseEnds, WhatBeginsBehindTheEndOfTheRunIsNamed) {
+  const auto of = [&](const std::string& delay, const std::string& step = "1n") {
+    return said(
+        Parts{.a = "{net: a, pulse: {initial: 0, pulsed: 1, delay: " + delay +
+                   ", rise: 1n, fall: 1n, width: 1n}}",
+              .analysis = "{type: tran, step: " + step + ", stop: 20n, options: {chgtol: 1e-17}}"});
+  };
+  EXPECT_THAT(of("19n"), IsEmpty());
+  EXPECT_THAT(of("20n"), ElementsAre(HasSubstr("sources.a.pulse: begins at 20 ns, when the run is "
+                                               "over (20 ns)")));
+  EXPECT_THAT(of("1n", "1u"), ElementsAre(HasSubstr("analysis.step: 1 us is longer than the run")));
+}
+
 TEST_F(LooseEnds, ASourceAloneOnItsNetIsNamedWithTheNetThatIsNear) {
   const auto all = said(Parts{.a = "{net: aa, dc: 1}"});
   EXPECT_THAT(all,

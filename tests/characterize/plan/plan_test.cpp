@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <iterator>
+#include <set>
 #include <sstream>
 
 #include "characterize/job/protocol.h"
@@ -111,9 +112,56 @@ TEST_F(PlanTest, VectorsAreDrawnAnewForEachPoint) {
   ASSERT_EQ(p.points.size(), 4u);
   EXPECT_NE(p.points[0].vectors[0], p.points[1].vectors[0]);
   EXPECT_THAT(p.jobs[0].body, HasSubstr("ven2 en2 0 pwl("));
-  EXPECT_THAT(p.jobs[0].body, HasSubstr("R2 en2 0 1k"));
+  EXPECT_THAT(p.jobs[0].circuit->text, HasSubstr("R2 en2 0 1k"));
   EXPECT_THAT(p.jobs[0].body, HasSubstr(".ic v(en2)=0.2"));
   EXPECT_THAT(p.jobs[0].calls[0].signals[0], HasSubstr("-(v(en2))*(i(ven2))"));
+}
+
+TEST_F(PlanTest, MemoryIsInBytesOfWhichThereAreMillions) {
+  const std::string bench =
+      "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}}\nelements: [R1 a 0 1k]\n"
+      "analysis: {type: op}\nmeasurements: {i_a: {unit: A, value: i(a)}}\nmemory: ";
+  EXPECT_EQ(plan(bench + "512M\n").jobs[0].memory_bytes, 512'000'000u);
+  EXPECT_EQ(plan(bench + "2G\n").jobs[0].memory_bytes, 2'000'000'000u);
+  EXPECT_THROW(plan(bench + "512\n"), Error);
+}
+
+TEST_F(PlanTest, CircuitIsOneTextInMemoryWhereNothingOfItChanges) {
+  const auto circuits = [&](const std::string& more) {
+    const Plan p = plan(
+        "gaincell_bench: 1\nname: x\nconditions:\n"
+        "  v: {unit: V, enumerate: [1, 2, 3]}\n  r: {unit: Ohm, enumerate: [1k, 2k]}\n"
+        "sources: {a: {net: a, dc: \"{v}\"}}\nanalysis: {type: op}\n"
+        "measurements: {i_a: {unit: A, value: i(a)}}\n" +
+        more);
+    std::set<const DeckHead*> texts;
+    for (const Job& job : p.jobs) {
+      texts.insert(job.circuit.get());
+      EXPECT_THAT(job.deck(false), HasSubstr(job.circuit->text + "va a 0 dc "));
+    }
+    return std::pair(texts.size(), p.jobs.size());
+  };
+  EXPECT_EQ(circuits("elements: [R1 a 0 1k, Rr r 0 1k]\n"), std::pair(1ul, 3ul));
+  EXPECT_EQ(circuits("elements: [\"R1 a 0 {r}\"]\n"), std::pair(2ul, 6ul));
+  EXPECT_EQ(circuits("parameters: {half: \"{r/2}\"}\nelements: [\"R1 a 0 {half}\"]\n"),
+            std::pair(2ul, 6ul));
+  EXPECT_EQ(circuits("elements: [\"R1 a 0 {r*v}\"]\n"), std::pair(6ul, 6ul));
+  EXPECT_EQ(circuits("elements: [{count: 2, line: \"R{i} a 0 {i + 1}k\"}]\n").first, 1u);
+}
+
+TEST_F(PlanTest, CircuitOfADrawIsOneTextAtEveryValueOfTheConditions) {
+  file("n.inc", ".model n nmos level=8\n");
+  const Plan p = plan(
+      "gaincell_bench: 1\nname: x\nmodels: [n.inc]\nconditions:\n"
+      "  v: {unit: V, enumerate: [1, 2, 3]}\ndraws: {points: 4, seed: 1}\n"
+      "mismatch: {devices: {n: {a_vt: 4 mV*um}}}\nsources: {a: {net: a, dc: \"{v}\"}}\n"
+      "elements: [m1 a a 0 0 n w=1u l=1u]\nanalysis: {type: op}\n"
+      "measurements: {i_a: {unit: A, value: i(a)}}\n");
+  ASSERT_EQ(p.jobs.size(), 12u);
+  for (std::size_t k = 0; k < 12; ++k) {
+    EXPECT_EQ(p.jobs[k].circuit, p.jobs[k % 4].circuit);
+    EXPECT_EQ(p.jobs[k].circuit == p.jobs[0].circuit, k % 4 == 0);
+  }
 }
 
 TEST_F(PlanTest, PulseWidthIsAtHalfHeight) {

@@ -1,0 +1,53 @@
+#include "cli/text_input.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/sha256.h"
+#include "base/utf8.h"
+#include "cli/say.h"
+
+namespace gaincell::cli {
+
+void declare(CLI::App& app, TextInput& input) {
+  CLI::Option* text = app.get_option("--text");
+  app.add_option("--text-format", input.format,
+                 "plain, or wikitext: lines joined as is customary for WikiText")
+      ->needs(text);
+  app.add_option("--encoding", input.encoding,
+                 "of the text: utf-8, utf-16le, utf-16be or latin-1 (default: what its byte order "
+                 "mark says, else UTF-8)")
+      ->needs(text);
+}
+
+std::vector<int> read_tokens(const TextInput& input, model::Tokenizer& tokenizer,
+                             nlohmann::ordered_json& settings) {
+  const std::string bytes = read_file(input.path);
+  DecodedText decoded = decode_text(bytes, input.path, input.encoding);
+  settings["text"] = input.path;
+  settings["text_sha256"] = sha256(bytes);
+  settings["text_format"] = input.format;
+  if (decoded.encoding != "utf-8") settings["text_encoding"] = decoded.encoding;
+  if (input.format == "wikitext") {
+    decoded.text = model::join_wikitext(decoded.text);
+  } else if (input.format != "plain") {
+    throw Error(
+        {.key = "--text-format", .value = input.format, .rule = "must be plain or wikitext"});
+  }
+  std::vector<int> tokens = tokenizer.encode(decoded.text, input.path);
+  settings["text_tokens"] = tokens.size();
+  if (tokenizer.unknown_bytes() > 0) {
+    settings["text_unknown_bytes"] = tokenizer.unknown_bytes();
+    note(
+        "gaincell: warning: {}: {} of {} tokens are bytes that the vocabulary does not have, "
+        "taken as its unknown token\n",
+        input.path, tokenizer.unknown_bytes(), tokens.size());
+  }
+  if (decoded.text.find("\r\n") != std::string::npos)
+    note(
+        "gaincell: warning: {}: lines end in CR LF, and each CR counts as it stands; "
+        "figures of others are usually of LF alone\n",
+        input.path);
+  return tokens;
+}
+
+}  // namespace gaincell::cli

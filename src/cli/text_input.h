@@ -1,0 +1,26 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "model/tokenizer.h"
+
+namespace gaincell::cli {
+
+// A text that a model reads.
+struct TextInput {
+  std::string path;
+  std::string format = "plain";
+  std::string encoding;  // empty = what its byte order mark says, else UTF-8
+};
+// --text-format and --encoding; --text is the verb's own and is declared before.
+void declare(CLI::App& app, TextInput& input);
+
+// The text as tokens. What it takes to read it again goes into `settings`, hash included; what is
+// allowed and probably not meant is said on standard error.
+std::vector<int> read_tokens(const TextInput& input, model::Tokenizer& tokenizer,
+                             nlohmann::ordered_json& settings);
+
+}  // namespace gaincell::cli
