@@ -329,16 +329,16 @@ HWY_INLINE void ScaleSums(const Stage& stage, int sets, const Meaning* meaning, 
   const float step = 1.0f / static_cast<float>(stage.substeps);
   for (int set = 0; set < sets; ++set) {
     const Pulses& pulses = *meaning[set].pulses;
-    const VF unit = hn::Set(kF, pulses.unit * step);
     const VF fading = hn::Set(kF, meaning[set].fading), query = hn::Set(kF, meaning[set].query);
     float* HWY_RESTRICT to = columns.charge + set * segments * R * kUnit;
     for (int part = 0; part < kParts; ++part) {
       const VF age = hn::Add(hn::LoadU(kF, meaning[set].beyond + part * kN), query);
-      const VF gain = hn::MulAdd(fading, age, hn::Set(kF, 1.0f)), scale = hn::Mul(gain, unit);
+      const VF gain = hn::MulAdd(fading, age, hn::Set(kF, 1.0f));
       if (!stage.bytes) {
         for (int i = 0; i < R * segments; ++i) {
           const int r = i / segments, s = i % segments;
           const float* from = columns.floats + (set * R * segments + i) * kUnit + part * kN;
+          const VF scale = hn::Mul(gain, hn::Set(kF, pulses.unit[s] * step));
           hn::Store(hn::Mul(hn::Load(kF, from), scale), kF, to + (s * R + r) * kUnit + part * kN);
         }
         continue;
@@ -354,6 +354,7 @@ HWY_INLINE void ScaleSums(const Stage& stage, int sets, const Meaning* meaning, 
                               kF, hn::Load(kI, from + (r * (segments + 1) + segments) * kUnit)))
                 : hn::Zero(kF);
       for (int s = 0; s < segments; ++s) {
+        const VF scale = hn::Mul(gain, hn::Set(kF, pulses.unit[s] * step));
         const VF low_unit = hn::Set(kF, pulses.low_unit[s] * step);
         for (int r = 0; r < R; ++r) {
           const VF high = hn::ConvertTo(kF, hn::Load(kI, from + (r * (segments + 1) + s) * kUnit));
@@ -428,7 +429,7 @@ HWY_NOINLINE void AddStraight(const Stage& stage, int sets, const Meaning* HWY_R
     VF sum[kParts];
     for (VF& s : sum) s = hn::Zero(kF);
     for (int r = 0; r < R; ++r) {
-      const VF unit = hn::Set(kF, pulses.unit * stage.polynomial[r][0]);
+      const VF unit = hn::Set(kF, pulses.unit[0] * stage.polynomial[r][0]);
       const VF low_unit = hn::Set(kF, pulses.low_unit[0] * stage.polynomial[r][0]);
       const auto add = [&](int row, VF of_one) HWY_ATTR {
         for (int part = 0; part < kParts; ++part) {
@@ -906,21 +907,28 @@ void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float lon
   pulses.x = stage.pulse_x * static_cast<float>(pulsed_rows);
   const int full = stage.whole_weights > 0 ? stage.whole_weights : kFullWeight;
   if (stage.whole_weights > 0 && longest > 0) longest = 1;
-  pulses.unit = longest / static_cast<float>(segments * (stage.bytes ? full : 1));
+  const auto length = [&](int s) { return stage.begin[s + 1] - stage.begin[s]; };
+  for (int s = 0; s < segments; ++s)
+    pulses.unit[s] = longest * length(s) / static_cast<float>(stage.bytes ? full : 1);
   for (float& low : pulses.low_unit) low = 0;
   if (longest <= 0) {
     std::memset(to, 0, static_cast<std::size_t>(stage.weight_rows()) * rows * stage.weight_bytes());
     return;
   }
-  const VF per_segment = hn::Set(kF, static_cast<float>(segments) / longest);
-  const auto share = [&](int row, int s) HWY_ATTR {
-    const VF at = hn::Mul(hn::LoadU(kF, lasting + row), per_segment);
-    return hn::Min(hn::Max(hn::Sub(at, hn::Set(kF, static_cast<float>(s))), zero), one);
+  // put(row, share of segment s that the rows' pulses last)
+  const auto for_shares = [&](int s, const auto& put) HWY_ATTR {
+    const VF per_length = hn::Set(kF, 1.0f / (longest * length(s)));
+    const VF before = hn::Set(kF, -stage.begin[s] / length(s));
+    for (int i = 0; i < rows; i += kN) {
+      const VF at = hn::MulAdd(hn::LoadU(kF, lasting + i), per_length, before);
+      put(i, hn::Min(hn::Max(at, zero), one));
+    }
   };
   if (!stage.bytes) {
     auto* floats = static_cast<float*>(to);
     for (int s = 0; s < segments; ++s)
-      for (int i = 0; i < rows; i += kN) hn::StoreU(share(i, s), kF, floats + s * rows + i);
+      for_shares(s,
+                 [&](int i, VF share) HWY_ATTR { hn::StoreU(share, kF, floats + s * rows + i); });
     return;
   }
 
@@ -945,12 +953,11 @@ void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float lon
   float total = 0;
   for (int s = 0; s < segments; ++s) {
     VF used = zero;
-    for (int i = 0; i < rows; i += kN) {
-      const VF part = share(i, s);
-      used = hn::Add(used, part);
-      store(part, bytes + s * rows + i);
-    }
-    pulses.low_unit[s] = hn::GetLane(hn::SumOfLanes(kF, used));
+    for_shares(s, [&](int i, VF share) HWY_ATTR {
+      used = hn::Add(used, share);
+      store(share, bytes + s * rows + i);
+    });
+    pulses.low_unit[s] = length(s) * hn::GetLane(hn::SumOfLanes(kF, used));
     total += pulses.low_unit[s];
   }
   store_whole(bytes + segments * rows);
