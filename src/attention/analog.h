@@ -37,8 +37,13 @@ struct FastReport {
     int whole_weights = 0;  // pulses are whole multiples of the longest one's so manieth part
     int degree = 0;         // of the polynomials in the bitline's charge
     bool bytes = false;     // cells are added up in bytes, else in floats
-    double error = 0;       // rms at the end of a column of random cells, share of full scale, on
-                            // the worst kind of such columns, with that of shared ages
+    // At the end of a column, of the pulse's full scale, with that of shared ages. Random columns
+    // (uniform, leaning to one side, of low rank): rms at most, on the worst kind.
+    double error = 0;
+    double one_level_error = 0;  // the largest where all cells hold one level
+    // The largest found where cells hold two levels, one of each half, under one pulse: their
+    // currents cancel, and what each is off adds up.
+    double two_levels_error = 0;
   } first, second;
   int age_block = 0;     // neighbouring queries that share tables
   double age_error = 0;  // what that adds to a column, rms, share of full scale

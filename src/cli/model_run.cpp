@@ -65,6 +65,7 @@ attention::Spread spread_of(const lut::GainCellDevice& device) {
 }  // namespace
 
 void declare(CLI::App& app, ModelRunOptions& o) {
+  o.app = &app;
   app.add_option("--model", o.model, "model folder: config.json, model.safetensors, vocab.json")
       ->required();
   app.add_option("--attention", o.attention,
@@ -82,6 +83,26 @@ void declare(CLI::App& app, ModelRunOptions& o) {
   declare_seeds(app, o.seed, o.noise_seed);
   declare_error_limit(app, o.error_limit);
   app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
+}
+
+void refuse_idle(const CLI::App* app, std::initializer_list<const char*> options,
+                 const std::string& rule, const std::string& remedy) {
+  if (app == nullptr) return;
+  for (const char* option : options) {
+    const CLI::Option* known = app->get_option_no_throw(option);
+    if (known != nullptr && known->count() > 0)
+      throw Error({.place = option, .rule = rule, .remedy = remedy});
+  }
+}
+
+void refuse_idle_engine_options(const CLI::App* app, const std::vector<std::string>& spread,
+                                const std::string& level) {
+  if (spread.empty())
+    refuse_idle(app, {"--spread-seed", "--noise-seed"}, "no mismatch and no noise is drawn",
+                "drop it, or give --spread");
+  if (level != "fast")
+    refuse_idle(app, {"--error-limit"}, fmt::format("level {} has no error to limit", level),
+                "drop it, or give --level fast");
 }
 
 void declare_seeds(CLI::App& app, std::uint64_t& spread, std::uint64_t& noise) {
@@ -147,7 +168,9 @@ attention::AnalogOptions analog_options(const std::string& level,
 
 void declare_error_limit(CLI::App& app, double& error_limit) {
   app.add_option("--error-limit", error_limit,
-                 "what the fast level may be off the column level, rms, share of full scale")
+                 "what the fast level may be off the column level, share of full scale: rms on "
+                 "random columns (uniform, leaning to one side, of low rank), and twice as much on "
+                 "columns of one level")
       ->capture_default_str();
 }
 
@@ -207,7 +230,9 @@ nlohmann::ordered_json to_json(const attention::FastReport& report, double error
                                   {"whole_weights", s.whole_weights},
                                   {"degree", s.degree},
                                   {"bytes", s.bytes},
-                                  {"error_rms", s.error}};
+                                  {"error_rms", s.error},
+                                  {"error_of_one_level_max", s.one_level_error},
+                                  {"error_of_two_levels_max", s.two_levels_error}};
   };
   return {{"error_limit_rms", error_limit}, {"first", stage(report.first)},
           {"second", stage(report.second)}, {"age_block", report.age_block},
@@ -219,10 +244,12 @@ std::string brief_fast_level(const nlohmann::ordered_json& fast_level) {
     return fmt::format("{:.2g} and {:.2g}", fast_level.at("first").at(key).get<double>(),
                        fast_level.at("second").at(key).get<double>());
   };
-  return fmt::format("error {} rms of full scale (limit {:g}), rank {}, segments {}; {}",
-                     both("error_rms"), fast_level.at("error_limit_rms").get<double>(),
-                     both("rank"), both("segments"),
-                     fast_level.at("instruction_set").get<std::string>());
+  return fmt::format(
+      "error {} rms of full scale on random columns (limit {:g}), at most {} on those of one level "
+      "and {} on those of two; rank {}, segments {}; {}",
+      both("error_rms"), fast_level.at("error_limit_rms").get<double>(),
+      both("error_of_one_level_max"), both("error_of_two_levels_max"), both("rank"),
+      both("segments"), fast_level.at("instruction_set").get<std::string>());
 }
 
 nlohmann::ordered_json effect_names(attention::EffectSet effects) {
@@ -262,6 +289,7 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     settings["scalers"] =
         model.weights->has_scalers ? "checkpoint" : "none: a = 1, b = 0 (0.45 for k and v)";
   if (analog) {
+    refuse_idle_engine_options(o.app, o.spread, o.level);
     DeviceFacts facts = read_device(o.device);
     latency_s_per_token = facts.latency_s_per_token(config.n_layer);
     choice.analog = analog_options(o.level, o.without, *latency_s_per_token);
@@ -291,12 +319,12 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     }
     device = std::move(facts.device);
     choice.device = device.get();
-  } else if (!o.device.empty() || !o.without.empty() || !o.spread.empty()) {
-    throw Error({.place = !o.device.empty()    ? "--device"
-                          : !o.without.empty() ? "--without"
-                                               : "--spread",
-                 .rule = fmt::format("{} attention has no circuits", to_string(choice.kind)),
-                 .remedy = "drop it, or give --attention analog"});
+  } else {
+    refuse_idle(o.app,
+                {"--device", "--level", "--without", "--spread", "--spread-seed", "--noise-seed",
+                 "--error-limit"},
+                fmt::format("{} attention has no circuits", to_string(choice.kind)),
+                "drop it, or give --attention analog");
   }
   const int threads = thread_count(o.threads);
   settings["threads"] = threads;

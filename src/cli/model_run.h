@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <initializer_list>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -28,6 +29,7 @@ struct ModelRunOptions {
   double error_limit = 2e-3;         // of the fast level
   std::optional<int> window;         // none = the model's own
   int threads = 0;                   // 0 = one per core
+  const CLI::App* app = nullptr;     // knows which options were given
 };
 void declare(CLI::App& app, ModelRunOptions& options);
 
@@ -61,6 +63,13 @@ struct DeviceFacts {
   double latency_s_per_token(int layers) const;
 };
 DeviceFacts read_device(const std::string& path);
+
+// Error where one of the options was given though nothing here heeds it.
+void refuse_idle(const CLI::App* app, std::initializer_list<const char*> options,
+                 const std::string& rule, const std::string& remedy);
+// The seeds where nothing is drawn, and the fast level's limit at another.
+void refuse_idle_engine_options(const CLI::App* app, const std::vector<std::string>& spread,
+                                const std::string& level);
 
 // --spread-seed and --noise-seed.
 void declare_seeds(CLI::App& app, std::uint64_t& spread, std::uint64_t& noise);

@@ -231,12 +231,38 @@ TEST_F(Attend, SaysWhatTheFastLevelReachedOfItsLimit) {
     const double first = std::strtod(outcome.out.c_str() + at + begin.size(), &end);
     ASSERT_TRUE(std::string_view(end).starts_with(" and ")) << outcome.out;
     const double second = std::strtod(end + 5, &end);
-    EXPECT_THAT(end, ::testing::StartsWith(std::string(" rms of full scale ") + named + ", rank "));
+    EXPECT_THAT(end, ::testing::StartsWith(std::string(" rms of full scale on random columns ") +
+                                           named + ", at most "));
     for (const double error : {first, second}) {
       EXPECT_GT(error, 0);
       EXPECT_LE(error, limit);
     }
   }
+}
+
+TEST_F(Attend, RefusesOptionsThatDoNothing) {
+  write_random_input("in.h5");
+  const std::vector<std::vector<std::string>> fast{{"--error-limit", "1e-3"}},
+      spread{{"--spread-seed", "2"}, {"--noise-seed", "2"}},
+      spice{{"--benches", "."}, {"--jobs", "1"}, {"--cache", "."}};
+  const auto outcome_of = [&](const std::string& level, const std::vector<std::string>& option,
+                              bool with_spread) {
+    std::vector<std::string> words{"attend",   "--device", "published", "--input", "in.h5",
+                                   "--output", "out.h5",   "--level",   level};
+    words.insert(words.end(), option.begin(), option.end());
+    if (with_spread) words.insert(words.end(), {"--spread", "cell_gain=0.01"});
+    return run(words);
+  };
+  for (const std::string level : {"fast", "column"})
+    for (const auto& [options, heeded] :
+         {std::pair{fast, level == "fast"}, {spread, false}, {spice, false}})
+      for (const auto& option : options) {
+        const auto outcome = outcome_of(level, option, false);
+        EXPECT_EQ(outcome.exit_code, heeded ? 0 : 2) << level << " " << option.front();
+        if (!heeded) EXPECT_THAT(outcome.err, ::testing::HasSubstr(option.front()));
+      }
+  for (const std::string level : {"fast", "column"})
+    for (const auto& option : spread) EXPECT_EQ(outcome_of(level, option, true).exit_code, 0);
 }
 
 // The same sequence twice, on the same chip: other noise, at both levels, and the seed of the noise

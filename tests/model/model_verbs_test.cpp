@@ -305,6 +305,26 @@ TEST_F(Verbs, RefuseNumbersThatNothingHolds) {
     EXPECT_THAT(refused(adapt(option + " 2147483647")), HasSubstr(option + " = 2147483647"));
 }
 
+TEST_F(Verbs, RefuseOptionsThatDoNothing) {
+  const std::string on_device = " --device " + device.string();
+  const std::vector<std::string> of_circuits{
+      on_device,          " --level fast",   " --without write",   " --spread cell_gain=0.01",
+      " --spread-seed 2", " --noise-seed 2", " --error-limit 1e-3"};
+  for (const std::string attention : {"softmax", "linear"})
+    for (const std::string& option : of_circuits)
+      EXPECT_THAT(refused(infer() + "--attention " + attention + option), HasSubstr("no circuits"))
+          << attention << option;
+  for (const std::string level : {"fast", "column"}) {
+    const std::string analog = infer() + "--attention analog --level " + level + on_device;
+    for (const std::string option : {" --spread-seed 2", " --noise-seed 2"}) {
+      EXPECT_THAT(refused(analog + option), HasSubstr("no mismatch and no noise"));
+      EXPECT_EQ(run(analog + option + " --spread cell_gain=0.01").code, 0);
+    }
+  }
+  EXPECT_THAT(refused(infer() + "--attention analog --level column --error-limit 1e-3" + on_device),
+              HasSubstr("--error-limit"));
+}
+
 TEST_F(Verbs, RefuseWrongOptionsInOneLine) {
   EXPECT_THAT(refused(infer() + "--window 0"),
               AllOf(HasSubstr("--window = 0"), HasSubstr("own window is 16")));

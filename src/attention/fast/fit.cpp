@@ -70,6 +70,28 @@ std::vector<kernels::Stage> candidates(int cells, bool cells_differ) {
   return stages;
 }
 
+struct Digits {
+  int high, low;
+};
+
+Digits digits(const kernels::Stage& stage, double u) {
+  const auto within = [](double x, int most) {
+    return std::clamp(static_cast<int>(std::lrint(x)), -most, most);
+  };
+  const int high = within(u, kernels::kHigh);
+  return {high, within((u - high) * stage.low_per_high(),
+                       stage.fine_low ? kernels::kFineLow : kernels::kCoarseLow)};
+}
+
+// Root mean square, two standard errors above what the sample has.
+double highest_rms(const std::vector<double>& errors) {
+  const auto n = static_cast<double>(errors.size());
+  double squares = 0, fourths = 0;
+  for (const double error : errors) squares += std::pow(error, 2), fourths += std::pow(error, 4);
+  const double mean = squares / n;
+  return std::sqrt(mean + 2 * std::sqrt(std::max(0.0, fourths / n - mean * mean) / n));
+}
+
 }  // namespace
 
 StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
@@ -96,19 +118,29 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
   separate();
 
   find(options);
+  constexpr int kOfTwoLevels = 400;
+  one_level_error_ = largest_error(columns_of_one_level(options), options);
+  two_levels_error_ =
+      largest_error(draw_columns(kTwoLevels, kOfTwoLevels, "fast measure", -1.0, options), options);
 }
 
 // The cheapest candidate that holds the limit on columns that it was not fitted to.
 void StageFit::find(const FitOptions& options) {
-  constexpr int kChecked = 64, kFitted = 56;
+  constexpr int kChecked = 64, kFitted = 64, kMeasured = 256;
+  // Columns of one level err in one direction: fitted as closely as the others, they would cost
+  // those more than they gain; not at all, polynomials would run away from them.
+  constexpr double kOneLevelMatters = 0.3;
   // Below no pulse, charges still stand in what is written out, but matter less.
   const double lowest = options.is_signed ? -1.0 : 0.0;
   std::vector<Columns> checked;
   Columns fitted;
-  for (int kind = 0; kind < kKinds; ++kind) {
+  for (int i = 0; i < kFittedKinds; ++i) {
+    const auto kind = static_cast<Kind>(i);
     checked.push_back(draw_columns(kind, kChecked, "fast check", lowest, options));
-    for (Column& column : draw_columns(kind, kFitted, "fast fit", -1.0, options))
+    for (Column& column : draw_columns(kind, kFitted, "fast fit", -1.0, options)) {
+      if (kind == kOneLevel) column.matters = kOneLevelMatters;
       fitted.push_back(std::move(column));
+    }
   }
   // Refines what was chosen as far as that helps columns that it is not fitted to.
   const auto refined_error = [&] {
@@ -142,29 +174,42 @@ void StageFit::find(const FitOptions& options) {
     const Form& form = reach(candidate).form;
     choose(candidate);
     set_form(stage_.bytes ? in_bytes(form) : form);
-    error_ = stage_.bytes ? refined_error() : reach(candidate).error;
+    return stage_.bytes ? refined_error() : reach(candidate).error;
+  };
+  // Of what was chosen, on columns that had no part in that.
+  std::vector<Columns> measured;
+  const auto measure = [&] {
+    if (measured.empty())
+      for (int i = 0; i < kRandomKinds; ++i)
+        measured.push_back(
+            draw_columns(static_cast<Kind>(i), kMeasured, "fast measure", lowest, options));
+    error_ = 0;
+    for (const Columns& columns : measured)
+      error_ = std::max(error_, highest_rms(errors(columns, options)));
   };
   const double limit = options.limit_share * options.error_limit;
   const std::vector<kernels::Stage> all = candidates(options.cells, cells_differ_);
   const kernels::Stage* best = nullptr;
   double least = 0;
   for (const kernels::Stage& candidate : all) {
-    const double error = reach(candidate).error;
-    if (error > limit && best != nullptr && error >= least) continue;
-    take(candidate);
-    if (error_ <= limit) return;
-    if (best == nullptr || error_ < least) best = &candidate, least = error_;
+    const double in_floats = reach(candidate).error;
+    if (in_floats > limit && best != nullptr && in_floats >= least) continue;
+    const double error = take(candidate);
+    if (error <= limit) {
+      measure();
+      if (error_ <= limit) return;
+    }
+    if (best == nullptr || error < least) best = &candidate, least = error;
   }
-  if (least > 10 * options.error_limit)
-    throw Error({"attention", "error_limit", fmt::format("{}", options.error_limit),
-                 fmt::format("the fast level reaches {:.2g} of full scale on this device", least),
-                 "raise the limit or use level column"});
   if (best != nullptr) take(*best);
+  measure();
+  if (error_ > 10 * options.error_limit)
+    throw Error({"attention", "error_limit", fmt::format("{}", options.error_limit),
+                 fmt::format("the fast level reaches {:.2g} of full scale on this device", error_),
+                 "raise the limit or use level column"});
 }
 
-// Kinds of columns that occur. A fit that holds one of them need not hold the others: what a
-// column's charge is made of differs.
-void StageFit::draw_rows(int kind, const FitOptions& options, Random& random,
+void StageFit::draw_rows(Kind kind, const FitOptions& options, Random& random,
                          Column& column) const {
   const double levels = options.levels;
   const std::size_t ages = options.check_v.size() / static_cast<std::size_t>(options.levels);
@@ -173,27 +218,32 @@ void StageFit::draw_rows(int kind, const FitOptions& options, Random& random,
   const double longest = options.is_signed ? std::exp(random.uniform(-2.5, 0.0)) : 1.0;
   const double cells = random.normal(), pulses = random.normal();
   const double one_level = random.uniform(), one_width = std::sqrt(random.uniform());
+  const double low_level = random.uniform(0.0, 0.5), high_level = random.uniform(0.5, 1.0);
+  const double balance = random.uniform();
   for (int i = 0; i < options.cells; ++i) {
     double level = random.uniform(), width = random.uniform();
     switch (kind) {
-      case 0:  // leaning: charges anywhere in the range, some rows without a pulse, or short ones
+      case kLeaning:  // charges anywhere in the range, some rows without a pulse, or short ones
         level = std::pow(level, tilt);
         width = random.uniform() < share ? longest * width : 0.0;
         break;
-      case 1:  // uniform; the second array's pulses as the first makes them of such
+      case kUniform:  // the second array's pulses as the first makes them of such
         if (options.is_signed) width = 0.4 * random.normal();
         break;
-      case 2:  // of one level and pulse, up to the ends of the range: all cells err in one
-               // direction
+      case kLowRank: {  // cells and pulses follow one direction
+        const double direction = random.normal();
+        level = 0.5 + 0.3 * (cells * direction + 0.3 * random.normal());
+        width = 0.3 * (pulses * direction + 0.3 * random.normal());
+        width = options.is_signed ? 1.7 * width : 0.5 + width;
+        break;
+      }
+      case kTwoLevels:
+        level = level < balance ? low_level : high_level;
+        width = i == 0 || random.uniform() < share ? one_width : 0.0;
+        break;
+      case kOneLevel:  // and one width, on any number of rows
         level = one_level;
         width = random.uniform() < share ? one_width : 0.0;
-        break;
-      default: {  // low rank: cells and pulses follow one direction
-        const double direction = random.normal();
-        level = 0.5 + 0.25 * (cells * direction + 0.5 * random.normal());
-        width = 0.25 * (pulses * direction + 0.5 * random.normal());
-        width = options.is_signed ? 2 * width : 0.5 + width;
-      }
     }
     width = std::clamp(width, 0.0, 1.0);
     if (!options.is_signed) {
@@ -208,56 +258,116 @@ void StageFit::draw_rows(int kind, const FitOptions& options, Random& random,
   }
 }
 
+void StageFit::draw_spread(const FitOptions& options, Random& random, Column& column) const {
+  constexpr double kMost = PhysicalSpread::kMostSteps;
+  const auto steps = [&] {
+    return std::clamp(PhysicalSpread::kStepsPerSigma * random.normal(), -kMost, kMost);
+  };
+  for (std::size_t i = 0; i < column.cell.size(); ++i) {
+    column.gain.push_back(1 + options.cell_gain / PhysicalSpread::kStepsPerSigma * steps());
+    column.offset_steps.push_back(steps());
+  }
+}
+
+// What the column level makes of a column. Returns whether the converter is known there; it is held
+// where it is not.
+bool StageFit::convert(Column& column, const FitOptions& options) const {
+  std::vector<double> v_store, width_s;
+  for (std::size_t i = 0; i < column.cell.size(); ++i) {
+    v_store.push_back(options.check_v[column.cell[i]]);
+    if (cells_differ_) v_store.back() += offset_step_v_ * column.offset_steps[i];
+    width_s.push_back(column.width[i] * circuit_.t_max_s);
+  }
+  const double charge = column_charge_c(circuit_, converter_, v_store, width_s, column.gain);
+  column.x = charge / full_scale_c_;
+  column.pulse =
+      converter_.pulse_s(std::clamp(charge, converter_.charge_low_c, converter_.charge_high_c)) /
+      converter_.full_scale_s;
+  return charge >= converter_.charge_low_c && charge <= converter_.charge_high_c;
+}
+
 // `count` columns of a kind inside the converter's range, where they show an error; the others
 // would flatter the rms.
-StageFit::Columns StageFit::draw_columns(int kind, int count, const char* purpose, double lowest_x,
+StageFit::Columns StageFit::draw_columns(Kind kind, int count, const char* purpose, double lowest_x,
                                          const FitOptions& options) const {
   Random random(options.is_signed ? 2 : 1, purpose, static_cast<std::uint64_t>(kind));
   Columns columns;
   for (int tries = 0; static_cast<int>(columns.size()) < count; ++tries) {
     Column column;
     draw_rows(kind, options, random, column);
-    std::vector<double> v_store, width_s;
-    for (std::size_t i = 0; i < column.cell.size(); ++i) {
-      v_store.push_back(options.check_v[column.cell[i]]);
-      width_s.push_back(column.width[i] * circuit_.t_max_s);
-      if (!cells_differ_) continue;
-      constexpr double kMost = PhysicalSpread::kMostSteps;
-      const auto steps = [&] {
-        return std::clamp(PhysicalSpread::kStepsPerSigma * random.normal(), -kMost, kMost);
-      };
-      column.gain.push_back(1 + options.cell_gain / PhysicalSpread::kStepsPerSigma * steps());
-      column.offset_steps.push_back(steps());
-      v_store.back() += offset_step_v_ * column.offset_steps.back();
-    }
-    const double charge = column_charge_c(circuit_, converter_, v_store, width_s, column.gain);
-    column.x = charge / full_scale_c_;
-    const bool known = charge >= converter_.charge_low_c && charge <= converter_.charge_high_c;
-    // Held where the converter is not known.
-    column.pulse =
-        converter_.pulse_s(std::clamp(charge, converter_.charge_low_c, converter_.charge_high_c)) /
-        converter_.full_scale_s;
+    if (cells_differ_) draw_spread(options, random, column);
+    const bool known = convert(column, options);
     const bool inside = known && column.x > lowest_x && column.x < 1;
     if (inside || tries > 40 * count) columns.push_back(std::move(column));
   }
   return columns;
 }
 
-std::vector<std::vector<double>> StageFit::cells(const std::vector<double>& v_store) const {
-  std::vector<std::vector<double>> u;
-  for (const double v : v_store) u.push_back(cell(v));
-  return u;
+// Every level, at the ages' ends and middle, under pulses of all widths, on few rows to all.
+StageFit::Columns StageFit::columns_of_one_level(const FitOptions& options) const {
+  constexpr int kWidths = 15, kNumbers = 12;
+  const std::size_t ages = options.check_v.size() / static_cast<std::size_t>(options.levels);
+  std::vector<std::size_t> at_ages{0, ages / 2, ages - 1};
+  at_ages.erase(std::unique(at_ages.begin(), at_ages.end()), at_ages.end());
+  Columns columns;
+  for (const std::size_t age : at_ages)
+    for (int level = 0; level < options.levels; ++level)
+      for (int w = 1; w <= kWidths; ++w)
+        for (int i = 1; i <= kNumbers; ++i) {
+          const int rows = std::max(1, options.cells * i / kNumbers);
+          const std::size_t cell =
+              age * static_cast<std::size_t>(options.levels) + static_cast<std::size_t>(level);
+          Column column;
+          column.cell.assign(rows, cell);
+          column.width.assign(rows, static_cast<double>(w) / kWidths);
+          if (cells_differ_) column.gain.assign(rows, 1.0), column.offset_steps.assign(rows, 0.0);
+          if (convert(column, options)) columns.push_back(std::move(column));
+        }
+  return columns;
 }
 
-double StageFit::worst_rms(const std::vector<Columns>& kinds, const FitOptions& options) const {
-  const auto u = cells(options.check_v);
+std::vector<StageFit::Cell> StageFit::cells(const std::vector<double>& v_store) const {
+  std::vector<Cell> all;
+  for (const double v : v_store) {
+    const std::vector<double> u = cell(v);
+    Cell& one = all.emplace_back();
+    for (int r = 0; r < stage_.rank; ++r) {
+      if (!stage_.bytes) {
+        one.high[r] = u[r];
+        if (cells_differ_) one.slope[r] = u[stage_.rank + r];
+        continue;
+      }
+      const Digits d = digits(stage_, u[r]);
+      one.high[r] = d.high;
+      if (r < stage_.low_ranks) one.low[r] = static_cast<double>(d.low) / stage_.low_per_high();
+    }
+  }
+  return all;
+}
+
+std::vector<double> StageFit::errors(const Columns& columns, const FitOptions& options) const {
+  const auto of_cells = cells(options.check_v);
   const Form here = form();
+  std::vector<double> all;
+  for (const Column& column : columns)
+    all.push_back(transfer(end(sums(of_cells, column), here)) - column.pulse);
+  return all;
+}
+
+double StageFit::largest_error(const Columns& columns, const FitOptions& options) const {
+  double largest = 0;
+  for (const double error : errors(columns, options)) largest = std::max(largest, std::abs(error));
+  return largest;
+}
+
+// Of all kinds; that of columns of one level in what they may have.
+double StageFit::worst_rms(const std::vector<Columns>& kinds, const FitOptions& options) const {
   double worst = 0;
-  for (const Columns& columns : kinds) {
+  for (int kind = 0; kind < kFittedKinds; ++kind) {
     double squares = 0;
-    for (const Column& column : columns)
-      squares += std::pow(transfer(end(sums(u, column), here)) - column.pulse, 2);
-    worst = std::max(worst, std::sqrt(squares / static_cast<double>(columns.size())));
+    for (const double error : errors(kinds[kind], options)) squares += error * error;
+    const double rms = std::sqrt(squares / static_cast<double>(kinds[kind].size()));
+    worst = std::max(worst, kind == kOneLevel ? rms / kOneLevelLimit : rms);
   }
   return worst;
 }
@@ -387,6 +497,8 @@ void StageFit::choose(const kernels::Stage& candidate) {
   stage_.segments = candidate.segments;
   stage_.degree = candidate.degree;
   stage_.substeps = candidate.substeps;
+  for (int s = 0; s <= stage_.segments; ++s)
+    stage_.begin[s] = kernels::segment_begin(s, stage_.segments);
   stage_.pulse_x = static_cast<float>(edge_x_);
   const bool whole = stage_.bytes && stage_.segments == 1 && stage_.pulse_delay == 0 &&
                      whole_weights_ > 0 && whole_weights_ <= kernels::kMostWholeWeights;
@@ -424,23 +536,6 @@ std::vector<double> StageFit::cell(double v_store) const {
   return u;
 }
 
-namespace {
-
-struct Digits {
-  int high, low;
-};
-
-Digits digits(const kernels::Stage& stage, double u) {
-  const auto within = [](double x, int most) {
-    return std::clamp(static_cast<int>(std::lrint(x)), -most, most);
-  };
-  const int high = within(u, kernels::kHigh);
-  return {high, within((u - high) * stage.low_per_high(),
-                       stage.fine_low ? kernels::kFineLow : kernels::kCoarseLow)};
-}
-
-}  // namespace
-
 void StageFit::encode(const double* u, std::size_t plane, std::byte* entry) const {
   for (int r = 0; r < stage_.rank; ++r)
     for (int level = 0; level < kernels::kLevels; ++level) {
@@ -466,8 +561,7 @@ double StageFit::transfer(double x) const {
   return y;
 }
 
-StageFit::Sums StageFit::sums(const std::vector<std::vector<double>>& u,
-                              const Column& column) const {
+StageFit::Sums StageFit::sums(const std::vector<Cell>& cells, const Column& column) const {
   const int rank = stage_.rank, segments = stage_.segments,
             rows = static_cast<int>(column.cell.size());
   std::vector<double> lasts(rows, 0.0);
@@ -486,30 +580,29 @@ StageFit::Sums StageFit::sums(const std::vector<std::vector<double>>& u,
   const bool whole = stage_.whole_weights > 0;
   if (whole) longest = 1;
   const double full = !stage_.bytes ? 1.0 : whole ? stage_.whole_weights : kernels::kFullWeight;
+  const auto length = [&](int s) { return stage_.begin[s + 1] - stage_.begin[s]; };
   const auto rounded = [&](double share) {
     return stage_.bytes ? std::nearbyint(share * full) : share;
   };
   for (int i = 0; i < rows; ++i) {
-    std::vector<double> of_cell = u[column.cell[i]];
+    if (lasts[i] <= 0) continue;
+    Cell cell = cells[column.cell[i]];
     if (cells_differ_)
       for (int r = 0; r < rank; ++r)
-        of_cell[r] = (of_cell[r] + of_cell[rank + r] * column.offset_steps[i]) * column.gain[i];
+        cell.high[r] = (cell.high[r] + cell.slope[r] * column.offset_steps[i]) * column.gain[i];
+    const double lasting = lasts[i] / longest;
     for (int s = 0; s < segments; ++s) {
-      const double share = std::clamp(lasts[i] / longest * segments - s, 0.0, 1.0);
-      used[s] += share;
-      for (int r = 0; r < rank; ++r)
-        of.charge[s][r] +=
-            rounded(share) * (stage_.bytes ? digits(stage_, of_cell[r]).high : of_cell[r]);
+      const double share = std::clamp((lasting - stage_.begin[s]) / length(s), 0.0, 1.0);
+      used[s] += length(s) * share;
+      for (int r = 0; r < rank; ++r) of.charge[s][r] += rounded(share) * cell.high[r];
     }
-    if (stage_.bytes)
-      for (int r = 0; r < stage_.low_ranks; ++r)
-        low[r] +=
-            rounded(lasts[i] / longest) * digits(stage_, of_cell[r]).low / stage_.low_per_high();
+    for (int r = 0; r < stage_.low_ranks; ++r) low[r] += rounded(lasting) * cell.low[r];
   }
   const double all_used = std::accumulate(used.begin(), used.end(), 0.0);
   for (int s = 0; s < segments; ++s)
     for (int r = 0; r < rank; ++r)
-      of.charge[s][r] = (of.charge[s][r] / segments + low[r] * used[s] / all_used) * longest / full;
+      of.charge[s][r] =
+          (of.charge[s][r] * length(s) + low[r] * used[s] / all_used) * longest / full;
   return of;
 }
 
@@ -557,12 +650,12 @@ StageFit::Form StageFit::in_bytes(Form form) const {
 // Takes out what is systematic in rank, degree, steps and digits: the form is moved to where the
 // columns end, by least squares (Gauss and Newton). Columns that it cannot reach count little.
 void StageFit::refine(const Columns& columns, const FitOptions& options) {
-  constexpr int kIterations = 3;
+  constexpr int kIterations = 6;
   constexpr double kDamping = 1e-3, kStep = 1e-4;
   constexpr double kBelow = 0.1;  // weight of columns that make no pulse
-  const auto u = cells(options.check_v);
+  const auto of_cells = cells(options.check_v);
   std::vector<Sums> all;
-  for (const Column& column : columns) all.push_back(sums(u, column));
+  for (const Column& column : columns) all.push_back(sums(of_cells, column));
   const auto n = static_cast<Eigen::Index>(columns.size());
   const Eigen::Index powers = stage_.degree + 1, unknowns = stage_.rank * powers + 1;
   const auto unknown = [&](Form& form, Eigen::Index j) -> double& {
@@ -576,9 +669,10 @@ void StageFit::refine(const Columns& columns, const FitOptions& options) {
       for (Eigen::Index i = 0; i < n; ++i) put(i, end(all[static_cast<std::size_t>(i)], form));
     };
     ends(here, [&](Eigen::Index i, double x_end) {
-      const double x = columns[static_cast<std::size_t>(i)].x;
+      const Column& column = columns[static_cast<std::size_t>(i)];
+      const double x = column.x;
       const double far = (x - x_end) / (3 * options.error_limit);
-      weight(i) = (x < 0 && !options.is_signed ? kBelow : 1.0) / (1 + far * far);
+      weight(i) = column.matters * (x < 0 && !options.is_signed ? kBelow : 1.0) / (1 + far * far);
       at(i) = x_end;
       off(i) = weight(i) * (x - x_end);
     });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "attention/circuit.h"
@@ -11,7 +12,7 @@ namespace gaincell::attention {
 // A stage in the form the fast kernels take (kernels::Stage), fitted to a circuit.
 struct FitOptions {
   double v_low = 0, v_high = 0.9;  // stored voltages that occur
-  double error_limit = 2e-3;       // rms at the end of a column, share of full scale
+  double error_limit = 2e-3;       // rms at the end of a random column, share of full scale
   double limit_share = 1;          // of it that the fit may take
   int cells = 64;                  // rows of a column
   bool is_signed = false;          // second stage
@@ -26,15 +27,22 @@ struct FitOptions {
 
 class StageFit {
  public:
-  // Finds the cheapest arithmetic, rank, degree and numbers of segments and steps whose error on
-  // random columns of several kinds, against column_charge_c, is within the limit for each kind;
-  // else the best. Throws Error if that is ten times off.
+  // Finds the cheapest arithmetic, rank, degree and numbers of segments and steps whose error,
+  // against column_charge_c, is within the limit on each kind of random columns, and within
+  // kOneLevel times the limit on columns of one level; else the best. Throws Error if that is ten
+  // times off.
   StageFit(const Circuit& circuit, const Circuit::Converter& converter, const ConverterLine& line,
            const FitOptions& options);
 
   const kernels::Stage& stage() const { return stage_; }
   int rank() const { return stage_.rank; }
+  // Rms on the worst kind of random columns, at most (two standard errors above what was found).
   double error() const { return error_; }
+  // The largest of any column whose cells all have one level and whose pulses one width.
+  double one_level_error() const { return one_level_error_; }
+  // The largest found where cells hold two levels, one of each half, all under one pulse: currents
+  // of many full scales that cancel.
+  double two_levels_error() const { return two_levels_error_; }
   double full_scale_c() const { return full_scale_c_; }
 
   // u_r of a cell that holds v_store, r = 0 .. rank-1, in the units of the stage's polynomials.
@@ -55,13 +63,30 @@ class StageFit {
     std::vector<std::size_t> cell;           // index of its voltage in check_v
     std::vector<double> width;               // in longest pulses
     std::vector<double> gain, offset_steps;  // where cells differ
-    double x, pulse;
+    double x = 0, pulse = 0;
+    double matters = 1;  // to the fit
   };
   using Columns = std::vector<Column>;
-  static constexpr int kKinds = 4;
-  void draw_rows(int kind, const FitOptions& options, Random& random, Column& column) const;
-  Columns draw_columns(int kind, int count, const char* purpose, double lowest_x,
+  // A fit that holds one of them need not hold the others: what a column's charge is made of
+  // differs.
+  enum Kind {
+    kLeaning,
+    kUniform,
+    kLowRank,
+    kRandomKinds,
+    kOneLevel = kRandomKinds,
+    kFittedKinds,
+    kTwoLevels = kFittedKinds
+  };
+  // As many times the limit may the error of columns of one level be, where all cells err in one
+  // direction.
+  static constexpr double kOneLevelLimit = 2;
+  void draw_rows(Kind kind, const FitOptions& options, Random& random, Column& column) const;
+  void draw_spread(const FitOptions& options, Random& random, Column& column) const;
+  Columns draw_columns(Kind kind, int count, const char* purpose, double lowest_x,
                        const FitOptions& options) const;
+  Columns columns_of_one_level(const FitOptions& options) const;
+  bool convert(Column& column, const FitOptions& options) const;
 
   double current(double v_store, double bitline_v) const;
   double edge_c(double v_store) const;
@@ -82,21 +107,27 @@ class StageFit {
     std::vector<std::vector<double>> w;
     double pulse_x = 0;
   };
-  Sums sums(const std::vector<std::vector<double>>& u, const Column& column) const;
+  // A cell as the kernels add it up: digits of bytes, or floats and their slopes.
+  struct Cell {
+    std::array<double, kernels::kMaxRank> high{}, low{}, slope{};
+  };
+  std::vector<Cell> cells(const std::vector<double>& v_store) const;
+  Sums sums(const std::vector<Cell>& cells, const Column& column) const;
   double end(const Sums& sums, const Form& form) const;
   // The stage's, in the units of its sums.
   Form form() const;
   void set_form(const Form& form);
   Form in_bytes(Form form) const;  // of one in floats
   double transfer(double x) const;
-  std::vector<std::vector<double>> cells(const std::vector<double>& v_store) const;
   void refine(const Columns& columns, const FitOptions& options);
+  std::vector<double> errors(const Columns& columns, const FitOptions& options) const;
+  double largest_error(const Columns& columns, const FitOptions& options) const;
   double worst_rms(const std::vector<Columns>& kinds, const FitOptions& options) const;
   void find(const FitOptions& options);
 
   const Circuit& circuit_;  // must outlive the fit, which reads it in cell()
   const Circuit::Converter& converter_;
-  double full_scale_c_, error_ = 0;
+  double full_scale_c_, error_ = 0, one_level_error_ = 0, two_levels_error_ = 0;
   bool cells_differ_;
   int whole_weights_;  // that pulses are multiples for; 0 where they are not
   double offset_step_v_;

@@ -44,16 +44,16 @@ HWY_INLINE void ScaleSums(const Stage& stage, int sets, const Meaning* meaning, 
   const float step = 1.0f / static_cast<float>(stage.substeps);
   for (int set = 0; set < sets; ++set) {
     const Pulses& pulses = *meaning[set].pulses;
-    const VF unit = hn::Set(kF, pulses.unit * step);
     const VF fading = hn::Set(kF, meaning[set].fading), query = hn::Set(kF, meaning[set].query);
     float* HWY_RESTRICT to = columns.charge + set * segments * R * kUnit;
     for (int part = 0; part < kParts; ++part) {
       const VF age = hn::Add(hn::LoadU(kF, meaning[set].beyond + part * kN), query);
-      const VF gain = hn::MulAdd(fading, age, hn::Set(kF, 1.0f)), scale = hn::Mul(gain, unit);
+      const VF gain = hn::MulAdd(fading, age, hn::Set(kF, 1.0f));
       if (!stage.bytes) {
         for (int i = 0; i < R * segments; ++i) {
           const int r = i / segments, s = i % segments;
           const float* from = columns.floats + (set * R * segments + i) * kUnit + part * kN;
+          const VF scale = hn::Mul(gain, hn::Set(kF, pulses.unit[s] * step));
           hn::Store(hn::Mul(hn::Load(kF, from), scale), kF, to + (s * R + r) * kUnit + part * kN);
         }
         continue;
@@ -69,6 +69,7 @@ HWY_INLINE void ScaleSums(const Stage& stage, int sets, const Meaning* meaning, 
                               kF, hn::Load(kI, from + (r * (segments + 1) + segments) * kUnit)))
                 : hn::Zero(kF);
       for (int s = 0; s < segments; ++s) {
+        const VF scale = hn::Mul(gain, hn::Set(kF, pulses.unit[s] * step));
         const VF low_unit = hn::Set(kF, pulses.low_unit[s] * step);
         for (int r = 0; r < R; ++r) {
           const VF high = hn::ConvertTo(kF, hn::Load(kI, from + (r * (segments + 1) + s) * kUnit));
@@ -143,7 +144,7 @@ HWY_NOINLINE void AddStraight(const Stage& stage, int sets, const Meaning* HWY_R
     VF sum[kParts];
     for (VF& s : sum) s = hn::Zero(kF);
     for (int r = 0; r < R; ++r) {
-      const VF unit = hn::Set(kF, pulses.unit * stage.polynomial[r][0]);
+      const VF unit = hn::Set(kF, pulses.unit[0] * stage.polynomial[r][0]);
       const VF low_unit = hn::Set(kF, pulses.low_unit[0] * stage.polynomial[r][0]);
       const auto add = [&](int row, VF of_one) HWY_ATTR {
         for (int part = 0; part < kParts; ++part) {

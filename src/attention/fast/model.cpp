@@ -72,39 +72,54 @@ double AgeTables::fading_per_s(double age_s) const {
   return fading_per_s_[std::min<std::size_t>(position(age_s).first, fading_per_s_.size() - 1)];
 }
 
-double AgeTables::error(double span_s, int cells) const {
-  // Mean square of a column where every cell's longest pulse is off by off(level).
-  const auto square = [&](const auto& off) {
-    double mean = 0, squares = 0;
-    for (int level = 0; level < levels_; ++level) {
-      mean += off(level) / levels_;
-      squares += off(level) * off(level) / levels_;
-    }
-    const double common = 0.5 * cells * mean;  // pulses are uniform
-    return common * common + cells * (squares / 3 - mean * mean / 4);
-  };
-  double worst = 0;
+template <class Visit>
+void AgeTables::for_each_age(double span_s, const Visit& visit) const {
   for (int i = 0; i < nodes_; ++i) {
     const double age =
         std::clamp(age_step_s() * i, span_s, std::max(span_s, oldest_age_s_ - span_s));
     const std::vector<double> here = at(age);
     constexpr double kShares[] = {-1, -0.5, 0.5, 1};
-    double sum = 0;
+    std::vector<std::vector<double>> off, current;
     for (const double share : kShares) {
       const std::vector<double> there = at(age + share * span_s);
       const double gain = 1 + share * span_s * fading_per_s(age);
-      sum += square([&](int level) {
-        double off = 0;
+      off.emplace_back(levels_, 0.0), current.emplace_back(levels_, 0.0);
+      for (int level = 0; level < levels_; ++level)
         for (int r = 0; r < rank_; ++r) {
           const std::size_t j = static_cast<std::size_t>(r) * kernels::kLevels + level;
-          off += w_[r] * (there[j] - gain * here[j]);
+          current.back()[level] += w_[r] * there[j];
+          off.back()[level] += w_[r] * (there[j] - gain * here[j]);
         }
-        return off;
-      });
     }
-    worst = std::max(worst, sum / std::size(kShares));
+    visit(off, current);
   }
+}
+
+double AgeTables::error(double span_s, int cells) const {
+  double worst = 0;
+  for_each_age(span_s, [&](const auto& off, const auto& /*current*/) {
+    double sum = 0;
+    for (const std::vector<double>& of_level : off) {
+      double mean = 0, squares = 0;
+      for (const double one : of_level) mean += one / levels_, squares += one * one / levels_;
+      const double common = 0.5 * cells * mean;  // pulses are uniform
+      sum += common * common + cells * (squares / 3 - mean * mean / 4);
+    }
+    worst = std::max(worst, sum / static_cast<double>(off.size()));
+  });
   return std::sqrt(worst);
+}
+
+double AgeTables::one_level_error(double span_s, int cells) const {
+  double worst = 0;
+  for_each_age(span_s, [&](const auto& off, const auto& current) {
+    for (std::size_t i = 0; i < off.size(); ++i)
+      for (int level = 0; level < levels_; ++level) {
+        const double all = cells * std::abs(current[i][level]);
+        worst = std::max(worst, cells * std::abs(off[i][level]) / std::max(1.0, all));
+      }
+  });
+  return worst;
 }
 
 std::pair<int, double> AgeTables::position(double age_s) const {
@@ -169,20 +184,24 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
   };
   first_tables = tables(first_ages, first);
   second_tables = tables(second_ages, second);
-  const auto stage = [](const StageFit& fit, double of_ages) {
+  const auto stage = [&](const StageFit& fit, const AgeTables& ages, double of_ages, int cells) {
     const kernels::Stage& s = fit.stage();
-    return FastReport::Stage{s.segments,
-                             s.substeps,
-                             s.rank,
-                             s.low_ranks,
-                             s.low_ranks > 0 ? s.low_per_high() : 0,
-                             s.whole_weights,
-                             s.degree,
-                             s.bytes,
-                             std::hypot(fit.error(), of_ages)};
+    return FastReport::Stage{
+        s.segments,
+        s.substeps,
+        s.rank,
+        s.low_ranks,
+        s.low_ranks > 0 ? s.low_per_high() : 0,
+        s.whole_weights,
+        s.degree,
+        s.bytes,
+        std::hypot(fit.error(), of_ages),
+        fit.one_level_error() + ages.one_level_error(span() * options.token_period_s, cells),
+        fit.two_levels_error()};
   };
-  report = {stage(first, first_error()), stage(second, second_error()), age_block, age_error(),
-            kernels::instruction_set()};
+  report = {stage(first, first_ages, first_error(), shape.dim),
+            stage(second, second_ages, second_error(), rows_of_second(shape)), age_block,
+            age_error(), kernels::instruction_set()};
 }
 
 FitOptions FastModel::fit_options(const Shape& shape, bool is_signed) const {

@@ -23,10 +23,16 @@ class AgeTables {
   // Error of a column of `cells` uniform ones and pulses, rms over the ages +-span that a table
   // serves, at the worst age: share of full scale.
   double error(double span_s, int cells) const;
+  // The largest of a column that holds one level, at any age, and stays within full scale.
+  double one_level_error(double span_s, int cells) const;
 
  private:
   double age_step_s() const { return nodes_ > 1 ? oldest_age_s_ / (nodes_ - 1) : 0.0; }
   std::pair<int, double> position(double age_s) const;
+  // At every age that a table is for, visit(off, current): by how much a table that serves ages
+  // +-span is off at some of them, and what is right, [level] of a longest pulse, in full scales.
+  template <class Visit>
+  void for_each_age(double span_s, const Visit& visit) const;
 
   int rank_, levels_;
   std::vector<double> w_;  // w_r at the start of a column

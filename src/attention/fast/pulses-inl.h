@@ -27,21 +27,28 @@ void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float lon
   pulses.x = stage.pulse_x * static_cast<float>(pulsed_rows);
   const int full = stage.whole_weights > 0 ? stage.whole_weights : kFullWeight;
   if (stage.whole_weights > 0 && longest > 0) longest = 1;
-  pulses.unit = longest / static_cast<float>(segments * (stage.bytes ? full : 1));
+  const auto length = [&](int s) { return stage.begin[s + 1] - stage.begin[s]; };
+  for (int s = 0; s < segments; ++s)
+    pulses.unit[s] = longest * length(s) / static_cast<float>(stage.bytes ? full : 1);
   for (float& low : pulses.low_unit) low = 0;
   if (longest <= 0) {
     std::memset(to, 0, static_cast<std::size_t>(stage.weight_rows()) * rows * stage.weight_bytes());
     return;
   }
-  const VF per_segment = hn::Set(kF, static_cast<float>(segments) / longest);
-  const auto share = [&](int row, int s) HWY_ATTR {
-    const VF at = hn::Mul(hn::LoadU(kF, lasting + row), per_segment);
-    return hn::Min(hn::Max(hn::Sub(at, hn::Set(kF, static_cast<float>(s))), zero), one);
+  // put(row, share of segment s that the rows' pulses last)
+  const auto for_shares = [&](int s, const auto& put) HWY_ATTR {
+    const VF per_length = hn::Set(kF, 1.0f / (longest * length(s)));
+    const VF before = hn::Set(kF, -stage.begin[s] / length(s));
+    for (int i = 0; i < rows; i += kN) {
+      const VF at = hn::MulAdd(hn::LoadU(kF, lasting + i), per_length, before);
+      put(i, hn::Min(hn::Max(at, zero), one));
+    }
   };
   if (!stage.bytes) {
     auto* floats = static_cast<float*>(to);
     for (int s = 0; s < segments; ++s)
-      for (int i = 0; i < rows; i += kN) hn::StoreU(share(i, s), kF, floats + s * rows + i);
+      for_shares(s,
+                 [&](int i, VF share) HWY_ATTR { hn::StoreU(share, kF, floats + s * rows + i); });
     return;
   }
 
@@ -66,12 +73,11 @@ void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float lon
   float total = 0;
   for (int s = 0; s < segments; ++s) {
     VF used = zero;
-    for (int i = 0; i < rows; i += kN) {
-      const VF part = share(i, s);
-      used = hn::Add(used, part);
-      store(part, bytes + s * rows + i);
-    }
-    pulses.low_unit[s] = hn::GetLane(hn::SumOfLanes(kF, used));
+    for_shares(s, [&](int i, VF share) HWY_ATTR {
+      used = hn::Add(used, share);
+      store(share, bytes + s * rows + i);
+    });
+    pulses.low_unit[s] = length(s) * hn::GetLane(hn::SumOfLanes(kF, used));
     total += pulses.low_unit[s];
   }
   store_whole(bytes + segments * rows);

@@ -49,6 +49,7 @@ struct Options {
   std::filesystem::path benches = GAINCELL_NETLISTS "/column";
   unsigned jobs = 0;
   std::string cache = characterize::default_cache_folder();
+  const CLI::App* app = nullptr;  // knows which options were given
 
   bool wants(const char* name) const {
     return std::find(datasets.begin(), datasets.end(), name) != datasets.end();
@@ -254,6 +255,11 @@ int attend(Options& o) {
   // unquantised cells.
   if (o.level.empty()) o.level = o.no_quantise || !circuit.relu.bitline_moves ? "column" : "fast";
   const bool simulated = o.level == "spice";
+  refuse_idle_engine_options(o.app, o.spread, o.level);
+  if (!simulated)
+    refuse_idle(o.app, {"--benches", "--jobs", "--cache"},
+                fmt::format("level {} simulates nothing", o.level),
+                "drop it, or give --level spice");
   attention::AnalogOptions options =
       analog_options(simulated ? "column" : o.level, o.without, token_period_s(o, facts));
   set_error_limit(o.error_limit, options);
@@ -315,6 +321,7 @@ int attend(Options& o) {
 
 Run cmd_attend(CLI::App& app) {
   auto o = std::make_shared<Options>();
+  o->app = &app;
   app.add_option("--device", o->device, "device tables, or `published`")->required();
   app.add_option("--input", o->input.file,
                  "HDF5 with q, k and v, each [batch, head, time, dim]; scalers a_q, b_q, a_k, b_k, "
