@@ -10,6 +10,7 @@
 #include "base/suggest.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "lut/quantity_of.h"
 #include "store/reader.h"
 #include "store/writer.h"
 
@@ -33,10 +34,6 @@ constexpr AccuracyField kAccuracyFields[] = {
 void describe(store::Node node, const Quantity& quantity) {
   node.attribute("units", quantity.unit);
   if (!quantity.long_name.empty()) node.attribute("long_name", quantity.long_name);
-}
-
-Quantity quantity_of(const store::ReadDataset& dataset, const std::string& name) {
-  return {name, dataset.text_attribute("units"), dataset.text_attribute("long_name", "")};
 }
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "lut/quantity_of.h"
 #include "store/reader.h"
 
 namespace gaincell::lut {
@@ -19,10 +20,6 @@ std::vector<std::string> words(const std::string& text) {
   std::vector<std::string> result;
   for (std::string word; stream >> word;) result.push_back(word);
   return result;
-}
-
-Quantity quantity_of(const store::ReadDataset& dataset, const std::string& name) {
-  return {name, dataset.text_attribute("units"), dataset.text_attribute("long_name", "")};
 }
 
 [[noreturn]] void refuse(const store::ReadNode& node, std::string value, std::string rule) {
