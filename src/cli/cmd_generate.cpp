@@ -51,10 +51,10 @@ int generate(const Options& o) {
 
 }  // namespace
 
-Run cmd_generate(CLI::App& app) {
+Run cmd_generate(Arguments& app) {
   auto options = std::make_shared<Options>();
   declare(app, options->run);
-  app.add_option("--prompt", options->prompt, "text to continue")->required();
+  app.add_option("--prompt", options->prompt, "text to continue").required();
   app.add_option("--tokens", options->tokens, "length of the continuation");
   app.add_flag("--greedy", options->sampling.greedy, "always the likeliest token");
   app.add_option("--temperature", options->sampling.temperature, "below 1: closer to greedy");

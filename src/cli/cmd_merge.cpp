@@ -26,10 +26,10 @@ int merge(const Options& options) {
 
 }  // namespace
 
-Run cmd_merge(CLI::App& app) {
+Run cmd_merge(Arguments& app) {
   auto options = std::make_shared<Options>();
   app.add_option("shard", options->shards, "outputs of `gaincell characterize --shard k/n`, all n")
-      ->required();
+      .required();
   app.add_option("-o,--output", options->output, "samples file to write");
   app.add_option("--bench", options->benches,
                  "the campaign's benches in their order, where they have moved since");

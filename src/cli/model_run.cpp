@@ -64,9 +64,9 @@ attention::Spread spread_of(const lut::GainCellDevice& device) {
 
 }  // namespace
 
-void declare(CLI::App& app, ModelRunOptions& o) {
+void declare(Arguments& app, ModelRunOptions& o) {
   app.add_option("--model", o.model, "model folder: config.json, model.safetensors, vocab.json")
-      ->required();
+      .required();
   app.add_option("--attention", o.attention,
                  "softmax, linear or analog (default: the model's own)");
   app.add_option("--device", o.device,
@@ -74,20 +74,19 @@ void declare(CLI::App& app, ModelRunOptions& o) {
   app.add_option("--window", o.window, "tokens attended to (default: the model's own)");
   app.add_option("--level", o.level, "analog engine: fast, or column (reference, slow)");
   app.add_option("--without", o.without, "switch effects of the circuits off, by name")
-      ->delimiter(',');
+      .delimiter(',');
   app.add_option("--spread", o.spread,
                  "mismatch and read noise, one standard deviation each: " + spread_names() +
                      "; or `device` for what the device file states")
-      ->delimiter(',');
+      .delimiter(',');
   declare_seeds(app, o.seed, o.noise_seed);
   declare_error_limit(app, o.error_limit);
   app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
 }
 
-void declare_seeds(CLI::App& app, std::uint64_t& spread, std::uint64_t& noise) {
-  app.add_option("--spread-seed", spread, "of the mismatch: another chip")->capture_default_str();
-  app.add_option("--noise-seed", noise, "of the read noise: another run of the same chip")
-      ->capture_default_str();
+void declare_seeds(Arguments& app, std::uint64_t& spread, std::uint64_t& noise) {
+  app.add_option("--spread-seed", spread, "of the mismatch: another chip");
+  app.add_option("--noise-seed", noise, "of the read noise: another run of the same chip");
 }
 
 double DeviceFacts::latency_s_per_token(int layers) const {
@@ -145,10 +144,9 @@ attention::AnalogOptions analog_options(const std::string& level,
   return options;
 }
 
-void declare_error_limit(CLI::App& app, double& error_limit) {
+void declare_error_limit(Arguments& app, double& error_limit) {
   app.add_option("--error-limit", error_limit,
-                 "what the fast level may be off the column level, rms, share of full scale")
-      ->capture_default_str();
+                 "what the fast level may be off the column level, rms, share of full scale");
 }
 
 void set_error_limit(double error_limit, attention::AnalogOptions& options) {
