@@ -29,7 +29,7 @@ function(gaincell_quick_to_compile target)
   if(NOT TARGET gaincell_precompiled)
     file(WRITE ${PROJECT_BINARY_DIR}/precompiled.cpp "")
     add_library(gaincell_precompiled OBJECT ${PROJECT_BINARY_DIR}/precompiled.cpp)
-    target_link_libraries(gaincell_precompiled PRIVATE fmt::fmt nlohmann_json::nlohmann_json)
+    target_link_libraries(gaincell_precompiled PRIVATE gaincell_warnings fmt::fmt nlohmann_json::nlohmann_json)
     target_precompile_headers(gaincell_precompiled PRIVATE <fmt/format.h> <nlohmann/json.hpp>
       <algorithm> <filesystem> <functional> <map> <memory> <optional> <set> <string> <variant> <vector>)
   endif()
