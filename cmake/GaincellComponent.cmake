@@ -17,7 +17,8 @@ set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
 # processor time. Such a build compiles whole components at a time where the names in their files
 # allow it, and others behind one precompiled header. Not for work on the code, where a change should
 # compile one file.
-set(GAINCELL_COMPILED_WHOLE gaincell_base gaincell_energy gaincell_lut gaincell_model gaincell_audit gaincell_report)
+set(GAINCELL_COMPILED_WHOLE base energy lut model audit report schema job pool plan bench campaign)
+list(TRANSFORM GAINCELL_COMPILED_WHOLE PREPEND gaincell_)
 function(gaincell_quick_to_compile target)
   if(NOT GAINCELL_PARTS STREQUAL "program")
     return()
