@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -81,16 +80,6 @@ int run_guarded(const std::function<int()>& body) {
   } catch (const std::exception& error) {
     return fail(kBug, "internal error", printable(error.what(), 1000));
   }
-}
-
-std::filesystem::path sibling_program(std::string_view name) {
-  std::error_code error;
-  auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  // Without /proc, the name by which we were started.
-  if (error)
-    self =
-        reinterpret_cast<const char*>(::getauxval(AT_EXECFN));  // NOLINT(performance-no-int-to-ptr)
-  return self.parent_path() / name;
 }
 
 void tell(std::string_view text) {

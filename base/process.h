@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <string_view>
 
@@ -14,8 +13,5 @@ int run_guarded(const std::function<int()>& body);
 
 // To standard error, whatever becomes of it: a message is never a failure.
 void tell(std::string_view text);
-
-// A program that lies beside the running one.
-std::filesystem::path sibling_program(std::string_view name);
 
 }  // namespace gaincell

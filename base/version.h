@@ -2,6 +2,7 @@
 
 namespace gaincell {
 
-inline constexpr const char* kVersion = "0.1.0";
+// Stands in the CMake project, and nowhere else.
+extern const char* const kVersion;
 
 }  // namespace gaincell

@@ -13,6 +13,7 @@
 #include "base/suggest.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "lut/quantity_of.h"
 
 namespace gaincell::lut {
 namespace {
@@ -34,10 +35,6 @@ constexpr AccuracyField kAccuracyFields[] = {
 void describe(store::Node node, const Quantity& quantity) {
   node.attribute("units", quantity.unit);
   if (!quantity.long_name.empty()) node.attribute("long_name", quantity.long_name);
-}
-
-Quantity quantity_of(const store::ReadDataset& dataset, const std::string& name) {
-  return {name, dataset.text_attribute("units"), dataset.text_attribute("long_name", "")};
 }
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }

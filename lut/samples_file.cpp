@@ -11,6 +11,7 @@
 #include "base/store/formats.h"
 #include "base/store/reader.h"
 #include "base/suggest.h"
+#include "lut/quantity_of.h"
 
 namespace gaincell::lut {
 namespace {
@@ -22,10 +23,6 @@ std::vector<std::string> words(const std::string& text) {
   std::vector<std::string> result;
   for (std::string word; stream >> word;) result.push_back(word);
   return result;
-}
-
-Quantity quantity_of(const store::ReadDataset& dataset, const std::string& name) {
-  return {name, dataset.text_attribute("units"), dataset.text_attribute("long_name", "")};
 }
 
 [[noreturn]] void refuse(const store::ReadNode& node, std::string value, std::string rule) {

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/process.h"
+#include "base/installation.h"
 #include "base/version.h"
 #include "characterize/job/protocol.h"
 #include "characterize/job/wire.h"

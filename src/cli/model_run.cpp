@@ -64,10 +64,10 @@ attention::Spread spread_of(const lut::GainCellDevice& device) {
 
 }  // namespace
 
-void declare(CLI::App& app, ModelRunOptions& o) {
+void declare(Arguments& app, ModelRunOptions& o) {
   o.app = &app;
   app.add_option("--model", o.model, "model folder: config.json, model.safetensors, vocab.json")
-      ->required();
+      .required();
   app.add_option("--attention", o.attention,
                  "softmax, linear or analog (default: the model's own)");
   app.add_option("--device", o.device,
@@ -75,27 +75,25 @@ void declare(CLI::App& app, ModelRunOptions& o) {
   app.add_option("--window", o.window, "tokens attended to (default: the model's own)");
   app.add_option("--level", o.level, "analog engine: fast, or column (reference, slow)");
   app.add_option("--without", o.without, "switch effects of the circuits off, by name")
-      ->delimiter(',');
+      .delimiter(',');
   app.add_option("--spread", o.spread,
                  "mismatch and read noise, one standard deviation each: " + spread_names() +
                      "; or `device` for what the device file states")
-      ->delimiter(',');
+      .delimiter(',');
   declare_seeds(app, o.seed, o.noise_seed);
   declare_error_limit(app, o.error_limit);
   app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
 }
 
-void refuse_idle(const CLI::App* app, std::initializer_list<const char*> options,
+void refuse_idle(const Arguments* app, std::initializer_list<const char*> options,
                  const std::string& rule, const std::string& remedy) {
   if (app == nullptr) return;
   for (const char* option : options) {
-    const CLI::Option* known = app->get_option_no_throw(option);
-    if (known != nullptr && known->count() > 0)
-      throw Error({.place = option, .rule = rule, .remedy = remedy});
+    if (app->was_given(option)) throw Error({.place = option, .rule = rule, .remedy = remedy});
   }
 }
 
-void refuse_idle_engine_options(const CLI::App* app, const std::vector<std::string>& spread,
+void refuse_idle_engine_options(const Arguments* app, const std::vector<std::string>& spread,
                                 const std::string& level) {
   if (spread.empty())
     refuse_idle(app, {"--spread-seed", "--noise-seed"}, "no mismatch and no noise is drawn",
@@ -105,10 +103,9 @@ void refuse_idle_engine_options(const CLI::App* app, const std::vector<std::stri
                 "drop it, or give --level fast");
 }
 
-void declare_seeds(CLI::App& app, std::uint64_t& spread, std::uint64_t& noise) {
-  app.add_option("--spread-seed", spread, "of the mismatch: another chip")->capture_default_str();
-  app.add_option("--noise-seed", noise, "of the read noise: another run of the same chip")
-      ->capture_default_str();
+void declare_seeds(Arguments& app, std::uint64_t& spread, std::uint64_t& noise) {
+  app.add_option("--spread-seed", spread, "of the mismatch: another chip");
+  app.add_option("--noise-seed", noise, "of the read noise: another run of the same chip");
 }
 
 double DeviceFacts::latency_s_per_token(int layers) const {
@@ -166,12 +163,11 @@ attention::AnalogOptions analog_options(const std::string& level,
   return options;
 }
 
-void declare_error_limit(CLI::App& app, double& error_limit) {
+void declare_error_limit(Arguments& app, double& error_limit) {
   app.add_option("--error-limit", error_limit,
                  "what the fast level may be off the column level, share of full scale: rms on "
                  "random columns (uniform, leaning to one side, of low rank), and twice as much on "
-                 "columns of one level")
-      ->capture_default_str();
+                 "columns of one level");
 }
 
 void set_error_limit(double error_limit, attention::AnalogOptions& options) {

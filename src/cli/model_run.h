@@ -1,6 +1,5 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <initializer_list>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "attention/analog.h"
+#include "cli/arguments.h"
 #include "cli/range_notes.h"
 #include "lut/gain_cell_device.h"
 #include "model/attention_choice.h"
@@ -29,9 +29,9 @@ struct ModelRunOptions {
   double error_limit = 2e-3;         // of the fast level
   std::optional<int> window;         // none = the model's own
   int threads = 0;                   // 0 = one per core
-  const CLI::App* app = nullptr;     // knows which options were given
+  const Arguments* app = nullptr;    // knows which options were given
 };
-void declare(CLI::App& app, ModelRunOptions& options);
+void declare(Arguments& app, ModelRunOptions& options);
 
 // A model that is ready to run. Not movable once made: the attention refers to the device.
 struct ModelRun {
@@ -65,21 +65,21 @@ struct DeviceFacts {
 DeviceFacts read_device(const std::string& path);
 
 // Error where one of the options was given though nothing here heeds it.
-void refuse_idle(const CLI::App* app, std::initializer_list<const char*> options,
+void refuse_idle(const Arguments* app, std::initializer_list<const char*> options,
                  const std::string& rule, const std::string& remedy);
 // The seeds where nothing is drawn, and the fast level's limit at another.
-void refuse_idle_engine_options(const CLI::App* app, const std::vector<std::string>& spread,
+void refuse_idle_engine_options(const Arguments* app, const std::vector<std::string>& spread,
                                 const std::string& level);
 
 // --spread-seed and --noise-seed.
-void declare_seeds(CLI::App& app, std::uint64_t& spread, std::uint64_t& noise);
+void declare_seeds(Arguments& app, std::uint64_t& spread, std::uint64_t& noise);
 
 // Engine options from the command line. Error where a name is unknown.
 attention::AnalogOptions analog_options(const std::string& level,
                                         const std::vector<std::string>& without,
                                         double token_period_s);
 // --error-limit, for the fast level. Error where it is not between 1e-5 and 0.1.
-void declare_error_limit(CLI::App& app, double& error_limit);
+void declare_error_limit(Arguments& app, double& error_limit);
 void set_error_limit(double error_limit, attention::AnalogOptions& options);
 // Mismatch and noise from `name=value` words (SI units), or the word `device`: what the device file
 // states under `spread_<name>`. Error where a name is unknown or a number is negative.

@@ -17,17 +17,14 @@ namespace {
 
 std::string usage() {
   std::string text = fmt::format(
-      "gaincell {}: from a SPICE netlist to a language model's perplexity and joules per token\n\n"
+      "gaincell {}: {}\n\n"
       "Usage: gaincell <verb> [options]      gaincell <verb> --help for its options\n\nVerbs:\n",
-      kVersion);
+      kVersion, kPurpose);
   std::size_t width = 0;
   for (const Command& command : commands()) width = std::max(width, command.name.size());
   for (const Command& command : commands())
     text += fmt::format("  {:{}}  {}\n", command.name, width, command.help);
-  text +=
-      "\nExit codes: 0 done; 1 ran, but what it checked does not hold; 2 wrong input or "
-      "environment.\n";
-  return text;
+  return text + fmt::format("\nExit codes: {}\n", kExitCodes);
 }
 
 const Command& find(const std::string& verb) {
@@ -46,18 +43,11 @@ const Command& find(const std::string& verb) {
 }
 
 int run_verb(const Command& command, int argc, char** argv) {
-  CLI::App app{std::string(command.help), fmt::format("gaincell {}", command.name)};
-  app.option_defaults()->always_capture_default();
+  Arguments app(std::string(command.help), fmt::format("gaincell {}", command.name));
   const Run run = command.declare(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
+  if (const auto help = app.parse(argc, argv)) {
+    fmt::print("{}", *help);
     return 0;
-  } catch (const CLI::ParseError& error) {
-    throw Error({.place = app.get_name(),
-                 .rule = error.what(),
-                 .remedy = fmt::format("see `{} --help`", app.get_name())});
   }
   return run();
 }

@@ -8,15 +8,14 @@
 
 namespace gaincell::cli {
 
-void declare(CLI::App& app, TextInput& input) {
-  CLI::Option* text = app.get_option("--text");
+void declare(Arguments& app, TextInput& input) {
   app.add_option("--text-format", input.format,
                  "plain, or wikitext: lines joined as is customary for WikiText")
-      ->needs(text);
+      .needs("--text");
   app.add_option("--encoding", input.encoding,
                  "of the text: utf-8, utf-16le, utf-16be or latin-1 (default: what its byte order "
                  "mark says, else UTF-8)")
-      ->needs(text);
+      .needs("--text");
 }
 
 std::vector<int> read_tokens(const TextInput& input, model::Tokenizer& tokenizer,

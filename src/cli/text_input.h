@@ -1,10 +1,10 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "cli/arguments.h"
 #include "model/tokenizer.h"
 
 namespace gaincell::cli {
@@ -15,8 +15,8 @@ struct TextInput {
   std::string format = "plain";
   std::string encoding;  // empty = what its byte order mark says, else UTF-8
 };
-// --text-format and --encoding; --text is the verb's own and is declared before.
-void declare(CLI::App& app, TextInput& input);
+// --text-format and --encoding, of --text, which is the verb's own.
+void declare(Arguments& app, TextInput& input);
 
 // The text as tokens. What it takes to read it again goes into `settings`, hash included; what is
 // allowed and probably not meant is said on standard error.

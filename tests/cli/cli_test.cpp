@@ -4,6 +4,7 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -22,6 +23,7 @@ namespace {
 using lut::ExampleBench;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class Program : public lut::TemporaryFolder {
@@ -264,6 +266,25 @@ TEST_F(Program, InputsThatNeverEndAreNotWaitedFor) {
     expect_refused("import " + input + " -o device.h5", input);
     expect_refused("merge " + input + " -o samples.h5", input);
     expect_refused("report " + input + " --device published", input);
+  }
+}
+
+TEST_F(Program, PagesOfItselfKnowEveryVerbAndTheSamePageOnEveryMachine) {
+  const std::string help = run("--help").out;
+  std::istringstream lines(help.substr(help.find("Verbs:\n") + 7));
+  for (const std::string page : {"man", "bash-completion", "zsh-completion", "fish-completion"}) {
+    const std::string text = run("doc " + page).out;
+    lines.clear();
+    lines.seekg(0);
+    int verbs = 0;
+    for (std::string line; std::getline(lines, line) && line.starts_with("  "); ++verbs)
+      EXPECT_THAT(text, HasSubstr(line.substr(2, line.find(' ', 2) - 2))) << page;
+    EXPECT_GE(verbs, 19);
+    EXPECT_THAT(text, HasSubstr(page == "man" ? "keep\\-going" : "keep-going")) << page;
+    const char* home = std::getenv("HOME");
+    if (home != nullptr && std::string(home) != "/") {
+      EXPECT_THAT(text, Not(HasSubstr(std::string(home) + "/"))) << page;
+    }
   }
 }
 

@@ -142,16 +142,16 @@ int adapt(Options o) {
 
 }  // namespace
 
-Run cmd_adapt(CLI::App& app) {
+Run cmd_adapt(Arguments& app) {
   auto o = std::make_shared<Options>();
-  app.add_option("--model", o->model, "model folder with linear hardware attention")->required();
-  app.add_option("--device", o->device, "device tables (`gaincell compile`)")->required();
+  app.add_option("--model", o->model, "model folder with linear hardware attention").required();
+  app.add_option("--device", o->device, "device tables (`gaincell compile`)").required();
   app.add_option("--text", o->text.path,
                  "calibration text: a part of what the model was trained on")
-      ->required();
+      .required();
   declare(app, o->text);
   app.add_option("--out", o->out, "model folder to write; replaced only where adapt wrote it")
-      ->required();
+      .required();
   app.add_option("--steps", o->adapt.steps, "at most so many");
   app.add_option("--batch", o->batch, "calibration sequences");
   app.add_option("--length", o->length, "tokens of each");
@@ -161,7 +161,7 @@ Run cmd_adapt(CLI::App& app) {
   app.add_option("--window", o->window, "tokens attended to (default: the model's own)");
   app.add_option("--level", o->level, "analog engine: fast, or column (reference, slow)");
   app.add_option("--without", o->without, "switch effects of the circuits off, by name")
-      ->delimiter(',');
+      .delimiter(',');
   app.add_option("--threads", o->threads, "0 = one per core; results do not depend on it");
   app.add_flag("--json", o->json, "report as JSON");
   return [o] { return adapt(*o); };

@@ -12,6 +12,7 @@
 #include "audit/spice_level.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/installation.h"
 #include "base/json.h"
 #include "base/process.h"
 #include "base/sha256.h"
@@ -46,10 +47,10 @@ struct Options {
   int window = 1024;
   bool no_quantise = false;
   // The spice level.
-  std::filesystem::path benches = GAINCELL_NETLISTS "/column";
+  std::filesystem::path benches;  // empty = those that come with gaincell
   unsigned jobs = 0;
   std::string cache = characterize::default_cache_folder();
-  const CLI::App* app = nullptr;  // knows which options were given
+  const Arguments* app = nullptr;  // knows which options were given
 
   bool wants(const char* name) const {
     return std::find(datasets.begin(), datasets.end(), name) != datasets.end();
@@ -270,6 +271,7 @@ int attend(Options& o) {
   require_known_ages(circuit, options, static_cast<std::int64_t>(in.sizes.time), o.window);
   const attention::Shape shape{static_cast<int>(in.sizes.head), static_cast<int>(in.sizes.dim),
                                o.window};
+  if (simulated && o.benches.empty()) o.benches = data_path("netlists/column");
   const auto spice = simulated ? spice_columns(o, *facts.device) : nullptr;
   const auto engine =
       simulated ? audit::make_spice_level(shape, *facts.device, in.scalers, options, spice)
@@ -319,33 +321,33 @@ int attend(Options& o) {
 
 }  // namespace
 
-Run cmd_attend(CLI::App& app) {
+Run cmd_attend(Arguments& app) {
   auto o = std::make_shared<Options>();
   o->app = &app;
-  app.add_option("--device", o->device, "device tables, or `published`")->required();
+  app.add_option("--device", o->device, "device tables, or `published`").required();
   app.add_option("--input", o->input.file,
                  "HDF5 with q, k and v, each [batch, head, time, dim]; scalers a_q, b_q, a_k, b_k, "
                  "a_v, b_v, a_o, b_o [head] if there are any")
-      ->required();
-  app.add_option("--output", o->output, "HDF5 to write: S, phi, output, energy")->required();
+      .required();
+  app.add_option("--output", o->output, "HDF5 to write: S, phi, output, energy").required();
   app.add_option("--order", o->input.order,
                  "which dimensions of q, k and v are which, where the file does not name them: "
                  "batch,head,time,dim in its order (MATLAB's and Octave's own order for their "
                  "files); batch and head may be left out")
-      ->delimiter(',');
+      .delimiter(',');
   app.add_option("--keys-from", o->input.keys_from,
                  "what k counts from: ground (0 V, the default) or middle (the cells' zero)");
   app.add_option("--values-from", o->input.values_from, "the same of v");
-  app.add_option("--window", o->window, "tokens attended to")->capture_default_str();
+  app.add_option("--window", o->window, "tokens attended to");
   app.add_option("--level", o->level,
                  "fast, column, or spice: transistor by transistor, about 0.8 s of a core for a "
                  "column (default: column where the bitline stands still or nothing is quantised, "
                  "else fast)");
   app.add_flag("--no-quantise", o->no_quantise, "q, k, v and the output of any value");
   app.add_option("--without", o->without, "switch effects of the circuits off, by name")
-      ->delimiter(',');
+      .delimiter(',');
   app.add_option("--spread", o->spread, "mismatch and read noise, as in `gaincell infer`")
-      ->delimiter(',');
+      .delimiter(',');
   declare_seeds(app, o->seed, o->noise_seed);
   declare_error_limit(app, o->error_limit);
   app.add_option("--decay", o->decay,
@@ -353,15 +355,12 @@ Run cmd_attend(CLI::App& app) {
                  "(published device: 1.6e-4)");
   app.add_option("--token-period", o->token_period_s,
                  "seconds from one token to the next (default: 12 layers' latency)");
-  app.add_option("--datasets", o->datasets, "what to write (default: S,phi,output)")
-      ->delimiter(',');
+  app.add_option("--datasets", o->datasets, "what to write (default: S,phi,output)").delimiter(',');
   app.add_option("--benches", o->benches,
                  "level spice: folder with column_relu.yaml and column_signed.yaml of the device's "
-                 "cell")
-      ->capture_default_str();
+                 "cell (default: the netlists/column that gaincell comes with)");
   app.add_option("-j,--jobs", o->jobs, "level spice: simulators at a time; 0 = as many as cores");
-  app.add_option("--cache", o->cache, "level spice: folder with results of earlier simulations")
-      ->capture_default_str();
+  app.add_option("--cache", o->cache, "level spice: folder with results of earlier simulations");
   app.footer(
       "Without scalers, q is the share of the longest pulse (0 to 1), k and v are the cells' "
       "voltages.\nAn attribute `counts_from` of k or v, ground or middle, says the same as "

@@ -14,6 +14,7 @@
 #include "audit/recorder.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/installation.h"
 #include "base/json.h"
 #include "base/process.h"
 #include "base/sha256.h"
@@ -36,7 +37,7 @@ struct Options {
   std::optional<int> window;
   int tokens = 1200;
   audit::DrawOptions draw;
-  std::filesystem::path benches = GAINCELL_NETLISTS "/column";
+  std::filesystem::path benches;  // empty = those that come with gaincell
   std::string output;
   unsigned jobs = 0;
   std::string shard = "1/1";
@@ -172,8 +173,10 @@ int run(const Options& o) {
   const characterize::Shard shard = characterize::parse_shard(o.shard);
   Subject subject = o.random ? random_inputs(o) : inference(o);
   const lut::GainCellDevice& device = subject.device();
-  audit::ColumnBench first(o.benches / "column_relu.yaml", device, device.tile);
-  audit::ColumnBench second(o.benches / "column_signed.yaml", device, device.tile);
+  const std::filesystem::path benches =
+      o.benches.empty() ? data_path("netlists/column") : o.benches;
+  audit::ColumnBench first(benches / "column_relu.yaml", device, device.tile);
+  audit::ColumnBench second(benches / "column_signed.yaml", device, device.tile);
   if (!o.output.empty()) require_output(o.output);
   keep_shard(subject.cases.first, shard);
   keep_shard(subject.cases.second, shard);
@@ -205,31 +208,28 @@ int run(const Options& o) {
 
 }  // namespace
 
-Run cmd_audit(CLI::App& app) {
+Run cmd_audit(Arguments& app) {
   auto o = std::make_shared<Options>();
   app.add_option("--model", o->run.model, "model folder");
-  app.add_option("--device", o->run.device, "device tables (`gaincell compile`)")->required();
+  app.add_option("--device", o->run.device, "device tables (`gaincell compile`)").required();
   app.add_option("--text", o->text.path, "text that the model reads");
   declare(app, o->text);
   app.add_flag("--random", o->random, "random inputs at window 1,024 in place of a model and text");
-  app.add_option("--columns", o->draw.columns, "columns of each stage to replay")
-      ->capture_default_str();
+  app.add_option("--columns", o->draw.columns, "columns of each stage to replay");
   app.add_option("--tiles", o->draw.tiles,
-                 "whole sub-tiles to replay, both arrays in a chain (64 + 64 columns each)")
-      ->capture_default_str();
-  app.add_option("--seed", o->draw.seed, "of the draw of layers, heads, tokens and columns")
-      ->capture_default_str();
-  app.add_option("--tokens", o->tokens, "of the text, from its beginning")->capture_default_str();
+                 "whole sub-tiles to replay, both arrays in a chain (64 + 64 columns each)");
+  app.add_option("--seed", o->draw.seed, "of the draw of layers, heads, tokens and columns");
+  app.add_option("--tokens", o->tokens, "of the text, from its beginning");
   app.add_option("--without", o->run.without, "switch effects of the circuits off, by name")
-      ->delimiter(',');
+      .delimiter(',');
   declare_error_limit(app, o->run.error_limit);
   app.add_option("--window", o->window, "tokens attended to (default: the model's own)");
-  app.add_option("--benches", o->benches,
-                 "folder with column_relu.yaml and column_signed.yaml of the device's cell")
-      ->capture_default_str();
+  app.add_option(
+      "--benches", o->benches,
+      "folder with column_relu.yaml and column_signed.yaml of the device's cell (default: the "
+      "netlists/column that gaincell comes with)");
   app.add_option("-j,--jobs", o->jobs, "simulators at a time; 0 = as many as cores");
-  app.add_option("--cache", o->cache, "folder with results of earlier simulations")
-      ->capture_default_str();
+  app.add_option("--cache", o->cache, "folder with results of earlier simulations");
   app.add_option("--shard", o->shard,
                  "k/n: replays every n-th column; with a cache that all shards share, the same "
                  "command without --shard then has every result");

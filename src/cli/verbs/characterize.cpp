@@ -82,26 +82,26 @@ int run(const Options& options) {
 
 }  // namespace
 
-Run cmd_characterize(CLI::App& app) {
+Run cmd_characterize(Arguments& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("bench", options->benches, "bench files (docs/bench.md)")->required();
+  app.add_option("bench", options->benches, "bench files (docs/bench.md)").required();
   app.add_option("-o,--output", options->output, "samples file to write, or the shard's file");
   app.add_option("--filter", options->filters,
                  "only some values of a condition: corner=slow,fast or temperature=-40..27")
-      ->allow_extra_args(false);
+      .one_at_a_time();
   app.add_option("--datasheet", options->datasheet, "Markdown page of the results to write");
   app.add_flag("--dry-run", options->dry_run, "say what would run, and run nothing");
   app.add_option("-j,--jobs", options->jobs, "simulators at a time; 0 = as many as cores");
   app.add_option("--memory", options->memory_mib, "limit of one simulator in MiB")
-      ->check(CLI::Range(32, 1 << 20));
+      .from_to(32, 1 << 20);
   app.add_option("--shard", options->shard, "k/n: every n-th simulation, for `gaincell merge`");
   app.add_option("--cache", options->cache, "folder with results of earlier simulations");
   app.add_flag("--no-cache", options->no_cache, "simulate everything");
   app.add_option(
          "--allow", options->allow,
          "what netlists may do beyond being circuits: control, shell, source, codemodel, write")
-      ->check(CLI::IsMember(std::vector<std::string>(characterize::kPermissions.begin(),
-                                                     characterize::kPermissions.end())));
+      .one_of(std::vector<std::string>(characterize::kPermissions.begin(),
+                                       characterize::kPermissions.end()));
   app.add_flag("--fresh", options->fresh, "do not go on from the journal of an interrupted run");
   app.add_flag("-q,--quiet", options->quiet, "no progress, warnings alone");
   app.add_flag("--keep-going", options->keep_going,

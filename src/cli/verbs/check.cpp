@@ -1,3 +1,5 @@
+#include "characterize/campaign/check.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <thread>
 #include <vector>
 
-#include "characterize/campaign/check.h"
 #include "characterize/circuit/netlist.h"
 #include "cli/bench_outline.h"
 #include "cli/commands.h"
@@ -52,17 +53,17 @@ int run(const Options& options) {
 
 }  // namespace
 
-Run cmd_check(CLI::App& app) {
+Run cmd_check(Arguments& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("bench", options->benches, "bench files")->required();
+  app.add_option("bench", options->benches, "bench files").required();
   app.add_option("--filter", options->filters, "only some values of a condition: corner=slow,fast")
-      ->allow_extra_args(false);
+      .one_at_a_time();
   app.add_option("--probes", options->probes,
                  "simulations of each bench that are run for the estimate; 0 = none");
   app.add_option("--allow", options->allow,
                  "what netlists may do beyond being circuits, as for characterize")
-      ->check(CLI::IsMember(std::vector<std::string>(characterize::kPermissions.begin(),
-                                                     characterize::kPermissions.end())));
+      .one_of(std::vector<std::string>(characterize::kPermissions.begin(),
+                                       characterize::kPermissions.end()));
   app.add_option("-j,--jobs", options->jobs, "simulators at a time; 0 = as many as cores");
   return [options] { return run(*options); };
 }

@@ -43,10 +43,10 @@ int columns(const Options& o) {
 
 }  // namespace
 
-Run cmd_columns(CLI::App& app) {
+Run cmd_columns(Arguments& app) {
   auto o = std::make_shared<Options>();
-  app.add_option("samples", o->samples, "samples of a column bench (netlists/column)")->required();
-  app.add_option("--device", o->device, "device tables")->required();
+  app.add_option("samples", o->samples, "samples of a column bench (netlists/column)").required();
+  app.add_option("--device", o->device, "device tables").required();
   app.add_option("--bench", o->bench, "name of the bench in the samples");
   app.add_option("--stage", o->stage, "first: ReLU converter; second: signed converter");
   app.add_option("-o,--output", o->output, "write every column's pulses to this HDF5 file");

@@ -57,11 +57,11 @@ int compile(const Options& options) {
 
 }  // namespace
 
-Run cmd_compile(CLI::App& app) {
+Run cmd_compile(Arguments& app) {
   auto options = std::make_shared<Options>();
   app.add_option("samples", options->samples, "samples files of `gaincell characterize`")
-      ->required();
-  app.add_option("-o,--output", options->output, "device file to write")->required();
+      .required();
+  app.add_option("-o,--output", options->output, "device file to write").required();
   app.add_option("--list", options->compile.listed_points,
                  "missing points to spell out for each table");
   app.add_flag("--unsealed", options->unsealed,

@@ -29,9 +29,9 @@ int run(const Options& options) {
 
 }  // namespace
 
-Run cmd_datasheet(CLI::App& app) {
+Run cmd_datasheet(Arguments& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("samples", options->samples, "samples file")->required();
+  app.add_option("samples", options->samples, "samples file").required();
   app.add_option("-o,--output", options->output,
                  "Markdown file to write; default: standard output");
   return [options] { return run(*options); };

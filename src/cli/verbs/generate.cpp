@@ -1,3 +1,5 @@
+#include "model/generate.h"
+
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -7,7 +9,6 @@
 #include "base/process.h"
 #include "cli/commands.h"
 #include "cli/model_run.h"
-#include "model/generate.h"
 
 namespace gaincell::cli {
 namespace {
@@ -51,10 +52,10 @@ int generate(const Options& o) {
 
 }  // namespace
 
-Run cmd_generate(CLI::App& app) {
+Run cmd_generate(Arguments& app) {
   auto options = std::make_shared<Options>();
   declare(app, options->run);
-  app.add_option("--prompt", options->prompt, "text to continue")->required();
+  app.add_option("--prompt", options->prompt, "text to continue").required();
   app.add_option("--tokens", options->tokens, "length of the continuation");
   app.add_flag("--greedy", options->sampling.greedy, "always the likeliest token");
   app.add_option("--temperature", options->sampling.temperature, "below 1: closer to greedy");

@@ -94,10 +94,10 @@ lut::DeviceFile imported(Options& o) {
 }
 
 // The published device is what was published; nothing of it can be set.
-void refuse_all_but_output(const CLI::App& app) {
-  for (const CLI::Option* option : app.get_options())
-    if (option->count() > 0 && !option->check_name("source") && !option->check_name("--output"))
-      throw Error({.place = option->get_name(),
+void refuse_all_but_output(const Arguments& app) {
+  for (const std::string& name : app.given())
+    if (name != "source" && name != "--output")
+      throw Error({.place = name,
                    .rule = "has no effect on the published device",
                    .remedy = "drop it, or import a CSV"});
 }
@@ -120,37 +120,33 @@ int import(Options& o) {
 
 }  // namespace
 
-Run cmd_import(CLI::App& app) {
+Run cmd_import(Arguments& app) {
   auto o = std::make_shared<Options>();
   app.add_option("source", o->source,
                  "CSV with columns V_store, V_in and I (V and A where the header names no unit; I "
                  "positive out of the bitline); or `published`: the authors' cubic")
-      ->required();
-  app.add_option("-o,--output", o->output, "device file to write")->required();
+      .required();
+  app.add_option("-o,--output", o->output, "device file to write").required();
   app.add_option("--v-in", o->v_in, "read voltage, V (default: the highest in the table)");
   app.add_option("--s-sat-first", o->s_sat_first_a,
                  "full scale of the first converter, A (default: 4.145 V x the current's slope)");
   app.add_option("--s-sat-second", o->s_sat_second_a,
                  "full scale of the second converter, A (default: 2.073 V x the slope)");
-  app.add_option("--tau", o->periphery.retention_tau_s, "time constant of the stored voltage, s")
-      ->capture_default_str();
-  app.add_option("--t-max", o->periphery.t_max_s, "longest input pulse, s")->capture_default_str();
-  app.add_option("--v-dd", o->periphery.v_dd, "supply, V")->capture_default_str();
-  app.add_option("--v-zero", o->periphery.v_zero, "stored voltage that means zero, V")
-      ->capture_default_str();
-  app.add_option("--latency", o->periphery.latency_s, "both stages of one token, s")
-      ->capture_default_str();
+  app.add_option("--tau", o->periphery.retention_tau_s, "time constant of the stored voltage, s");
+  app.add_option("--t-max", o->periphery.t_max_s, "longest input pulse, s");
+  app.add_option("--v-dd", o->periphery.v_dd, "supply, V");
+  app.add_option("--v-zero", o->periphery.v_zero, "stored voltage that means zero, V");
+  app.add_option("--latency", o->periphery.latency_s, "both stages of one token, s");
   app.add_option("--columns", o->columns,
                  "which columns of the CSV are meant, by name or number: V_store=vg,V_in=vd,I=id")
-      ->delimiter(',');
+      .delimiter(',');
   app.add_option("--voltage-unit", o->voltage_unit, "of a header without: V, mV ..");
   app.add_option("--current-unit", o->current_unit, "of a header without: A, mA, uA, nA ..");
   app.add_option("--separator", o->csv.dialect.separator, "comma, semicolon, tab or blank");
   app.add_option("--decimal", o->csv.dialect.decimal, "point or comma");
   app.add_option("--encoding", o->csv.dialect.encoding, "utf-8, utf-16le, utf-16be or latin-1");
   app.add_option("--grid-tolerance", o->csv.grid_tolerance_v,
-                 "V that voltages which were read back may lie apart and mean one")
-      ->capture_default_str();
+                 "V that voltages which were read back may lie apart and mean one");
   app.footer(
       "The device has the given current and ideal surroundings: a bitline that does not move, "
       "converters\nthat are clamps, exact writes, the published latency. A current says nothing of "

@@ -150,11 +150,11 @@ int infer(const Options& o) {
 
 }  // namespace
 
-Run cmd_infer(CLI::App& app) {
+Run cmd_infer(Arguments& app) {
   auto o = std::make_shared<Options>();
   declare(app, o->run);
   app.add_option("--text", o->text.path, "text to predict, UTF-8, or UTF-16 with a byte order mark")
-      ->required();
+      .required();
   app.add_option("--tokens", o->tokens, "only the first so many tokens of the text");
   app.add_option("--stride", o->stride,
                  "learned positions: step of the window (default: half the positions)");

@@ -1,10 +1,11 @@
+#include "characterize/campaign/merge.h"
+
 #include <fmt/format.h>
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "characterize/campaign/merge.h"
 #include "cli/commands.h"
 #include "cli/datasheet_page.h"
 #include "cli/say.h"
@@ -27,10 +28,10 @@ int merge(const Options& options) {
 
 }  // namespace
 
-Run cmd_merge(CLI::App& app) {
+Run cmd_merge(Arguments& app) {
   auto options = std::make_shared<Options>();
   app.add_option("shard", options->shards, "outputs of `gaincell characterize --shard k/n`, all n")
-      ->required();
+      .required();
   app.add_option("-o,--output", options->output, "samples file to write");
   app.add_option("--bench", options->benches,
                  "the campaign's benches in their order, where they have moved since");

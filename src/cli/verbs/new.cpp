@@ -23,13 +23,11 @@ int run(const Options& options) {
 
 }  // namespace
 
-Run cmd_new(CLI::App& app) {
+Run cmd_new(Arguments& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("what", options->what, "what to begin")
-      ->required()
-      ->check(CLI::IsMember({"cell"}));
+  app.add_option("what", options->what, "what to begin").required().one_of({"cell"});
   app.add_option("name", options->folder, "folder to make; its last part names the circuit")
-      ->required();
+      .required();
   return [options] { return run(*options); };
 }
 

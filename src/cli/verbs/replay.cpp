@@ -38,9 +38,9 @@ int run(characterize::ReplayOptions options) {
 
 }  // namespace
 
-Run cmd_replay(CLI::App& app) {
+Run cmd_replay(Arguments& app) {
   auto options = std::make_shared<characterize::ReplayOptions>();
-  app.add_option("samples", options->samples, "samples file")->required();
+  app.add_option("samples", options->samples, "samples file").required();
   app.add_option("--point", options->point, "number of the point, from 0");
   app.add_option("--at", options->at,
                  "the point by its conditions: corner=slow,v_dd=0.9 (and draw=3)");
@@ -48,8 +48,8 @@ Run cmd_replay(CLI::App& app) {
   app.add_option("-o,--output", options->folder, "folder to write; default <bench>_point<N>");
   app.add_option("--allow", options->pool.allow,
                  "what netlists may do beyond being circuits, as for characterize")
-      ->check(CLI::IsMember(std::vector<std::string>(characterize::kPermissions.begin(),
-                                                     characterize::kPermissions.end())));
+      .one_of(std::vector<std::string>(characterize::kPermissions.begin(),
+                                       characterize::kPermissions.end()));
   return [options] { return run(*options); };
 }
 

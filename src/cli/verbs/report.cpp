@@ -43,10 +43,10 @@ int report(const Options& o) {
 
 }  // namespace
 
-Run cmd_report(CLI::App& app) {
+Run cmd_report(Arguments& app) {
   auto o = std::make_shared<Options>();
-  app.add_option("runs", o->runs, "results of `gaincell infer --json`")->required();
-  app.add_option("--device", o->device, "device tables that the analog runs used")->required();
+  app.add_option("runs", o->runs, "results of `gaincell infer --json`").required();
+  app.add_option("--device", o->device, "device tables that the analog runs used").required();
   app.add_option("--seconds", o->seconds, "wall clock of a step, STEP=SECONDS; may be repeated");
   app.add_option("-o,--output", o->output, "also write the Markdown to this file");
   return [o] { return report(*o); };

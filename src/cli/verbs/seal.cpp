@@ -54,10 +54,10 @@ int seal(const Options& options) {
 
 }  // namespace
 
-Run cmd_seal(CLI::App& app) {
+Run cmd_seal(Arguments& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("file", options->file, "device file")->required();
-  app.add_option("-o,--output", options->output, "device file to write")->required();
+  app.add_option("file", options->file, "device file").required();
+  app.add_option("-o,--output", options->output, "device file to write").required();
   app.footer(
       "The errors of every table are measured anew at its hold-out points; a limit that no longer "
       "holds\nis taken out. /provenance/edited of the new file says what changed.");

@@ -282,9 +282,9 @@ int show(const Options& options) {
 
 }  // namespace
 
-Run cmd_show(CLI::App& app) {
+Run cmd_show(Arguments& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("file", options->file, "device or samples file")->required();
+  app.add_option("file", options->file, "device or samples file").required();
   app.add_flag("--json", options->json, "as JSON");
   return [options] { return show(*options); };
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/process.h"
+#include "base/installation.h"
 #include "cli/commands.h"
 
 namespace gaincell::cli {
@@ -32,10 +32,9 @@ int start_trainer(const std::vector<std::string>& arguments) {
 }  // namespace
 
 // Options are the trainer's own, --help included.
-Run cmd_train(CLI::App& app) {
-  app.set_help_flag();
-  app.allow_extras();
-  return [&app] { return start_trainer(app.remaining()); };
+Run cmd_train(Arguments& app) {
+  app.pass_on();
+  return [&app] { return start_trainer(app.passed_on()); };
 }
 
 }  // namespace gaincell::cli

@@ -1,0 +1,7 @@
+#include "base/version.h"
+
+namespace gaincell {
+
+const char* const kVersion = GAINCELL_VERSION;
+
+}  // namespace gaincell
