@@ -213,7 +213,6 @@ std::size_t BenchSamples::failed() const {
 SamplesFile SamplesFile::read(const std::filesystem::path& path, Unsealed unsealed) {
   const store::ReadGroup root = store::Reader(path).root();
   store::require_format(root, store::kSamplesFormat);
-  store::require_format(root, "samples", kSamplesFormatVersion, "gaincell characterize");
   if (unsealed == Unsealed::kRefuse) require_sealed(root);
   SamplesFile file;
   file.place = path.string();
