@@ -41,6 +41,7 @@ function(gaincell_component name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC_HEADERS;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   set(target gaincell_${name})
   add_library(${target} STATIC ${ARG_SOURCES})
+  target_compile_features(${target} PUBLIC cxx_std_20)
   # Includes read "lut/table.h" and "base/error.h": stages stand at the top, the rest in src.
   string(FIND ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src/ in_src)
   set(base_dir ${PROJECT_SOURCE_DIR})
