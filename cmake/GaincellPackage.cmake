@@ -19,25 +19,23 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME gaincell)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION electronics)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS ngspice)  # its code models
-set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "SPICE-coupled characterization of analog in-memory attention
- Runs benches of gain cells and charge-to-pulse converters in ngspice, compiles
- their results into tables with a measured error, and runs transformer
- inference on those tables, with every joule accounted for.")
+set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "Runs benches of gain cells and charge-to-pulse converters in ngspice, compiles
+their results into tables with a measured error, and runs transformer
+inference on those tables, with every joule accounted for.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libgaincell-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
   "cmake, pkg-config, libfmt-dev, libhdf5-dev, libhwy-dev, liblzf-dev, libopenblas-dev, libssl-dev, nlohmann-json3-dev")
-set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "tables and attention engine of gaincell, for programs
- Headers, static libraries and CMake files: gaincell::lut reads device files and
- looks up their tables, gaincell::attention runs attention on them.")
+set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "Headers, static libraries and CMake files: gaincell::lut reads device
+files and looks up their tables, gaincell::attention runs attention on
+them.")
 
 set(CPACK_DEBIAN_TRAIN_PACKAGE_NAME gaincell-train)
 set(CPACK_DEBIAN_TRAIN_PACKAGE_SECTION electronics)
 set(CPACK_DEBIAN_TRAIN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_TRAIN_PACKAGE_DEPENDS "gaincell (= ${PROJECT_VERSION})")
-set(CPACK_COMPONENT_TRAIN_DESCRIPTION "trainer of models that know gaincell's hardware
- `gaincell train`, which needs libtorch.")
+set(CPACK_DEBIAN_TRAIN_DESCRIPTION "`gaincell train`, which needs libtorch.")
 
 # What every Debian package has in its folder of documents.
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC)

@@ -170,11 +170,11 @@ void check(const Options& o) {
 
 int run(const Options& o) {
   check(o);
+  const std::filesystem::path benches =
+      o.benches.empty() ? data_path("netlists/column") : o.benches;
   const characterize::Shard shard = characterize::parse_shard(o.shard);
   Subject subject = o.random ? random_inputs(o) : inference(o);
   const lut::GainCellDevice& device = subject.device();
-  const std::filesystem::path benches =
-      o.benches.empty() ? data_path("netlists/column") : o.benches;
   audit::ColumnBench first(benches / "column_relu.yaml", device, device.tile);
   audit::ColumnBench second(benches / "column_signed.yaml", device, device.tile);
   if (!o.output.empty()) require_output(o.output);
