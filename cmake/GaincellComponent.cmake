@@ -41,8 +41,8 @@ function(gaincell_component name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC_HEADERS;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   set(target gaincell_${name})
   add_library(${target} STATIC ${ARG_SOURCES})
-  # Includes read "lut/table.h" and "base/error.h": base and stages stand at the top, the rest in src.
   target_compile_features(${target} PUBLIC cxx_std_20)
+  # Includes read "lut/table.h" and "base/error.h": base and stages stand at the top, the rest in src.
   string(FIND ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src/ in_src)
   set(base_dir ${PROJECT_SOURCE_DIR})
   if(in_src EQUAL 0)

@@ -158,7 +158,14 @@ class Hdf5Mutator {
     H5Dwrite(dataset.get(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values->data());
   }
 
+  // Its values lie elsewhere: written through itself, the library never ends.
+  static bool is_virtual(const Id& dataset) {
+    const Id made_with(H5Dget_create_plist(dataset.get()), H5Pclose);
+    return H5Pget_layout(made_with.get()) == H5D_VIRTUAL;
+  }
+
   static std::optional<std::vector<double>> read(const Id& dataset) {
+    if (is_virtual(dataset)) return std::nullopt;
     const Id type(H5Dget_type(dataset.get()), H5Tclose);
     const Id space(H5Dget_space(dataset.get()), H5Sclose);
     const H5T_class_t kind = H5Tget_class(type.get());
@@ -421,6 +428,7 @@ class Hdf5Mutator {
 
   // The old numbers where the new type holds numbers, else one value throughout.
   void fill(const Id& dataset, const Made& made, const Id& old) {
+    if (is_virtual(dataset)) return;
     const Id space(H5Dget_space(dataset.get()), H5Sclose);
     const hssize_t points = H5Sget_simple_extent_npoints(space.get());
     if (points <= 0 || static_cast<std::size_t>(points) > kMostValues) return;

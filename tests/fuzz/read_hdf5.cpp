@@ -122,7 +122,7 @@ int run_samples(Case& at, const fs::path& input) {
     case 4:
       return run_verb({"replay", file, "--point", "0", "-o", "out/replay"});
     default:
-      return run_verb({"compile", file, "-o", "out/device.h5"});
+      return run_verb({"compile", file, "--unsealed", "-o", "out/device.h5"});
   }
 }
 
