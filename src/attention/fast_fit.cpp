@@ -203,7 +203,7 @@ void StageFit::find(const FitOptions& options) {
   }
   if (best != nullptr) take(*best);
   measure();
-  if (error_ > 10 * options.error_limit)
+  if (least > 10 * options.error_limit)
     throw Error({"attention", "error_limit", fmt::format("{}", options.error_limit),
                  fmt::format("the fast level reaches {:.2g} of full scale on this device", error_),
                  "raise the limit or use level column"});
