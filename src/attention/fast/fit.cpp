@@ -83,13 +83,13 @@ Digits digits(const kernels::Stage& stage, double u) {
                        stage.fine_low ? kernels::kFineLow : kernels::kCoarseLow)};
 }
 
-// Root mean square, two standard errors above what the sample has.
+// Root mean square, three standard errors above what the sample has.
 double highest_rms(const std::vector<double>& errors) {
   const auto n = static_cast<double>(errors.size());
   double squares = 0, fourths = 0;
   for (const double error : errors) squares += std::pow(error, 2), fourths += std::pow(error, 4);
   const double mean = squares / n;
-  return std::sqrt(mean + 2 * std::sqrt(std::max(0.0, fourths / n - mean * mean) / n));
+  return std::sqrt(mean + 3 * std::sqrt(std::max(0.0, fourths / n - mean * mean) / n));
 }
 
 }  // namespace
@@ -126,7 +126,7 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
 
 // The cheapest candidate that holds the limit on columns that it was not fitted to.
 void StageFit::find(const FitOptions& options) {
-  constexpr int kChecked = 64, kFitted = 64, kMeasured = 256;
+  constexpr int kChecked = 64, kFitted = 64, kMeasured = 512;
   // Columns of one level err in one direction: fitted as closely as the others, they would cost
   // those more than they gain; not at all, polynomials would run away from them.
   constexpr double kOneLevelMatters = 0.3;
@@ -203,7 +203,7 @@ void StageFit::find(const FitOptions& options) {
   }
   if (best != nullptr) take(*best);
   measure();
-  if (error_ > 10 * options.error_limit)
+  if (least > 10 * options.error_limit)
     throw Error({"attention", "error_limit", fmt::format("{}", options.error_limit),
                  fmt::format("the fast level reaches {:.2g} of full scale on this device", error_),
                  "raise the limit or use level column"});

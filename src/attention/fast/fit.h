@@ -36,7 +36,7 @@ class StageFit {
 
   const kernels::Stage& stage() const { return stage_; }
   int rank() const { return stage_.rank; }
-  // Rms on the worst kind of random columns, at most (two standard errors above what was found).
+  // Rms on the worst kind of random columns, at most (three standard errors above what was found).
   double error() const { return error_; }
   // The largest of any column whose cells all have one level and whose pulses one width.
   double one_level_error() const { return one_level_error_; }
