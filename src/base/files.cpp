@@ -31,7 +31,7 @@ const char* kind_of(mode_t mode) {
 }
 
 [[noreturn]] void refuse_reading(const fs::path& path, const std::string& why) {
-  throw Error({.place = path.string(),
+  throw Error({.place = path.empty() ? "a file without a name" : path.string(),
                .rule = "cannot be read (" + why + ")",
                .remedy = "check the path and its permissions"});
 }

@@ -88,4 +88,15 @@ std::string printable(std::string_view text, std::size_t most) {
   return line;
 }
 
+std::string printable_lines(std::string_view text) {
+  std::string lines;
+  while (!text.empty()) {
+    const std::size_t feed = std::min(text.find('\n'), text.size());
+    add(lines, text.substr(0, feed), std::string_view::npos);
+    if (feed < text.size()) lines += '\n';
+    text.remove_prefix(std::min(feed + 1, text.size()));
+  }
+  return lines;
+}
+
 }  // namespace gaincell

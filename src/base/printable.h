@@ -10,4 +10,7 @@ namespace gaincell {
 // its middle, "begin ... end". What an Error prints has been through it.
 std::string printable(std::string_view text, std::size_t most);
 
+// Several lines, each of them so and uncut.
+std::string printable_lines(std::string_view text);
+
 }  // namespace gaincell

@@ -3,19 +3,20 @@
 #include <fmt/format.h>
 
 #include "characterize/check.h"
+#include "cli/say.h"
 
 namespace gaincell::cli {
 
 void print_outline(const characterize::CampaignPlan& campaign) {
   for (const auto& unit : campaign.units) {
     const auto bench = characterize::outline(unit);
-    fmt::print("{}: {}: {} points", bench.path, bench.name, bench.points);
-    if (bench.draws > 1) fmt::print(", {} draws of each", bench.draws);
-    if (bench.holdout > 0) fmt::print(" ({} hold-out)", bench.holdout);
-    fmt::print(" in {}{} simulations, decks of {:.1f} kB\n", bench.at_most ? "at most " : "",
-               bench.simulations, static_cast<double>(bench.deck_bytes) / 1e3);
-    for (const std::string& axis : bench.axes) fmt::print("  {}\n", axis);
-    for (const std::string& warning : bench.warnings) fmt::print("  warning: {}\n", warning);
+    say("{}: {}: {} points", bench.path, bench.name, bench.points);
+    if (bench.draws > 1) say(", {} draws of each", bench.draws);
+    if (bench.holdout > 0) say(" ({} hold-out)", bench.holdout);
+    say(" in {}{} simulations, decks of {:.1f} kB\n", bench.at_most ? "at most " : "",
+        bench.simulations, static_cast<double>(bench.deck_bytes) / 1e3);
+    for (const std::string& axis : bench.axes) say("  {}\n", axis);
+    for (const std::string& warning : bench.warnings) say("  warning: {}\n", warning);
   }
 }
 

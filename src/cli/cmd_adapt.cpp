@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
+#include "cli/say.h"
 #include "model/adapt.h"
 #include "model/model_folder.h"
 
@@ -127,8 +128,7 @@ int adapt(Options o) {
     fmt::print("{}\n", json_text(record, 2));
     return 0;
   }
-  fmt::print(
-      "nats per token on {} x {} tokens of {}\n"
+  say("nats per token on {} x {} tokens of {}\n"
       "  linear hardware       {:.4f}\n"
       "  device, as it came    {:.4f}\n"
       "  device, adapted       {:.4f}\n"

@@ -22,6 +22,7 @@
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
+#include "cli/say.h"
 #include "energy/energy_model.h"
 #include "store/writer.h"
 
@@ -239,7 +240,7 @@ int attend(Options& o) {
                  .rule = "must be from 1 to 65,536 tokens"});
   const Input in = read_attend_input(o.input, facts.device->v_zero);
   require_output(o.output);
-  for (const std::string& note : in.notes) fmt::print(stderr, "{}\n", note);
+  for (const std::string& line : in.notes) note("{}\n", line);
   if ((o.wants("S") || o.wants("phi")) && in.sizes.matrices() > kLargestMatrix)
     throw Error({.place = o.input.file,
                  .key = "time",
@@ -304,15 +305,15 @@ int attend(Options& o) {
   write(o, in, result, energy, settings, ranges, spice.get());
   ranges.say();
   const double steps = static_cast<double>(in.sizes.batch * in.sizes.head * in.sizes.time);
-  fmt::print("{} tokens, {} heads of {}, window {}, level {}: {}\n", in.sizes.batch * in.sizes.time,
-             in.sizes.head, in.sizes.dim, o.window, o.level,
-             std::isfinite(energy.total_j())
-                 ? format_si(energy.total_j() / steps, "J") + " a token and head"
-                 : "no energy (the device has none)");
-  fmt::print("k counts from {}, v from {}\n", in.keys_from, in.values_from);
+  say("{} tokens, {} heads of {}, window {}, level {}: {}\n", in.sizes.batch * in.sizes.time,
+      in.sizes.head, in.sizes.dim, o.window, o.level,
+      std::isfinite(energy.total_j())
+          ? format_si(energy.total_j() / steps, "J") + " a token and head"
+          : "no energy (the device has none)");
+  say("k counts from {}, v from {}\n", in.keys_from, in.values_from);
   if (settings.contains("fast_level"))
-    fmt::print("fast level: {}\n", brief_fast_level(settings["fast_level"]));
-  fmt::print("wrote {}\n", o.output.string());
+    say("fast level: {}\n", brief_fast_level(settings["fast_level"]));
+  say("wrote {}\n", o.output.string());
   return 0;
 }
 

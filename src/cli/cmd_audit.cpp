@@ -22,6 +22,7 @@
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
+#include "cli/say.h"
 
 namespace gaincell::cli {
 namespace {
@@ -196,8 +197,8 @@ int run(const Options& o) {
     json["settings"] = subject.settings;
     fmt::print("{}\n", json_text(json, 2));
   } else {
-    fmt::print("{}", audit.brief());
-    if (!o.output.empty()) fmt::print("wrote {}\n", o.output);
+    say("{}", audit.brief());
+    if (!o.output.empty()) say("wrote {}\n", o.output);
   }
   return audit.first.failed() + audit.second.failed() == 0 ? 0 : 1;
 }

@@ -13,6 +13,7 @@
 #include "cli/bench_outline.h"
 #include "cli/commands.h"
 #include "cli/datasheet_page.h"
+#include "cli/say.h"
 
 namespace gaincell::cli {
 namespace {
@@ -69,8 +70,8 @@ int run(const Options& options) {
   if (options.json) {
     fmt::print("{}\n", report.to_json());
   } else {
-    fmt::print("{}", report.brief());
-    if (!report.interrupted) fmt::print("wrote {}\n", options.output);
+    say("{}", report.brief());
+    if (!report.interrupted) say("wrote {}\n", options.output);
   }
   if (report.interrupted) return 130;
   if (!campaign.shard.whole()) return report.ok() ? 0 : 1;

@@ -11,6 +11,7 @@
 #include "characterize/netlist.h"
 #include "cli/bench_outline.h"
 #include "cli/commands.h"
+#include "cli/say.h"
 
 namespace gaincell::cli {
 namespace {
@@ -41,11 +42,11 @@ int run(const Options& options) {
     std::set<std::string> said;
     for (const std::string& failure : probes[k].failures) {
       failed = true;
-      if (said.insert(failure).second) fmt::print("  probe failed: {}\n", failure);
+      if (said.insert(failure).second) say("  probe failed: {}\n", failure);
     }
   }
-  fmt::print("about {:.2g} s of one simulator, {:.2g} s with {} (from {} probes a bench)\n",
-             seconds, seconds / static_cast<double>(pool.workers), pool.workers, options.probes);
+  say("about {:.2g} s of one simulator, {:.2g} s with {} (from {} probes a bench)\n", seconds,
+      seconds / static_cast<double>(pool.workers), pool.workers, options.probes);
   return failed ? 1 : 0;
 }
 

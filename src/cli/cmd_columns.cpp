@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/say.h"
 #include "report/column_audit.h"
 
 namespace gaincell::cli {
@@ -30,13 +31,12 @@ int columns(const Options& o) {
   if (o.json) {
     fmt::print("{}\n", json_text(audit.to_json(), 2));
   } else {
-    fmt::print(
-        "{}: {} columns of transistors, output pulse in percent of the longest\n"
+    say("{}: {} columns of transistors, output pulse in percent of the longest\n"
         "column level  {:.3f} rms, {:.3f} max\nstatic sum    {:.3f} rms\n",
         audit.bench, audit.spice_pulse_s.size(), audit.rms_percent(), audit.max_percent(),
         audit.static_rms_percent());
     if (audit.failed_simulations > 0)
-      fmt::print("{} simulations had failed and are left out\n", audit.failed_simulations);
+      say("{} simulations had failed and are left out\n", audit.failed_simulations);
   }
   return 0;
 }

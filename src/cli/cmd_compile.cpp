@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "cli/commands.h"
+#include "cli/say.h"
 #include "lut/compile.h"
 
 namespace gaincell::cli {
@@ -42,8 +43,8 @@ int compile(const Options& options) {
         compiled.report.ok() ? nlohmann::json(options.output.string()) : nlohmann::json();
     fmt::print("{}\n", json_text(json, 2));
   } else {
-    fmt::print("{}", compiled.report.brief());
-    if (compiled.report.ok()) fmt::print("wrote {}\n", options.output.string());
+    say("{}", compiled.report.brief());
+    if (compiled.report.ok()) say("wrote {}\n", options.output.string());
   }
   if (compiled.report.ok()) return 0;
   tell(fmt::format("gaincell: compile failed, {} not written: see the tables above that fail\n",

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "cli/commands.h"
 #include "cli/datasheet_page.h"
+#include "cli/say.h"
 
 namespace gaincell::cli {
 namespace {
@@ -18,10 +19,10 @@ struct Options {
 int run(const Options& options) {
   const auto sheet = characterize::read_datasheet(options.samples);
   if (options.output.empty()) {
-    fmt::print("{}", datasheet_page(sheet));
+    say("{}", datasheet_page(sheet));
   } else {
     write_file(options.output, datasheet_page(sheet));
-    fmt::print("wrote {}\n", options.output);
+    say("wrote {}\n", options.output);
   }
   return sheet.misses().empty() ? 0 : 1;
 }

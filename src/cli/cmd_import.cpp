@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/say.h"
 #include "lut/current_csv.h"
 #include "lut/gain_cell_device.h"
 #include "lut/ideal_device.h"
@@ -60,11 +61,11 @@ void warn_of_implausible(const std::string& source, const lut::CellCurrent& curr
   constexpr double kImplausibleFullScaleA = 64 * lut::kImplausibleCurrentA;  // 64 cells on one
   const double full_scale_a = std::max(p.s_sat_first_a, p.s_sat_second_a);
   if (largest_a > lut::kImplausibleCurrentA || full_scale_a > kImplausibleFullScaleA)
-    fmt::print(stderr,
-               "gaincell: warning: {}: {} in one cell and a full scale of {} are implausible: no "
-               "cell draws more than {}; check the unit\n",
-               source, format_si(largest_a, "A"), format_si(full_scale_a, "A"),
-               format_si(lut::kImplausibleCurrentA, "A"));
+    note(
+        "gaincell: warning: {}: {} in one cell and a full scale of {} are implausible: no "
+        "cell draws more than {}; check the unit\n",
+        source, format_si(largest_a, "A"), format_si(full_scale_a, "A"),
+        format_si(lut::kImplausibleCurrentA, "A"));
 }
 
 lut::DeviceFile imported(Options& o) {
@@ -84,11 +85,11 @@ lut::DeviceFile imported(Options& o) {
   p.s_sat_first_a = o.s_sat_first_a.value_or(kFirstFullScaleV * slope);
   p.s_sat_second_a = o.s_sat_second_a.value_or(kSecondFullScaleV * slope);
   lut::DeviceFile device = lut::ideal_device(current, p);
-  fmt::print("read {}\n", surface.understood);
+  say("read {}\n", surface.understood);
   warn_of_implausible(o.source, current, p);
-  fmt::print("{}: {} stored voltages, slope {}, full scales {} and {}\n", current.comment,
-             current.v_store.size(), format_si(slope, "A/V"), format_si(p.s_sat_first_a, "A"),
-             format_si(p.s_sat_second_a, "A"));
+  say("{}: {} stored voltages, slope {}, full scales {} and {}\n", current.comment,
+      current.v_store.size(), format_si(slope, "A/V"), format_si(p.s_sat_first_a, "A"),
+      format_si(p.s_sat_second_a, "A"));
   return device;
 }
 
@@ -113,7 +114,7 @@ int import(Options& o) {
       throw Error({.key = name, .value = fmt::format("{}", value), .rule = "must be positive"});
   lut::DeviceFile device = o.source == "published" ? lut::published_device() : imported(o);
   device.write(o.output);
-  fmt::print("wrote {}\n", o.output.string());
+  say("wrote {}\n", o.output.string());
   return 0;
 }
 

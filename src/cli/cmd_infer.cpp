@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
+#include "cli/say.h"
 #include "energy/energy_model.h"
 #include "model/evaluate.h"
 
@@ -103,17 +104,16 @@ std::vector<int> read_tokens(const Options& o, ModelRun& run) {
   run.settings["text_tokens"] = tokens.size();
   if (tokenizer.unknown_bytes() > 0) {
     run.settings["text_unknown_bytes"] = tokenizer.unknown_bytes();
-    fmt::print(
-        stderr,
+    note(
         "gaincell: warning: {}: {} of {} tokens are bytes that the vocabulary does not have, "
         "taken as its unknown token\n",
         o.text, tokenizer.unknown_bytes(), tokens.size());
   }
   if (decoded.text.find("\r\n") != std::string::npos)
-    fmt::print(stderr,
-               "gaincell: warning: {}: lines end in CR LF, and each CR counts as it stands; "
-               "figures of others are usually of LF alone\n",
-               o.text);
+    note(
+        "gaincell: warning: {}: lines end in CR LF, and each CR counts as it stands; "
+        "figures of others are usually of LF alone\n",
+        o.text);
   if (o.tokens && static_cast<std::size_t>(*o.tokens) < tokens.size()) tokens.resize(*o.tokens);
   return tokens;
 }
@@ -178,7 +178,7 @@ int infer(const Options& o) {
   if (o.json) {
     fmt::print("{}\n", json_text(report.to_json(), 2));
   } else {
-    fmt::print("{}", report.brief());
+    say("{}", report.brief());
   }
   return 0;
 }

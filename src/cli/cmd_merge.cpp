@@ -7,6 +7,7 @@
 #include "characterize/campaign.h"
 #include "cli/commands.h"
 #include "cli/datasheet_page.h"
+#include "cli/say.h"
 
 namespace gaincell::cli {
 namespace {
@@ -19,7 +20,7 @@ struct Options {
 
 int merge(const Options& options) {
   const auto report = characterize::merge_shards(options.shards, options.benches, options.output);
-  fmt::print("{}wrote {}\n", report.brief(), options.output);
+  say("{}wrote {}\n", report.brief(), options.output);
   const bool holds = check_specifications({.samples = options.output, .page = {}});
   return report.ok() && holds ? 0 : 1;
 }

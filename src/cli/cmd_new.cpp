@@ -5,6 +5,7 @@
 
 #include "characterize/skeleton.h"
 #include "cli/commands.h"
+#include "cli/say.h"
 
 namespace gaincell::cli {
 namespace {
@@ -16,7 +17,7 @@ struct Options {
 
 int run(const Options& options) {
   for (const auto& file : characterize::write_cell_skeleton(options.folder))
-    fmt::print("wrote {}\n", file.string());
+    say("wrote {}\n", file.string());
   return 0;
 }
 

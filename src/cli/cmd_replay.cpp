@@ -9,6 +9,7 @@
 #include "characterize/netlist.h"
 #include "characterize/replay.h"
 #include "cli/commands.h"
+#include "cli/say.h"
 
 namespace gaincell::cli {
 namespace {
@@ -20,15 +21,15 @@ int run(characterize::ReplayOptions options) {
                  .rule = "needs to know which point",
                  .remedy = "give --point N, or --at corner=slow,v_dd=0.9"});
   const auto report = characterize::replay(options);
-  fmt::print("{}\n", report.point);
+  say("{}\n", report.point);
   for (const auto& one : report.values)
-    fmt::print("{} = {} {}{}\n", one.name, format_exact(one.now), one.unit,
-               one.equal() ? "" : fmt::format("   (the file has {})", format_exact(one.in_file)));
-  if (!report.failure.empty()) fmt::print("{}\n", report.failure);
+    say("{} = {} {}{}\n", one.name, format_exact(one.now), one.unit,
+        one.equal() ? "" : fmt::format("   (the file has {})", format_exact(one.in_file)));
+  if (!report.failure.empty()) say("{}\n", report.failure);
   for (const auto& one : report.runs)
-    fmt::print("wrote {}, {}, {}\n", one.deck.string(), one.log.string(), one.waveforms.string());
-  fmt::print("{}\n", report.command);
-  if (!report.equal()) fmt::print("not the numbers of the file\n");
+    say("wrote {}, {}, {}\n", one.deck.string(), one.log.string(), one.waveforms.string());
+  say("{}\n", report.command);
+  if (!report.equal()) say("not the numbers of the file\n");
   return report.equal() ? 0 : 1;
 }
 

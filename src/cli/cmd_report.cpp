@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/say.h"
 #include "report/comparison.h"
 
 namespace gaincell::cli {
@@ -35,7 +36,7 @@ int report(const Options& o) {
   }
   const std::string text = report::markdown(comparison, lut::GainCellDevice::read(o.device));
   if (!o.output.empty()) require_output(o.output);
-  fmt::print("{}", text);
+  say("{}", text);
   if (!o.output.empty()) write_file(o.output, text);
   return 0;
 }

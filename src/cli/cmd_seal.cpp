@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "cli/commands.h"
+#include "cli/say.h"
 #include "lut/device_file.h"
 
 namespace gaincell::cli {
@@ -46,8 +47,8 @@ int seal(const Options& options) {
                                          : fmt::format("{}", fmt::join(notes, "\n"));
   device.add(std::move(provenance));
   device.write(options.output);
-  for (const std::string& note : notes) fmt::print("{}\n", note);
-  fmt::print("wrote {}\n", options.output.string());
+  for (const std::string& note : notes) say("{}\n", note);
+  say("wrote {}\n", options.output.string());
   return 0;
 }
 

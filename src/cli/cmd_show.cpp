@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/say.h"
 #include "lut/device_file.h"
 #include "lut/samples_file.h"
 #include "report/text_table.h"
@@ -144,7 +145,7 @@ void show_device(const std::filesystem::path& path, bool as_json) {
     return;
   }
 
-  fmt::print("{}: device, format {}\n", path.string(), lut::kDeviceFormatVersion);
+  say("{}: device, format {}\n", path.string(), lut::kDeviceFormatVersion);
   TextTable tables({{"table"},
                     {"from", kRight},
                     {"to", kRight},
@@ -183,7 +184,7 @@ void show_device(const std::filesystem::path& path, bool as_json) {
   for (const lut::Provenance& entry : device.provenance())
     provenance.row({entry.bench, provenance_text(entry)});
   for (const TextTable& part : {tables, axes_table(axes), constants, provenance})
-    if (!part.empty()) fmt::print("\n{}", part.text());
+    if (!part.empty()) say("\n{}", part.text());
 }
 
 void show_samples(const std::filesystem::path& path, bool as_json) {
@@ -225,11 +226,11 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
     return;
   }
 
-  fmt::print("{}: samples, format {}; gaincell {}, ngspice {}\n", path.string(),
-             lut::kSamplesFormatVersion, samples.program_version, samples.ngspice_version);
+  say("{}: samples, format {}; gaincell {}, ngspice {}\n", path.string(),
+      lut::kSamplesFormatVersion, samples.program_version, samples.ngspice_version);
   for (const lut::BenchSamples& bench : samples.benches) {
-    fmt::print("\n{}: {}\n  {} points, {} failed; {}\n", bench.name, bench.description,
-               bench.points(), bench.failed(), provenance_text(bench.provenance));
+    say("\n{}: {}\n  {} points, {} failed; {}\n", bench.name, bench.description, bench.points(),
+        bench.failed(), provenance_text(bench.provenance));
     TextTable measurements({{"measurement"}, {"unit"}, {"from", kRight}, {"to", kRight}, {"what"}});
     for (const auto& [name, series] : bench.measurements) {
       double low = 0, high = 0;
@@ -254,8 +255,8 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
     for (const auto& [point, reason] : bench.failures)
       if (++listed <= 10) failures.row({std::to_string(point), reason});
     for (const TextTable& part : {axes_table(bench.axes), measurements, tables, failures})
-      if (!part.empty()) fmt::print("{}", part.text(2));
-    if (listed > 10) fmt::print("  and {} more\n", listed - 10);
+      if (!part.empty()) say("{}", part.text(2));
+    if (listed > 10) say("  and {} more\n", listed - 10);
   }
 }
 

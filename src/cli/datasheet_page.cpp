@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "cli/say.h"
 #include "report/markdown_table.h"
 
 namespace gaincell::cli {
@@ -67,11 +68,11 @@ bool check_specifications(const DatasheetRequest& request) {
   const characterize::Datasheet sheet = characterize::read_datasheet(request.samples);
   if (!request.page.empty()) {
     write_file(request.page, datasheet_page(sheet));
-    if (!request.quiet) fmt::print("wrote {}\n", request.page);
+    if (!request.quiet) say("wrote {}\n", request.page);
   }
   const auto misses = sheet.misses();
   if (!request.quiet) {
-    for (const std::string& miss : misses) fmt::print("specification missed: {}\n", miss);
+    for (const std::string& miss : misses) say("specification missed: {}\n", miss);
   }
   return misses.empty();
 }

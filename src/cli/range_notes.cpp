@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "cli/say.h"
 
 namespace gaincell::cli {
 namespace {
@@ -114,7 +115,7 @@ bool RangeNotes::clips_as_usual() const {
 }
 
 void RangeNotes::say() const {
-  if (clips_as_usual()) fmt::print(stderr, "{}\n", lines().front());
+  if (clips_as_usual()) note("{}\n", lines().front());
   warn();
 }
 
@@ -122,7 +123,7 @@ void RangeNotes::warn() const {
   std::vector<std::string> all = lines();
   if (clips_as_usual()) all.erase(all.begin());
   all.insert(all.begin(), warnings.begin(), warnings.end());
-  for (const std::string& line : all) fmt::print(stderr, "warning: {}\n", line);
+  for (const std::string& line : all) note("warning: {}\n", line);
 }
 
 std::vector<RangeReport> range_reports(model::Transformer& transformer) {

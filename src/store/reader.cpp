@@ -476,7 +476,7 @@ ReadDataset ReadGroup::dataset(const std::string& name) const {
 
 Reader::Reader(const std::filesystem::path& path) {
   state_ = std::make_shared<ReaderState>();
-  state_->name = path.string();
+  state_->name = path.empty() ? "a file without a name" : path.string();
   std::error_code code;
   const auto status = std::filesystem::status(path, code);
   if (!std::filesystem::exists(status)) refuse(*state_, "", "no such file");

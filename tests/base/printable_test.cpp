@@ -26,6 +26,13 @@ TEST(Printable, ControlCharactersAreNamedAndNotPrinted) {
   EXPECT_EQ(printable("a\u202eb\u2028c", 100), "a\\u202eb\\u2028c");
 }
 
+TEST(Printable, LinesStayLinesHoweverLong) {
+  const std::string wide(5000, 'x');
+  EXPECT_EQ(printable_lines("a\x1b[2J\n\nb\xff\n"), "a\\x1b[2J\n\nb\\xff\n");
+  EXPECT_EQ(printable_lines(wide + "\nend"), wide + "\nend");
+  EXPECT_EQ(printable_lines(""), "");
+}
+
 TEST(Printable, BytesThatAreNoUtf8AreNamedEachForItself) {
   EXPECT_EQ(printable("gr\xf6\xdf"
                       "er",

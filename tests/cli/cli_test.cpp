@@ -292,5 +292,31 @@ TEST_F(Streams, LimitOnTheSizeOfFilesIsAMessageAndLeavesNothing) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
 }
 
+// A name out of anyone's file may hold what a terminal obeys.
+TEST_F(Program, NamesOutOfFilesDoNotReachTheTerminalAsTheyAre) {
+  lut::example_device().write(folder_ / "d.h5");
+  const nlohmann::json odd{
+      {"tokens", 9},
+      {"nats_per_token", 1.5},
+      {"perplexity", 4.5},
+      {"energy_j_per_token", {{"total", nullptr}}},
+      {"latency_s_per_token", nullptr},
+      {"tokens_per_second", 1.0},
+      {"settings", {{"attention", "\x1b[2J"}, {"window", 1}, {"layers", 1}, {"heads", 1}}}};
+  write_file(folder_ / "r.json", odd.dump());
+  const auto outcome = run("report r.json --device d.h5");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr(" \\x1b[2J |"));
+  EXPECT_EQ(outcome.out.find('\x1b'), std::string::npos);
+}
+
+TEST_F(Program, FileWithoutANameIsNamedAsSuch) {
+  for (const char* verb : {"show", "check", "datasheet"}) {
+    const auto outcome = gaincell::testing::run("gaincell", {verb, ""}, folder_);
+    EXPECT_EQ(outcome.exit_code, 2) << verb;
+    EXPECT_THAT(outcome.err, StartsWith("gaincell: error: a file without a name")) << verb;
+  }
+}
+
 }  // namespace
 }  // namespace gaincell

@@ -272,17 +272,14 @@ class Running {
   }
 
   std::string fault_of_refusal(const std::string& first) const {
-    // Notes may stand before it.
+    // Warnings may stand before it.
     std::vector<std::string> lines;
     std::istringstream stream(heard_);
     for (std::string line; std::getline(stream, line);) lines.push_back(line);
-    const auto is = [](const char* begin) {
-      return [begin](const std::string& line) { return line.starts_with(begin); };
+    const auto is_error = [](const std::string& one) {
+      return one.starts_with("gaincell: error: ");
     };
-    if (!std::all_of(lines.begin(), lines.end(), is("gaincell: ")))
-      return "a line that is no message: " + first;
-    if (std::count_if(lines.begin(), lines.end(), is("gaincell: error: ")) != 1 ||
-        !is("gaincell: error: ")(lines.back()))
+    if (std::count_if(lines.begin(), lines.end(), is_error) != 1 || !is_error(lines.back()))
       return "not one line of an error at the end: " + first;
     if (heard_.size() > kMostMessage)
       return fmt::format("a message of {} bytes: {}", heard_.size(), first);
