@@ -39,9 +39,10 @@ class SpiceLevel : public ::testing::Test {
   }
   gaincell::testing::Outcome attend(const std::string& level, const std::string& output,
                                     const std::vector<std::string>& more = {}) {
-    std::vector<std::string> arguments{
-        "attend", "--device", kDevice, "--input", "in.h5", "--output",       output, "--level",
-        level,    "--cache",  "cache", "-j",      "2",     "--token-period", "1e-6"};
+    std::vector<std::string> arguments{"attend", "--device",       kDevice, "--input",
+                                       "in.h5",  "--output",       output,  "--level",
+                                       level,    "--token-period", "1e-6"};
+    if (level == "spice") arguments.insert(arguments.end(), {"--cache", "cache", "-j", "2"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     return gaincell::testing::run("gaincell", arguments, folder_.path());
   }
