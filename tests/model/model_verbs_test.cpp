@@ -123,7 +123,8 @@ TEST_F(Verbs, InferTakesTheModelsOwnAttentionAndHasNoEnergyForIt) {
 
 TEST_F(Verbs, InferGivesTheSameResultWithAnyNumberOfThreads) {
   const std::string analog = "--json --attention analog --tokens 300 --device " + device.string();
-  json one = json::parse(run(infer() + analog).out), two = json::parse(run(infer("2") + analog).out);
+  json one = json::parse(run(infer() + analog).out),
+       two = json::parse(run(infer("2") + analog).out);
   EXPECT_EQ(one.at("nats_per_token"), two.at("nats_per_token"));
   EXPECT_EQ(one.at("energy_j_per_token"), two.at("energy_j_per_token"));
 }

@@ -107,7 +107,8 @@ TEST(Template, PrintsNumbersThatReadBackExactly) {
   Scope scope;
   scope.set("i", 7.0);
   scope.set("r", 0.1);
-  EXPECT_EQ(Template("R{i} a{i+1} 0 {r*3}", scope, kHere).text(scope), "R7 a8 0 0.30000000000000004");
+  EXPECT_EQ(Template("R{i} a{i+1} 0 {r*3}", scope, kHere).text(scope),
+            "R7 a8 0 0.30000000000000004");
   EXPECT_THROW(Template("R{i", scope, kHere), Error);
 }
 
