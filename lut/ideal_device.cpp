@@ -158,20 +158,20 @@ DeviceFile ideal_device(const CellCurrent& current, const IdealPeriphery& p) {
 }
 
 DeviceFile published_device() {
-  constexpr const char* kPublished =
+  constexpr const char* kSource =
       "published: Leroux et al., Nature Computational Science 5, 813 (2025), and its code";
   IdealPeriphery periphery;
   // 1,120 and 700 pJ for 1,024 columns of 64 cells.
-  periphery.column = {1120e-12 / 1024, 700e-12 / 1024, kPublished};
+  periphery.column = {1120e-12 / 1024, 700e-12 / 1024, kSource};
   CellCurrent current;
   current.name = "published";
-  current.comment = kPublished;
+  current.comment = kSource;
   // The tables' cubic rule is exact for a cubic.
   current.v_store = even_nodes(-kWidest, 2 * periphery.v_zero + kWidest, 20);
   for (const double v : current.v_store) {
     const double z = v - periphery.v_zero;
-    current.current_a.push_back(
-        1e-6 * (0.5213636139 + z * (13.612260634 + z * (-2.620445619 + z * 46.05483778))));
+    const auto& c = kPublished.current_ua;
+    current.current_a.push_back(1e-6 * (c[0] + z * (c[1] + z * (c[2] + z * c[3]))));
   }
   return ideal_device(current, periphery);
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lut/device_file.h"
+#include "lut/published.h"
 
 namespace gaincell::lut {
 
@@ -16,15 +17,16 @@ struct ColumnEnergies {
 
 // Everything but the cell's current, of a device that is given by its current alone: bitlines that
 // do not move, converters that are clamps, exact writes, and a stored voltage that decays to v_zero
-// with one time constant. Where not said otherwise the figures are those of Leroux et al., Nature
-// Computational Science 5, 813 (2025) and its code.
+// with one time constant. Where not said otherwise the figures are the published ones.
 struct IdealPeriphery {
-  int q_levels = 16, kv_levels = 8, output_levels = 32, tile = 64;
-  double t_max_s = 15e-9;
-  double v_dd = 0.9, v_zero = 0.45;                      // V
-  double s_sat_first_a = 80e-6, s_sat_second_a = 40e-6;  // A x (pulse / longest pulse)
-  double retention_tau_s = 5e-3;
-  double latency_s = 65e-9;  // both stages; how it is split is not published: in halves
+  int q_levels = kPublished.q_levels, kv_levels = kPublished.kv_levels;
+  int output_levels = kPublished.output_levels, tile = kPublished.tile;
+  double t_max_s = kPublished.t_max_s;
+  double v_dd = kPublished.v_max, v_zero = kPublished.v_zero;  // V
+  // A x (pulse / longest pulse)
+  double s_sat_first_a = kPublished.s_sat_first_a, s_sat_second_a = kPublished.s_sat_second_a;
+  double retention_tau_s = kPublished.retention_tau_s;
+  double latency_s = kPublished.latency_s;  // in halves
   // None: the device has no energies. A current says nothing of them.
   std::optional<ColumnEnergies> column;
 };
@@ -43,8 +45,7 @@ struct CellCurrent {
 // does not cover 0 .. 2 v_zero.
 DeviceFile ideal_device(const CellCurrent& current, const IdealPeriphery& periphery);
 
-// The authors' device: f(z) = 0.5213636139 + 13.612260634 z - 2.620445619 z^2 + 46.05483778 z^3 uA,
-// z = V_store - 0.45 V, S_sat 80 and 40 uA.
+// The authors' device: the cubic current and S_sat of `kPublished`.
 DeviceFile published_device();
 
 // Least-squares slope of the current over the stored voltages 0 .. 2 v_zero, A/V.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "energy/activity.h"
+#include "lut/published.h"
 
 namespace gaincell::lut {
 class GainCellDevice;
@@ -122,31 +123,25 @@ std::unique_ptr<Attention> make_softmax(Shape shape);
 
 // The published hardware equations without circuits (physics.md section 3): the cell's current is a
 // polynomial of z = stored voltage - v_zero, converters are clamps, stored voltages decay
-// exponentially. Leroux et al., Nature Computational Science 5, 813 (2025).
+// exponentially.
 struct PublishedHardware {
-  int q_levels = 16, kv_levels = 8, output_levels = 32;
-  double v_max = 0.9, v_zero = 0.45;                     // V
-  std::array<double, 4> current_a{0, 19.3e-6, 0, 0};     // A / V^i, i = 0 .. 3
-  double s_sat_first_a = 80e-6, s_sat_second_a = 40e-6;  // A x (pulse / longest pulse)
-  double decay_per_token = 1.6e-4;
-  int tile = 64;
+  int q_levels = lut::kPublished.q_levels;
+  int kv_levels = lut::kPublished.kv_levels;
+  int output_levels = lut::kPublished.output_levels;
+  double v_max = lut::kPublished.v_max, v_zero = lut::kPublished.v_zero;    // V
+  std::array<double, 4> current_a{0, lut::kPublished.slope_a_per_v, 0, 0};  // A / V^i, i = 0 .. 3
+  // A x (pulse / longest pulse)
+  double s_sat_first_a = lut::kPublished.s_sat_first_a;
+  double s_sat_second_a = lut::kPublished.s_sat_second_a;
+  double decay_per_token = lut::kPublished.decay_per_token;
+  int tile = lut::kPublished.tile;
   bool quantise = true;
 
-  // The article's cubic fit to its SPICE data.
+  // With the article's cubic fit to its SPICE data in place of the straight current.
   static PublishedHardware cubic();
 };
 
-// The linear model in the words of a checkpoint's `gaincell` block.
-struct LinearHardware {
-  int q_levels = 16, kv_levels = 8, output_levels = 32, tile = 64;
-  double v_max = 0.9, v_zero = 0.45;
-  double slope_a_per_v = 19.3e-6;
-  double s_sat_first_a = 80e-6, s_sat_second_a = 40e-6;
-  double decay_per_token = 1.6e-4;
-};
-
 std::unique_ptr<Attention> make_published(Shape shape, PublishedHardware hardware, Scalers scalers);
-std::unique_ptr<Attention> make_linear(Shape shape, LinearHardware hardware, Scalers scalers);
 
 // What the circuits do beyond the ideal equations. Each can be switched off by name, to see what it
 // costs; `ideal` says what then stands in its place.

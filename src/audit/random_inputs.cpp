@@ -4,11 +4,12 @@
 #include <vector>
 
 #include "base/random.h"
+#include "lut/published.h"
 
 namespace gaincell::audit {
 namespace {
 
-constexpr double kHalfRangeV = 0.45;
+constexpr double kHalfRangeV = lut::kPublished.v_zero;
 constexpr double kLean = 0.6, kSpread = 0.6;  // of half the range
 
 double leaning(Random& random, double lean) {

@@ -48,18 +48,18 @@ std::vector<std::unique_ptr<attention::Attention>> make_attention(const Weights&
         layers.push_back(attention::make_softmax(shape));
         break;
       case AttentionKind::kLinear:
-        layers.push_back(attention::make_linear(shape,
-                                                {.q_levels = a.q_levels,
-                                                 .kv_levels = a.kv_levels,
-                                                 .output_levels = a.output_levels,
-                                                 .tile = a.tile,
-                                                 .v_max = a.v_max,
-                                                 .v_zero = a.v_zero,
-                                                 .slope_a_per_v = a.slope_a_per_v,
-                                                 .s_sat_first_a = a.s_sat_first_a,
-                                                 .s_sat_second_a = a.s_sat_second_a,
-                                                 .decay_per_token = a.decay_per_token},
-                                                layer.scalers));
+        layers.push_back(attention::make_published(shape,
+                                                   {.q_levels = a.q_levels,
+                                                    .kv_levels = a.kv_levels,
+                                                    .output_levels = a.output_levels,
+                                                    .v_max = a.v_max,
+                                                    .v_zero = a.v_zero,
+                                                    .current_a = {0, a.slope_a_per_v, 0, 0},
+                                                    .s_sat_first_a = a.s_sat_first_a,
+                                                    .s_sat_second_a = a.s_sat_second_a,
+                                                    .decay_per_token = a.decay_per_token,
+                                                    .tile = a.tile},
+                                                   layer.scalers));
         break;
       case AttentionKind::kAnalog:
         break;

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "lut/published.h"
+
 namespace gaincell::model {
 
 // How a token's place enters: a learned vector per position (GPT-2), or a rotation of queries and
@@ -20,21 +22,21 @@ AttentionKind parse_attention_kind(const std::string& text, const std::string& p
                                    const std::string& key);
 
 // Attention that the model was trained for, and the linear hardware model's constants
-// (Leroux et al. 2025, arXiv 2409.19315). Ignored but kept where the kind is softmax, save the
+// (published ones where the file has none). Ignored but kept where the kind is softmax, save the
 // window.
 struct AttentionConfig {
   AttentionKind kind = AttentionKind::kSoftmax;
   int window = 0;  // tokens attended to, the current one included; 0 in the file = n_positions
-  int tile = 64;   // ring slots whose output goes through one counter
-  int q_levels = 16;
-  int kv_levels = 8;
-  int output_levels = 32;
-  double v_max = 0.9;    // V, top of the stored range
-  double v_zero = 0.45;  // V, stored voltage that stands for 0
-  double slope_a_per_v = 19.3e-6;
-  double s_sat_first_a = 80e-6;
-  double s_sat_second_a = 40e-6;
-  double decay_per_token = 1.6e-4;
+  int tile = lut::kPublished.tile;  // ring slots whose output goes through one counter
+  int q_levels = lut::kPublished.q_levels;
+  int kv_levels = lut::kPublished.kv_levels;
+  int output_levels = lut::kPublished.output_levels;
+  double v_max = lut::kPublished.v_max;    // V, top of the stored range
+  double v_zero = lut::kPublished.v_zero;  // V, stored voltage that stands for 0
+  double slope_a_per_v = lut::kPublished.slope_a_per_v;
+  double s_sat_first_a = lut::kPublished.s_sat_first_a;
+  double s_sat_second_a = lut::kPublished.s_sat_second_a;
+  double decay_per_token = lut::kPublished.decay_per_token;
 };
 
 // config.json: the keys of published GPT-2 checkpoints, and the optional block "gaincell".

@@ -47,7 +47,7 @@ std::vector<std::unique_ptr<Attention>> every_level(const Shape& shape) {
   levels.push_back(make_simulated_level(shape, circuit, scalers, options(Level::kColumn),
                                         std::make_shared<Constant>()));
   levels.push_back(make_softmax(shape));
-  levels.push_back(make_linear(shape, {}, scalers));
+  levels.push_back(make_published(shape, {}, scalers));
   return levels;
 }
 

@@ -209,8 +209,7 @@ TEST_F(Ends, OfTransfersAreFoundWhereTheyAre) {
   auto fast = make_analog(shape, quiet, Scalers::identity(1), {.error_limit = 1e-3});
   fast->observe([](auto, auto) { return true; },
                 [](const StepTrace& trace) {
-                  for (const double phi : trace.phi_s)
-                    if (!std::isnan(phi)) EXPECT_EQ(phi, 0.0);
+                  for (const double phi : trace.phi_s) EXPECT_TRUE(std::isnan(phi) || phi == 0.0);
                 });
   run(*fast, filled(shape, 70, 1.0f, 0.0f, 0.0f));
 }

@@ -192,7 +192,7 @@ TEST(PublishedEquations, QuantiseHalfToEven) {
 TEST(Attention, RefusesNanWithItsPlace) {
   const Shape shape{2, 4, 8};
   for (auto make : {+[](Shape s) { return make_softmax(s); },
-                    +[](Shape s) { return make_linear(s, {}, Scalers::identity(s.heads)); }}) {
+                    +[](Shape s) { return make_published(s, {}, Scalers::identity(s.heads)); }}) {
     Inputs in(shape, 6, 2);
     auto attention = make(shape);
     attention->set_place("layer 3");
@@ -213,17 +213,17 @@ TEST(Attention, RefusesNanWithItsPlace) {
 
 TEST(Attention, RefusesAWindowOfZero) {
   EXPECT_THROW(make_softmax({1, 4, 0}), Error);
-  EXPECT_THROW(make_linear({1, 4, 0}, {}, Scalers::identity(1)), Error);
-  EXPECT_THROW(make_linear({2, 4, 8}, {}, Scalers::identity(1)), Error);
+  EXPECT_THROW(make_published({1, 4, 0}, {}, Scalers::identity(1)), Error);
+  EXPECT_THROW(make_published({2, 4, 8}, {}, Scalers::identity(1)), Error);
 }
 
 TEST(Statistics, AreMeanAndStandardDeviationAfterEachScaler) {
   const Shape shape{2, 3, 4};
   const Inputs in(shape, 50, 9);
   const Scalers s = scalers_near_training(2, 4);
-  LinearHardware hw;
+  PublishedHardware hw;
   hw.s_sat_first_a = hw.s_sat_second_a = 2e-6;  // so few dimensions would all round to zero
-  auto attention = make_linear(shape, hw, s);
+  auto attention = make_published(shape, hw, s);
   run(*attention, in);  // not collected
   attention->collect_statistics(true);
   const auto out = run(*attention, in);

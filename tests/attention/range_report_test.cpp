@@ -49,7 +49,7 @@ TEST(RangeReport, CountsWhatIsClippedByHead) {
   };
   for (const Level level : {Level::kColumn, Level::kFast})
     expect(*make_analog(shape, smooth_circuit(12), Scalers::identity(3), options(level)));
-  expect(*make_linear(shape, {}, Scalers::identity(3)));
+  expect(*make_published(shape, {}, Scalers::identity(3)));
   PublishedHardware unquantised;
   unquantised.quantise = false;
   expect(*make_published(shape, unquantised, Scalers::identity(3)));

@@ -60,7 +60,7 @@ TEST_P(Agreement, TrainedNetworkAndRunningModelGiveOneLoss) {
   for (const model::Layer& layer : weights->layers)
     layers.push_back(kind == model::AttentionKind::kSoftmax
                          ? attention::make_softmax(shape)
-                         : attention::make_linear(shape, {}, layer.scalers));
+                         : attention::make_published(shape, {}, layer.scalers));
   model::Transformer transformer(weights, std::move(layers));
   const std::vector<int> ids(tokens.begin(), tokens.end());
   const double running = model::evaluate(transformer, ids).nats_per_token;

@@ -192,7 +192,8 @@ class Published final : public BlockedAttention {
 
 PublishedHardware PublishedHardware::cubic() {
   PublishedHardware hardware;
-  hardware.current_a = {0.5213636139e-6, 13.612260634e-6, -2.620445619e-6, 46.05483778e-6};
+  for (std::size_t i = 0; i < hardware.current_a.size(); ++i)
+    hardware.current_a[i] = 1e-6 * lut::kPublished.current_ua[i];
   return hardware;
 }
 
@@ -203,21 +204,6 @@ std::unique_ptr<Attention> make_published(Shape shape, PublishedHardware hardwar
     throw Error({"attention", "levels and tile", "q_levels, kv_levels, output_levels or tile",
                  "2 to 256 levels and a tile of at least 1", ""});
   return std::make_unique<Published>(shape, hardware, std::move(scalers));
-}
-
-std::unique_ptr<Attention> make_linear(Shape shape, LinearHardware l, Scalers scalers) {
-  PublishedHardware hardware;
-  hardware.q_levels = l.q_levels;
-  hardware.kv_levels = l.kv_levels;
-  hardware.output_levels = l.output_levels;
-  hardware.v_max = l.v_max;
-  hardware.v_zero = l.v_zero;
-  hardware.current_a = {0.0, l.slope_a_per_v, 0.0, 0.0};
-  hardware.s_sat_first_a = l.s_sat_first_a;
-  hardware.s_sat_second_a = l.s_sat_second_a;
-  hardware.decay_per_token = l.decay_per_token;
-  hardware.tile = l.tile;
-  return make_published(shape, hardware, std::move(scalers));
 }
 
 }  // namespace gaincell::attention

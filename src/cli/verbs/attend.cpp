@@ -27,11 +27,11 @@
 #include "cli/progress_bar.h"
 #include "cli/say.h"
 #include "energy/energy_model.h"
+#include "lut/published.h"
 
 namespace gaincell::cli {
 namespace {
 
-constexpr double kPublishedDecay = 1.6e-4;  // per token
 constexpr int kPublishedLayers = 12;
 constexpr std::size_t kLargestMatrix = std::size_t{1} << 31;
 
@@ -144,7 +144,8 @@ double token_period_s(const Options& o, const DeviceFacts& facts) {
                    .value = fmt::format("{}", *value),
                    .rule = "must be 0 or more"});
   if (o.token_period_s) return *o.token_period_s;
-  if (o.decay || o.device == "published") return o.decay.value_or(kPublishedDecay) * tau->value;
+  if (o.decay || o.device == "published")
+    return o.decay.value_or(lut::kPublished.decay_per_token) * tau->value;
   return facts.latency_s_per_token(kPublishedLayers);
 }
 
@@ -351,8 +352,9 @@ Run cmd_attend(Arguments& app) {
   declare_seeds(app, o->seed, o->noise_seed);
   declare_error_limit(app, o->error_limit);
   app.add_option("--decay", o->decay,
-                 "share of its deviation from zero that a cell loses from one token to the next "
-                 "(published device: 1.6e-4)");
+                 fmt::format("share of its deviation from zero that a cell loses from one token to "
+                             "the next (published device: {})",
+                             lut::kPublished.decay_per_token));
   app.add_option("--token-period", o->token_period_s,
                  "seconds from one token to the next (default: 12 layers' latency)");
   app.add_option("--datasets", o->datasets, "what to write (default: S,phi,output)").delimiter(',');
