@@ -221,6 +221,9 @@ void Topology::add(const CircuitLine& line, const std::vector<std::string>& word
   const auto two = [&](auto take) {
     if (words.size() > 2 && plain > 2) take(pin(words, 1, place), pin(words, 2, place));
   };
+  const auto note_short = [&](std::size_t a, std::size_t b) {
+    if (a == b && place.depth < 2) shorted_.push_back(place.path + words[0]);
+  };
   const auto joined = [&](std::size_t a, std::size_t b) { join(a, b); };
   const auto driven = [&](std::size_t a, std::size_t b) {
     nets_[a].driven = nets_[b].driven = true;
@@ -237,11 +240,17 @@ void Topology::add(const CircuitLine& line, const std::vector<std::string>& word
     case 'k':
       return;
     case 'c':
-      two([&](std::size_t a, std::size_t b) { nets_[a].capacitor = nets_[b].capacitor = true; });
+      two([&](std::size_t a, std::size_t b) {
+        nets_[a].capacitor = nets_[b].capacitor = true;
+        note_short(a, b);
+      });
       return add_watched(words[0], line.text, place);
     case 'r':
     case 'l':
-      two(joined);
+      two([&](std::size_t a, std::size_t b) {
+        join(a, b);
+        note_short(a, b);
+      });
       return add_watched(words[0], line.text, place);
     case 'v':
     case 'h':

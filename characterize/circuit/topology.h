@@ -45,6 +45,8 @@ class Topology {
   int ground() const;
   // Elements of the top level that have the name of one before.
   const std::vector<CircuitLine>& repeated() const { return repeated_; }
+  // Resistors, inductors and capacitors with both ends on one net, down to the first subcircuits.
+  const std::vector<std::string>& shorted() const { return shorted_; }
   // Too large to be looked through: what is here is not all.
   bool cut_short() const { return cut_short_; }
 
@@ -78,6 +80,7 @@ class Topology {
   std::vector<std::size_t> parents_;
   std::set<std::string> devices_;
   std::vector<CircuitLine> repeated_;
+  std::vector<std::string> shorted_;
   std::map<std::string, std::unique_ptr<Definition>>
       definitions_;  // of the library's top level, as they are met
   std::size_t elements_ = 0;

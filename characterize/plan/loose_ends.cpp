@@ -32,6 +32,15 @@ std::string near(const std::string& name, const std::vector<std::string>& known)
   return found.empty() ? "" : fmt::format("; did you mean `{}`?", found);
 }
 
+// How the simulator gives the current of a device that has no branch of its own; "" where it has.
+std::string current_parameter(const std::string& device) {
+  static const std::map<char, std::string> parameters{
+      {'c', "i"},  {'d', "id"}, {'f', "i"}, {'g', "i"}, {'i', "current"}, {'j', "id"},
+      {'m', "id"}, {'q', "ic"}, {'r', "i"}, {'s', "i"}, {'w', "i"},       {'z', "id"}};
+  const auto found = parameters.find(device.front());
+  return found == parameters.end() ? "" : found->second;
+}
+
 std::vector<std::string> names_in(const std::string& text) {
   std::vector<std::string> names;
   std::string name;
@@ -70,6 +79,7 @@ class NetCheck {
       refuse_idle_voltages(bench_.starting_guesses, "starting_guesses");
       find_lone_sources();
       find_open_ends();
+      find_shorted();
       find_floating();
     }
     return std::move(found_);
@@ -174,13 +184,26 @@ class NetCheck {
       const std::size_t from = bar == std::string::npos ? 0 : bar + 1;
       device = vector.substr(from, vector.size() - 7 - from);
     }
-    if (device.empty() || topology_.has_device(device)) return;
+    if (device.empty()) return;
+    if (topology_.has_device(device)) {
+      if (vector.ends_with("#branch")) require_branch(device, m);
+      return;
+    }
     const std::vector<std::string> known(topology_.devices().begin(), topology_.devices().end());
     throw Error({.place = m.where.place,
                  .key = m.where.key,
                  .rule = fmt::format("the device `{}` is not in the circuit{}", device,
                                      near(device, known)),
                  .remedy = "of an instance x1 the device m1 is `m.x1.m1`, or name a source"});
+  }
+
+  static void require_branch(const std::string& device, const Measurement& m) {
+    const std::string parameter = current_parameter(device);
+    if (parameter.empty()) return;
+    throw Error({.place = m.where.place,
+                 .key = m.where.key,
+                 .rule = fmt::format("`i({})` is for sources of voltage and inductors", device),
+                 .remedy = fmt::format("this device's current is `@{}[{}]`", device, parameter)});
   }
 
   void refuse_idle_voltages(const std::vector<NetVoltage>& voltages, const std::string& key) {
@@ -238,8 +261,13 @@ class NetCheck {
     std::set<std::string> named;
     for (const Named& one : named_) named.insert(one.net);
     for (const FlatNet& net : topology_.nets()) {
-      if (net.pins.size() != 1 || named.contains(net.name) || net.name == "0") continue;
+      if (net.pins.size() != 1 || net.name == "0") continue;
       const FlatNet::Pin& pin = net.pins.front();
+      const bool one_device = pin.subcircuit.empty() &&
+                              std::string_view("rldmqj").find(pin.element[0]) != std::string::npos;
+      // What is measured may hang on a source or a capacitor alone, or be a port; a current through
+      // one device ends nowhere.
+      if (named.contains(net.name) && !one_device) continue;
       if (pin.subcircuit.empty()) {
         say(net.name, fmt::format("nothing but `{}` is on the net `{}`{}", pin.element, net.name,
                                   near_net(net.name)));
@@ -259,6 +287,11 @@ class NetCheck {
               may_be_meant ? fmt::format(" (ports: {{{0}: {0}}} if that is meant)", pin.port)
                            : ""));
     }
+  }
+
+  void find_shorted() {
+    for (const std::string& element : topology_.shorted())
+      say(element, fmt::format("both ends of `{}` are on one net: it does nothing", element));
   }
 
   // Groups of nets that no direct current reaches from ground.

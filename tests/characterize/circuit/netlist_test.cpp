@@ -142,6 +142,15 @@ TEST_F(NetlistTest, LongAndDeepLinesAreRefusedInFewWords) {
               HasSubstr("nest more than 200 deep"));
 }
 
+// The simulator takes it for a blank, and so would read one line where there are two.
+TEST_F(NetlistTest, CarriageReturnsAloneAreRefusedAndBeforeALineFeedAreNot) {
+  const std::string cell = ".subckt cell a b\rR1 a b 1k\r.ends\r";
+  EXPECT_THAT(complaint(cell), HasSubstr("circuit.cir:1: a line ends in a carriage return alone"));
+  EXPECT_THAT(complaint("* t\n.subckt cell a b\nR1 a b 1k\rR2 a b 1k\n.ends\n"),
+              HasSubstr("circuit.cir:3: a line ends in a carriage return alone"));
+  EXPECT_EQ(complaint(".subckt cell a b\r\nR1 a b 1k\r\n.ends\r\n"), "");
+}
+
 TEST_F(NetlistTest, BackslashesThatWouldSwallowTheNextLineAreRefused) {
   EXPECT_THAT(complaint(".subckt a b\nr1 a b 1 \\\\ ; x\nr2 a b 1\n.ends\n"),
               HasSubstr("circuit.cir:2: r1 a b 1 \\\\: ends in two backslashes"));

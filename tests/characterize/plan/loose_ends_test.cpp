@@ -194,6 +194,37 @@ TEST_F(LooseEnds, DevicesThatAreNotInTheCircuitAreErrors) {
       IsEmpty());
 }
 
+TEST_F(LooseEnds, CurrentsOfDevicesWithoutABranchAreErrorsThatNameTheirParameter) {
+  for (const auto& [device, parameter] : std::vector<std::pair<std::string, std::string>>{
+           {"m.xdut.m1", "@m.xdut.m1[id]"}, {"r9", "@r9[i]"}, {"i9", "@i9[current]"}}) {
+    EXPECT_THAT(said(Parts{.measurements = "{y: {unit: A, value: i(" + device + ")}}",
+                           .more = "elements: [R9 y 0 1k, I9 y 0 1n]\n"}),
+                ElementsAre(AllOf(HasSubstr("ERROR"), HasSubstr("`i(" + device + ")` is for"),
+                                  HasSubstr("`" + parameter + "`"))));
+  }
+  EXPECT_THAT(said(Parts{.measurements = "{y: {unit: A, value: i(l9)}}",
+                         .more = "elements: [L9 y 0 1u, E9 z 0 y 0 2, R9 z 0 1k]\n"}),
+              IsEmpty());
+}
+
+TEST_F(LooseEnds, WhatIsMeasuredAtTheOpenEndOfAResistorIsNamed) {
+  EXPECT_THAT(said(Parts{.measurements = "{y: {unit: V, value: v(y)}, z: {unit: V, value: v(z)}}",
+                         .more = "elements: [R9 y z 1k]\n"}),
+              ElementsAre(HasSubstr("nothing but `r9` is on the net `z`")));
+  EXPECT_THAT(said(Parts{.measurements = "{y: {unit: V, value: v(y)}, z: {unit: V, value: v(z)}}",
+                         .more = "elements: [E9 z 0 y 0 2]\n"}),
+              IsEmpty());
+}
+
+TEST_F(LooseEnds, AnElementWithBothEndsOnOneNetIsNamed) {
+  for (const char* line : {"R9 y Y 1k", "C9 y y 1f", "L9 y y 1n"}) {
+    EXPECT_THAT(said(Parts{.more = std::string("elements: [") + line + "]\n"}),
+                ElementsAre(HasSubstr("both ends of `")))
+        << line;
+  }
+  EXPECT_THAT(said(Parts{.more = "elements: [R9 y 0 1k]\n"}), IsEmpty());
+}
+
 TEST_F(LooseEnds, ElementsOfOneNameAreErrors) {
   EXPECT_THAT(said(Parts{.more = "elements: [R1 y 0 1k, r1 y 0 2k]\n"}),
               ElementsAre(HasSubstr("another element of the circuit has this name")));
