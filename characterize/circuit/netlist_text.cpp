@@ -43,7 +43,7 @@ void check_characters(std::string_view raw, const std::string& file, std::size_t
       throw Error({.place = fmt::format("{}:{}", file, number),
                    .rule = "holds a control character",
                    .remedy = "a netlist is plain text"});
-    // The simulator takes it for a blank: what stands behind it would be read as this line's.
+    // The simulator reads on: what stands behind it would be part of this line.
     if (raw[k] == '\r' && k + 1 < raw.size())
       throw Error({.place = fmt::format("{}:{}", file, number),
                    .rule = "a line ends in a carriage return alone",

@@ -142,7 +142,7 @@ TEST_F(NetlistTest, LongAndDeepLinesAreRefusedInFewWords) {
               HasSubstr("nest more than 200 deep"));
 }
 
-// The simulator takes it for a blank, and so would read one line where there are two.
+// The simulator would read one line where there are two.
 TEST_F(NetlistTest, CarriageReturnsAloneAreRefusedAndBeforeALineFeedAreNot) {
   const std::string cell = ".subckt cell a b\rR1 a b 1k\r.ends\r";
   EXPECT_THAT(complaint(cell), HasSubstr("circuit.cir:1: a line ends in a carriage return alone"));
