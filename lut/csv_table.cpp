@@ -144,6 +144,8 @@ std::string plain_name(std::string_view name) {
   return plain;
 }
 
+constexpr int kMaxExponent = 100'000;  // beyond it, a unit's prefix could not be added safely
+
 // Sign, digits with at most one decimal sign, exponent; nothing else is a number here (strtod would
 // take 0x10, inf and nan).
 struct NumberText {
@@ -179,8 +181,8 @@ std::optional<NumberText> number_text(std::string_view text, char decimal) {
   }
   const auto [end, error] =
       std::from_chars(text.data() + at, text.data() + text.size(), number.exponent);
-  if (error != std::errc{} || end != text.data() + text.size() ||
-      std::abs(number.exponent) > 100'000)
+  if (error != std::errc{} || end != text.data() + text.size() || number.exponent > kMaxExponent ||
+      number.exponent < -kMaxExponent)
     return std::nullopt;
   return number;
 }

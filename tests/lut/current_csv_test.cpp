@@ -210,6 +210,14 @@ TEST_F(CurrentCsv, RefusesWhatInstrumentsWriteForAReadingThatTheyDoNotHave) {
   expect_refused("V_store [V],V_in [V],I [A]\n0,0.9,0\n0.9,0.9,9.9e37\n", "is no reading");
 }
 
+TEST_F(CurrentCsv, RefusesExponentsThatNoDoubleHas) {
+  for (const char* number :
+       {"1e-2147483648", "1e2147483647", "1e-100001", "1e400", "1e99999999999"})
+    for (const char* header : {"V_store [V],V_in [V],I [pA]", "V_store,V_in,I"})
+      expect_refused(std::string(header) + "\n0,0.9," + number + "\n0.9,0.9,1\n",
+                     std::string("iv.csv:2: I = ") + number);
+}
+
 TEST_F(CurrentCsv, RefusesCurrentsThatAreInAnotherUnit) {
   expect_refused(
       in_microamperes("V_store,V_in,I"),
