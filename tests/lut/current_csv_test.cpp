@@ -175,7 +175,10 @@ TEST_F(CurrentCsv, TakesWhatIsSaidOfColumnsUnitsAndSeparators) {
                         "900,900,16.2\n",
                         unit),
                    "units given");
-  expect_refused(in_microamperes("V_store,V_in,I [mA]"), "the header says I [mA]", unit);
+  expect_refused(in_microamperes("V_store,V_in,I [mA]"),
+                 "iv.csv:1: --current-unit = uA: the header says I [mA]", unit);
+  expect_refused("# measured\n" + in_microamperes("V_store [V],V_in [V],I [uW]"),
+                 "iv.csv:2: I = I [uW]: its unit must be A, or A with a prefix");
 }
 
 TEST_F(CurrentCsv, SaysWhatItFoundWhereColumnsAreNotNamed) {
