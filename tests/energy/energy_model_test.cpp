@@ -58,7 +58,7 @@ TEST(EnergyModel, PulseThatVanishesCostsBothItsEdges) {
   const Energy energy = model.of(activity);
   EXPECT_NEAR(item_j(energy, 0, 0), 0, 1e-26);
   EXPECT_NEAR(item_j(energy, 0, 1), 4 * 3e-15, 1e-26);
-  activity.first_reads = reads({0, 0, 5e-9, 15e-9});  // the two that are needed
+  activity.first_reads = reads({0, 0, 7.5e-9, 15e-9});  // the two that are needed
   activity.first_reads.at(0, 1)[1] = 4;
   EXPECT_NEAR(item_j(model.of(activity), 0, 1), 4 * 3e-15, 1e-26);
   // Without two nodes behind it there is no line through them, and energy is proportional.
