@@ -88,6 +88,19 @@ TEST(EnergyModel, EveryOtherPartIsItsCountTimesItsCost) {
   EXPECT_EQ(energy.parts[3].items[0].source, "DAC's source");
 }
 
+// What the DAC adds to every level, cells store and writes cost.
+TEST(EnergyModel, LevelsStandHigherByTheWriteOffset) {
+  lut::DeviceFile file = attention::linear_device().file();
+  file.add(lut::Constant{{"write_offset", "V"}, 0.05});
+  Activity activity;
+  activity.writes = {0, 7, 0, 0};
+  activity.first_reads = activity.second_reads = reads({0, 0, 5e-9, 10e-9, 15e-9});
+  activity.first_reads.at(0, 3)[1] = 1;
+  const Energy energy = EnergyModel(lut::GainCellDevice(std::move(file))).of(activity);
+  EXPECT_NEAR(energy.part_j("write_cells"), 7 * 1.35e-15, 1e-26);
+  EXPECT_NEAR(item_j(energy, 0, 0), 13.5e-15, 1e-26);
+}
+
 TEST(EnergyModel, StatesThePublishedConstants) {
   const EnergyModel model(attention::linear_device());
   EXPECT_DOUBLE_EQ(model.constants().control_j_per_sub_tile.value, 250e-12);
