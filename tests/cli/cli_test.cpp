@@ -4,10 +4,10 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <sstream>
 #include <string>
 
@@ -33,6 +33,13 @@ class Program : public lut::TemporaryFolder {
     std::istringstream stream(arguments);
     return gaincell::testing::run("gaincell", {std::istream_iterator<std::string>(stream), {}},
                                   folder_);
+  }
+
+  // What `gaincell` does behind these redirections and limits of a shell.
+  gaincell::testing::Outcome shell(const std::string& limits, const std::string& arguments) {
+    return gaincell::testing::run(
+        "/bin/sh", {"-c", limits + " exec " GAINCELL_BINARY_DIR "/bin/gaincell " + arguments},
+        folder_);
   }
 
   // Wrong input: exit code 2, one line in the one shape, nothing on standard output, no new file.
@@ -269,34 +276,74 @@ TEST_F(Program, InputsThatNeverEndAreNotWaitedFor) {
   }
 }
 
-TEST_F(Program, PagesOfItselfKnowEveryVerbAndTheSamePageOnEveryMachine) {
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+// What a page says of one verb: from where it begins to speak of it, up to `end`.
+std::string part(const std::string& text, const std::string& begin, const std::string& end) {
+  const std::size_t from = text.find(begin);
+  if (from == std::string::npos) return "";
+  return text.substr(from, text.find(end, from + begin.size()) - from);
+}
+
+TEST_F(Program, PagesOfItselfKnowEveryOptionOfEveryVerb) {
   const std::string help = run("--help").out;
   std::istringstream lines(help.substr(help.find("Verbs:\n") + 7));
-  for (const std::string page : {"man", "bash-completion", "zsh-completion", "fish-completion"}) {
-    const std::string text = run("doc " + page).out;
-    lines.clear();
-    lines.seekg(0);
-    int verbs = 0;
-    for (std::string line; std::getline(lines, line) && line.starts_with("  "); ++verbs)
-      EXPECT_THAT(text, HasSubstr(line.substr(2, line.find(' ', 2) - 2))) << page;
-    EXPECT_GE(verbs, 19);
-    EXPECT_THAT(text, HasSubstr(page == "man" ? "keep\\-going" : "keep-going")) << page;
-    const char* home = std::getenv("HOME");
-    if (home != nullptr && std::string(home) != "/") {
-      EXPECT_THAT(text, Not(HasSubstr(std::string(home) + "/"))) << page;
+  const std::string man = replaced(run("doc man").out, "\\-", "-");
+  const std::string bash = run("doc bash-completion").out;
+  const std::string zsh = run("doc zsh-completion").out;
+  const std::string fish = run("doc fish-completion").out;
+  int verbs = 0;
+  std::size_t options = 0;
+  for (std::string line; std::getline(lines, line) && line.starts_with("  "); ++verbs) {
+    const std::string verb = line.substr(2, line.find(' ', 2) - 2);
+    EXPECT_THAT(replaced(part(bash, "compgen -W '", " --help"), "'", " ") + " ",
+                HasSubstr(" " + verb + " "));
+    EXPECT_THAT(part(zsh, "verbs=(\n", ")\n"), HasSubstr("  '" + verb + ":"));
+    EXPECT_THAT(fish, HasSubstr("__fish_use_subcommand -f -a " + verb + " -d "));
+    const std::string of_man = part(man, "\n.SS gaincell " + verb + "\n", "\n.S");
+    const std::string of_bash = part(bash, "\n    " + verb + ")\n", ";;\n    ");
+    const std::string of_zsh = part(zsh, "\n  " + verb + ")\n", ";;\n");
+    for (const std::string& text : {of_man, of_bash, of_zsh}) EXPECT_NE(text, "") << verb;
+    const std::string own = run(verb + " --help").out;
+    const std::regex option("(?:^|,)(--[a-z][a-z0-9-]*)");
+    std::istringstream own_lines(own);
+    for (std::string one; std::getline(own_lines, one);) {
+      if (!one.starts_with("  -")) continue;
+      std::smatch found;
+      const std::string names = one.substr(2, one.find(' ', 2) - 2);
+      if (!std::regex_search(names, found, option)) continue;
+      const std::string name = found[1];
+      ++options;
+      EXPECT_THAT(of_man, HasSubstr("\\fB" + name + "\\fR")) << verb;
+      EXPECT_THAT(replaced(of_bash, "'", " "), HasSubstr(" " + name + " ")) << verb;
+      EXPECT_THAT(of_zsh, HasSubstr(name + "[")) << verb;
+      EXPECT_THAT(fish,
+                  HasSubstr("__fish_seen_subcommand_from " + verb + "' " +
+                            (names.starts_with("--") ? "" : "-s " + names.substr(1, 1) + " ") +
+                            "-l " + name.substr(2) + " "))
+          << verb;
     }
+  }
+  EXPECT_GE(verbs, 19);
+  EXPECT_GE(options, 100u);
+}
+
+TEST_F(Program, PagesOfItselfAreTheSameOnEveryMachine) {
+  for (const std::string page : {"man", "bash-completion", "zsh-completion", "fish-completion"}) {
+    const auto here = run("doc " + page);
+    const auto elsewhere =
+        shell("export HOME=/elsewhere XDG_CACHE_HOME=/elsewhere/caches;", "doc " + page);
+    EXPECT_EQ(here.exit_code + elsewhere.exit_code, 0) << page;
+    EXPECT_GT(here.out.size(), 2000u) << page;
+    EXPECT_TRUE(here.out == elsewhere.out) << page;
   }
 }
 
-class Streams : public Program {
- protected:
-  // What `gaincell` does behind these redirections and limits of a shell.
-  gaincell::testing::Outcome shell(const std::string& limits, const std::string& arguments) {
-    return gaincell::testing::run(
-        "/bin/sh", {"-c", limits + " exec " GAINCELL_BINARY_DIR "/bin/gaincell " + arguments},
-        folder_);
-  }
-};
+class Streams : public Program {};
 
 TEST_F(Streams, ThatAreFullAreAMessageAndNoSignal) {
   lut::example_device().write(folder_ / "device.h5");

@@ -23,6 +23,7 @@ TEST(Axis, RefusesWhatIsNoGrid) {
   EXPECT_THROW(axis("x", {0, std::nan("")}), Error);
   try {
     axis("v_store", {0, 0.5, 0.5});
+    ADD_FAILURE() << "accepted";
   } catch (const Error& error) {
     EXPECT_THAT(
         error.what(),

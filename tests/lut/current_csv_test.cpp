@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "base/files.h"
 #include "example_device.h"
@@ -49,6 +51,18 @@ TEST_F(CurrentCsv, ReadsColumnsAndRowsInAnyOrder) {
   EXPECT_NEAR(current.current_a[3], 20e-6 * 0.45 * 0.75 / 0.9, 1e-12);
   EXPECT_NEAR(slope_a_per_v(current, 0.45), 20e-6 * 0.75 / 0.9, 1e-12);
   EXPECT_THROW(surface.at(0.5), Error);
+}
+
+// Beyond 0 .. 2 v_zero, here to 0.6 V and to 1.2 V, the current bends.
+TEST_F(CurrentCsv, SlopeIsThatOfTheStoredVoltagesThatAreUsed) {
+  CellCurrent current;
+  for (int k = -3; k <= 15; ++k) {
+    const double v = 0.1 * k;
+    current.v_store.push_back(v);
+    current.current_a.push_back(v < -0.05 ? 9 : v < 0.65 ? 2 * v : v < 1.25 ? 1.3 : 9);
+  }
+  EXPECT_NEAR(slope_a_per_v(current, 0.301), 2, 1e-12);
+  EXPECT_GT(std::abs(slope_a_per_v(current, 0.601) - 2), 0.1);
 }
 
 TEST_F(CurrentCsv, RefusesWhatIsNoFullGridOfNumbers) {
@@ -161,7 +175,10 @@ TEST_F(CurrentCsv, TakesWhatIsSaidOfColumnsUnitsAndSeparators) {
                         "900,900,16.2\n",
                         unit),
                    "units given");
-  expect_refused(in_microamperes("V_store,V_in,I [mA]"), "the header says I [mA]", unit);
+  expect_refused(in_microamperes("V_store,V_in,I [mA]"),
+                 "iv.csv:1: --current-unit = uA: the header says I [mA]", unit);
+  expect_refused("# measured\n" + in_microamperes("V_store [V],V_in [V],I [uW]"),
+                 "iv.csv:2: I = I [uW]: its unit must be A, or A with a prefix");
 }
 
 TEST_F(CurrentCsv, SaysWhatItFoundWhereColumnsAreNotNamed) {

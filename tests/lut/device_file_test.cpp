@@ -207,6 +207,9 @@ TEST(DeviceFile, HoldsANameOnce) {
   DeviceFile device = example_device();
   EXPECT_THROW(device.add(Constant{{"t_max", "s"}, 1e-9}), Error);
   EXPECT_THROW(device.add(device.tables()[0]), Error);
+  EXPECT_THROW(device.add(Constant{{"cell_read_charge", "C"}, 1e-15}), Error);
+  EXPECT_THROW(device.add(TableEntry{Table({"t_max", "s"}, {axis("x", {0, 1})}, {0, 1e-9})}),
+               Error);
 }
 
 }  // namespace

@@ -264,6 +264,7 @@ TEST_F(Tiny, GeneratesGreedilyWhatTheReferenceWould) {
   std::vector<int> text = {1, 2, 3};
   Random random(1);
   const auto generated = generate(transformer, text, 60, {.greedy = true}, random);
+  ASSERT_EQ(generated.size(), 60u);
   const Reference reference{config, tensors};
   for (const int token : generated) {
     const auto logits = reference.logits(text, 10).back();

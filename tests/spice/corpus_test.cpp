@@ -263,7 +263,9 @@ TEST_F(Corpus, EveryNetlistGivesTheNumbersOfPlainNgspiceOrADocumentedRefusal) {
 TEST_F(Corpus, EveryDocumentedRefusalHasItsNetlist) {
   std::set<std::string> shown;
   for (const Case& one : cases()) shown.insert(one.refused);
-  for (const auto& [name, message] : documented()) EXPECT_TRUE(shown.contains(name)) << name;
+  const auto rows = documented();
+  EXPECT_GE(rows.size(), 10u);
+  for (const auto& [name, message] : rows) EXPECT_TRUE(shown.contains(name)) << name;
 }
 
 }  // namespace

@@ -25,6 +25,8 @@ class KnownAnswer : public BenchTest {
       EXPECT_TRUE(point.ok) << point.reason << "\n" << point.log_tail;
       rows.push_back(point.values);
     }
+    EXPECT_FALSE(rows.empty());
+    EXPECT_EQ(rows.size(), plan_.points.size());
     return rows;
   }
   std::unique_ptr<const Bench> bench_;
@@ -33,6 +35,7 @@ class KnownAnswer : public BenchTest {
 
 TEST_F(KnownAnswer, DividerDivides) {
   const auto rows = run(divider());
+  ASSERT_EQ(rows.size(), 5u);
   for (std::size_t k = 0; k < 5; ++k) EXPECT_NEAR(rows[k][0], 0.25 * static_cast<double>(k), 1e-9);
 }
 

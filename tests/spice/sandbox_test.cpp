@@ -285,6 +285,7 @@ TEST_F(InsideAWorker, NoDescriptorIsOpenButItsOwn) {
   std::vector<int> left_open;
   for (const int number : {7, 31, 200})
     left_open.push_back(::fcntl(::open(secret.c_str(), O_RDWR), F_DUPFD, number));
+  for (const int fd : left_open) ASSERT_GE(fd, 7);
   for (const std::vector<std::string>& allow :
        {std::vector<std::string>{}, {"source"}, {"codemodel"}, {"write"}, {"shell"}}) {
     const LiveWorker worker(real_worker(), folder_.path(), allow);

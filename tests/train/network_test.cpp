@@ -73,6 +73,7 @@ TEST(Network, CarriesThePublishedNamesAndShapes) {
 
 TEST(Network, ExactAttentionHasNoScalers) {
   const Network network(tiny(model::AttentionKind::kSoftmax), 1);
+  ASSERT_FALSE(network.parameters().empty());
   for (const auto& [name, value] : network.parameters())
     EXPECT_THAT(name, ::testing::Not(::testing::HasSubstr("scaler")));
 }

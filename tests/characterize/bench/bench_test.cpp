@@ -96,11 +96,17 @@ TEST_F(BenchFile, TableMustCoverEverySweptCondition) {
               HasSubstr("`v_in` is swept, but is no axis"));
 }
 
-TEST_F(BenchFile, ElementWithoutModelIsRefused) {
+TEST_F(BenchFile, ElementWithoutModelIsReadAndRefusedByThePlan) {
   const std::string text =
       "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}}\nelements: [D1 a 0 dmod]\n"
       "analysis: {type: op}\nmeasurements: {m: {unit: V, value: v(a)}}\n";
-  EXPECT_EQ(complaint(text), "");  // elements are checked with their expressions worked out
+  const auto b = bench(text);  // elements are checked with their expressions worked out
+  try {
+    (void)make_plan(*b, bench_points(*b));
+    ADD_FAILURE() << "planned";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("there is no model `dmod`"));
+  }
 }
 
 TEST_F(BenchFile, SweepsAreLinearLogarithmicOrLists) {
@@ -454,8 +460,10 @@ TEST_F(SearchBlock, OfAnotherRunnerIsRefused) {
 }
 
 TEST(Schema, EveryKeyIsExplained) {
-  const auto walk = [](const auto& self, const Block& block) -> void {
+  int keys = 0;
+  const auto walk = [&keys](const auto& self, const Block& block) -> void {
     for (const Key& key : block.keys) {
+      ++keys;
       EXPECT_FALSE(key.text.empty()) << block.title << ": " << key.name;
       const auto form = [&](const auto& inner, const Form& f) -> void {
         if (f.block != nullptr) self(self, *f.block);
@@ -465,6 +473,7 @@ TEST(Schema, EveryKeyIsExplained) {
     }
   };
   walk(walk, bench_block());
+  EXPECT_GE(keys, 100);
 }
 
 }  // namespace

@@ -377,6 +377,7 @@ TEST(MeasureAll, ArgumentsFollowFromEarlierResults) {
 
 TEST(Measures, EveryKindHasItsOwnNameAndText) {
   std::set<std::string> names;
+  ASSERT_FALSE(measure_kinds().empty());
   for (const MeasureKind& kind : measure_kinds()) {
     EXPECT_TRUE(names.insert(kind.name).second) << kind.name;
     EXPECT_FALSE(kind.text.empty()) << kind.name;

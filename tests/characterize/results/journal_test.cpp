@@ -38,24 +38,35 @@ TEST_F(JournalTest, KeepsWhatWasAdded) {
   EXPECT_EQ(again.find("c"), nullptr);
 }
 
+// Of every cut: what was whole is found, and so is what is added after it.
 TEST_F(JournalTest, AnyTornEndLosesOnlyTheLastRecord) {
+  std::vector<std::size_t> ends;  // of the header and of each record
+  const auto size = [&] { return std::filesystem::file_size(path("j")); };
   {
     Journal journal(path("j"), "v1");
-    journal.add("a", result(1.5));
-    journal.add("b", result(2.5));
+    ends.push_back(size());
+    for (const char* key : {"a", "b"}) {
+      journal.add(key, result(1.5));
+      ends.push_back(size());
+    }
   }
   const std::string whole = read_file(path("j"));
-  std::size_t first = 0;
-  for (std::size_t cut = whole.size() - 1; cut > 20; --cut) {
+  ASSERT_EQ(ends.back(), whole.size());
+  for (std::size_t cut = 0; cut <= whole.size(); ++cut) {
     file("j", whole.substr(0, cut));
-    Journal journal(path("j"), "v1");
-    EXPECT_LE(journal.size(), 1u);
-    if (journal.size() == 1) first = cut;
-    journal.add("c", result(3));
-    EXPECT_EQ(Journal(path("k"), "v1").size(), 0u);
+    const std::size_t records = cut < ends[1] ? 0 : cut < ends[2] ? 1 : 2;
+    {
+      Journal journal(path("j"), "v1");
+      EXPECT_EQ(journal.size(), records) << cut;
+      EXPECT_EQ(journal.find("a") != nullptr, records > 0) << cut;
+      EXPECT_EQ(size(), ends[records]) << cut;
+      journal.add("c", result(3));
+    }
+    const Journal again(path("j"), "v1");
+    EXPECT_EQ(again.size(), records + 1) << cut;
+    ASSERT_NE(again.find("c"), nullptr) << cut;
+    EXPECT_EQ(again.find("c")->values, (std::vector<double>{3})) << cut;
   }
-  EXPECT_GT(first, 0u);
-  EXPECT_GE(Journal(path("j"), "v1").size(), 1u);  // what was added after a cut is found
 }
 
 TEST_F(JournalTest, FlippedBitEndsIt) {
@@ -78,35 +89,6 @@ TEST_F(JournalTest, OtherVersionsBeginAnew) {
 TEST_F(JournalTest, TwoRunsCannotShareIt) {
   const Journal journal(path("j"), "v1");
   EXPECT_THROW(Journal(path("j"), "v1"), Error);
-}
-
-TEST(Protocol, FramesSurviveAnySplit) {
-  JobResult result;
-  result.id = 5;
-  result.values = {1, 2};
-  result.reasons = {"", "none"};
-  const std::string two = encode_frame(FrameType::kReply, encode(result, true)) +
-                          encode_frame(FrameType::kHello, encode(Hello{1, "a", "b", ""}));
-  for (std::size_t split = 0; split <= two.size(); ++split) {
-    FrameBuffer buffer;
-    buffer.add(std::string_view(two).substr(0, split));
-    int frames = 0;
-    while (buffer.next()) ++frames;
-    buffer.add(std::string_view(two).substr(split));
-    while (buffer.next()) ++frames;
-    EXPECT_EQ(frames, 2);
-  }
-}
-
-TEST(Protocol, CutPayloadsAreRefusedNotRead) {
-  Job job;
-  job.title = "* t";
-  job.body = "r1 a 0 1\n";
-  job.calls = {{"value", {"v(a)"}, {{"at", 1}}, {{"edge", "rise"}}}};
-  const std::string bytes = encode_run(job, 0, false);
-  EXPECT_EQ(decode_run(bytes).calls, job.calls);
-  for (std::size_t cut = 0; cut < bytes.size(); ++cut)
-    EXPECT_THROW(decode_run(std::string_view(bytes).substr(0, cut)), BadBytes) << cut;
 }
 
 // What stands under the journal's name and is none is the user's.
@@ -173,12 +155,15 @@ TEST_F(FlippedBytes, OfAShardAreFoundEveryOne) {
   });
   // Whole records fewer cannot be seen here; that some are missing shows against the campaign.
   const auto all = read_journal(path("whole")).results;
+  std::size_t between_records = 0;
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     try {
       expect_as_they_were(read_journal(file("s", bytes.substr(0, size))).results, all);
+      ++between_records;
     } catch (const Error&) {
     }
   }
+  EXPECT_EQ(between_records, kRecords);
 }
 
 TEST_F(FlippedBytes, OfAJournalCostResultsAndChangeNone) {

@@ -34,11 +34,15 @@ TEST(ShardName, AnythingElseIsRefused) {
 }
 
 TEST(ShardHeaderBytes, SurviveAndCutsAreRefused) {
-  const ShardHeader header{{2, 4}, "0.1.0",    "39", "identity", "print", {"/a.yaml", "/b.yaml"},
-                           {},     {"control"}};
+  const ShardHeader header{{2, 4},          "0.1.0",    "39",
+                           "identity",      "print",    {"/a.yaml", "/b.yaml"},
+                           {"corner=slow"}, {"control"}};
   const std::string bytes = encode(header);
   EXPECT_EQ(decode_shard_header(bytes).benches, header.benches);
+  EXPECT_EQ(decode_shard_header(bytes).filters, header.filters);
+  EXPECT_EQ(decode_shard_header(bytes).allow, header.allow);
   EXPECT_EQ(decode_shard_header(bytes).shard.name(), "2/4");
+  EXPECT_EQ(encode(decode_shard_header(bytes)), bytes);
   for (std::size_t cut = 0; cut < bytes.size(); ++cut)
     EXPECT_THROW(decode_shard_header(std::string_view(bytes).substr(0, cut)), BadBytes) << cut;
 }

@@ -1,0 +1,168 @@
+#include "energy/energy_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/attention/linear_device.h"
+
+namespace gaincell::energy {
+namespace {
+
+// Cells forget linearly (a share `age / 1 s` of what they hold), and word lines cost 3 fJ and 2 uW.
+lut::GainCellDevice forgetting_device() {
+  lut::GainCellDevice device = attention::linear_device();
+  device.retention =
+      lut::Table({"cell_retention", "V"},
+                 {lut::Axis("v_initial", "V", {-1, 2}), lut::Axis("age", "s", {0, 1})},
+                 {-1, 0, 2, 0}, lut::Interpolation::kLinear);
+  device.word_line_energy = lut::Table(
+      {"cell_word_line_energy", "J"},
+      {lut::Axis("v_store", "V", {-1, 2}), lut::Axis("pulse_width", "s", {0, 15e-9}),
+       lut::Axis("v_bitline", "V", {0, 0.9})},
+      {3e-15, 3e-15, 33e-15, 33e-15, 3e-15, 3e-15, 33e-15, 33e-15}, lut::Interpolation::kLinear);
+  return device;
+}
+
+// Reads of four levels (0, 0.3, 0.6 and 0.9 V when written) at two ages.
+CellReads reads(std::vector<double> pulse_s) {
+  CellReads some{{0, 0.5}, std::move(pulse_s), 4, {}};
+  some.count.assign(2 * some.pulse_s.size() * 4, 0.0);
+  return some;
+}
+
+double item_j(const Energy& energy, std::size_t part, std::size_t item) {
+  return energy.parts.at(part).items.at(item).energy_j;
+}
+
+TEST(EnergyModel, CellsCostWhatTheirVoltageIsAtTheirAge) {
+  const EnergyModel model(forgetting_device());
+  Activity activity;
+  activity.first_reads = activity.second_reads = reads({0, 0, 5e-9, 10e-9, 15e-9});
+  activity.first_reads.at(0, 2)[3] = 2;   // 2 x 1.9 uW x 5 ns
+  activity.first_reads.at(1, 3)[2] = 1;   // 0.6 V has become 0.3 V: 1.3 uW x 10 ns
+  activity.first_reads.at(0, 0)[3] = 50;  // without a pulse
+  activity.second_reads.at(1, 4)[3] = 3;  // 3 x 1.45 uW x 15 ns
+  const Energy energy = model.of(activity);
+  EXPECT_NEAR(item_j(energy, 0, 0), (19 + 13) * 1e-15, 1e-26);
+  EXPECT_NEAR(item_j(energy, 0, 1), 2 * 13e-15 + 23e-15, 1e-26);  // word lines
+  EXPECT_NEAR(item_j(energy, 1, 0), 65.25e-15, 1e-26);
+  EXPECT_EQ(energy.parts[0].items[1].name, "word_lines");
+}
+
+TEST(EnergyModel, PulseThatVanishesCostsBothItsEdges) {
+  const EnergyModel model(forgetting_device());
+  Activity activity;
+  activity.first_reads = activity.second_reads = reads({0, 0, 5e-9, 10e-9, 15e-9});
+  activity.first_reads.at(0, 1)[1] = 4;
+  const Energy energy = model.of(activity);
+  EXPECT_NEAR(item_j(energy, 0, 0), 0, 1e-26);
+  EXPECT_NEAR(item_j(energy, 0, 1), 4 * 3e-15, 1e-26);
+  activity.first_reads = reads({0, 0, 7.5e-9, 15e-9});  // the two that are needed
+  activity.first_reads.at(0, 1)[1] = 4;
+  EXPECT_NEAR(item_j(model.of(activity), 0, 1), 4 * 3e-15, 1e-26);
+  // Without two nodes behind it there is no line through them, and energy is proportional.
+  activity.first_reads = reads({0, 0, 15e-9});
+  activity.first_reads.at(0, 1)[1] = 4;
+  EXPECT_EQ(item_j(model.of(activity), 0, 1), 0);
+}
+
+TEST(EnergyModel, EveryOtherPartIsItsCountTimesItsCost) {
+  Constants constants;
+  constants.control_j_per_sub_tile = {2, "control's source"};
+  constants.dac_j_per_value = {3, "DAC's source"};
+  const EnergyModel model(attention::linear_device(), constants);
+  Activity activity;
+  activity.first_conversions = {{0, 0.3e-12}, {5, 7}};
+  activity.second_conversions = {{-0.2e-12, 0.2e-12}, {11, 13}};
+  activity.sub_tile_steps = 17;
+  activity.dac_values = 19;
+  activity.writes = {23, 29, 31, 37};  // at 0, 0.3, 0.6 and 0.9 V
+  const Energy energy = model.of(activity);
+  EXPECT_NEAR(item_j(energy, 0, 1), 5 * 200e-15 + 7 * 230e-15, 1e-24);
+  EXPECT_NEAR(item_j(energy, 1, 1), 11 * 90e-15 + 13 * 110e-15, 1e-24);
+  EXPECT_EQ(energy.part_j("digital_control"), 34);
+  EXPECT_EQ(energy.part_j("write_dac"), 57);
+  EXPECT_NEAR(energy.part_j("write_cells"), (23 + 29 * 1.3 + 31 * 1.6 + 37 * 1.9) * 1e-15, 1e-24);
+  EXPECT_EQ(energy.parts[2].items[0].source, "control's source");
+  EXPECT_EQ(energy.parts[3].items[0].source, "DAC's source");
+}
+
+// What the DAC adds to every level, cells store and writes cost.
+TEST(EnergyModel, LevelsStandHigherByTheWriteOffset) {
+  lut::DeviceFile file = attention::linear_device().file();
+  file.add(lut::Constant{{"write_offset", "V"}, 0.05});
+  Activity activity;
+  activity.writes = {0, 7, 0, 0};
+  activity.first_reads = activity.second_reads = reads({0, 0, 5e-9, 10e-9, 15e-9});
+  activity.first_reads.at(0, 3)[1] = 1;
+  const Energy energy = EnergyModel(lut::GainCellDevice(std::move(file))).of(activity);
+  EXPECT_NEAR(energy.part_j("write_cells"), 7 * 1.35e-15, 1e-26);
+  EXPECT_NEAR(item_j(energy, 0, 0), 13.5e-15, 1e-26);
+}
+
+TEST(EnergyModel, StatesThePublishedConstants) {
+  const EnergyModel model(attention::linear_device());
+  EXPECT_DOUBLE_EQ(model.constants().control_j_per_sub_tile.value, 250e-12);
+  EXPECT_DOUBLE_EQ(model.constants().dac_j_per_value.value * 128, 330e-12);
+}
+
+TEST(EnergyModel, LatencyIsBothStagesOfEveryLayer) {
+  const EnergyModel model(attention::linear_device());
+  EXPECT_DOUBLE_EQ(model.layer_latency_s(), 54e-9);
+  EXPECT_DOUBLE_EQ(model.token_latency_s(3), 162e-9);
+}
+
+TEST(EnergyModel, WhatTheDeviceHasNoTableOfIsNotKnown) {
+  const auto without = [](auto take) {
+    lut::GainCellDevice device = attention::linear_device();
+    take(device);
+    return EnergyModel(std::move(device)).of({});
+  };
+  const Energy whole = without([](auto&) {});
+  EXPECT_EQ(whole.total_j(), 0);
+  EXPECT_EQ(whole.parts[0].items.size(), 2u);  // no word lines
+  EXPECT_EQ(whole.parts[0].items[0].source, "SPICE: cell_read_energy");
+  const Energy reads = without([](auto& device) { device.read_energy.reset(); });
+  EXPECT_TRUE(std::isnan(item_j(reads, 0, 0)) && std::isnan(item_j(reads, 1, 0)));
+  EXPECT_EQ(item_j(reads, 0, 1), 0);
+  EXPECT_TRUE(std::isnan(reads.part_j("first_array")) && std::isnan(reads.total_j()));
+  EXPECT_TRUE(std::isnan(item_j(without([](auto& d) { d.relu.energy.reset(); }), 0, 1)));
+  EXPECT_TRUE(std::isnan(item_j(without([](auto& d) { d.differential.energy.reset(); }), 1, 1)));
+  EXPECT_TRUE(std::isnan(without([](auto& d) { d.write_energy.reset(); }).part_j("write_cells")));
+}
+
+// A device's file says which tables it has, and a table may say where its figures are from.
+TEST(EnergyModel, SourceIsTheTableOrWhatTheTableSays) {
+  const lut::GainCellDevice device = attention::linear_device();
+  const auto energy_of = [&](bool with_energies) {
+    lut::DeviceFile file;
+    for (lut::TableEntry entry : device.file().tables()) {
+      const std::string& name = entry.table.name();
+      if (!with_energies && name.ends_with("_energy")) continue;
+      if (name == "relu_energy") entry.comment = "measured in 2031";
+      file.add(std::move(entry));
+    }
+    for (const lut::Constant& constant : device.file().constants()) file.add(constant);
+    return EnergyModel(lut::GainCellDevice(std::move(file))).of({});
+  };
+  const Energy known = energy_of(true), unknown = energy_of(false);
+  EXPECT_EQ(known.parts[0].items[1].source, "measured in 2031");
+  EXPECT_EQ(known.parts[1].items[1].source, "SPICE: signed_energy");
+  EXPECT_EQ(unknown.parts[1].items[1].source, "not known: the device has no table signed_energy");
+  EXPECT_TRUE(std::isnan(unknown.parts[1].items[1].energy_j));
+  EXPECT_EQ(unknown.part_j("write_dac"), 0);
+}
+
+TEST(Energy, PerTokenDividesEveryItemAndPartsAddUp) {
+  const Energy energy{{{"a", {{"x", 2, ""}, {"y", 4, ""}}}, {"b", {{"z", 10, ""}}}}};
+  EXPECT_EQ(energy.total_j(), 16);
+  EXPECT_EQ(energy.part_j("a"), 6);
+  EXPECT_EQ(energy.part_j("c"), 0);
+  const Energy each = energy.per(2);
+  EXPECT_EQ(each.total_j(), 8);
+  EXPECT_EQ(each.parts[0].items[1].energy_j, 2);
+}
+
+}  // namespace
+}  // namespace gaincell::energy
