@@ -32,7 +32,8 @@ constexpr std::size_t kReasonBytes = 300;
 std::atomic<bool> stop_asked{false};
 
 // Ctrl-C and SIGTERM end the pool between two jobs: the journal keeps what is done. A file that
-// meets its size limit is an error with a message, not the end of the process.
+// meets its size limit is an error with a message, and whoever reads the progress may go away:
+// neither is the end of the process.
 class Signals {
  public:
   Signals() {
@@ -44,11 +45,13 @@ class Signals {
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;
     ::sigaction(SIGXFSZ, &ignore, &old_size_);
+    ::sigaction(SIGPIPE, &ignore, &old_pipe_);
   }
   ~Signals() {
     ::sigaction(SIGINT, &old_int_, nullptr);
     ::sigaction(SIGTERM, &old_term_, nullptr);
     ::sigaction(SIGXFSZ, &old_size_, nullptr);
+    ::sigaction(SIGPIPE, &old_pipe_, nullptr);
   }
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
@@ -57,6 +60,7 @@ class Signals {
   struct sigaction old_int_ {};
   struct sigaction old_term_ {};
   struct sigaction old_size_ {};
+  struct sigaction old_pipe_ {};
 };
 
 // Whether a bench works at all, by jobs from all over it, which come first; the rest of it waits

@@ -68,14 +68,15 @@ class Pool {
   explicit Pool(PoolOptions options);
 
   // Jobs without result when `tick` stops it stay so. Throws Error where no worker can be started,
-  // or it is of another version.
+  // or it is of another version than this program, or has another simulator than earlier workers.
   PoolReport run(std::span<const Job* const> jobs, const PoolListener& listener);
 
-  // Starts a worker and asks for its simulator's version.
+  // Starts a worker and asks for its simulator's version. Throws as run() does.
   std::string ngspice_version();
 
  private:
   PoolOptions options_;
+  std::string simulator_;  // its version, once a worker has named it
 };
 
 // `gaincell-worker` beside the running program.
