@@ -1,12 +1,17 @@
 #include "characterize/pool/pool.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/installation.h"
+#include "base/sha256.h"
+#include "base/version.h"
 #include "characterize/pool/scheduler.h"
 
 namespace gaincell::characterize {
@@ -41,8 +46,13 @@ PoolReport Pool::run(std::span<const Job* const> jobs, const PoolListener& liste
 
 std::string Pool::ngspice_version() {
   const PoolListener nobody;
-  Scheduler(options_, {}, nobody, simulator_).greet();
+  if (simulator_.empty()) Scheduler(options_, {}, nobody, simulator_).greet();
   return simulator_;
+}
+
+std::string Pool::identity() {
+  return fmt::format("gaincell {} ngspice {} worker {} allow {}", kVersion, ngspice_version(),
+                     sha256(read_file(options_.worker)), fmt::join(options_.allow, " "));
 }
 
 std::filesystem::path worker_program() { return sibling_program("gaincell-worker"); }
