@@ -42,7 +42,7 @@ std::size_t node_at(const Axis& axis, double x) {
                                                : nodes.size();
 }
 
-std::vector<Axis> axes_of(const BenchSamples& bench, const TableRequest& request) {
+std::vector<Axis> axes_of(const SampledBench& bench, const TableOrder& request) {
   std::vector<Axis> axes;
   for (const std::string& name : request.over)
     axes.push_back(*std::find_if(bench.axes.begin(), bench.axes.end(),
@@ -50,19 +50,19 @@ std::vector<Axis> axes_of(const BenchSamples& bench, const TableRequest& request
   return axes;
 }
 
-std::vector<double> coordinates_of(const BenchSamples& bench, const TableRequest& request,
+std::vector<double> coordinates_of(const SampledBench& bench, const TableOrder& request,
                                    std::size_t point) {
   std::vector<double> x;
   for (const std::string& name : request.over) x.push_back(bench.conditions.at(name).values[point]);
   return x;
 }
 
-bool simulated(const BenchSamples& bench, const TableRequest& request, std::size_t point) {
+bool simulated(const SampledBench& bench, const TableOrder& request, std::size_t point) {
   return bench.status[point] == 0 && std::isfinite(bench.measurements.at(request.of).values[point]);
 }
 
 // Every node of the table, or nothing and the list of what is missing in `report`.
-std::optional<Table> tabulate(const BenchSamples& bench, const TableRequest& request,
+std::optional<Table> tabulate(const SampledBench& bench, const TableOrder& request,
                               const CompileOptions& options, TableReport& report) {
   const std::vector<Axis> axes = axes_of(bench, request);
   std::size_t nodes = 1;
@@ -129,7 +129,7 @@ struct Measured {
 };
 
 // The points that test a table: the hold-out ones, or all.
-Measured collect(const BenchSamples& bench, const TableRequest& request, bool all) {
+Measured collect(const SampledBench& bench, const TableOrder& request, bool all) {
   Measured result;
   result.hold_out.coordinates.resize(request.over.size());
   for (std::size_t point = 0; point < bench.points(); ++point) {
@@ -192,8 +192,8 @@ void measure(Measured points, TableEntry& entry, TableReport& report) {
 }
 
 struct Request {
-  const BenchSamples* bench;
-  const TableRequest* table;
+  const SampledBench* bench;
+  const TableOrder* table;
 };
 
 const Request* find(const std::vector<Request>& requests, const std::string& name) {
@@ -255,7 +255,7 @@ void retention(const Request* check, Compiled& result) {
   result.report.tables.push_back(std::move(report));
 }
 
-void spread(const BenchSamples& bench, const SpreadRequest& request, Compiled& result) {
+void spread(const SampledBench& bench, const SpreadOrder& request, Compiled& result) {
   const Series& of = bench.measurements.at(request.of);
   SpreadReport report{.name = "spread_" + request.name,
                       .unit = request.relative ? "1" : of.quantity.unit,
@@ -293,14 +293,14 @@ void spread(const BenchSamples& bench, const SpreadRequest& request, Compiled& r
 
 struct Source {
   const SamplesFile* file;
-  const BenchSamples* bench;
+  const SampledBench* bench;
 };
 
 // By the benches' names, so that the order of files, and of benches in them, changes no byte.
 std::vector<Source> sources_of(const std::vector<SamplesFile>& files) {
   std::vector<Source> sources;
   for (const SamplesFile& file : files) {
-    for (const BenchSamples& bench : file.benches) sources.push_back({&file, &bench});
+    for (const SampledBench& bench : file.benches) sources.push_back({&file, &bench});
   }
   std::stable_sort(sources.begin(), sources.end(),
                    [](const Source& a, const Source& b) { return a.bench->name < b.bench->name; });
@@ -391,7 +391,7 @@ Compiled compile(const std::vector<SamplesFile>& files, const CompileOptions& op
   std::vector<Request> requests;
   const std::vector<Source> sources = sources_of(files);
   for (const auto& [file, bench] : sources) {
-    for (const TableRequest& table : bench->tables) {
+    for (const TableOrder& table : bench->tables) {
       if (const Request* other = find(requests, table.quantity.name))
         throw Error({.place = file->place,
                      .key = "/benches/" + bench->name + "/tables/" + table.quantity.name,
@@ -419,7 +419,7 @@ Compiled compile(const std::vector<SamplesFile>& files, const CompileOptions& op
   }
 
   for (const auto& [file, bench] : sources) {
-    for (const SpreadRequest& request : bench->spreads) {
+    for (const SpreadOrder& request : bench->spreads) {
       if (result.device.find_constant("spread_" + request.name) != nullptr)
         throw Error({.place = file->place,
                      .key = "/benches/" + bench->name + "/spreads/" + request.name,

@@ -87,9 +87,9 @@ std::vector<std::uint8_t> read_marks(const store::ReadGroup& bench, const std::s
   return marks;
 }
 
-TableRequest read_request(const store::ReadGroup& group, const std::string& name,
-                          const BenchSamples& bench) {
-  TableRequest request;
+TableOrder read_request(const store::ReadGroup& group, const std::string& name,
+                        const SampledBench& bench) {
+  TableOrder request;
   request.of = group.text_attribute(names::kOf);
   request.over = words(group.text_attribute(names::kOver));
   request.quantity = {name, "", group.text_attribute("long_name", "")};
@@ -124,9 +124,9 @@ TableRequest read_request(const store::ReadGroup& group, const std::string& name
   return request;
 }
 
-BenchSamples read_bench(const store::ReadGroup& group, const std::string& name,
+SampledBench read_bench(const store::ReadGroup& group, const std::string& name,
                         const SamplesFile& file) {
-  BenchSamples bench;
+  SampledBench bench;
   bench.name = name;
   bench.description = group.text_attribute(names::kDescription, "");
   bench.axes = read_axes(group);
@@ -205,7 +205,7 @@ void require_sealed(const store::ReadGroup& root) {
 
 }  // namespace
 
-std::size_t BenchSamples::failed() const {
+std::size_t SampledBench::failed() const {
   return static_cast<std::size_t>(
       std::count_if(status.begin(), status.end(), [](std::uint8_t s) { return s != 0; }));
 }

@@ -17,7 +17,7 @@ struct Series {
 };
 
 // A table that a bench asks for.
-struct TableRequest {
+struct TableOrder {
   Quantity quantity;
   std::string of;                 // measurement
   std::vector<std::string> over;  // axes, in order
@@ -26,13 +26,13 @@ struct TableRequest {
 };
 
 // A standard deviation over the draws that a bench asks for.
-struct SpreadRequest {
+struct SpreadOrder {
   std::string name, of, long_name;
   bool relative = false;  // over the size of the mean
 };
 
 // What one bench has simulated.
-struct BenchSamples {
+struct SampledBench {
   std::string name, description;
   std::vector<Axis> axes;  // swept conditions of more than one value, in the order of the bench
   std::vector<std::uint8_t> status;  // by point: 0 simulated, else failed
@@ -40,9 +40,9 @@ struct BenchSamples {
   std::map<std::string, Series> conditions;     // those with one number per point
   std::map<std::string, Series> measurements;   // NaN where failed
   std::map<std::size_t, std::string> failures;  // reason by point
-  std::vector<TableRequest> tables;
+  std::vector<TableOrder> tables;
   std::vector<Constant> constants;
-  std::vector<SpreadRequest> spreads;
+  std::vector<SpreadOrder> spreads;
   Provenance provenance;
 
   std::size_t points() const { return status.size(); }
@@ -56,7 +56,7 @@ enum class Unsealed { kWarn, kRefuse };
 struct SamplesFile {
   std::string place;
   std::string program_version, ngspice_version;
-  std::vector<BenchSamples> benches;
+  std::vector<SampledBench> benches;
 
   // Throws Error for a file that is no samples file of this format version, or damaged.
   static SamplesFile read(const std::filesystem::path& path, Unsealed unsealed = Unsealed::kWarn);

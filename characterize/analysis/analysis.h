@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,23 +39,34 @@ struct SweepCard {
 struct AnalysisArguments {
   std::map<std::string, double> numbers;
   std::map<std::string, std::string> words;
-  bool use_initial_conditions = false;
+  std::set<std::string> flags;    // keys that are true
   std::vector<SweepCard> sweeps;  // innermost first
+};
+
+// Arguments that make no card, with the rule that they break.
+struct BadCard : std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 struct AnalysisKind {
   std::string name;  // `type` in a bench
   std::string text;
-  std::vector<Key> keys;   // beside `type` and `options`
+  // Beside `type` and `options`. A number becomes one of the arguments' numbers, a text, name or
+  // word one of their words, what is true a flag, and a list of sweep_block() their sweeps.
+  std::vector<Key> keys;
   std::string scale_unit;  // what results lie along: "s", "Hz"; "" = single points, or a sweep
   SignalKind signals = SignalKind::kReal;
-  // The card and its proof. Throws std::invalid_argument with the rule that is broken.
+  // The card and its proof. Throws BadCard.
   std::string (*card)(const AnalysisArguments&) = nullptr;
   Proof (*proof)(const AnalysisArguments&) = nullptr;
 };
 
 std::span<const AnalysisKind> analysis_kinds();
+// Throws Error where there is none of this name.
 const AnalysisKind& analysis_kind(std::string_view name);
+
+// One of the sweeps of a dc analysis.
+const Block& sweep_block();
 
 AnalysisKind analysis_op();
 AnalysisKind analysis_dc();
@@ -63,7 +76,7 @@ AnalysisKind analysis_noise();
 
 // Helpers of this folder.
 namespace detail {
-// The frequencies of an ac or noise analysis; throws std::invalid_argument.
+// The frequencies of an ac or noise analysis; throws BadCard.
 struct Frequencies {
   double start, stop;
   double points_per_decade;  // so many that at least one step fits; of a single frequency 0

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <stdexcept>
-
 #include "base/units.h"
 #include "characterize/analysis/analysis.h"
 
@@ -23,7 +21,7 @@ static Proof proof(const AnalysisArguments& arguments) {
   return {.plot = "dc", .count = count, .axis = arguments.sweeps.front().values};
 }
 
-AnalysisKind analysis_dc() {
+const Block& sweep_block() {
   static const Block sweep{
       "Sweeps of a dc analysis",
       "Measurements but `value` without `at` lie along the first sweep; `edge` and `number` are as "
@@ -32,23 +30,28 @@ AnalysisKind analysis_dc() {
       {{"source", form::name(), Key::Presence::kRequired, "the source that takes the values"},
        {"condition", form::name(), Key::Presence::kOptional,
         "a swept condition of this bench: every value is a point"},
-       {"start", form::quantity("*"), Key::Presence::kOptional,
+       {"start", form::own_quantity(), Key::Presence::kOptional,
         "in place of `condition`, of the first sweep: a sweep of its own that measurements are "
         "made "
         "along; its first value"},
-       {"stop", form::quantity("*"), Key::Presence::kOptional,
+       {"stop", form::own_quantity(), Key::Presence::kOptional,
         "its last value; below `start` it runs downwards"},
        {"points", form::integer(2), Key::Presence::kOptional, "how many, ends included"},
        {"step", form::word({"linear", "logarithmic"}), Key::Presence::kOptional,
         "spacing; default `linear`"}}};
-  return {"dc",
-          "operating points over one or two sources swept inside one run, the first innermost; "
-          "other conditions make further runs",
-          {{"sweeps", form::list(form::block(sweep)), Key::Presence::kRequired, "one or two"}},
-          "",
-          SignalKind::kReal,
-          card,
-          proof};
+  return sweep;
+}
+
+AnalysisKind analysis_dc() {
+  return {
+      "dc",
+      "operating points over one or two sources swept inside one run, the first innermost; "
+      "other conditions make further runs",
+      {{"sweeps", form::list(form::block(sweep_block())), Key::Presence::kRequired, "one or two"}},
+      "",
+      SignalKind::kReal,
+      card,
+      proof};
 }
 
 }  // namespace gaincell::characterize

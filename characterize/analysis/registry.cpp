@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <stdexcept>
 
+#include "base/error.h"
 #include "base/units.h"
 #include "characterize/analysis/analysis.h"
 
@@ -18,7 +18,10 @@ const AnalysisKind& analysis_kind(std::string_view name) {
   for (const AnalysisKind& kind : analysis_kinds()) {
     if (kind.name == name) return kind;
   }
-  throw std::invalid_argument("there is no such analysis");
+  throw Error({.place = "analysis",
+               .key = "type",
+               .value = std::string(name),
+               .rule = "there is no such analysis"});
 }
 
 namespace detail {
@@ -35,18 +38,17 @@ Frequencies frequencies(const AnalysisArguments& arguments) {
   const double stop = number(arguments, "stop", 0);
   const double points = number(arguments, "points_per_decade", 10);
   if (!(start > 0 && stop >= start))
-    throw std::invalid_argument("`stop` must be `start` or lie above it, and that above 0 Hz");
+    throw BadCard("`stop` must be `start` or lie above it, and that above 0 Hz");
   if (!(points >= 1 && points <= 1e5 && points == std::floor(points)))
-    throw std::invalid_argument("`points_per_decade` must be a whole number up to 100,000");
-  if (stop > 1e18) throw std::invalid_argument("`stop` must be at most 1e18 Hz");
+    throw BadCard("`points_per_decade` must be a whole number up to 100,000");
+  if (stop > 1e18) throw BadCard("`stop` must be at most 1e18 Hz");
   if (stop == start) return {start, stop, 0};
   Frequencies result{start, stop, points};
-  if (result.steps() > 1e7) throw std::invalid_argument("takes more than 1e7 frequencies");
+  if (result.steps() > 1e7) throw BadCard("takes more than 1e7 frequencies");
   // Where not one whole step fits, ngspice loops for ever, or leaves `stop` out.
   if (result.steps() >= 1 + 1e-6) return result;
   if (stop / start < 1 + 1e-6)
-    throw std::invalid_argument(
-        "`stop` must be `start` itself, or lie at least a millionth of it above");
+    throw BadCard("`stop` must be `start` itself, or lie at least a millionth of it above");
   result.points_per_decade = std::ceil((1 + 1e-6) / std::log10(stop / start));
   return result;
 }

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <stdexcept>
-
 #include "base/units.h"
 #include "characterize/analysis/analysis.h"
 
@@ -14,14 +12,14 @@ static std::string card(const AnalysisArguments& arguments) {
   const double stop = number(arguments, "stop", 0);
   const double start = number(arguments, "start", 0);
   const double max_step = number(arguments, "max_step", step);
-  if (!(step > 0)) throw std::invalid_argument("`step` must be greater than 0");
-  if (!(max_step > 0)) throw std::invalid_argument("`max_step` must be greater than 0");
+  if (!(step > 0)) throw BadCard("`step` must be greater than 0");
+  if (!(max_step > 0)) throw BadCard("`max_step` must be greater than 0");
   if (!(start >= 0 && stop > start))
-    throw std::invalid_argument("`stop` must lie after `start`, and that not before 0");
-  if (stop / max_step > 1e8) throw std::invalid_argument("takes more than 1e8 steps");
+    throw BadCard("`stop` must lie after `start`, and that not before 0");
+  if (stop / max_step > 1e8) throw BadCard("takes more than 1e8 steps");
   return fmt::format(".tran {} {} {} {}{}", format_exact(step), format_exact(stop),
                      format_exact(start), format_exact(max_step),
-                     arguments.use_initial_conditions ? " uic" : "");
+                     arguments.flags.contains("use_initial_conditions") ? " uic" : "");
 }
 
 static Proof proof(const AnalysisArguments& arguments) {

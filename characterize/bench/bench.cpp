@@ -1,39 +1,11 @@
 #include "characterize/bench/bench.h"
 
-#include <stdexcept>
-
 #include "base/error.h"
 #include "base/files.h"
 #include "characterize/bench/grammar.h"
 #include "characterize/bench/reader.h"
 
 namespace gaincell::characterize {
-
-void BenchReader::read() {
-  if (root_["gaincell_bench"].integer() != 1)
-    root_["gaincell_bench"].refuse("is a format that this program does not know",
-                                   "it reads format 1");
-  bench_.name = root_.text("name");
-  bench_.description = root_.text("description");
-  read_conditions();
-  declare_search();
-  read_parameters();
-  read_circuit();
-  read_sources();
-  read_elements();
-  read_net_voltages();
-  read_analyses();
-  refuse_idle_voltages();
-  read_limits();
-  read_measurements();
-  read_search();
-  read_waveforms();
-  read_tables();
-  read_constants();
-  read_spreads();
-  read_holdout();
-  make_save_cards();
-}
 
 std::string scale_name(const Analysis& analysis) {
   if (analysis.scale_unit == "s") return "time";
@@ -44,7 +16,10 @@ std::size_t Bench::condition(const std::string& condition_name) const {
   for (std::size_t k = 0; k < conditions.size(); ++k) {
     if (conditions[k].name == condition_name) return k;
   }
-  throw std::out_of_range("no condition " + condition_name);
+  throw Error({.place = path,
+               .key = "conditions",
+               .value = condition_name,
+               .rule = "is no condition of this bench"});
 }
 
 std::unique_ptr<const Bench> read_bench(const std::string& path, const BenchOptions& options) {

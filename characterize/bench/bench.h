@@ -99,12 +99,14 @@ struct Analysis {
   std::string scale_unit;  // what results lie along: "s", "Hz", "V", "A"; "" = single points
   std::map<std::string, Quantity> numbers;
   std::map<std::string, std::string> words;
-  bool use_initial_conditions = false;
+  std::set<std::string> flags;  // keys that are true
   std::vector<Sweep> sweeps;
   std::vector<std::string> outputs;  // nets whose noise is looked at
   Options options;
   std::string save_card;  // what the simulator keeps for measurements and waveforms
   Where where;
+
+  bool uses_initial_conditions() const { return flags.contains("use_initial_conditions"); }
 };
 
 // "time", "frequency" or "sweep".
@@ -237,7 +239,8 @@ struct Bench {
   double memory_bytes = 0;           // of one simulation; 0 = no limit
   std::vector<std::string> filters;  // as given
 
-  std::size_t condition(const std::string& condition_name) const;  // index; must exist
+  // Its index. Throws Error where there is none of this name.
+  std::size_t condition(const std::string& condition_name) const;
 };
 
 // Which of its points a bench runs: "corner=slow,fast", "temperature=-40..27", "v_dd=0.9".

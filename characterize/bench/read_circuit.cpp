@@ -1,38 +1,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/error.h"
 #include "base/suggest.h"
 #include "base/text.h"
-#include "base/units.h"
+#include "characterize/bench/grammar.h"
 #include "characterize/bench/reader.h"
-#include "characterize/circuit/code_models.h"
 
 namespace gaincell::characterize {
-namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kMaxLines = 100'000;  // of one kind in one deck
-
-// How often a block with `count` stands in the deck; `lines` counts those of its kind, which are
-// bounded together.
-std::size_t read_count(const Item& item, std::size_t& lines) {
-  const auto count = static_cast<std::size_t>(item.integer());
-  if (count > kMaxLines - lines)
-    item.refuse("makes more than 100,000 lines of its kind",
-                "a circuit of that size is not for a bench");
-  lines += count;
-  return count;
-}
-
-}  // namespace
 
 fs::path BenchReader::beside(const std::string& path) const {
   const fs::path named = path;
   return named.is_absolute() ? named : fs::path(bench_.path).parent_path() / named;
+}
+
+const Block& section_block() {
+  using namespace form;
+  static const Block table{"Library sections",
+                           "A file with `.lib name` ... `.endl` sections, of which one is taken.",
+                           {{"file", text(), kRequired, "path, relative to the bench"},
+                            {"section", text(), kRequired, "its name"}}};
+  return table;
 }
 
 void BenchReader::add_file(Library& library, const Item& item, Library::Use use) const {
@@ -135,6 +126,22 @@ void BenchReader::read_circuit() {
   read_mismatch();
 }
 
+const Block& circuit_block() {
+  using namespace form;
+  static const Block table{
+      "Circuit",
+      "",
+      {{"netlist", either({text(), list(text())}), kOptional,
+        "files with `.subckt`, `.model`, `.param`, `.func`; relative to the bench"},
+       {"subcircuit", text(), kOptional,
+        "stands in the deck as instance `xdut`, so its inner nets are `xdut.name`; without it "
+        "`elements` are the circuit"},
+       {"parameters", map(own_quantity()), kOptional, "of the subcircuit"},
+       {"ports", nets(text()), kOptional,
+        "port: net; a port that is not named here is on the net of its own name"}}};
+  return table;
+}
+
 void BenchReader::read_subcircuit(const Item& circuit) {
   for (const char* key : {"parameters", "ports"}) {
     if (circuit.has(key) && !circuit.has("subcircuit"))
@@ -170,6 +177,40 @@ void BenchReader::read_subcircuit(const Item& circuit) {
       bench_.ports[lower(name)] = lower(item.text());
     }
   }
+}
+
+static const Block& pelgrom_block() {
+  using namespace form;
+  static const Block table{
+      "Mismatch by size",
+      "By model card, also one inside a subcircuit, or by a subcircuit that stands for one device: "
+      "its transistors are drawn, or with `shift` a parameter of it. Pelgrom's coefficients are of "
+      "the difference of a pair; each device is drawn with sigma A/sqrt(2 W L m), sizes in m or in "
+      "what `.option scale` says.",
+      {{"a_vt", constant("V*um"), kOptional, "A_VT: `1.8m` is 1.8 mV um"},
+       {"a_beta", constant("um"), kOptional, "A_beta, of the current factor: `0.01` is 1 % um"},
+       {"shift", name(), kOptional,
+        "instance parameter that takes the threshold shift; default `delvto` of the transistors"},
+       {"gain", name(), kOptional,
+        "instance parameter that takes the factor of beta; default `mulu0` of the transistors; "
+        "none "
+        "beside a `shift` of a subcircuit"},
+       {"width", name(), kOptional, "instance parameter of the width; default `w`"},
+       {"length", name(), kOptional, "instance parameter of the length; default `l`"}}};
+  return table;
+}
+
+const Block& mismatch_block() {
+  using namespace form;
+  static const Block table{
+      "Mismatch",
+      "Differences between equal devices, drawn `draws.points` times from `draws.seed`; a draw is "
+      "the same circuit at every value of the conditions. Every device of a kind named here draws "
+      "for itself, and its numbers stand in the deck.",
+      {{"devices", nets(block(pelgrom_block())), kOptional, "by kind of device"},
+       {"library", boolean(), kOptional,
+        "true: the library's own statistics (agauss and the like), seeded for every draw"}}};
+  return table;
 }
 
 void BenchReader::read_mismatch() {
@@ -216,136 +257,6 @@ PelgromRule BenchReader::read_rule(const std::string& name, const Item& item) co
   if (rule.gain.empty() && rule.a_beta_m > 0)
     item["a_beta"].refuse("is of no effect: no parameter takes it", "give `gain`");
   return rule;
-}
-
-void BenchReader::read_sources() {
-  if (!root_.has("sources")) return;
-  std::size_t lines = 0;
-  for (const auto& [name, item] : root_["sources"].map()) {
-    const std::string unit = item.text("kind", "voltage") == "current" ? "A" : "V";
-    Source source{.name = lower(name),
-                  .current = unit == "A",
-                  .net = NetTemplate(item.text("net"), bench_.scope, item["net"].where()),
-                  .reference = lower(item.text("reference", "0")),
-                  .count = 0,
-                  .dc = std::nullopt,
-                  .ac = std::nullopt,
-                  .ramp = std::nullopt,
-                  .pulse = std::nullopt,
-                  .pwl = {},
-                  .wave = {},
-                  .where = item.where()};
-    if (item.has("reference")) check_net(item.text("reference"), item["reference"].where());
-    if (item.has("count")) {
-      source.count = read_count(item["count"], lines);
-      if (source.net.is_constant())
-        item["net"].refuse("so many sources on one net", "number the nets: net{i}");
-    }
-    read_waveform(item, unit, source);
-    if (!source_names_.emplace(source.name, bench_.sources.size()).second)
-      item.refuse("names that differ only in case are one to the simulator");
-    for (std::size_t k = 0; k < source.count; ++k) {
-      if (!source_names_.emplace(fmt::format("{}{}", source.name, k), bench_.sources.size()).second)
-        item.refuse(fmt::format("its element {} has the name of another source", k));
-    }
-    bench_.sources.push_back(std::move(source));
-  }
-}
-
-void BenchReader::read_waveform(const Item& item, const std::string& unit, Source& source) {
-  const auto value = [&](const Item& block, const char* key, const std::string& of) {
-    return quantity(block[key], of);
-  };
-  if (item.has("dc")) source.dc = value(item, "dc", unit);
-  if (item.has("ac")) source.ac = value(item, "ac", unit);
-  if (item.has("pulse")) {
-    const Item p = item["pulse"];
-    source.pulse = Pulse{value(p, "initial", unit),
-                         value(p, "pulsed", unit),
-                         value(p, "delay", "s"),
-                         value(p, "rise", "s"),
-                         value(p, "fall", "s"),
-                         value(p, "width", "s"),
-                         std::nullopt};
-    if (p.has("period")) source.pulse->period = value(p, "period", "s");
-  }
-  if (item.has("ramp")) {
-    const Item r = item["ramp"];
-    source.ramp = Ramp{value(r, "initial", unit), value(r, "final", unit), value(r, "start", "s"),
-                       value(r, "duration", "s")};
-  }
-  if (item.has("pwl") && item["pwl"].is_map()) {
-    read_wave_file(item["pwl"], unit, source);
-  } else if (item.has("pwl")) {
-    const auto rows = item["pwl"].list();
-    if (rows.empty()) item["pwl"].refuse("must hold at least one [time, value]");
-    for (const Item& row : rows) {
-      const auto pair = row.list();
-      if (pair.size() != 2) row.refuse("must be [time, value]");
-      source.pwl.emplace_back(quantity(pair[0], "s"), quantity(pair[1], unit));
-    }
-  }
-  if (!source.dc && !source.ac && !source.pulse && !source.ramp && source.pwl.empty() &&
-      source.wave.empty())
-    item.refuse("has no value", "give `dc`, `ac`, `pulse`, `ramp` or `pwl`");
-}
-
-void BenchReader::read_elements() {
-  if (!root_.has("elements")) return;
-  std::size_t lines = 0;
-  for (const Item& item : root_["elements"].list()) {
-    const Item line = item.is_map() ? item["line"] : item;
-    const std::string text = line.text();
-    if (text.find(';') != std::string::npos) line.refuse("must be one line, without comments");
-    // A simulator joins the next line to it.
-    if (text.ends_with('\\')) line.refuse("must be one line; it ends with a continuation");
-    bench_.code_models = bench_.code_models || needs_code_model({text, line.where().place});
-    if (text.empty() || !std::isalpha(static_cast<unsigned char>(text[0])))
-      line.refuse("is no element", "it begins with the letter of a device: R C L D M X ...");
-    const std::size_t count = item.has("count") ? read_count(item["count"], lines) : 1;
-    if (count > 1 && text.find('{') == std::string::npos)
-      line.refuse("so many elements of one name", "number them: R{i} net{i} 0 1k");
-    bench_.elements.push_back({Template(text, bench_.scope, line.where()), count, line.where()});
-  }
-}
-
-void BenchReader::read_net_voltages() {
-  bench_.initial_conditions = net_voltages("initial_conditions");
-  bench_.starting_guesses = net_voltages("starting_guesses");
-}
-
-std::vector<NetVoltage> BenchReader::net_voltages(const std::string& key) const {
-  std::vector<NetVoltage> all;
-  if (!root_.has(key)) return all;
-  std::size_t lines = 0;
-  for (const auto& [name, item] : root_[key].map()) {
-    if (!item.is_map()) {
-      all.push_back({NetTemplate(name, bench_.scope, item.where()), quantity(item, "V"), 1});
-      continue;
-    }
-    NetVoltage one{NetTemplate(item.text("net"), bench_.scope, item["net"].where()),
-                   quantity(item["value"], "V"), read_count(item["count"], lines)};
-    if (one.count > 1 && one.net.is_constant())
-      item["net"].refuse("so many voltages of one net", "number the nets: net{i}");
-    all.push_back(std::move(one));
-  }
-  return all;
-}
-
-void BenchReader::refuse_idle_voltages() const {
-  const auto any = [this](auto is) {
-    return std::any_of(bench_.analyses.begin(), bench_.analyses.end(), is);
-  };
-  if (!bench_.initial_conditions.empty() &&
-      !any([](const Analysis& one) { return one.kind->scale_unit == "s"; }))
-    root_["initial_conditions"].refuse(
-        "they are what `tran` begins with, and have no effect on the analyses of this bench",
-        "`starting_guesses` choose the state of an operating point");
-  if (!bench_.starting_guesses.empty() &&
-      !any([](const Analysis& one) { return !one.use_initial_conditions; }))
-    root_["starting_guesses"].refuse(
-        "with `use_initial_conditions` there is no operating point that they could start",
-        "give `initial_conditions`");
 }
 
 }  // namespace gaincell::characterize

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/suggest.h"
 #include "base/units.h"
+#include "characterize/bench/grammar.h"
 #include "characterize/bench/reader.h"
 
 namespace gaincell::characterize {
@@ -16,8 +17,6 @@ constexpr std::size_t kMaxPoints = 1'000'000;
 constexpr const char* kMaxPointsText = "1,000,000";
 constexpr std::size_t kMaxElements = 100'000;  // of all vectors of a bench together
 constexpr std::size_t kMaxCorners = 1'000;
-constexpr double kMaxHalvings = 60;     // of a search
-constexpr double kHalfwaySlack = 1e-6;  // a tolerance is met by rounding too
 constexpr std::size_t kMaxPointBytes = std::size_t{256} << 20;
 
 Draw read_draw(const Item& item, const std::string& unit, std::size_t count) {
@@ -247,13 +246,45 @@ std::vector<double> spaced(double low, double high, std::size_t points, bool log
   return values;
 }
 
-void BenchReader::know(const std::string& name, const Item& at) {
-  static const std::set<std::string> reserved{"i", "pi"};
-  if (reserved.contains(name) || name.starts_with("element__"))
-    at.refuse(fmt::format("the name `{}` is taken", name), "choose another");
-  if (!names_.insert(name).second)
-    at.refuse(fmt::format("the name `{}` stands for something else already", name),
-              "conditions, parameters and measurements share their names");
+static const Block& draw_block() {
+  using namespace form;
+  static const Block table{
+      "Draws of a vector",
+      "Random numbers for the elements of a vector condition.",
+      {{"enumerate", list(own_constant()), kOptional, "one of these, equally likely"},
+       {"uniform", list(own_constant()), kOptional, "`[least, greatest]`"},
+       {"normal", list(own_constant()), kOptional, "`[mean, sigma]`"},
+       {"values", list(own_constant()), kOptional, "no draw: these, in order"}},
+      {"enumerate", "uniform", "normal", "values"},
+      true};
+  return table;
+}
+
+const Block& condition_block() {
+  using namespace form;
+  static const Block table{
+      "Conditions",
+      "What a point is made of. Swept: `minimum`, `maximum`, `step` and `points`, or `enumerate`. "
+      "Fixed: "
+      "`typical` alone. `minimum`, `typical` and `maximum` without `step` are swept over just "
+      "these values. "
+      "The name `temperature` sets the temperature of the simulation. The first swept condition is "
+      "the slowest. At most 1,000,000 points, which may take 256 MB, and simulations that may "
+      "take 768 MB to plan, some 600,000 small ones.",
+      {{"unit", text(), kOptional,
+        "`V`, `s`, `A`, `F`, `degC` ... or empty; required but for `corner`"},
+       {"description", prose(), kOptional, "long name of the axis"},
+       {"minimum", own_constant(), kOptional, "least value"},
+       {"typical", own_constant(), kOptional, "usual value; of `corner` a name"},
+       {"maximum", own_constant(), kOptional, "greatest value"},
+       {"step", word({"linear", "logarithmic"}), kOptional, "spacing between minimum and maximum"},
+       {"points", integer(2), kOptional, "how many, ends included"},
+       {"stepsize", own_constant(), kOptional,
+        "in place of `points`: the step, of a logarithmic sweep the factor"},
+       {"enumerate", list(own_constant()), kOptional, "these values, rising; of `corner` names"},
+       {"count", integer(1), kOptional, "makes it a vector of so many elements"},
+       {"draw", block(draw_block()), kOptional, "what the elements are"}}};
+  return table;
 }
 
 void BenchReader::read_conditions() {
@@ -386,6 +417,18 @@ void BenchReader::apply_filters(Condition& condition, const Item& item) {
   }
 }
 
+const Block& draws_block() {
+  using namespace form;
+  static const Block table{
+      "Number of draws",
+      "",
+      {{"points", integer(1), kRequired,
+        "so many points, each with its own draw of all vectors and devices, for each point of the "
+        "swept conditions"},
+       {"seed", integer(0), kRequired, "of the draws"}}};
+  return table;
+}
+
 void BenchReader::read_draws() {
   const bool vectors = std::any_of(bench_.conditions.begin(), bench_.conditions.end(),
                                    [](const Condition& c) { return c.count > 0; });
@@ -421,33 +464,14 @@ void BenchReader::read_draws() {
   bench_.draw_points = 1;
 }
 
-// What is searched has a name in expressions before there is anything to measure.
-void BenchReader::declare_search() {
-  if (!root_.has("search")) return;
-  const Item item = root_["search"];
-  Search search;
-  search.over = item.text("over");
-  search.unit = item.text("unit");
-  know(search.over, item["over"]);
-  if (search.over == "temperature" && search.unit != "degC")
-    item["unit"].refuse("the temperature of a simulation is in degC");
-  search.minimum = item["minimum"].constant(search.unit);
-  search.maximum = item["maximum"].constant(search.unit);
-  search.tolerance = item["tolerance"].constant(search.unit);
-  const double range = search.maximum - search.minimum;
-  if (!(range > 0)) item["maximum"].refuse("must be greater than `minimum`");
-  if (!std::isfinite(range)) item["maximum"].refuse("the range is wider than a number holds");
-  if (!(search.tolerance > 0)) item["tolerance"].refuse("must be greater than 0");
-  if (!(search.tolerance < range))
-    item["tolerance"].refuse("must be less than from `minimum` to `maximum`");
-  const double finest = std::max(std::abs(search.minimum), std::abs(search.maximum)) *
-                        std::numeric_limits<double>::epsilon();
-  const double halvings = std::ceil(std::log2(range / search.tolerance) - kHalfwaySlack);
-  if (!(search.tolerance >= 2 * finest) || !(halvings <= kMaxHalvings))
-    item["tolerance"].refuse("is finer than numbers of this range are", "take a greater one");
-  search.halvings = static_cast<std::size_t>(halvings);
-  bench_.scope.set(search.over, search.minimum);
-  bench_.search = std::move(search);
+const Block& parameter_block() {
+  using namespace form;
+  static const Block table{"Parameters",
+                           "",
+                           {{"value", own_quantity(), kRequired, "number or expression"},
+                            {"unit", text(), kOptional, "its unit"},
+                            {"description", prose(), kOptional, "what it is"}}};
+  return table;
 }
 
 void BenchReader::read_parameters() {
@@ -459,6 +483,18 @@ void BenchReader::read_parameters() {
     bench_.scope.set(name, parsed.unchecked(bench_.scope));
     bench_.parameters.push_back({name, std::move(parsed)});
   }
+}
+
+const Block& holdout_block() {
+  using namespace form;
+  static const Block table{"Hold-out points",
+                           "Extra points that no table sees, drawn inside the axes' ranges.",
+                           {{"share", constant(""), kOptional, "of the number of swept points"},
+                            {"points", integer(1), kOptional, "how many"},
+                            {"seed", integer(0), kRequired, "of the draw"}},
+                           {"share", "points"},
+                           true};
+  return table;
 }
 
 void BenchReader::read_holdout() {

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/suggest.h"
 #include "characterize/bench/columns.h"
+#include "characterize/bench/grammar.h"
 #include "characterize/bench/reader.h"
 
 // What a bench takes from tables of numbers: conditions that change together, and waveforms.
@@ -18,6 +19,14 @@ constexpr std::size_t kMaxDeckPoints = 1'000'000;
 constexpr std::uint64_t kMaxBytes = std::uint64_t{16} << 20;
 
 }  // namespace
+
+const Block& rows_file_block() {
+  using namespace form;
+  static const Block table{"Rows from a file",
+                           "Text as for a waveform, with the names of conditions above.",
+                           {{"file", text(), kRequired, "path, relative to the bench"}}};
+  return table;
+}
 
 // A samples file brings the text of the files with it.
 std::string BenchReader::input_text(const Item& file) {
@@ -34,6 +43,20 @@ std::string BenchReader::input_text(const Item& file) {
   }
   bench_.inputs.push_back({file.text(), text});
   return text;
+}
+
+const Block& wave_file_block() {
+  using namespace form;
+  static const Block table{
+      "Waveforms from a file",
+      "Text with a column of times and one of values; commas, semicolons, tabs or blanks between, "
+      "a "
+      "line of names above if any, and at most 10,000 rows. Lines that begin with # or * do not "
+      "count.",
+      {{"file", text(), kRequired, "path, relative to the bench"},
+       {"time", text(), kOptional, "name or number of the column of times; default 1"},
+       {"value", text(), kOptional, "that of values; default 2"}}};
+  return table;
 }
 
 void BenchReader::read_wave_file(const Item& item, const std::string& unit, Source& source) {

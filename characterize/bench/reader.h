@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -12,8 +13,9 @@
 namespace gaincell::characterize {
 
 // Fills a Bench from a validated file, in the order in which names become known: what is swept
-// (read_conditions.cpp), the circuit and what drives it (read_circuit.cpp), what is simulated and
-// made of it (read_results.cpp).
+// (read_conditions.cpp, read_rows.cpp), the circuit (read_circuit.cpp) and what drives it
+// (read_sources.cpp), what is simulated (read_analyses.cpp), read off (read_measurements.cpp) and
+// made of it (read_results.cpp). Each of them also holds its part of the grammar.
 class BenchReader {
  public:
   BenchReader(const Item& root, const BenchOptions& options, Bench& bench)
@@ -62,6 +64,7 @@ class BenchReader {
 
   void read_analyses();
   void read_analysis(const std::string& name, const Item& item);
+  void read_argument(Analysis& analysis, const Key& key, const Item& item);
   void read_sweeps(const Item& item, Analysis& analysis);
   Sweep read_sweep(const Item& row, bool innermost);
   void read_noise(const Item& item, Analysis& analysis);
@@ -74,6 +77,7 @@ class BenchReader {
   std::vector<SourceSignals> source_signals(const Item& item);
   void read_measurements();
   void read_measurement(const std::string& name, const Item& item);
+  std::string unit_of_argument(const Measurement& m, const Form& form) const;
   void read_argument(Measurement& m, const Key& key, const Item& item);
   void read_place(Measurement& m, const Item& item) const;
   void check_unit(const Measurement& m, const Item& item) const;
@@ -103,5 +107,22 @@ class BenchReader {
 // Throws Error where the key of an item is none of `own`: blocks of several kinds share a schema.
 void refuse_other_keys(const Item& item, const std::string& kind,
                        const std::vector<std::string>& own);
+
+// A kind of analysis or measurement has a key of a form that nobody would read: a bug, which the
+// test that walks all of them finds.
+[[noreturn]] void no_argument(const Key& key);
+
+// What a name is worth where it is read: results, and whatever has no single value.
+constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
+
+template <class Range>
+std::vector<std::string> names_of(const Range& range) {
+  std::vector<std::string> names;
+  for (const auto& one : range) names.push_back(one.name);
+  return names;
+}
+
+// Which of these names a text is; throws Error where none.
+std::size_t index_of(const std::vector<std::string>& names, const Item& item, const char* what);
 
 }  // namespace gaincell::characterize

@@ -1,10 +1,8 @@
 #include "characterize/campaign/campaign.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -13,10 +11,10 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/printable.h"
-#include "base/sha256.h"
 #include "base/version.h"
 #include "characterize/campaign/campaign_plan.h"
 #include "characterize/campaign/conclude.h"
+#include "characterize/campaign/stop_signals.h"
 #include "characterize/job/protocol.h"
 #include "characterize/results/cache.h"
 #include "characterize/results/journal.h"
@@ -28,36 +26,6 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kProbes = 8;    // jobs of a bench that show whether it works at all
 constexpr std::size_t kReasons = 10;  // that a summary spells out
 constexpr std::size_t kReasonBytes = 300;
-
-std::atomic<bool> stop_asked{false};
-
-// Ctrl-C and SIGTERM end the pool between two jobs: the journal keeps what is done. A file that
-// meets its size limit is an error with a message, not the end of the process.
-class Signals {
- public:
-  Signals() {
-    stop_asked = false;
-    struct sigaction stop {};
-    stop.sa_handler = [](int) { stop_asked = true; };
-    ::sigaction(SIGINT, &stop, &old_int_);
-    ::sigaction(SIGTERM, &stop, &old_term_);
-    struct sigaction ignore {};
-    ignore.sa_handler = SIG_IGN;
-    ::sigaction(SIGXFSZ, &ignore, &old_size_);
-  }
-  ~Signals() {
-    ::sigaction(SIGINT, &old_int_, nullptr);
-    ::sigaction(SIGTERM, &old_term_, nullptr);
-    ::sigaction(SIGXFSZ, &old_size_, nullptr);
-  }
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
-
- private:
-  struct sigaction old_int_ {};
-  struct sigaction old_term_ {};
-  struct sigaction old_size_ {};
-};
 
 // Whether a bench works at all, by jobs from all over it, which come first; the rest of it waits
 // for one that gives a result, and is not run where none does. A shard whose own ones have none
@@ -72,10 +40,10 @@ struct Trial {
 };
 
 // The jobs of one shard that no journal or cache knows, through the pool.
-class Simulation {
+class ShardRun {
  public:
-  Simulation(const CampaignOptions& options, CampaignPlan& campaign, CampaignReport& report,
-             Journal& journal, ResultCache& cache)
+  ShardRun(const CampaignOptions& options, CampaignPlan& campaign, CampaignReport& report,
+           Journal& journal, ResultCache& cache)
       : options_(options),
         campaign_(campaign),
         report_(report),
@@ -100,7 +68,7 @@ class Simulation {
     if (!options_.keep_going) listener.turn = [this](const Job& job) { return turn(job); };
     report_.pool = pool.run(missing(0), listener);
     // Where benches search, what comes next follows from all of it.
-    for (std::uint64_t first = campaign_.places.size(); !stop_asked && campaign_.go_on();
+    for (std::uint64_t first = campaign_.places.size(); !stop_asked() && campaign_.go_on();
          first = campaign_.places.size()) {
       take_known(first);
       if (const auto jobs = missing(first); !jobs.empty()) report_.pool += pool.run(jobs, listener);
@@ -109,7 +77,7 @@ class Simulation {
     if (misfits_ > 0)
       report_.notes.push_back(fmt::format(
           "{} cache entries are not of their simulations: these were run again", misfits_));
-    if (!stop_asked) give_up();
+    if (!stop_asked()) give_up();
     report_.simulations = count_.total;
     report_.failed_simulations = count_.failed;
   }
@@ -250,7 +218,7 @@ class Simulation {
       journal_.sync();
       last_sync_ = now;
     }
-    return !stop_asked;
+    return !stop_asked();
   }
 
   static bool is_open(const JobResult& result) {
@@ -295,12 +263,6 @@ class Simulation {
   Clock::time_point last_sync_ = begin_;
 };
 
-// To the byte: a measurement that is computed otherwise is another program.
-std::string identity_of(const PoolOptions& pool, const std::string& ngspice_version) {
-  return fmt::format("gaincell {} ngspice {} worker {} allow {}", kVersion, ngspice_version,
-                     sha256(read_file(pool.worker)), fmt::join(pool.allow, " "));
-}
-
 ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campaign,
                       const std::string& ngspice_version, const std::string& identity) {
   ShardHeader header{options.shard,          kVersion, ngspice_version, identity,
@@ -338,16 +300,16 @@ CampaignReport characterize(const CampaignOptions& options) {
   CampaignReport report;
   report.shard = options.shard;
   const std::string ngspice = pool.ngspice_version();
-  const std::string identity = identity_of(options.pool, ngspice);
+  const std::string identity = pool.identity();
   auto journal_path = options.output;
   journal_path += ".journal";
-  const Signals signals;
+  const StopSignals signals;
   Journal journal(journal_path, options.shard.whole()
                                     ? identity
                                     : encode(header_of(options, campaign, ngspice, identity)));
   if (!options.resume) journal.begin_anew();
   ResultCache cache(options.cache, identity);
-  Simulation(options, campaign, report, journal, cache).run(pool);
+  ShardRun(options, campaign, report, journal, cache).run(pool);
   report.pool.ngspice_version = ngspice;
   if (cache.damaged() > 0)
     report.notes.push_back(
@@ -359,7 +321,7 @@ CampaignReport characterize(const CampaignOptions& options) {
     report.notes.push_back(fmt::format("workers were not fully confined: this kernel has no {}",
                                        report.pool.unconfined));
   if (!cache.complaint().empty()) report.notes.push_back(cache.complaint());
-  if (stop_asked) {
+  if (stop_asked()) {
     journal.sync();
     report.interrupted = true;
     return report;
@@ -371,51 +333,6 @@ CampaignReport characterize(const CampaignOptions& options) {
   conclude(campaign, options.output, ngspice, report);
   if (report.not_run == 0) journal.remove();
   return report;
-}
-
-std::vector<PointResult> simulate(const Bench& bench, const Plan& plan,
-                                  const SimulateOptions& options) {
-  Progress silent;
-  Progress& progress = options.progress != nullptr ? *options.progress : silent;
-  Pool pool(options.pool);
-  ResultCache cache(options.cache,
-                    options.cache.empty() ? "" : identity_of(options.pool, pool.ngspice_version()));
-  ProgressCount count;
-  count.total = plan.jobs.size();
-  std::vector<JobResult> results(plan.jobs.size());
-  std::vector<const Job*> jobs;
-  for (const Job& job : plan.jobs) {
-    if (auto known = cache.find(job.key()); known && fits(job, *known)) {
-      ++count.known;
-      results[job.id] = std::move(*known);
-    } else {
-      jobs.push_back(&job);
-    }
-  }
-  count.done = count.known;
-  const Signals signals;
-  const auto begin = Clock::now();
-  progress.begin(count, 0, count.known);
-  PoolListener listener;
-  listener.done = [&](const Job& job, JobResult result) {
-    cache.add(job.key(), result);
-    ++count.done;
-    if (!result.ok) {
-      ++count.failed;
-      progress.failed(bench.name, "", result);
-    }
-    results[job.id] = std::move(result);
-  };
-  listener.tick = [&] {
-    count.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    progress.tick(count);
-    return !stop_asked;
-  };
-  listener.lost = [&](const std::string& reason) { progress.worker_lost(reason); };
-  if (!jobs.empty()) pool.run(jobs, listener);
-  progress.end();
-  if (stop_asked) throw Interrupted();
-  return collect(bench, plan, results);
 }
 
 bool CampaignReport::ok() const {

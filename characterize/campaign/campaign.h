@@ -2,12 +2,10 @@
 
 #include <filesystem>
 #include <map>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "characterize/campaign/progress.h"
-#include "characterize/plan/plan.h"
 #include "characterize/pool/pool.h"
 #include "characterize/results/shard.h"
 
@@ -61,21 +59,5 @@ struct CampaignReport {
 // simulations (8, spread over it) works, the rest of that bench is not run and recorded so; the
 // journal then stays, for a run with `keep_going`. Throws Error for wrong input.
 CampaignReport characterize(const CampaignOptions& options);
-
-struct SimulateOptions {
-  PoolOptions pool;
-  std::filesystem::path cache{};  // folder of earlier results, also of an interrupted run
-  Progress* progress = nullptr;
-};
-
-// SIGINT or SIGTERM ended simulate(); what was simulated is in the cache.
-struct Interrupted : std::runtime_error {
-  Interrupted() : std::runtime_error("stopped; the same command goes on from its cache") {}
-};
-
-// The same for points from elsewhere, without journal or file: their results in order. Throws
-// Interrupted.
-std::vector<PointResult> simulate(const Bench& bench, const Plan& plan,
-                                  const SimulateOptions& options);
 
 }  // namespace gaincell::characterize

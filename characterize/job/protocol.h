@@ -15,6 +15,8 @@ namespace gaincell::characterize {
 inline constexpr int kCommandFd = 3;
 inline constexpr int kReplyFd = 4;
 inline constexpr std::uint32_t kProtocolVersion = 3;
+// In the log, ahead of what a dying worker had printed for its current job.
+inline constexpr char kLogMark = '\x1e';
 inline constexpr std::size_t kMaxPayload = std::size_t{256} << 20;
 
 enum class FrameType : std::uint8_t {

@@ -17,7 +17,7 @@ static double run(Waves& waves, const MeasureCall& call) {
 
 MeasureKind measure_crossing() {
   std::vector<Key> keys{
-      required("level", form::quantity("*"), "what is crossed"),
+      required("level", form::own_quantity(), "what is crossed"),
       key("edge", form::word({"rise", "fall", "either"}), "default `either`"),
       key("number", form::integer(-1000000), "1 is the first (default), -1 the last")};
   for (Key& one : window_keys()) keys.push_back(one);

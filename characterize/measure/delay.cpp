@@ -100,11 +100,11 @@ double run(Waves& waves, const MeasureCall& call) {
 
 MeasureKind measure_delay() {
   std::vector<Key> keys{
-      required("level", form::quantity("*"), "what the signal crosses"),
+      required("level", form::own_quantity(), "what the signal crosses"),
       key("edge", form::word({"rise", "fall", "either"}), "default `either`"),
       key("number", form::integer(-1000000), "1 is the first (default), -1 the last"),
       required("after", form::text(), "the signal that starts the clock"),
-      key("after_level", form::quantity("*"), "what that signal crosses; default `level`"),
+      key("after_level", form::own_quantity(), "what that signal crosses; default `level`"),
       key("after_edge", form::word({"rise", "fall", "either"}), "default `either`"),
       key("after_number", form::integer(-1000000), "default 1"),
       key("pairing", form::word({"edge", "number", "nearest"}),

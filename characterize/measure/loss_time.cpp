@@ -33,8 +33,8 @@ MeasureKind measure_loss_time() {
   return {"loss_time",
           MeasureKind::Takes::kSignal,
           "time after `from` until the signal has moved by so much",
-          {required("by", form::quantity("*"), "how much, up or down"),
-           key("from", form::quantity("scale"), "default the start of the run"), otherwise_key()},
+          {required("by", form::own_quantity(), "how much, up or down"),
+           key("from", form::scale_quantity(), "default the start of the run"), otherwise_key()},
           run};
 }
 

@@ -122,13 +122,12 @@ Key required(std::string name, Form form, std::string text) {
 }
 
 std::vector<Key> window_keys() {
-  return {
-      key("from", form::quantity("scale"), "start of the stretch; default the start of the run"),
-      key("to", form::quantity("scale"), "its end; default the end of the run")};
+  return {key("from", form::scale_quantity(), "start of the stretch; default the start of the run"),
+          key("to", form::scale_quantity(), "its end; default the end of the run")};
 }
 
 Key otherwise_key() {
-  return key("otherwise", form::quantity("*"),
+  return key("otherwise", form::result_quantity(),
              "the result where the event does not happen; without it such a point is a failed one");
 }
 

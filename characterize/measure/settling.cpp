@@ -28,8 +28,8 @@ static double run(Waves& waves, const MeasureCall& call) {
 
 MeasureKind measure_settling() {
   std::vector<Key> keys = window_keys();
-  keys.push_back(required("within", form::quantity("*"), "half the width of the band"));
-  keys.push_back(key("target", form::quantity("*"), "its middle; default the value at `to`"));
+  keys.push_back(required("within", form::own_quantity(), "half the width of the band"));
+  keys.push_back(key("target", form::own_quantity(), "its middle; default the value at `to`"));
   keys.push_back(otherwise_key());
   return {"settling", MeasureKind::Takes::kSignal,
           "time after `from` from which the signal stays within the band", keys, run};

@@ -24,8 +24,7 @@ static double run(Waves& waves, const MeasureCall& call) {
 }
 
 MeasureKind measure_slope() {
-  std::vector<Key> keys{
-      key("at", form::quantity("scale"), "slope here; without it the mean slope")};
+  std::vector<Key> keys{key("at", form::scale_quantity(), "slope here; without it the mean slope")};
   for (Key& one : window_keys()) keys.push_back(one);
   return {"slope", MeasureKind::Takes::kSignal,
           "slope at a place, of the segment that begins there, or mean slope of a stretch", keys,

@@ -31,7 +31,7 @@ static double run(Waves& waves, const MeasureCall& call) {
 }
 
 MeasureKind measure_time_above() {
-  std::vector<Key> keys{required("level", form::quantity("*"), "the level")};
+  std::vector<Key> keys{required("level", form::own_quantity(), "the level")};
   for (Key& one : window_keys()) keys.push_back(one);
   return {"time_above", MeasureKind::Takes::kSignal,
           "all time that the signal spends at or above the level, 0 if none", keys, run};

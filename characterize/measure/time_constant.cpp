@@ -21,7 +21,7 @@ static double run(Waves& waves, const MeasureCall& call) {
 
 MeasureKind measure_time_constant() {
   std::vector<Key> keys = window_keys();
-  keys.push_back(key("final", form::quantity("*"), "where it goes; default the value at `to`"));
+  keys.push_back(key("final", form::own_quantity(), "where it goes; default the value at `to`"));
   keys.push_back(otherwise_key());
   return {"time_constant", MeasureKind::Takes::kSignal,
           "time after `from` until 1/e of the way to the final value is left", keys, run};

@@ -17,7 +17,7 @@ MeasureKind measure_value() {
   return {"value",
           MeasureKind::Takes::kSignal,
           "the signal at a place; in `op`, and in `dc` without `at`, at the point",
-          {key("at", form::quantity("scale"),
+          {key("at", form::scale_quantity(),
                "where; default the end of the run, in `dc` the point's own value")},
           run};
 }

@@ -158,14 +158,14 @@ class SignalParser {
       }
       const std::string word = lower(text.substr(k, end - k));
       if (word.find("__") != std::string::npos)
-        throw std::invalid_argument("a name with __ stands for something else");
+        throw BadSignal("a name with __ stands for something else");
       if (word == "onoise" || word == "inoise") {
         end = noise(word, text, end);
       } else if (end < text.size() && text[end] == '(' && word == "deriv") {
         end = derivative(text, end);
       } else if (end < text.size() && text[end] == '(' && is_quantity(word)) {
         const std::size_t close = text.find(')', end);
-        if (close == std::string::npos) throw std::invalid_argument("a ( is not closed");
+        if (close == std::string::npos) throw BadSignal("a ( is not closed");
         quantity(word, lower(without_blanks(text.substr(end + 1, close - end - 1))));
         end = close + 1;
       } else {
@@ -184,7 +184,7 @@ class SignalParser {
 
   std::string vector(const std::string& name, SignalKind kind) {
     if (!parts_.vectors.empty() && parts_.kind != kind)
-      throw std::invalid_argument("it mixes what no single analysis has");
+      throw BadSignal("it mixes what no single analysis has");
     parts_.kind = kind;
     const auto known = std::find(parts_.vectors.begin(), parts_.vectors.end(), name);
     const auto number = known - parts_.vectors.begin();
@@ -199,9 +199,9 @@ class SignalParser {
       return open;
     }
     const std::size_t close = text.find(')', open);
-    if (close == std::string::npos) throw std::invalid_argument("a ( is not closed");
+    if (close == std::string::npos) throw BadSignal("a ( is not closed");
     const std::string device = lower(without_blanks(text.substr(open + 1, close - open - 1)));
-    if (device.empty()) throw std::invalid_argument("the brackets are empty");
+    if (device.empty()) throw BadSignal("the brackets are empty");
     parts_.expression += vector(fmt::format("{}_{}", word, device), SignalKind::kNoise);
     return close + 1;
   }
@@ -213,7 +213,7 @@ class SignalParser {
       if (text[close] == '(') ++level;
       if (text[close] == ')' && --level == 0) break;
     }
-    if (close == text.size()) throw std::invalid_argument("a ( is not closed");
+    if (close == text.size()) throw BadSignal("a ( is not closed");
     const std::string inner = text.substr(open + 1, close - open - 1);
     const SignalParts parts = parse_signal(inner);
     for (const std::string& name : parts.vectors) (void)vector(name, parts.kind);
@@ -225,14 +225,14 @@ class SignalParser {
   std::size_t device(const std::string& text, std::size_t at) {
     const std::size_t close = text.find(']', at);
     if (close == std::string::npos || text.find('[', at) > close)
-      throw std::invalid_argument("@device[parameter] is not closed");
+      throw BadSignal("@device[parameter] is not closed");
     parts_.expression +=
         vector(lower(without_blanks(text.substr(at, close - at + 1))), SignalKind::kReal);
     return close + 1;
   }
 
   void quantity(const std::string& word, const std::string& inside) {
-    if (inside.empty()) throw std::invalid_argument("the brackets are empty");
+    if (inside.empty()) throw BadSignal("the brackets are empty");
     const std::size_t comma = inside.find(',');
     if (word.size() > 1) {
       const std::string name = word[0] == 'i' ? inside + "#branch" : inside;
@@ -260,17 +260,17 @@ namespace {
 
 // Each level of brackets costs the parsers stack.
 void check_size(const std::string& text) {
-  if (text.size() > 10'000) throw std::invalid_argument("it is longer than 10,000 characters");
+  if (text.size() > 10'000) throw BadSignal("it is longer than 10,000 characters");
   int depth = 0;
   for (std::size_t k = 0; k < text.size(); ++k) {
     if (text[k] == '(') ++depth;
     if (text[k] == ')') --depth;
-    if (depth > 100) throw std::invalid_argument("brackets nest more than 100 deep");
+    if (depth > 100) throw BadSignal("brackets nest more than 100 deep");
     const char before = k > 0 ? text[k - 1] : ' ';
     const char after = k + 1 < text.size() ? text[k + 1] : ' ';
     if (text[k] == '=' && after != '=' &&
         std::string_view("=<>!").find(before) == std::string_view::npos)
-      throw std::invalid_argument("a signal does not assign");
+      throw BadSignal("a signal does not assign");
   }
 }
 
@@ -308,13 +308,12 @@ class PointParser {
 SignalParts parse_signal(const std::string& text) {
   check_size(text);
   SignalParts parts = SignalParser().parse(text);
-  if (parts.vectors.empty()) throw std::invalid_argument("it names no v(...) or i(...)");
+  if (parts.vectors.empty()) throw BadSignal("it names no v(...) or i(...)");
   // Compile once with zeros, so that mistakes show before any simulation.
   try {
-    if (PointParser(parts).results() != 1)
-      throw std::invalid_argument("one expression is wanted, not a list");
+    if (PointParser(parts).results() != 1) throw BadSignal("one expression is wanted, not a list");
   } catch (const mu::ParserError& error) {
-    throw std::invalid_argument(error.GetMsg());
+    throw BadSignal(error.GetMsg());
   }
   return parts;
 }
@@ -340,7 +339,7 @@ std::vector<double> Waves::computed(const std::string& text) {
   SignalParts parts;
   try {
     parts = parse_signal(text);
-  } catch (const std::invalid_argument& error) {
+  } catch (const BadSignal& error) {
     throw NoResult(fmt::format("`{}` is not a signal: {}", text, error.what()));
   }
   std::vector<std::span<const double>> vectors;

@@ -16,6 +16,11 @@ struct NoResult : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// A text that is no signal, and why.
+struct BadSignal : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 // The vectors of one finished run over their scale (time; frequency; the innermost sweep of a dc
 // run), and signals computed from them. Throws NoResult for a vector that the run does not have.
 class Waves {
@@ -49,7 +54,7 @@ enum class SignalKind { kReal, kComplex, kNoise };
 
 // The simulator's vectors that a signal needs, and the signal as an expression over their numbers
 // and those of derivatives ("w__0 - d__0"). A part of a complex vector is "part|vector", of a
-// difference "part|vector,vector". Throws std::invalid_argument with the reason where it is not a
+// difference "part|vector,vector". Throws BadSignal with the reason where it is not a
 // signal.
 struct SignalParts {
   std::string expression;

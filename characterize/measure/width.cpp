@@ -24,7 +24,7 @@ static double run(Waves& waves, const MeasureCall& call) {
 
 MeasureKind measure_width() {
   std::vector<Key> keys{
-      required("level", form::quantity("*"), "where the width is taken"),
+      required("level", form::own_quantity(), "where the width is taken"),
       key("polarity", form::word({"high", "low"}), "default `high`"),
       key("number", form::integer(-1000000), "1 is the first (default), -1 the last")};
   for (Key& one : window_keys()) keys.push_back(one);

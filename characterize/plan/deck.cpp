@@ -254,7 +254,7 @@ std::string begin_text(const Evaluation& at, const Analysis& analysis) {
   std::string text;
   if (analysis.kind->scale_unit == "s")
     text += voltages_text(at, ".ic", at.bench().initial_conditions);
-  if (!analysis.use_initial_conditions)
+  if (!analysis.uses_initial_conditions())
     text += voltages_text(at, ".nodeset", at.bench().starting_guesses);
   return text;
 }
@@ -422,7 +422,7 @@ std::shared_ptr<const DeckHead> CircuitTexts::of(const Evaluation& at, bool& mad
 DeckBody deck_body(const Evaluation& at, const DeckRequest& request) {
   const Bench& bench = at.bench();
   AnalysisArguments arguments;
-  arguments.use_initial_conditions = request.analysis.use_initial_conditions;
+  arguments.flags = request.analysis.flags;
   arguments.words = request.analysis.words;
   if (request.noise_of_devices || wants_noise_of_devices(bench, request.analysis))
     arguments.words["devices"] = "";
@@ -438,7 +438,7 @@ DeckBody deck_body(const Evaluation& at, const DeckRequest& request) {
     arguments.numbers[name] = value.value(at.values());
   try {
     text += request.analysis.kind->card(arguments) + "\n";
-  } catch (const std::invalid_argument& error) {
+  } catch (const BadCard& error) {
     throw Error({.place = request.analysis.where.place,
                  .key = request.analysis.where.key,
                  .rule = error.what()});

@@ -298,7 +298,7 @@ class NetCheck {
   void find_floating() {
     const bool from_zero =
         std::all_of(bench_.analyses.begin(), bench_.analyses.end(),
-                    [](const Analysis& analysis) { return analysis.use_initial_conditions; });
+                    [](const Analysis& analysis) { return analysis.uses_initial_conditions(); });
     struct Group {
       std::vector<const FlatNet*> nets;
       bool driven = false, capacitor = false, begun = false;
@@ -451,7 +451,7 @@ void find_idle_voltages(const Bench& bench, std::vector<std::string>& found) {
           fmt::format("{}: `initial_conditions` are without effect here; `starting_guesses` choose "
                       "among states",
                       analysis.where.key));
-    if (!bench.starting_guesses.empty() && analysis.use_initial_conditions)
+    if (!bench.starting_guesses.empty() && analysis.uses_initial_conditions())
       found.push_back(
           fmt::format("{}: `starting_guesses` are without effect here: there is no operating point",
                       analysis.where.key));

@@ -68,14 +68,19 @@ class Pool {
   explicit Pool(PoolOptions options);
 
   // Jobs without result when `tick` stops it stay so. Throws Error where no worker can be started,
-  // or it is of another version.
+  // or it is of another version than this program, or has another simulator than earlier workers.
   PoolReport run(std::span<const Job* const> jobs, const PoolListener& listener);
 
-  // Starts a worker and asks for its simulator's version.
+  // The version of its workers' simulator; starts one and asks where none has said so. Throws as
+  // run() does.
   std::string ngspice_version();
+  // What results follow from beside their jobs: this program, the simulator, the worker to the byte
+  // (a measurement that is computed otherwise is another program) and its rights.
+  std::string identity();
 
  private:
   PoolOptions options_;
+  std::string simulator_;  // its version, once a worker has named it
 };
 
 // `gaincell-worker` beside the running program.

@@ -14,6 +14,10 @@ Form prose() { return {.is = Form::Is::kProse}; }
 Form name() { return {.is = Form::Is::kName}; }
 Form integer(long least) { return {.is = Form::Is::kInteger, .least = least}; }
 Form quantity(std::string unit) { return {.is = Form::Is::kQuantity, .unit = std::move(unit)}; }
+Form own_quantity() { return {.is = Form::Is::kQuantity, .unit_of = Form::UnitOf::kBeside}; }
+Form result_quantity() { return {.is = Form::Is::kQuantity, .unit_of = Form::UnitOf::kResult}; }
+Form scale_quantity() { return {.is = Form::Is::kQuantity, .unit_of = Form::UnitOf::kScale}; }
+Form own_constant() { return {.is = Form::Is::kConstant, .unit_of = Form::UnitOf::kBeside}; }
 Form constant(std::string unit) { return {.is = Form::Is::kConstant, .unit = std::move(unit)}; }
 Form boolean() { return {.is = Form::Is::kBoolean}; }
 Form word(std::vector<std::string> words) {
@@ -26,6 +30,19 @@ Form block(const Block& block) { return {.is = Form::Is::kBlock, .block = &block
 Form either(std::vector<Form> of) { return {.is = Form::Is::kEither, .of = std::move(of)}; }
 }  // namespace form
 
+static std::string describe_number(const Form& form) {
+  switch (form.unit_of) {
+    case Form::UnitOf::kItself:
+      return form.unit.empty() ? "number" : "number in " + form.unit;
+    case Form::UnitOf::kBeside:
+    case Form::UnitOf::kResult:
+      return "number in its own unit";
+    case Form::UnitOf::kScale:
+      return "number in s, of ac and noise in Hz, of a dc sweep in its own";
+  }
+  return {};
+}
+
 std::string Form::describe() const {
   switch (is) {
     case Is::kText:
@@ -37,10 +54,7 @@ std::string Form::describe() const {
       return least > 0 ? fmt::format("whole number, at least {}", least) : "whole number";
     case Is::kQuantity:
     case Is::kConstant: {
-      std::string what = "number";
-      if (unit == "*") what = "number in its own unit";
-      if (unit == "scale") what = "number in s, of ac and noise in Hz, of a dc sweep in its own";
-      if (!unit.empty() && unit != "*" && unit != "scale") what = "number in " + unit;
+      const std::string what = describe_number(*this);
       return is == Is::kQuantity ? what + " or `{expression}`" : what;
     }
     case Is::kBoolean:

@@ -27,7 +27,15 @@ struct Form {
     kEither,  // one of several forms, told apart by being a scalar, a list or a mapping
   };
   Is is = Is::kText;
-  std::string unit{};  // of a quantity; "*" = the unit that stands beside it
+  // Of a number: its unit, or where that is found.
+  enum class UnitOf {
+    kItself,  // `unit`; "" = none
+    kBeside,  // whatever it belongs to says: a condition, a source, the signal of a measurement
+    kResult,  // the result of the measurement
+    kScale,   // what the run's results lie along
+  };
+  UnitOf unit_of = UnitOf::kItself;
+  std::string unit{};
   long least = 0;
   std::vector<std::string> words{};
   std::vector<Form> of{};
@@ -42,7 +50,11 @@ Form prose();
 Form name();
 Form integer(long least);
 Form quantity(std::string unit);
+Form own_quantity();     // UnitOf::kBeside
+Form result_quantity();  // and so on
+Form scale_quantity();
 Form constant(std::string unit);
+Form own_constant();
 Form boolean();
 Form word(std::vector<std::string> words);
 Form list(Form of);
@@ -58,6 +70,11 @@ struct Key {
   enum class Presence { kOptional, kRequired } presence = Presence::kOptional;
   std::string text;  // for the reference page
 };
+
+namespace form {
+inline constexpr auto kRequired = Key::Presence::kRequired;
+inline constexpr auto kOptional = Key::Presence::kOptional;
+}  // namespace form
 
 // A mapping with fixed keys.
 struct Block {

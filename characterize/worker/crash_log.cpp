@@ -7,6 +7,8 @@
 #include <array>
 #include <cstring>
 
+#include "characterize/job/protocol.h"
+
 namespace gaincell::characterize::crash_log {
 namespace {
 
@@ -20,8 +22,7 @@ void put(char c) {
 }
 
 void on_signal(int number) {
-  const char mark = '\x1e';
-  (void)!::write(STDERR_FILENO, &mark, 1);
+  (void)!::write(STDERR_FILENO, &kLogMark, 1);
   const std::size_t total = written;
   const std::size_t begin = total > ring.size() ? total % ring.size() : 0;
   const std::size_t kept = std::min(total, ring.size());

@@ -348,11 +348,11 @@ void validate(const Item& item, const Form& form) {
       if (item.integer() < form.least) item.refuse(fmt::format("must be at least {}", form.least));
       break;
     case Form::Is::kQuantity:
-      if (item.text().find('{') == std::string::npos && form.unit != "*" && form.unit != "scale")
+      if (item.text().find('{') == std::string::npos && form.unit_of == Form::UnitOf::kItself)
         (void)item.constant(form.unit);
       break;
     case Form::Is::kConstant:
-      if (form.unit != "*") (void)item.constant(form.unit);
+      if (form.unit_of == Form::UnitOf::kItself) (void)item.constant(form.unit);
       break;
     case Form::Is::kBoolean:
       (void)item.boolean();
@@ -381,7 +381,9 @@ void validate(const Item& item, const Form& form) {
     case Form::Is::kBlock:
       validate_block(item, *form.block);
       break;
-    default:
+    case Form::Is::kText:
+    case Form::Is::kProse:
+    case Form::Is::kEither:
       break;
   }
 }

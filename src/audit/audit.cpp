@@ -39,7 +39,7 @@ Comparison compare(std::vector<ColumnCase> cases, const std::vector<Replayed>& s
 // The drawn columns of one stage, all levels on the fast level's inputs.
 Comparison replay_columns(const std::vector<ColumnCase>& cases, const attention::Circuit& circuit,
                           const attention::Circuit::Converter& converter, ColumnBench& bench,
-                          const ReplayOptions& options) {
+                          const characterize::SimulateOptions& options) {
   std::vector<double> column_s;
   for (const ColumnCase& column : cases)
     column_s.push_back(column_pulse_s(circuit, converter, column));
@@ -48,7 +48,7 @@ Comparison replay_columns(const std::vector<ColumnCase>& cases, const attention:
 
 void replay_tiles(Audit& audit, const std::vector<TileCase>& tiles,
                   const attention::Circuit& circuit, ColumnBench& first_bench,
-                  ColumnBench& second_bench, const ReplayOptions& options) {
+                  ColumnBench& second_bench, const characterize::SimulateOptions& options) {
   std::vector<ColumnCase> first, second;
   for (const TileCase& tile : tiles)
     first.insert(first.end(), tile.first.begin(), tile.first.end());
@@ -185,7 +185,7 @@ std::vector<std::size_t> Comparison::worst(double Compared::*level, std::size_t 
 }
 
 Audit replay(const Cases& cases, const attention::Circuit& circuit, ColumnBench& first,
-             ColumnBench& second, const ReplayOptions& options) {
+             ColumnBench& second, const characterize::SimulateOptions& options) {
   Audit audit;
   audit.t_max_s = circuit.t_max_s;
   audit.full_scale_s = circuit.differential.full_scale_s;

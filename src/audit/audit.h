@@ -55,6 +55,6 @@ struct Audit {
 
 // Replays the recorded columns with both benches. Throws Error where not one of them ran.
 Audit replay(const Cases& cases, const attention::Circuit& circuit, ColumnBench& first,
-             ColumnBench& second, const ReplayOptions& options);
+             ColumnBench& second, const characterize::SimulateOptions& options);
 
 }  // namespace gaincell::audit

@@ -110,14 +110,12 @@ characterize::Point ColumnBench::point_of(const ColumnCase& column) const {
 }
 
 std::vector<Replayed> ColumnBench::run(std::span<const ColumnCase> columns,
-                                       const ReplayOptions& options) {
+                                       const characterize::SimulateOptions& options) {
   std::vector<characterize::Point> points;
   for (const ColumnCase& column : columns) points.push_back(point_of(column));
   const characterize::Plan plan = characterize::make_plan(*bench_, std::move(points));
   std::vector<Replayed> replayed;
-  for (const characterize::PointResult& result : characterize::simulate(
-           *bench_, plan,
-           {.pool = options.pool, .cache = options.cache, .progress = options.progress})) {
+  for (const characterize::PointResult& result : characterize::simulate(*bench_, plan, options)) {
     const auto measured = [&](const char* name) {
       for (std::size_t i = 0; i < bench_->measurements.size(); ++i)
         if (bench_->measurements[i].name == name) return result.values[i];

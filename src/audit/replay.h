@@ -7,17 +7,10 @@
 #include <vector>
 
 #include "audit/column_case.h"
-#include "characterize/campaign/campaign.h"
+#include "characterize/campaign/simulation.h"
 #include "lut/gain_cell_device.h"
 
 namespace gaincell::audit {
-
-// How columns are simulated transistor by transistor.
-struct ReplayOptions {
-  characterize::PoolOptions pool;
-  std::filesystem::path cache;  // of earlier results; empty: none
-  characterize::Progress* progress = nullptr;
-};
 
 // A column's output pulse in SPICE (s; signed in the second stage), or why there is none. What the
 // bench does not measure is NaN.
@@ -38,7 +31,8 @@ class ColumnBench {
   // another cell than the device.
   ColumnBench(const std::filesystem::path& path, const lut::GainCellDevice& device, int cells);
 
-  std::vector<Replayed> run(std::span<const ColumnCase> columns, const ReplayOptions& options);
+  std::vector<Replayed> run(std::span<const ColumnCase> columns,
+                            const characterize::SimulateOptions& options);
   const std::string& path() const { return bench_->path; }
   bool measures(const std::string& name) const;
   // The deck of one column, for plain `ngspice -b`.

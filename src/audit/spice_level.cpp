@@ -33,7 +33,7 @@ ColumnBench measuring_bench(const std::filesystem::path& path, const lut::GainCe
 }  // namespace
 
 SpiceColumns::SpiceColumns(const std::filesystem::path& folder, const lut::GainCellDevice& device,
-                           ReplayOptions options)
+                           characterize::SimulateOptions options)
     : tile_(static_cast<std::size_t>(device.tile)),
       v_zero_(device.v_zero),
       options_(std::move(options)),

@@ -28,7 +28,7 @@ class SpiceColumns final : public attention::ColumnSimulator {
   // `folder` has column_relu.yaml and column_signed.yaml. Throws Error where these are not columns
   // of this device (ColumnBench) or lack a measurement.
   SpiceColumns(const std::filesystem::path& folder, const lut::GainCellDevice& device,
-               ReplayOptions options);
+               characterize::SimulateOptions options);
 
   std::vector<attention::ColumnOutput> first(
       std::span<const attention::ColumnInput> columns) override;
@@ -51,7 +51,7 @@ class SpiceColumns final : public attention::ColumnSimulator {
 
   std::size_t tile_;
   double v_zero_;
-  ReplayOptions options_;
+  characterize::SimulateOptions options_;
   Stage first_, second_;
   std::size_t columns_ = 0;
   SupplyEnergy energy_;

@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "base/suggest.h"
 #include "base/version.h"
+#include "characterize/campaign/simulation.h"
 #include "cli/commands.h"
 
 namespace gaincell::cli {
@@ -49,7 +50,12 @@ int run_verb(const Command& command, int argc, char** argv) {
     fmt::print("{}", *help);
     return 0;
   }
-  return run();
+  try {
+    return run();
+  } catch (const characterize::Interrupted& stop) {
+    tell(fmt::format("gaincell: {}\n", stop.what()));
+    return kInterrupted;
+  }
 }
 
 }  // namespace

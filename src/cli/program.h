@@ -3,6 +3,7 @@
 namespace gaincell::cli {
 
 inline constexpr int kWrongInput = 2;
+inline constexpr int kInterrupted = 130;
 
 inline constexpr const char* kPurpose =
     "from a SPICE netlist to a language model's perplexity and joules per token";

@@ -24,6 +24,7 @@
 #include "base/files.h"
 #include "base/version.h"
 #include "characterize/campaign/campaign.h"
+#include "characterize/plan/plan.h"
 #include "characterize/pool/scratch_folder.h"
 
 namespace gaincell::characterize {

@@ -10,7 +10,7 @@
 
 #include "attention/circuit.h"
 #include "base/random.h"
-#include "characterize/campaign/campaign.h"
+#include "characterize/campaign/simulation.h"
 #include "lut/gain_cell_device.h"
 
 namespace gaincell {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/units.h"
-#include "characterize/campaign/campaign.h"
+#include "characterize/campaign/simulation.h"
 #include "tests/characterize/support.h"
 
 namespace gaincell::characterize {

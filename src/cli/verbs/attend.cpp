@@ -167,7 +167,7 @@ std::shared_ptr<audit::SpiceColumns> spice_columns(const Options& o,
                  .value = "spice",
                  .rule = "the published device is equations and has no transistors",
                  .remedy = "choose the column level, or a device of `gaincell compile`"});
-  audit::ReplayOptions replay;
+  characterize::SimulateOptions replay;
   replay.pool.worker = characterize::worker_program();
   replay.pool.workers = o.jobs > 0 ? o.jobs : std::max(1u, std::thread::hardware_concurrency());
   replay.cache = o.cache;
@@ -367,14 +367,7 @@ Run cmd_attend(Arguments& app) {
       "Without scalers, q is the share of the longest pulse (0 to 1), k and v are the cells' "
       "voltages.\nAn attribute `counts_from` of k or v, ground or middle, says the same as "
       "--keys-from, --values-from.");
-  return [o] {
-    try {
-      return attend(*o);
-    } catch (const characterize::Interrupted& stop) {
-      tell(fmt::format("gaincell: {}\n", stop.what()));
-      return 130;
-    }
-  };
+  return [o] { return attend(*o); };
 }
 
 }  // namespace gaincell::cli

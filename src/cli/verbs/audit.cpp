@@ -16,7 +16,6 @@
 #include "base/files.h"
 #include "base/installation.h"
 #include "base/json.h"
-#include "base/process.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
 #include "characterize/results/cache.h"
@@ -182,7 +181,7 @@ int run(const Options& o) {
   keep_shard(subject.cases.second, shard);
   keep_shard(subject.cases.tiles, shard);
 
-  audit::ReplayOptions replay;
+  characterize::SimulateOptions replay;
   replay.pool.worker = characterize::worker_program();
   replay.pool.workers = o.jobs > 0 ? o.jobs : std::max(1u, std::thread::hardware_concurrency());
   replay.cache = o.cache;
@@ -239,14 +238,7 @@ Run cmd_audit(Arguments& app) {
       "Every level is given the same stored voltages and pulses. The second stage is taken before "
       "the\ncounter rounds. Exits with 1 where a column has no result from SPICE. An interrupted "
       "audit goes on\nfrom its cache.");
-  return [o] {
-    try {
-      return run(*o);
-    } catch (const characterize::Interrupted& stop) {
-      tell(fmt::format("gaincell: {}\n", stop.what()));
-      return 130;
-    }
-  };
+  return [o] { return run(*o); };
 }
 
 }  // namespace gaincell::cli

@@ -13,6 +13,7 @@
 #include "cli/bench_outline.h"
 #include "cli/commands.h"
 #include "cli/datasheet_page.h"
+#include "cli/program.h"
 #include "cli/say.h"
 
 namespace gaincell::cli {
@@ -73,7 +74,7 @@ int run(const Options& options) {
     say("{}", report.brief());
     if (!report.interrupted) say("wrote {}\n", options.output);
   }
-  if (report.interrupted) return 130;
+  if (report.interrupted) return kInterrupted;
   if (!campaign.shard.whole()) return report.ok() ? 0 : 1;
   const bool holds = check_specifications(
       {.samples = options.output, .page = options.datasheet, .quiet = options.json});

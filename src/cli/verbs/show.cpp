@@ -197,7 +197,7 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
              {"program_version", samples.program_version},
              {"ngspice_version", samples.ngspice_version},
              {"benches", json::object()}};
-    for (const lut::BenchSamples& bench : samples.benches) {
+    for (const lut::SampledBench& bench : samples.benches) {
       json& b = out["benches"][bench.name];
       b = {{"description", bench.description},
            {"points", bench.points()},
@@ -214,7 +214,7 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
       for (const auto& [name, series] : bench.measurements)
         b["measurements"][name] = {{"units", series.quantity.unit},
                                    {"long_name", series.quantity.long_name}};
-      for (const lut::TableRequest& table : bench.tables)
+      for (const lut::TableOrder& table : bench.tables)
         b["tables"][table.quantity.name] = {
             {"of", table.of}, {"over", table.over}, {"limit", limit_json(table.limit)}};
       for (const lut::Constant& constant : bench.constants)
@@ -229,7 +229,7 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
 
   say("{}: samples, format {}; gaincell {}, ngspice {}\n", path.string(),
       store::kSamplesFormat.version, samples.program_version, samples.ngspice_version);
-  for (const lut::BenchSamples& bench : samples.benches) {
+  for (const lut::SampledBench& bench : samples.benches) {
     say("\n{}: {}\n  {} points, {} failed; {}\n", bench.name, bench.description, bench.points(),
         bench.failed(), provenance_text(bench.provenance));
     TextTable measurements({{"measurement"}, {"unit"}, {"from", kRight}, {"to", kRight}, {"what"}});
@@ -248,7 +248,7 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
                         series.quantity.long_name == name ? "" : series.quantity.long_name});
     }
     TextTable tables({{"table"}, {"of"}, {"over"}, {"limit"}});
-    for (const lut::TableRequest& table : bench.tables)
+    for (const lut::TableOrder& table : bench.tables)
       tables.row({table.quantity.name, table.of, fmt::format("{}", fmt::join(table.over, " ")),
                   limits_text(table.limit, table.quantity.unit)});
     TextTable failures({{"failed point", kRight}, {"reason"}});

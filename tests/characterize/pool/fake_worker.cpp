@@ -1,5 +1,6 @@
 // A worker without a simulator, for the tests of the pool. Its behaviour is the name it was started
 // by; the job that it misbehaves on is number 3. "once" behaviours leave a mark beside the program.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
@@ -35,11 +36,10 @@ JobResult result_of(const RunMessage& job) {
   return result;
 }
 
+// Of one worker alone, also where two ask at a time.
 bool first_time(const std::string& program) {
   const std::string mark = program + ".mark";
-  if (std::filesystem::exists(mark)) return false;
-  std::fclose(std::fopen(mark.c_str(), "w"));
-  return true;
+  return ::open(mark.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600) >= 0;
 }
 
 void misbehave(const std::string& how, const std::string& program, const RunMessage& job) {
@@ -51,6 +51,22 @@ void misbehave(const std::string& how, const std::string& program, const RunMess
   if (how == "crash" || (how == "crash_once" && first_time(program))) {
     fmt::print(stderr, "last words\n");
     std::abort();
+  }
+  // As a real one does: what it printed for its current job stands behind the mark.
+  if (how == "marked") {
+    fmt::print(stderr, "of an earlier job\n{}of this job\n", kLogMark);
+    std::abort();
+  }
+  if (how == "deaf") {
+    ::close(kCommandFd);
+    ::pause();
+  }
+  if (how == "exit") std::_Exit(7);
+  if (how == "killed") ::raise(SIGKILL);
+  if (how == "out_of_time") ::raise(SIGXCPU);
+  if (how == "last") {
+    send(encode_frame(FrameType::kReply, encode(result_of(job), true)));
+    std::_Exit(0);
   }
   if (how == "garbage") send("this is no frame at all, and long enough to be one");
   if (how == "wrong_checksum") {
@@ -93,6 +109,9 @@ int main(int, char** argv) {
   Hello hello{kProtocolVersion, gaincell::kVersion, "fake", ""};
   if (how == "wrong_version" || (how == "wrong_version_once" && first_time(program)))
     hello.protocol = 999;
+  if (how == "other_program") hello.program_version = "0.0.0";
+  if (how == "other_simulator" && !first_time(program)) hello.ngspice_version = "another";
+  if (how == "no_hello") send("this is no frame at all, and long enough to be one");
   send(encode_frame(FrameType::kHello, encode(hello)));
   std::vector<std::string> leaked;
   FrameBuffer frames;

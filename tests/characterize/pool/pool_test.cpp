@@ -18,17 +18,21 @@ using ::testing::HasSubstr;
 
 class PoolTest : public BenchTest {
  protected:
-  // Jobs in a worker that behaves as its name says.
-  std::vector<JobResult> run(const std::string& behaviour, std::size_t workers = 2,
-                             std::size_t count = 10) {
-    PoolOptions& options = options_;
+  PoolOptions options_of(const std::string& behaviour, std::size_t workers = 2) {
+    PoolOptions options = options_;
     options.worker = path(behaviour);
     std::filesystem::create_symlink(
         std::filesystem::path(GAINCELL_BINARY_DIR) / "tests" / "fake_worker", options.worker);
     options.workers = workers;
-    options.start_timeout_s = 3;
+    options.start_timeout_s = behaviour == "silent" ? 0.5 : 30;
     options.stop_grace_s = 0.05;
     options.log_limit = 8 << 20;
+    return options;
+  }
+  // Jobs in a worker that behaves as its name says.
+  std::vector<JobResult> run(const std::string& behaviour, std::size_t workers = 2,
+                             std::size_t count = 10) {
+    const PoolOptions options = options_of(behaviour, workers);
     const auto head = std::make_shared<DeckHead>(DeckHead{"head\n", "hash"});
     const auto aids = std::make_shared<std::string>(".option method=gear\n");
     std::vector<Job> jobs(count);
@@ -202,6 +206,75 @@ TEST_F(PoolTest, WorkersOfAnotherVersionAreAnError) {
 }
 
 TEST_F(PoolTest, WorkersThatSayNothingAreAnError) { EXPECT_THROW(run("silent"), Error); }
+
+// One handshake, whoever asks.
+TEST_F(PoolTest, AskingForTheSimulatorChecksTheWorkersVersions) {
+  for (const auto& [how, what] : {std::pair{"wrong_version", "protocol 999"},
+                                  {"other_program", "program 0.0.0"},
+                                  {"silent", "did not say hello, 5 times"},
+                                  {"no_hello", "what the worker sent is no frame"}}) {
+    try {
+      Pool(options_of(how)).ngspice_version();
+      FAIL() << how;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(what));
+      EXPECT_THAT(error.what(), HasSubstr("built with this program"));
+    }
+  }
+}
+
+TEST_F(PoolTest, AskingForTheSimulatorBearsAWorkerThatDoesNotStart) {
+  EXPECT_EQ(Pool(options_of("wrong_version_once")).ngspice_version(), "fake");
+}
+
+// A library that was exchanged meanwhile: its results would go under the other's name.
+TEST_F(PoolTest, WorkersOfARunHaveTheSimulatorThatWasAskedFor) {
+  Pool pool(options_of("other_simulator"));
+  EXPECT_EQ(pool.ngspice_version(), "fake");
+  Job job;
+  job.head = std::make_shared<DeckHead>(DeckHead{"head\n", "hash"});
+  const std::vector<const Job*> jobs{&job};
+  PoolListener listener;
+  listener.done = [](const Job&, JobResult) {};
+  listener.tick = [] { return true; };
+  try {
+    pool.run(jobs, listener);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("another simulator version"));
+  }
+}
+
+TEST_F(PoolTest, AWorkerThatEndsAfterItsReplyIsReplacedAndNotLost) {
+  const auto results = run("last", 1);
+  expect_others_good(results);
+  EXPECT_TRUE(results[3].ok);
+  EXPECT_EQ(report_.workers_started, 2u);
+  EXPECT_EQ(report_.workers_lost, 0u);
+}
+
+TEST_F(PoolTest, AnExitIsACrashLikeASignal) {
+  const auto results = run("exit");
+  expect_others_good(results);
+  EXPECT_EQ(results[3].failure.why, JobFailure::Why::kCrash);
+  EXPECT_EQ(results[3].failure.reason, "the worker died (exit 7), 3 times");
+}
+
+TEST_F(PoolTest, AKillFromOutsideIsBorneMoreOftenThanACrash) {
+  options_.kill_attempts = 7;
+  const auto results = run("killed");
+  expect_others_good(results);
+  EXPECT_EQ(results[3].failure.reason, "the worker died (signal 9), 7 times");
+  EXPECT_EQ(report_.jobs_repeated, 6u);
+}
+
+TEST_F(PoolTest, TheKernelsLimitOnProcessorTimeIsTheJobs) {
+  const auto results = run("out_of_time");
+  expect_others_good(results);
+  EXPECT_EQ(results[3].failure.why, JobFailure::Why::kTimeout);
+  EXPECT_EQ(results[3].failure.reason,
+            "took longer than 0.4 s (with convergence aids: took longer than 0.4 s)");
+}
 
 TEST_F(PoolTest, MissingWorkerProgramIsAnError) {
   PoolOptions options;
