@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "attention/attention.h"
+#include "attention/analog.h"
 #include "lut/gain_cell_device.h"
 #include "lut/ideal_device.h"
 
@@ -13,8 +13,9 @@ int main(int argc, char** argv) {
       argc > 1 ? lut::GainCellDevice::read(argv[1]) : lut::GainCellDevice(lut::published_device());
   constexpr int kTokens = 8;
   const attention::Shape shape{.heads = 1, .dim = device.tile, .window = device.tile};
-  const auto engine = attention::make_analog(shape, device, attention::Scalers::identity(1),
-                                             {.level = attention::Level::kColumn});
+  const auto engine =
+      attention::make_analog(shape, attention::circuit_of(device), attention::Scalers::identity(1),
+                             {.level = attention::Level::kColumn});
   std::vector<float> q, k, v, out(static_cast<std::size_t>(kTokens * shape.dim));
   for (std::size_t i = 0; i < out.size(); ++i) {
     const float phase = 0.3f * static_cast<float>(i);

@@ -44,7 +44,7 @@ class ColumnLevel final : public Analog {
     }
   }
 
-  const energy::Activity& activity() const override { return counter_.activity(); }
+  energy::Activity activity() const override { return counter_.activity(); }
   std::size_t ring_bytes() const override {
     return (keys_.level.size() + values_.level.size()) * (sizeof(double) + sizeof(std::uint8_t));
   }

@@ -26,11 +26,6 @@ double noise_at(NoiseKey converter, NoiseKey token) {
          std::cos(2 * std::numbers::pi * unit(mix(converter.high + token.high)));
 }
 
-bool Spread::mismatch() const {
-  return cell_gain > 0 || cell_offset_v > 0 || relu.gain > 0 || relu.offset_c > 0 ||
-         differential.gain > 0 || differential.offset_c > 0;
-}
-
 PhysicalSpread::PhysicalSpread(const Shape& shape, const AnalogOptions& options)
     : shape_(shape),
       spread_(options.spread),

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "attention/analog_options.h"
 #include "attention/attention.h"
 
 namespace gaincell::attention {

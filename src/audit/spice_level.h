@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "attention/analog_options.h"
 #include "attention/column_simulator.h"
 #include "audit/replay.h"
 #include "lut/gain_cell_device.h"

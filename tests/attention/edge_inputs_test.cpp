@@ -6,7 +6,9 @@
 #include <cmath>
 #include <limits>
 
+#include "attention/analog_options.h"
 #include "attention/column_simulator.h"
+#include "attention/published.h"
 #include "base/error.h"
 #include "circuits.h"
 #include "energy/energy_model.h"

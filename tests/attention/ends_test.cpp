@@ -8,6 +8,7 @@
 
 #include "attention/analog.h"
 #include "attention/fast/kernels.h"
+#include "attention/published.h"
 #include "attention/quantise.h"
 #include "attention/quantiser.h"
 #include "circuits.h"

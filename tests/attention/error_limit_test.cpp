@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "attention/analog.h"
+#include "attention/published.h"
 #include "circuits.h"
 #include "inputs.h"
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "attention/analog.h"
+#include "attention/published.h"
 #include "base/error.h"
 #include "circuits.h"
 #include "inputs.h"

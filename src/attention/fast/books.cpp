@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace gaincell::attention {
 namespace {
@@ -106,6 +107,12 @@ void Books::deposit_at(std::int64_t block, const FastModel& model, int window) {
   const std::int64_t run = block / tokens_together;
   if (run != gathered) deposit(model);
   gathered = run;
+}
+
+energy::Activity Books::activity(const FastModel& model) const {
+  Books settled = *this;
+  settled.deposit(model);
+  return std::move(settled.counter.activity());
 }
 
 void Books::deposit(const FastModel& model) {

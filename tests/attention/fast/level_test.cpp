@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "attention/analog.h"
+#include "attention/published.h"
 #include "beside_column.h"
 #include "tests/attention/circuits.h"
 #include "tests/attention/inputs.h"
