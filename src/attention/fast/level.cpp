@@ -16,11 +16,11 @@
 #include "attention/fast/model.h"
 #include "attention/fast/ring.h"
 #include "attention/fast/spread.h"
-#include "attention/fast/thread_pool.h"
 #include "attention/fast/tile_plan.h"
 #include "attention/fast/trace.h"
 #include "attention/fast/work.h"
 #include "attention/quantise.h"
+#include "base/thread_pool.h"
 
 namespace gaincell::attention {
 namespace {
