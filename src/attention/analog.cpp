@@ -7,7 +7,6 @@
 #include "attention/column_level.h"
 #include "attention/fast/level.h"
 #include "base/error.h"
-#include "lut/gain_cell_device.h"
 
 namespace gaincell::attention {
 namespace {
@@ -21,9 +20,11 @@ void check(const Circuit& circuit, Level level) {
         {"output_levels", circuit.output_levels, 2, 1 << 20},
         {"tile", circuit.tile, 1, 65536}})
     if (value < least || value > most)
-      throw Error({"attention", key, std::to_string(value),
-                   "must be from " + std::to_string(least) + " to " + std::to_string(most),
-                   "compile a device with as many"});
+      throw Error({.place = "attention",
+                   .key = key,
+                   .value = std::to_string(value),
+                   .rule = "must be from " + std::to_string(least) + " to " + std::to_string(most),
+                   .remedy = "compile a device with as many"});
 }
 
 }  // namespace
@@ -71,11 +72,6 @@ double share_too_old(const Circuit& circuit, const AnalogOptions& options, std::
 std::unique_ptr<Analog> make_analog(Shape shape, const Circuit& circuit, Scalers scalers,
                                     AnalogOptions options) {
   return std::move(make_analog_layers(shape, circuit, {std::move(scalers)}, options).front());
-}
-
-std::unique_ptr<Attention> make_analog(Shape shape, const lut::GainCellDevice& device,
-                                       Scalers scalers, AnalogOptions options) {
-  return make_analog(shape, circuit_of(device), std::move(scalers), options);
 }
 
 }  // namespace gaincell::attention

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "attention/analog_options.h"
 #include "attention/attention.h"
 #include "attention/circuit.h"
 

@@ -13,7 +13,7 @@ namespace {
 
 void require(bool holds, const std::string& key, const std::string& value,
              const std::string& rule) {
-  if (!holds) throw Error({"attention", key, value, rule, ""});
+  if (!holds) throw Error({.place = "attention", .key = key, .value = value, .rule = rule});
 }
 
 void check(const Scalers& s, int heads) {
@@ -33,11 +33,6 @@ void add(Moments& to, double a, double b, const float* x, int n) {
   to.sum += sum;
   to.sum_of_squares += squares;
 }
-
-constexpr std::array<std::string_view, kEffects> kNames = {
-    "write",           "retention",      "pulse_edges",     "bitline",           "converter_offset",
-    "converter_curve", "converter_gain", "input_quantiser", "storage_quantiser", "counter",
-    "mismatch",        "read_noise",     "saturation",      "clipping"};
 
 }  // namespace
 
@@ -124,12 +119,13 @@ void Attention::run(int tokens, const float* q, const float* k, const float* v, 
     if (trouble == 0) continue;
     for (std::size_t i = 0; i < values; ++i)
       if (!std::isfinite(input.data[i]))
-        throw Error(
-            {place_,
-             fmt::format("{}[token {}][head {}][{}]", input.name,
-                         token_ + static_cast<std::int64_t>(i / width), i % width / dim, i % dim),
-             fmt::format("{}", input.data[i]), "q, k and v must be finite",
-             "look for an overflow or a damaged weight before this layer"});
+        throw Error({.place = place_,
+                     .key = fmt::format("{}[token {}][head {}][{}]", input.name,
+                                        token_ + static_cast<std::int64_t>(i / width),
+                                        i % width / dim, i % dim),
+                     .value = fmt::format("{}", input.data[i]),
+                     .rule = "q, k and v must be finite",
+                     .remedy = "look for an overflow or a damaged weight before this layer"});
   }
   run_checked(tokens, q, k, v, out);
   token_ += tokens;
@@ -142,14 +138,6 @@ void Attention::run(int tokens, const float* q, const float* k, const float* v, 
       add(statistics_.v[h], scalers_.a_v[h], scalers_.b_v[h], v + at, dim);
       add(statistics_.output[h], 1.0, 0.0, out + at, dim);
     }
-}
-
-std::string_view name(Effect effect) { return kNames[static_cast<std::size_t>(effect)]; }
-
-std::optional<Effect> effect_named(std::string_view name) {
-  for (std::size_t i = 0; i < kNames.size(); ++i)
-    if (kNames[i] == name) return static_cast<Effect>(i);
-  return std::nullopt;
 }
 
 }  // namespace gaincell::attention

@@ -1,19 +1,11 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "energy/activity.h"
-#include "lut/published.h"
-
-namespace gaincell::lut {
-class GainCellDevice;
-}
 
 namespace gaincell::attention {
 
@@ -80,8 +72,9 @@ class Attention {
   // was.
   void run(int tokens, const float* q, const float* k, const float* v, float* out);
 
-  // Counts since reset. Softmax and linear attention count tokens only: they have no circuits.
-  virtual const energy::Activity& activity() const = 0;
+  // Counts since reset: a copy, added up when it is asked for. Softmax and linear attention count
+  // tokens only: they have no circuits.
+  virtual energy::Activity activity() const = 0;
 
   // Scalers may be replaced between runs; what the ring already holds stays as it was written.
   // Softmax attention has none and ignores them.
@@ -120,117 +113,5 @@ class Attention {
 
 // Exact softmax(q.k / sqrt(dim)) v over the window.
 std::unique_ptr<Attention> make_softmax(Shape shape);
-
-// The published hardware equations without circuits (physics.md section 3): the cell's current is a
-// polynomial of z = stored voltage - v_zero, converters are clamps, stored voltages decay
-// exponentially.
-struct PublishedHardware {
-  int q_levels = lut::kPublished.q_levels;
-  int kv_levels = lut::kPublished.kv_levels;
-  int output_levels = lut::kPublished.output_levels;
-  double v_max = lut::kPublished.v_max, v_zero = lut::kPublished.v_zero;    // V
-  std::array<double, 4> current_a{0, lut::kPublished.slope_a_per_v, 0, 0};  // A / V^i, i = 0 .. 3
-  // A x (pulse / longest pulse)
-  double s_sat_first_a = lut::kPublished.s_sat_first_a;
-  double s_sat_second_a = lut::kPublished.s_sat_second_a;
-  double decay_per_token = lut::kPublished.decay_per_token;
-  int tile = lut::kPublished.tile;
-  bool quantise = true;
-
-  // With the article's cubic fit to its SPICE data in place of the straight current.
-  static PublishedHardware cubic();
-};
-
-std::unique_ptr<Attention> make_published(Shape shape, PublishedHardware hardware, Scalers scalers);
-
-// What the circuits do beyond the ideal equations. Each can be switched off by name, to see what it
-// costs; `ideal` says what then stands in its place.
-enum class Effect {
-  kWrite,            // written voltage and pedestal            | the target voltage
-  kRetention,        // loss of stored voltage with age         | none
-  kPulseEdges,       // charge of the word line's two edges     | charge = current x width
-  kBitline,          // currents follow the moving bitline      | held at its start voltage
-  kConverterOffset,  // dead zone and offset                    | line through the origin
-  kConverterCurve,   // the transfer's curvature                | straight line to full scale
-  kConverterGain,    // charge of full scale, as built          | 4.145 (ReLU), 2.073 V x cell slope
-  kInputQuantiser,   // q as one of 16 widths                   | any width
-  kStorageQuantiser,  // k and v as one of 8 voltages            | any voltage
-  kCounter,           // output pulse counted in 32 levels       | not rounded
-  kMismatch,          // cells and converters differ (Spread)    | all alike
-  kReadNoise,         // noise of every conversion (Spread)      | none
-  kSaturation,        // converters and counter end at full scale  | go on as a line
-  kClipping,          // q, k and v are held in their ranges     | taken as they are
-};
-inline constexpr int kEffects = 14;
-
-// "write", "retention", "pulse_edges", "bitline", "converter_offset", "converter_curve",
-// "converter_gain", "input_quantiser", "storage_quantiser", "counter", "mismatch", "read_noise",
-// "saturation", "clipping".
-std::string_view name(Effect effect);
-std::optional<Effect> effect_named(std::string_view name);
-
-class EffectSet {
- public:
-  static EffectSet all() { return EffectSet((1u << kEffects) - 1); }
-  static EffectSet none() { return EffectSet(0); }
-  bool has(Effect effect) const { return (bits_ >> static_cast<int>(effect)) & 1u; }
-  EffectSet with(Effect effect) const { return EffectSet(bits_ | bit(effect)); }
-  EffectSet without(Effect effect) const { return EffectSet(bits_ & ~bit(effect)); }
-  bool operator==(const EffectSet&) const = default;
-
- private:
-  explicit EffectSet(unsigned bits) : bits_(bits) {}
-  static unsigned bit(Effect effect) { return 1u << static_cast<int>(effect); }
-  unsigned bits_;
-};
-
-// The two levels of the analog engine below SPICE: `column` integrates every column's bitline from
-// the device's tables in double precision (the reference that a person can read), `fast` is the
-// vectorised path held to it by tests.
-enum class Level { kColumn, kFast };
-
-// Random spread of the circuits, standard deviations of normal distributions. All zero: none.
-// Mismatch is drawn once per physical cell and converter and stays, so a token written later meets
-// the same cells; it follows from the seed, the layer and the place alone. Noise is drawn anew for
-// every conversion that an engine makes, across resets, and follows from a seed of its own, the
-// layer, the converter and the number of tokens that the engine has run.
-struct Spread {
-  struct Converter {
-    double gain = 0;      // relative, of the charge that it converts
-    double offset_c = 0;  // C, added to that charge
-    double noise_c = 0;   // C, rms, anew for every conversion
-    bool operator==(const Converter&) const = default;
-  };
-  double cell_gain = 0;      // relative, of the charge that a read takes
-  double cell_offset_v = 0;  // V, added to what a cell stores
-  Converter relu{}, differential{};
-
-  bool mismatch() const;
-  bool noise() const { return relu.noise_c > 0 || differential.noise_c > 0; }
-  bool operator==(const Spread&) const = default;
-};
-
-struct AnalogOptions {
-  Level level = Level::kFast;
-  Spread spread{};
-  std::uint64_t seed = 1;        // of the mismatch
-  std::uint64_t noise_seed = 1;  // of the read noise
-  int layer = 0;                 // whose arrays these are, for the spread
-  // Time from one token to the next, which ages the ring: layers x latency of both stages.
-  double token_period_s = 0.0;
-  EffectSet effects = EffectSet::all();
-  // What the fast level may be off the column level at the end of a column, rms, as a share of the
-  // converter's full scale: 2e-3 is 3 % of the output's LSB. Arithmetic, rank, degree and
-  // segments of its approximation follow from it; the cheapest that holds it, or the best there is
-  // (FastReport says how good).
-  double error_limit = 2e-3;
-  // Fast level: threads over heads. The result does not depend on them.
-  int threads = 1;
-};
-
-// The circuits, from a device's tables. More of the engine stands in analog.h; for several layers
-// make_analog_layers there is faster.
-std::unique_ptr<Attention> make_analog(Shape shape, const lut::GainCellDevice& device,
-                                       Scalers scalers, AnalogOptions options);
 
 }  // namespace gaincell::attention

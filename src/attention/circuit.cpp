@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "attention/published.h"
 #include "base/error.h"
 
 namespace gaincell::attention {

@@ -6,13 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "attention/attention.h"
+#include "attention/effects.h"
 
 namespace gaincell::lut {
 class GainCellDevice;
 }
 
 namespace gaincell::attention {
+
+struct PublishedHardware;
 
 // A device as the engine sees it: what the cells and converters do, as functions in SI units. Made
 // from a device file (circuit_of), from the published equations (published_circuit), or from any

@@ -44,7 +44,7 @@ class ColumnLevel final : public Analog {
     }
   }
 
-  const energy::Activity& activity() const override { return counter_.activity(); }
+  energy::Activity activity() const override { return counter_.activity(); }
   std::size_t ring_bytes() const override {
     return (keys_.level.size() + values_.level.size()) * (sizeof(double) + sizeof(std::uint8_t));
   }
@@ -215,9 +215,9 @@ class ColumnLevel final : public Analog {
     for (std::size_t slot = 0; slot < key.size(); ++slot) {
       const double charge =
           column_charge_c(circuit_, circuit_.relu, key[slot].v, q_width_s, key[slot].gain);
-      read[slot] = {charge, circuit_.relu.pulse_s(spread_.converted_c(PhysicalSpread::Stage::kFirst,
-                                                                      head, static_cast<int>(slot),
-                                                                      before_ + now_, charge))};
+      read[slot] = {charge,
+                    circuit_.relu.pulse_s(spread_.converted_c(
+                        ArrayStage::kFirst, head, static_cast<int>(slot), before_ + now_, charge))};
     }
     return read;
   }
@@ -244,8 +244,8 @@ class ColumnLevel final : public Analog {
         const double charge =
             column_charge_c(circuit_, circuit_.differential, column, widths, gain);
         read.push_back({charge, circuit_.differential.pulse_s(spread_.converted_c(
-                                    PhysicalSpread::Stage::kSecond, head,
-                                    static_cast<int>(read.size()), before_ + now_, charge))});
+                                    ArrayStage::kSecond, head, static_cast<int>(read.size()),
+                                    before_ + now_, charge))});
       }
     }
     return simulator_ ? simulator_->second(columns) : read;

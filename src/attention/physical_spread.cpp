@@ -26,11 +26,6 @@ double noise_at(NoiseKey converter, NoiseKey token) {
          std::cos(2 * std::numbers::pi * unit(mix(converter.high + token.high)));
 }
 
-bool Spread::mismatch() const {
-  return cell_gain > 0 || cell_offset_v > 0 || relu.gain > 0 || relu.offset_c > 0 ||
-         differential.gain > 0 || differential.offset_c > 0;
-}
-
 PhysicalSpread::PhysicalSpread(const Shape& shape, const AnalogOptions& options)
     : shape_(shape),
       spread_(options.spread),
@@ -66,8 +61,8 @@ PhysicalSpread::Draw PhysicalSpread::draw(Array array, int head, int slot, int d
   return draw;
 }
 
-PhysicalSpread::Converter PhysicalSpread::converter(Stage stage, int head, int column) const {
-  const int number = stage == Stage::kFirst ? 0 : 1;
+PhysicalSpread::Converter PhysicalSpread::converter(ArrayStage stage, int head, int column) const {
+  const int number = stage == ArrayStage::kFirst ? 0 : 1;
   // A head has at most window x dim columns in a stage.
   const std::uint64_t index =
       static_cast<std::uint64_t>(head) * shape_.window * shape_.dim + column;
@@ -80,12 +75,12 @@ PhysicalSpread::Converter PhysicalSpread::converter(Stage stage, int head, int c
   return converter;
 }
 
-NoiseKey PhysicalSpread::token_noise(Stage stage, std::int64_t token) const {
-  return noise_key(stage == Stage::kFirst ? kTokenNoise : kTokenNoise + 1,
+NoiseKey PhysicalSpread::token_noise(ArrayStage stage, std::int64_t token) const {
+  return noise_key(stage == ArrayStage::kFirst ? kTokenNoise : kTokenNoise + 1,
                    static_cast<std::uint64_t>(token));
 }
 
-double PhysicalSpread::converted_c(Stage stage, int head, int column, std::int64_t token,
+double PhysicalSpread::converted_c(ArrayStage stage, int head, int column, std::int64_t token,
                                    double charge_c) const {
   if (!any()) return charge_c;
   const Converter of_column = converter(stage, head, column);

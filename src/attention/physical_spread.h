@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "attention/analog_options.h"
+#include "attention/array_stage.h"
 #include "attention/attention.h"
 
 namespace gaincell::attention {
@@ -21,7 +23,6 @@ double noise_at(NoiseKey converter, NoiseKey token);
 class PhysicalSpread {
  public:
   enum class Array { kKeys, kValues };
-  enum class Stage { kFirst, kSecond };
 
   PhysicalSpread(const Shape& shape, const AnalogOptions& options);
 
@@ -55,12 +56,13 @@ class PhysicalSpread {
     double gain = 1, offset_c = 0;
     NoiseKey noise;
   };
-  Converter converter(Stage stage, int head, int column) const;
-  NoiseKey token_noise(Stage stage, std::int64_t token) const;
-  double noise_c(Stage stage) const { return noise_ ? of(stage).noise_c : 0.0; }
+  Converter converter(ArrayStage stage, int head, int column) const;
+  NoiseKey token_noise(ArrayStage stage, std::int64_t token) const;
+  double noise_c(ArrayStage stage) const { return noise_ ? of(stage).noise_c : 0.0; }
 
   // Charge that a converter acts on, for the charge on its bitline.
-  double converted_c(Stage stage, int head, int column, std::int64_t token, double charge_c) const;
+  double converted_c(ArrayStage stage, int head, int column, std::int64_t token,
+                     double charge_c) const;
 
  private:
   // Streams of random numbers that never meet.
@@ -74,8 +76,8 @@ class PhysicalSpread {
     kConverterNoise = kConverterOffset + 2,
     kTokenNoise = kConverterNoise + 2,
   };
-  const Spread::Converter& of(Stage stage) const {
-    return stage == Stage::kFirst ? spread_.relu : spread_.differential;
+  const Spread::Converter& of(ArrayStage stage) const {
+    return stage == ArrayStage::kFirst ? spread_.relu : spread_.differential;
   }
   double normal(std::uint64_t stream, std::uint64_t index) const;
   std::int8_t steps(std::uint64_t stream, std::uint64_t index) const;

@@ -147,17 +147,7 @@ std::size_t Comparison::failed() const {
 }
 
 Deviation Comparison::of(double Compared::*level, double unit_s) const {
-  Deviation d;
-  for (const double e : errors(*this, level, unit_s)) {
-    ++d.points;
-    d.rms += e * e;
-    d.bias += e;
-    d.max = std::max(d.max, std::abs(e));
-  }
-  if (d.points == 0) return d;
-  d.rms = std::sqrt(d.rms / static_cast<double>(d.points));
-  d.bias /= static_cast<double>(d.points);
-  return d;
+  return Deviation::of(errors(*this, level, unit_s));
 }
 
 double Comparison::counts_that_differ(double Compared::*level, double full_scale_s,

@@ -7,6 +7,7 @@
 
 #include "attention/circuit.h"
 #include "audit/column_case.h"
+#include "audit/deviation.h"
 #include "audit/replay.h"
 
 namespace gaincell::audit {
@@ -17,12 +18,6 @@ struct Compared {
   bool ok = false;     // SPICE gave a pulse
   std::string reason;  // where not
   double spice_s = 0, column_s = 0, fast_s = 0;
-};
-
-// Errors of one level against SPICE, in one unit.
-struct Deviation {
-  std::size_t points = 0;
-  double rms = 0, max = 0, bias = 0;
 };
 
 // A set of columns beside each other, each level given the same stored voltages and pulses.

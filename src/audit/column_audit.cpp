@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "attention/circuit.h"
+#include "audit/deviation.h"
 #include "base/error.h"
 #include "base/store/formats.h"
 #include "base/store/reader.h"
@@ -16,19 +17,13 @@ namespace {
 
 namespace names = store::samples;
 
-struct Deviation {
-  double rms = 0, max = 0;
-};
-
-Deviation deviation(const std::vector<double>& a, const std::vector<double>& b) {
-  Deviation d;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double error = a[i] - b[i];
-    d.rms += error * error / static_cast<double>(a.size());
-    d.max = std::max(d.max, std::abs(error));
-  }
-  d.rms = std::sqrt(d.rms);
-  return d;
+// In percent of a longest pulse.
+Deviation percents(const std::vector<double>& pulse_s, const std::vector<double>& spice_pulse_s,
+                   double t_max_s) {
+  std::vector<double> errors;
+  for (std::size_t i = 0; i < pulse_s.size(); ++i)
+    errors.push_back(100 * (pulse_s[i] - spice_pulse_s[i]) / t_max_s);
+  return Deviation::of(errors);
 }
 
 double static_charge_c(const lut::GainCellDevice& device, double start_v,
@@ -42,13 +37,13 @@ double static_charge_c(const lut::GainCellDevice& device, double start_v,
 }  // namespace
 
 double ColumnAudit::rms_percent() const {
-  return 100 * deviation(column_pulse_s, spice_pulse_s).rms / t_max_s;
+  return percents(column_pulse_s, spice_pulse_s, t_max_s).rms;
 }
 double ColumnAudit::max_percent() const {
-  return 100 * deviation(column_pulse_s, spice_pulse_s).max / t_max_s;
+  return percents(column_pulse_s, spice_pulse_s, t_max_s).max;
 }
 double ColumnAudit::static_rms_percent() const {
-  return 100 * deviation(static_pulse_s, spice_pulse_s).rms / t_max_s;
+  return percents(static_pulse_s, spice_pulse_s, t_max_s).rms;
 }
 
 nlohmann::ordered_json ColumnAudit::to_json() const {
@@ -80,7 +75,7 @@ void ColumnAudit::write(const std::filesystem::path& path) const {
 }
 
 ColumnAudit audit_columns(const std::filesystem::path& samples, const std::string& bench,
-                          const lut::GainCellDevice& device, Stage stage) {
+                          const lut::GainCellDevice& device, attention::ArrayStage stage) {
   const store::Reader reader(samples);
   const store::ReadGroup root = reader.root();
   store::require_format(root, store::kSamplesFormat);
@@ -99,7 +94,8 @@ ColumnAudit audit_columns(const std::filesystem::path& samples, const std::strin
   }
 
   const attention::Circuit circuit = attention::circuit_of(device);
-  const auto& converter = stage == Stage::kFirst ? circuit.relu : circuit.differential;
+  const auto& converter =
+      stage == attention::ArrayStage::kFirst ? circuit.relu : circuit.differential;
   ColumnAudit audit;
   audit.bench = bench;
   audit.t_max_s = circuit.t_max_s;

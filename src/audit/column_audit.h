@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "audit/column_case.h"
+#include "attention/array_stage.h"
 #include "lut/gain_cell_device.h"
 
 namespace gaincell::audit {
@@ -31,6 +31,6 @@ struct ColumnAudit {
 // `samples` holds the bench `bench` with vector conditions v_store (V) and pulse_width (s), one
 // entry per cell, and the measurement pulse_width_out (s). Throws Error naming what is missing.
 ColumnAudit audit_columns(const std::filesystem::path& samples, const std::string& bench,
-                          const lut::GainCellDevice& device, Stage stage);
+                          const lut::GainCellDevice& device, attention::ArrayStage stage);
 
 }  // namespace gaincell::audit

@@ -5,8 +5,6 @@
 
 namespace gaincell::audit {
 
-enum class Stage { kFirst, kSecond };  // key array and ReLU converter; value array and signed one
-
 // Where in an inference a column stood: enough to find it again.
 struct Place {
   int layer = 0, head = 0;

@@ -45,7 +45,7 @@ SpiceColumns::SpiceColumns(const std::filesystem::path& folder, const lut::GainC
               &SupplyEnergy::second_converters_j} {}
 
 std::vector<attention::ColumnOutput> SpiceColumns::read(
-    Stage& stage, std::span<const attention::ColumnInput> columns) {
+    Array& array, std::span<const attention::ColumnInput> columns) {
   std::vector<ColumnCase> cases;
   for (const attention::ColumnInput& column : columns) {
     assert(column.v_store.size() <= tile_ && column.width_s.size() == column.v_store.size());
@@ -55,18 +55,18 @@ std::vector<attention::ColumnOutput> SpiceColumns::read(
     cases.push_back(std::move(of));
   }
   std::vector<attention::ColumnOutput> read;
-  for (const Replayed& replayed : stage.bench.run(cases, options_)) {
+  for (const Replayed& replayed : array.bench.run(cases, options_)) {
     if (!replayed.ok)
       throw Error(
-          {.place = stage.bench.path(),
-           .key = fmt::format("{} stage, column {} of {}", stage.name, read.size(), columns.size()),
+          {.place = array.bench.path(),
+           .key = fmt::format("{} stage, column {} of {}", array.name, read.size(), columns.size()),
            .value = replayed.reason,
            .rule = "the simulator gave no result",
            .remedy = "what is simulated stays in the cache; choose the column level, or "
                      "audit some columns of this device to see why"});
-    read.push_back({charge_at(stage.bitline_v, replayed.bitline_v), replayed.pulse_s});
-    energy_.*stage.cells += replayed.cell_energy_j;
-    energy_.*stage.converters += replayed.converter_energy_j;
+    read.push_back({charge_at(array.bitline_v, replayed.bitline_v), replayed.pulse_s});
+    energy_.*array.cells += replayed.cell_energy_j;
+    energy_.*array.converters += replayed.converter_energy_j;
   }
   columns_ += read.size();
   return read;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "attention/analog_options.h"
 #include "attention/column_simulator.h"
 #include "audit/replay.h"
 #include "lut/gain_cell_device.h"
@@ -39,20 +40,20 @@ class SpiceColumns final : public attention::ColumnSimulator {
   const SupplyEnergy& energy() const { return energy_; }
 
  private:
-  struct Stage {
+  struct Array {
     const char* name;
     ColumnBench bench;
     lut::Table bitline_v;  // by charge
     double SupplyEnergy::*cells;
     double SupplyEnergy::*converters;
   };
-  std::vector<attention::ColumnOutput> read(Stage& stage,
+  std::vector<attention::ColumnOutput> read(Array& array,
                                             std::span<const attention::ColumnInput> columns);
 
   std::size_t tile_;
   double v_zero_;
   characterize::SimulateOptions options_;
-  Stage first_, second_;
+  Array first_, second_;
   std::size_t columns_ = 0;
   SupplyEnergy energy_;
 };

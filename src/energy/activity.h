@@ -2,20 +2,19 @@
 
 #include <vector>
 
+#include "energy/nodes.h"
+
 namespace gaincell::energy {
 
 // What the arrays of one attention layer did since its last reset, in counts and never in joules.
 //
-// Widths, charges and ages lie on nodes; an action between two nodes is shared linearly between
-// them, so an energy that is linear between these nodes is recovered exactly. Counts are over all
-// heads.
+// Widths, charges and ages lie on nodes (nodes.h says what one means); an action between two nodes
+// is shared linearly between them. Counts are over all heads.
 
 // Cell reads by [age][pulse][level]: age nodes, pulse nodes, and the stored level (0 .. levels-1).
-// Pulse node 0 means "no pulse"; node 1 is the limit of a vanishing width (a word line that rises
-// and falls at once), nodes 2 .. are even parts of the longest pulse.
 struct CellReads {
-  std::vector<double> age_s;    // nodes, ascending
-  std::vector<double> pulse_s;  // nodes; [0] = none, [1] = 0+, then ascending to the longest pulse
+  Nodes age_s;
+  PulseNodes pulse_s;
   int levels = 0;
   std::vector<double> count;  // [age][pulse][level]
 
@@ -25,14 +24,21 @@ struct CellReads {
   const double* at(std::size_t age, std::size_t pulse) const {
     return const_cast<CellReads*>(this)->at(age, pulse);
   }
+  // Calls add(levels of a node, its weight) for the nodes around an age and a width.
+  template <class Add>
+  void share_out(const Share& age, const Share& pulse, const Add& add) {
+    age.for_each([&](std::size_t a, double age_weight) {
+      pulse.for_each(
+          [&](std::size_t p, double pulse_weight) { add(at(a, p), age_weight * pulse_weight); });
+    });
+  }
   double total() const;
 };
 
-// Conversions by the charge on the bitline at the end of integration. Charges outside the nodes
-// count at the nearest end.
+// Conversions by the charge on the bitline at the end of integration.
 struct Conversions {
-  std::vector<double> charge_c;  // nodes, ascending
-  std::vector<double> count;     // one per node
+  Nodes charge_c;
+  std::vector<double> count;  // one per node
   double total() const;
 };
 

@@ -54,19 +54,9 @@ double EnergyModel::reads_j(const CellReads& reads, const std::optional<lut::Tab
     for (int level = 0; level < reads.levels; ++level) {
       const double v_store = device_.retention.at(
           device_.written_voltage.at(level_v(level, reads.levels)), reads.age_s[age]);
-      const auto energy = [&](std::size_t pulse) {
-        return table->at(v_store, reads.pulse_s[pulse], v_bitline);
-      };
-      // Node 0, no pulse, costs nothing. Node 1, a vanishing pulse, still has both edges: the line
-      // through the next two nodes says what they cost.
-      for (std::size_t pulse = 1; pulse < reads.pulse_s.size(); ++pulse) {
-        const double count = reads.at(age, pulse)[level];
-        if (count == 0) continue;
-        const double joules = pulse > 1                  ? energy(pulse)
-                              : reads.pulse_s.size() > 3 ? 2 * energy(2) - energy(3)
-                                                         : 0.0;
-        sum += count * joules;
-      }
+      sum = reads.pulse_s.add_integral(
+          sum, [&](std::size_t pulse) { return reads.at(age, pulse)[level]; },
+          [&](double width_s) { return table->at(v_store, width_s, v_bitline); });
     }
   return sum;
 }
@@ -74,10 +64,8 @@ double EnergyModel::reads_j(const CellReads& reads, const std::optional<lut::Tab
 double EnergyModel::conversions_j(const Conversions& conversions,
                                   const std::optional<lut::Table>& table) const {
   if (!table) return kNotKnown;
-  double sum = 0;
-  for (std::size_t i = 0; i < conversions.count.size(); ++i)
-    sum += conversions.count[i] * table->at(conversions.charge_c[i]);
-  return sum;
+  return conversions.charge_c.integral(conversions.count,
+                                       [&](double charge_c) { return table->at(charge_c); });
 }
 
 double EnergyModel::writes_j(const std::vector<double>& writes) const {

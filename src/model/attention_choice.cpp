@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "attention/analog.h"
+#include "attention/published.h"
 #include "base/error.h"
 
 namespace gaincell::model {

@@ -3,8 +3,13 @@
 #include <memory>
 #include <vector>
 
+#include "attention/analog_options.h"
 #include "attention/attention.h"
 #include "model/weights.h"
+
+namespace gaincell::lut {
+class GainCellDevice;
+}
 
 namespace gaincell::model {
 

@@ -6,12 +6,10 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <atomic>
-#include <barrier>
 #include <cassert>
 #include <cmath>
 #include <exception>
 #include <numbers>
-#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -95,10 +93,11 @@ struct Transformer::Job {
 
 Transformer::Transformer(std::shared_ptr<const Weights> weights,
                          std::vector<std::unique_ptr<attention::Attention>> attention, int threads)
-    : weights_(std::move(weights)), attention_(std::move(attention)) {
+    : weights_(std::move(weights)),
+      attention_(std::move(attention)),
+      pool_(std::clamp(threads, 1, weights_->config.n_layer + 1)) {
   const Config& c = weights_->config;
   assert(static_cast<int>(attention_.size()) == c.n_layer);
-  threads_ = std::clamp(threads, 1, c.n_layer + 1);
   scratch_.resize(c.n_layer + 1);
   for (int i = 0; i < c.n_layer; ++i) {
     assert(attention_[i]->shape().heads == c.n_head && attention_[i]->shape().dim == c.head_dim());
@@ -167,29 +166,20 @@ void Transformer::run_slice(Job job) {
   // Stage s (a layer, or the head at the end) works on chunk `step - s`.
   const int stages = c.n_layer + 1;
   const int chunks = (count + kChunk - 1) / kChunk;
-  const int threads = std::min(threads_, chunks);
-  std::barrier arrived(threads);
   std::atomic<bool> failed = false;
-  std::vector<std::exception_ptr> failures(threads);
-  const auto work = [&](int thread) {
-    for (int step = 0; step < chunks + stages - 1; ++step) {
-      for (int stage = thread; stage < stages && !failed; stage += threads) {
-        const int chunk = step - stage;
-        if (chunk < 0 || chunk >= chunks) continue;
-        try {
-          run_stage(stage, chunk, job);
-        } catch (...) {
-          failures[thread] = std::current_exception();
-          failed = true;
-        }
+  std::vector<std::exception_ptr> failures(stages);
+  for (int step = 0; step < chunks + stages - 1 && !failed; ++step) {
+    const int first = std::max(0, step - chunks + 1), end = std::min(step + 1, stages);
+    pool_.run(end - first, [&](int item, int) {
+      const int stage = first + item;
+      if (failed) return;
+      try {
+        run_stage(stage, step - stage, job);
+      } catch (...) {
+        failures[stage] = std::current_exception();
+        failed = true;
       }
-      arrived.arrive_and_wait();
-    }
-  };
-  {
-    std::vector<std::jthread> helpers;
-    for (int t = 1; t < threads; ++t) helpers.emplace_back(work, t);
-    work(0);
+    });
   }
   for (const auto& failure : failures)
     if (failure) std::rethrow_exception(failure);

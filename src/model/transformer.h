@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "attention/attention.h"
+#include "base/thread_pool.h"
 #include "model/weights.h"
 
 namespace gaincell::model {
@@ -54,7 +55,7 @@ class Transformer {
 
   std::shared_ptr<const Weights> weights_;
   std::vector<std::unique_ptr<attention::Attention>> attention_;
-  int threads_;
+  ThreadPool pool_;
   std::int64_t position_ = 0;
   std::vector<Scratch> scratch_;      // one per stage
   std::vector<float> x_;              // residual stream of the slice at hand

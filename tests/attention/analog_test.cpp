@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "attention/published.h"
 #include "base/error.h"
 #include "circuits.h"
 #include "inputs.h"

@@ -7,6 +7,28 @@
 
 namespace gaincell::attention {
 
+// The charge of a read of smooth_circuit().
+struct SmoothCell {
+  // What follows from the voltages alone; a column asks for two widths of it in turn.
+  struct At {
+    double v_store = std::nan(""), bitline = 0, current_a = 0, edge_c = 0;
+  };
+  static At at(double v_store, double bitline) {
+    const double z = v_store - 0.45;
+    const double drive = 17e-6 * z + 9e-6 * z * z * z + 0.3e-6;  // A
+    // The sink needs bitline above ground, the source needs it below the supply.
+    const double room = drive > 0 ? bitline : 0.9 - bitline;
+    const double knee = 0.08 + 0.1 * std::abs(z);
+    const double compress = std::tanh(std::max(room, 0.0) / knee);
+    return {v_store, bitline, drive * compress, 0.2e-15 * std::sin(3 * z)};
+  }
+  static double read_charge_c(double v_store, double width_s, double bitline) {
+    thread_local At last;
+    if (last.v_store != v_store || last.bitline != bitline) last = at(v_store, bitline);
+    return last.current_a * width_s + last.edge_c * std::min(1.0, width_s / 0.2e-9);
+  }
+};
+
 // A gain cell in closed form with everything a real one has: current that saturates with the
 // bitline and is not odd in the stored voltage, charge of the word line's edges, a pedestal,
 // leakage, a converter with dead zone, soft knee and offset, a bitline capacitance that is not
@@ -17,15 +39,7 @@ inline Circuit smooth_circuit(int dim = 64) {
   circuit.pulse_nodes_s = {0.0, 0.05e-9, 0.2e-9, 1e-9, 2e-9, 4e-9, 8e-9, t_max};
   circuit.read_charge_c = [nodes = circuit.pulse_nodes_s](double v_store, std::size_t node,
                                                           double bitline) {
-    if (node == 0) return 0.0;
-    const double z = v_store - 0.45;
-    const double drive = 17e-6 * z + 9e-6 * z * z * z + 0.3e-6;  // A
-    // The sink needs bitline above ground, the source needs it below the supply.
-    const double room = drive > 0 ? bitline : 0.9 - bitline;
-    const double knee = 0.08 + 0.1 * std::abs(z);
-    const double compress = std::tanh(std::max(room, 0.0) / knee);
-    return drive * compress * nodes[node] +
-           0.2e-15 * std::sin(3 * z) * std::min(1.0, nodes[node] / 0.2e-9);
+    return node == 0 ? 0.0 : SmoothCell::read_charge_c(v_store, nodes[node], bitline);
   };
   circuit.written_v = [](double target) { return target - 0.006 - 0.008 * (0.9 - target); };
   circuit.retained_v = [](double initial, double age) {

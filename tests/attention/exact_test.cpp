@@ -5,6 +5,8 @@
 #include <limits>
 
 #include "attention/attention.h"
+#include "attention/effects.h"
+#include "attention/published.h"
 #include "base/error.h"
 #include "inputs.h"
 

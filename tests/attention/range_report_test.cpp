@@ -4,12 +4,14 @@
 
 #include <cmath>
 
+#include "tests/attention/fast/beside_column.h"
+//
 #include "attention/analog.h"
+#include "attention/published.h"
 #include "base/error.h"
 #include "circuits.h"
 #include "inputs.h"
 #include "linear_device.h"
-#include "tests/attention/fast/beside_column.h"
 
 namespace gaincell::attention {
 namespace {
@@ -101,9 +103,10 @@ TEST(RangeReport, CountsColumnsBeyondTheTablesOnEveryInstructionSet) {
   const RangeReport& expected = column->ranges();
   EXPECT_GT(expected.heads[0].first_beyond, 0.02 * expected.heads[0].first);
   EXPECT_GT(expected.heads[1].second_beyond, 0.02 * expected.heads[1].second);
-  for (const auto& [target, name] : instruction_sets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    auto fast = make_analog(shape, circuit, scalers_near_training(2, 3), options(Level::kFast));
+  auto fast = make_analog(shape, circuit, scalers_near_training(2, 3), options(Level::kFast));
+  on_every_instruction_set([&](const char* name) {
+    fast->reset();
+    fast->reset_ranges();
     run(*fast, in);
     for (int h = 0; h < 2; ++h) {
       const RangeReport::Head &a = expected.heads[h], &b = fast->ranges().heads[h];
@@ -112,8 +115,7 @@ TEST(RangeReport, CountsColumnsBeyondTheTablesOnEveryInstructionSet) {
       EXPECT_NEAR(a.first_beyond, b.first_beyond, 8e-3 * a.first) << name;
       EXPECT_NEAR(a.second_beyond, b.second_beyond, 8e-3 * a.second) << name;
     }
-  }
-  hwy::SetSupportedTargetsForTest(0);
+  });
 }
 
 TEST(RangeReport, CountsCellsAtLevelsBeyondTheVoltageTables) {

@@ -12,7 +12,7 @@ namespace gaincell::attention {
 namespace {
 
 const Shape kShape{2, 16, 8};
-constexpr auto kFirst = PhysicalSpread::Stage::kFirst, kSecond = PhysicalSpread::Stage::kSecond;
+constexpr auto kFirst = ArrayStage::kFirst, kSecond = ArrayStage::kSecond;
 
 AnalogOptions column_options(const Spread& spread) {
   return {.level = Level::kColumn, .spread = spread, .token_period_s = 2e-7};

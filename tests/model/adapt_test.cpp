@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "attention/published.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "model/attention_choice.h"

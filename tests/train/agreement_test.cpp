@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "attention/attention.h"
+#include "attention/published.h"
 #include "base/files.h"
 #include "base/random.h"
 #include "model/config.h"

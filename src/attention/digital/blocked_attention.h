@@ -13,7 +13,7 @@ namespace gaincell::attention {
 // in one buffer a head. What it holds of a token is `row_size` numbers.
 class BlockedAttention : public Attention {
  public:
-  const energy::Activity& activity() const final { return activity_; }
+  energy::Activity activity() const final { return activity_; }
 
  protected:
   static constexpr int kBlock = 64;  // queries that share one matrix product

@@ -1,3 +1,5 @@
+#include "attention/published.h"
+
 #include <Eigen/Core>
 #include <cmath>
 
@@ -201,8 +203,10 @@ std::unique_ptr<Attention> make_published(Shape shape, PublishedHardware hardwar
                                           Scalers scalers) {
   if (hardware.q_levels < 2 || hardware.kv_levels < 2 || hardware.output_levels < 2 ||
       hardware.tile < 1 || hardware.q_levels > 256 || hardware.kv_levels > 256)
-    throw Error({"attention", "levels and tile", "q_levels, kv_levels, output_levels or tile",
-                 "2 to 256 levels and a tile of at least 1", ""});
+    throw Error({.place = "attention",
+                 .key = "levels and tile",
+                 .value = "q_levels, kv_levels, output_levels or tile",
+                 .rule = "2 to 256 levels and a tile of at least 1"});
   return std::make_unique<Published>(shape, hardware, std::move(scalers));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace gaincell::attention {
 namespace {
@@ -20,11 +21,6 @@ void add_copies(Lines<Count>& counts) {
     for (int copy = 1; copy < kernels::kReadCopies; ++copy)
       for (int level = 0; level < kLevels; ++level) all[level] += all[copy * kLevels + level];
   }
-}
-
-void add(energy::CellReads& to, const Share& age, std::size_t node, int level, double count) {
-  to.at(age.low, node)[level] += (1 - age.high_share) * count;
-  if (age.high_share > 0) to.at(age.low + 1, node)[level] += age.high_share * count;
 }
 
 }  // namespace
@@ -52,17 +48,10 @@ void ConversionCounter::clear() {
   columns_ = 0;
 }
 
-// A piecewise linear function is its value at the first node plus each interval's slope times the
-// part of x beyond the interval's start and before its end.
 void ConversionCounter::deposit(energy::Conversions& to) {
   if (conversions_ == 0) return;
   flush();
-  to.count[0] += conversions_;
-  for (std::size_t i = 0; i + 1 < node_.size(); ++i) {
-    const double share = static_cast<double>(sum_[i] - sum_[i + 1]) / (node_[i + 1] - node_[i]);
-    to.count[i] -= share;
-    to.count[i + 1] += share;
-  }
+  energy::Nodes::share_out(conversions_, node_, sum_, to.count);
   clear();
 }
 
@@ -108,6 +97,12 @@ void Books::deposit_at(std::int64_t block, const FastModel& model, int window) {
   gathered = run;
 }
 
+energy::Activity Books::activity(const FastModel& model) const {
+  Books settled = *this;
+  settled.deposit(model);
+  return std::move(settled.counter.activity());
+}
+
 void Books::deposit(const FastModel& model) {
   if (tokens == 0) return;
   const Circuit& circuit = model.circuit;
@@ -129,16 +124,21 @@ void Books::deposit(const FastModel& model) {
 // Every cell of the second array is read by a pulse or by none.
 void Books::deposit_second_reads(double mean_age_s) {
   energy::CellReads& to = counter.activity().second_reads;
-  const Share age =
-      share_of(to.age_s, pulses > 0 ? age_sum_s / static_cast<double>(pulses) : mean_age_s);
+  const energy::Share age =
+      to.age_s.share(pulses > 0 ? age_sum_s / static_cast<double>(pulses) : mean_age_s);
   for (int level = 0; level < to.levels; ++level) {
+    const auto add = [&](std::size_t pulse, double count) {
+      age.for_each(
+          [&](std::size_t node, double weight) { to.at(node, pulse)[level] += weight * count; });
+    };
+    using Pulses = energy::PulseNodes;
     double idle = cells[level];
-    for (std::size_t node = 1; node < to.pulse_s.size(); ++node) {
-      const double count = first_of_copies(reads, node - 1)[level];
+    for (std::size_t pulse = Pulses::kVanishing; pulse < to.pulse_s.size(); ++pulse) {
+      const double count = first_of_copies(reads, pulse - Pulses::kVanishing)[level];
       idle -= count;
-      add(to, age, node, level, count);
+      add(pulse, count);
     }
-    add(to, age, 0, level, idle);
+    add(Pulses::kNone, idle);
   }
 }
 

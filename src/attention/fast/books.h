@@ -22,12 +22,12 @@ class ConversionCounter {
     if (columns_ > kColumnsInLanes) flush();
     conversions_ += conversions;
     columns_ += columns;
-    return {static_cast<int>(node_.size()),
-            node_.data(),
-            first_x_,
-            last_x_,
-            steps_per_x_,
-            lanes_.data()};
+    return {.nodes = static_cast<int>(node_.size()),
+            .node = node_.data(),
+            .first_x = first_x_,
+            .last_x = last_x_,
+            .steps_per_x = steps_per_x_,
+            .sum = lanes_.data()};
   }
   // On their nodes, and no longer here.
   void deposit(energy::Conversions& to);
@@ -53,11 +53,11 @@ struct Books {
   explicit Books(const FastModel& model);
 
   void clear();
-  // Puts what has been gathered on the nodes.
-  void deposit(const FastModel& model);
-  // The same where a block begins that is not gathered with the one before. Gathered sums are kept
-  // small enough for single precision, and the ages in them near each other; where they are put on
-  // the nodes follows from the token alone.
+  // All that the head has done, with what is still gathered put on the nodes.
+  energy::Activity activity(const FastModel& model) const;
+  // Puts what has been gathered on the nodes where a block begins that is not gathered with the one
+  // before. Gathered sums are kept small enough for single precision, and the ages in them near
+  // each other; where they are put on the nodes follows from the token alone.
   void deposit_at(std::int64_t block, const FastModel& model, int window);
 
   ActivityCounter counter;
@@ -72,6 +72,7 @@ struct Books {
 
  private:
   void clear_gathered();
+  void deposit(const FastModel& model);
   void deposit_second_reads(double mean_age_s);
 };
 

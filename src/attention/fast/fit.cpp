@@ -24,52 +24,6 @@ constexpr int kTransferPerFullScale = 512;  // so that 0 and full scale are node
 // Columns start at 0 and pass the middle more often than the ends, so it weighs more in the fits.
 double weight(double x) { return 1.0 / (0.3 + std::abs(x)); }
 
-// Arithmetic and numbers to choose from, cheapest first. The cost is in vector instructions for 16
-// columns of `cells` rows: sums (bytes take four rows at a time), then the integration.
-std::vector<kernels::Stage> candidates(int cells, bool cells_differ) {
-  struct Priced {
-    kernels::Stage stage;
-    double cost;
-  };
-  std::vector<Priced> all;
-  const auto add = [&](bool bytes, int rank, int low_ranks, bool fine_low, int segments) {
-    for (const int degree : kernels::kDegrees)
-      for (const int substeps : {1, 2, 4}) {
-        // Where currents do not depend on x, neither does it matter when charge comes.
-        if (degree == 0 && (segments > 1 || substeps > 1)) continue;
-        kernels::Stage stage{};
-        stage.bytes = bytes;
-        stage.rank = rank;
-        stage.low_ranks = low_ranks;
-        stage.fine_low = fine_low;
-        stage.segments = segments;
-        stage.degree = degree;
-        stage.substeps = substeps;
-        const double low = low_ranks * (fine_low ? 2 : 1.75);
-        const int groups = cells / 4;
-        const double sums =
-            bytes ? groups * (rank * (segments + 2) + low) : cells * rank * (segments + 2);
-        const int steps = segments * substeps * (rank * (degree + 2) + 4);
-        all.push_back({stage, sums + steps + 3 * rank * segments});
-      }
-  };
-  for (int rank = 1; rank <= kernels::kMaxRank; ++rank) {
-    // Ranks come by size: the first ones alone may need both digits. Bytes hold one u_r a level,
-    // not one a cell.
-    if (!cells_differ)
-      for (const int segments : kernels::kByteSegments)
-        for (int low_ranks = 0; low_ranks <= rank; ++low_ranks)
-          for (const bool fine_low : {false, true})
-            if (fine_low || low_ranks > 0) add(true, rank, low_ranks, fine_low, segments);
-    for (const int segments : kernels::kFloatSegments) add(false, rank, 0, false, segments);
-  }
-  std::stable_sort(all.begin(), all.end(),
-                   [](const Priced& a, const Priced& b) { return a.cost < b.cost; });
-  std::vector<kernels::Stage> stages;
-  for (const Priced& priced : all) stages.push_back(priced.stage);
-  return stages;
-}
-
 struct Digits {
   int high, low;
 };
@@ -99,9 +53,10 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
     : circuit_(circuit),
       converter_(converter),
       full_scale_c_(line.full_scale_c(converter.full_scale_s)),
-      cells_differ_(options.cell_gain > 0 || options.cell_offset_v > 0),
+      draw_(circuit, converter, full_scale_c_, options),
+      cells_differ_(draw_.cells_differ()),
       whole_weights_(options.whole_widths ? options.q_levels - 1 : 0),
-      offset_step_v_(options.cell_offset_v / PhysicalSpread::kStepsPerSigma) {
+      offset_step_v_(draw_.offset_step_v()) {
   stage_.x_low = options.is_signed ? -1.0f : -0.3f;
   stage_.x_high = 1.0f;
   for (int i = 0; i < kChargeNodes; ++i)  // Chebyshev
@@ -119,9 +74,9 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
 
   find(options);
   constexpr int kOfTwoLevels = 200;
-  one_level_error_ = largest_error(columns_of_one_level(options), options);
-  two_levels_error_ =
-      largest_error(draw_columns(kTwoLevels, kOfTwoLevels, "fast measure", -1.0, options), options);
+  one_level_error_ = largest_error(draw_.of_one_level(), options);
+  two_levels_error_ = largest_error(
+      draw_.draw(FitColumns::kTwoLevels, kOfTwoLevels, "fast measure", -1.0), options);
 }
 
 // The cheapest candidate that holds the limit on columns that it was not fitted to.
@@ -134,11 +89,11 @@ void StageFit::find(const FitOptions& options) {
   const double lowest = options.is_signed ? -1.0 : 0.0;
   std::vector<Columns> checked;
   Columns fitted;
-  for (int i = 0; i < kFittedKinds; ++i) {
-    const auto kind = static_cast<Kind>(i);
-    checked.push_back(draw_columns(kind, kChecked, "fast check", lowest, options));
-    for (Column& column : draw_columns(kind, kFitted, "fast fit", -1.0, options)) {
-      if (kind == kOneLevel) column.matters = kOneLevelMatters;
+  for (int i = 0; i < FitColumns::kFittedKinds; ++i) {
+    const auto kind = static_cast<FitColumns::Kind>(i);
+    checked.push_back(draw_.draw(kind, kChecked, "fast check", lowest));
+    for (Column& column : draw_.draw(kind, kFitted, "fast fit", -1.0)) {
+      if (kind == FitColumns::kOneLevel) column.matters = kOneLevelMatters;
       fitted.push_back(std::move(column));
     }
   }
@@ -180,15 +135,15 @@ void StageFit::find(const FitOptions& options) {
   std::vector<Columns> measured;
   const auto measure = [&] {
     if (measured.empty())
-      for (int i = 0; i < kRandomKinds; ++i)
+      for (int i = 0; i < FitColumns::kRandomKinds; ++i)
         measured.push_back(
-            draw_columns(static_cast<Kind>(i), kMeasured, "fast measure", lowest, options));
+            draw_.draw(static_cast<FitColumns::Kind>(i), kMeasured, "fast measure", lowest));
     error_ = 0;
     for (const Columns& columns : measured)
       error_ = std::max(error_, highest_rms(errors(columns, options)));
   };
   const double limit = options.limit_share * options.error_limit;
-  const std::vector<kernels::Stage> all = candidates(options.cells, cells_differ_);
+  const std::vector<kernels::Stage> all = fit_candidates(options.cells, cells_differ_);
   const kernels::Stage* best = nullptr;
   double least = 0;
   for (const kernels::Stage& candidate : all) {
@@ -204,132 +159,12 @@ void StageFit::find(const FitOptions& options) {
   if (best != nullptr) take(*best);
   measure();
   if (least > 10 * options.error_limit)
-    throw Error({"attention", "error_limit", fmt::format("{}", options.error_limit),
-                 fmt::format("the fast level reaches {:.2g} of full scale on this device", error_),
-                 "raise the limit or use level column"});
-}
-
-void StageFit::draw_rows(Kind kind, const FitOptions& options, Random& random,
-                         Column& column) const {
-  const double levels = options.levels;
-  const std::size_t ages = options.check_v.size() / static_cast<std::size_t>(options.levels);
-  std::size_t age = random.below(ages);
-  const double tilt = std::exp(random.uniform(-1.5, 1.5)), share = random.uniform(0.2, 1.0);
-  const double longest = options.is_signed ? std::exp(random.uniform(-2.5, 0.0)) : 1.0;
-  const double cells = random.normal(), pulses = random.normal();
-  const double one_level = random.uniform(), one_width = std::sqrt(random.uniform());
-  const double low_level = random.uniform(0.0, 0.5), high_level = random.uniform(0.5, 1.0);
-  const double balance = random.uniform();
-  for (int i = 0; i < options.cells; ++i) {
-    double level = random.uniform(), width = random.uniform();
-    switch (kind) {
-      case kLeaning:  // charges anywhere in the range, some rows without a pulse, or short ones
-        level = std::pow(level, tilt);
-        width = random.uniform() < share ? longest * width : 0.0;
-        break;
-      case kUniform:  // the second array's pulses as the first makes them of such
-        if (options.is_signed) width = 0.4 * random.normal();
-        break;
-      case kLowRank: {  // cells and pulses follow one direction
-        const double direction = random.normal();
-        level = 0.5 + 0.3 * (cells * direction + 0.3 * random.normal());
-        width = 0.3 * (pulses * direction + 0.3 * random.normal());
-        width = options.is_signed ? 1.7 * width : 0.5 + width;
-        break;
-      }
-      case kTwoLevels:
-        level = level < balance ? low_level : high_level;
-        width = i == 0 || random.uniform() < share ? one_width : 0.0;
-        break;
-      case kOneLevel:  // and one width, on any number of rows
-        level = one_level;
-        width = random.uniform() < share ? one_width : 0.0;
-    }
-    width = std::clamp(width, 0.0, 1.0);
-    if (options.is_signed) {
-      // Pulses that end together are integrated together, which is what drawing takes its time for.
-      constexpr double kWidths = 24;
-      const double step = (kind == kLeaning ? longest : 1.0) / kWidths;
-      width = step * std::nearbyint(width / step);
-      age = random.below(ages);
-    } else {
-      const double steps = options.q_levels - 1;
-      width = std::min(std::floor(width * options.q_levels), steps) / steps;
-    }
-    const double of_age = std::clamp(level * levels, 0.0, std::nextafter(levels, 0.0));
-    column.cell.push_back(age * static_cast<std::size_t>(options.levels) +
-                          static_cast<std::size_t>(of_age));
-    column.width.push_back(width);
-  }
-}
-
-void StageFit::draw_spread(const FitOptions& options, Random& random, Column& column) const {
-  constexpr double kMost = PhysicalSpread::kMostSteps;
-  const auto steps = [&] {
-    return std::clamp(PhysicalSpread::kStepsPerSigma * random.normal(), -kMost, kMost);
-  };
-  for (std::size_t i = 0; i < column.cell.size(); ++i) {
-    column.gain.push_back(1 + options.cell_gain / PhysicalSpread::kStepsPerSigma * steps());
-    column.offset_steps.push_back(steps());
-  }
-}
-
-// What the column level makes of a column. Returns whether the converter is known there; it is held
-// where it is not.
-bool StageFit::convert(Column& column, const FitOptions& options) const {
-  std::vector<double> v_store, width_s;
-  for (std::size_t i = 0; i < column.cell.size(); ++i) {
-    v_store.push_back(options.check_v[column.cell[i]]);
-    if (cells_differ_) v_store.back() += offset_step_v_ * column.offset_steps[i];
-    width_s.push_back(column.width[i] * circuit_.t_max_s);
-  }
-  const double charge = column_charge_c(circuit_, converter_, v_store, width_s, column.gain);
-  column.x = charge / full_scale_c_;
-  column.pulse =
-      converter_.pulse_s(std::clamp(charge, converter_.charge_low_c, converter_.charge_high_c)) /
-      converter_.full_scale_s;
-  return charge >= converter_.charge_low_c && charge <= converter_.charge_high_c;
-}
-
-// `count` columns of a kind inside the converter's range, where they show an error; the others
-// would flatter the rms. Fewer where few lie there.
-StageFit::Columns StageFit::draw_columns(Kind kind, int count, const char* purpose, double lowest_x,
-                                         const FitOptions& options) const {
-  Random random(options.is_signed ? 2 : 1, purpose, static_cast<std::uint64_t>(kind));
-  Columns columns;
-  const int most_tries = 6 * count;
-  for (int tries = 1; static_cast<int>(columns.size()) < count && tries <= most_tries; ++tries) {
-    Column column;
-    draw_rows(kind, options, random, column);
-    if (cells_differ_) draw_spread(options, random, column);
-    const bool known = convert(column, options);
-    const bool inside = known && column.x > lowest_x && column.x < 1;
-    if (inside || (columns.empty() && tries == most_tries)) columns.push_back(std::move(column));
-  }
-  return columns;
-}
-
-// Every level, at the ages' ends and middle, under pulses of all widths, on few rows to all.
-StageFit::Columns StageFit::columns_of_one_level(const FitOptions& options) const {
-  constexpr int kWidths = 15, kNumbers = 12;
-  const std::size_t ages = options.check_v.size() / static_cast<std::size_t>(options.levels);
-  std::vector<std::size_t> at_ages{0, ages / 2, ages - 1};
-  at_ages.erase(std::unique(at_ages.begin(), at_ages.end()), at_ages.end());
-  Columns columns;
-  for (const std::size_t age : at_ages)
-    for (int level = 0; level < options.levels; ++level)
-      for (int w = 1; w <= kWidths; ++w)
-        for (int i = 1; i <= kNumbers; ++i) {
-          const int rows = std::max(1, options.cells * i / kNumbers);
-          const std::size_t cell =
-              age * static_cast<std::size_t>(options.levels) + static_cast<std::size_t>(level);
-          Column column;
-          column.cell.assign(rows, cell);
-          column.width.assign(rows, static_cast<double>(w) / kWidths);
-          if (cells_differ_) column.gain.assign(rows, 1.0), column.offset_steps.assign(rows, 0.0);
-          if (convert(column, options)) columns.push_back(std::move(column));
-        }
-  return columns;
+    throw Error(
+        {.place = "attention",
+         .key = "error_limit",
+         .value = fmt::format("{}", options.error_limit),
+         .rule = fmt::format("the fast level reaches {:.2g} of full scale on this device", error_),
+         .remedy = "raise the limit or use level column"});
 }
 
 std::vector<StageFit::Cell> StageFit::cells(const std::vector<double>& v_store) const {
@@ -369,11 +204,11 @@ double StageFit::largest_error(const Columns& columns, const FitOptions& options
 // Of all kinds; that of columns of one level in what they may have.
 double StageFit::worst_rms(const std::vector<Columns>& kinds, const FitOptions& options) const {
   double worst = 0;
-  for (int kind = 0; kind < kFittedKinds; ++kind) {
+  for (int kind = 0; kind < FitColumns::kFittedKinds; ++kind) {
     double squares = 0;
     for (const double error : errors(kinds[kind], options)) squares += error * error;
     const double rms = std::sqrt(squares / static_cast<double>(kinds[kind].size()));
-    worst = std::max(worst, kind == kOneLevel ? rms / kOneLevelLimit : rms);
+    worst = std::max(worst, kind == FitColumns::kOneLevel ? rms / kOneLevelLimit : rms);
   }
   return worst;
 }

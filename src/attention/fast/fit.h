@@ -4,27 +4,15 @@
 #include <vector>
 
 #include "attention/circuit.h"
+#include "attention/fast/fit_columns.h"
 #include "attention/fast/kernels.h"
-#include "base/random.h"
 
 namespace gaincell::attention {
 
-// A stage in the form the fast kernels take (kernels::Stage), fitted to a circuit.
-struct FitOptions {
-  double v_low = 0, v_high = 0.9;  // stored voltages that occur
-  double error_limit = 2e-3;       // rms at the end of a random column, share of full scale
-  double limit_share = 1;          // of it that the fit may take
-  int cells = 64;                  // rows of a column
-  bool is_signed = false;          // second stage
-  int q_levels = 16;               // widths of the check's pulses where the stage is not signed
-  bool whole_widths = false;       // pulses have none but these
-  // Stored voltages of random columns, [age][level]; `levels` of them at each age. A column of the
-  // first array has one age.
-  std::vector<double> check_v;
-  int levels = 8;
-  double cell_gain = 0, cell_offset_v = 0;  // standard deviations from cell to cell
-};
+// Arithmetic and numbers to choose from for columns of `cells` rows, cheapest first.
+std::vector<kernels::Stage> fit_candidates(int cells, bool cells_differ);
 
+// A stage in the form the fast kernels take (kernels::Stage), fitted to a circuit.
 class StageFit {
  public:
   // Finds the cheapest arithmetic, rank, degree and numbers of segments and steps whose error,
@@ -58,35 +46,11 @@ class StageFit {
   StageFit& operator=(const StageFit&) = delete;
 
  private:
-  // A random column and what the column level makes of it.
-  struct Column {
-    std::vector<std::size_t> cell;           // index of its voltage in check_v
-    std::vector<double> width;               // in longest pulses
-    std::vector<double> gain, offset_steps;  // where cells differ
-    double x = 0, pulse = 0;
-    double matters = 1;  // to the fit
-  };
-  using Columns = std::vector<Column>;
-  // A fit that holds one of them need not hold the others: what a column's charge is made of
-  // differs.
-  enum Kind {
-    kLeaning,
-    kUniform,
-    kLowRank,
-    kRandomKinds,
-    kOneLevel = kRandomKinds,
-    kFittedKinds,
-    kTwoLevels = kFittedKinds
-  };
+  using Column = FitColumn;
+  using Columns = FitColumns::Columns;
   // As many times the limit may the error of columns of one level be, where all cells err in one
   // direction.
   static constexpr double kOneLevelLimit = 2;
-  void draw_rows(Kind kind, const FitOptions& options, Random& random, Column& column) const;
-  void draw_spread(const FitOptions& options, Random& random, Column& column) const;
-  Columns draw_columns(Kind kind, int count, const char* purpose, double lowest_x,
-                       const FitOptions& options) const;
-  Columns columns_of_one_level(const FitOptions& options) const;
-  bool convert(Column& column, const FitOptions& options) const;
 
   double current(double v_store, double bitline_v) const;
   double edge_c(double v_store) const;
@@ -128,6 +92,7 @@ class StageFit {
   const Circuit& circuit_;  // must outlive the fit, which reads it in cell()
   const Circuit::Converter& converter_;
   double full_scale_c_, error_ = 0, one_level_error_ = 0, two_levels_error_ = 0;
+  const FitColumns draw_;
   bool cells_differ_;
   int whole_weights_;  // that pulses are multiples for; 0 where they are not
   double offset_step_v_;

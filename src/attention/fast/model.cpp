@@ -19,12 +19,17 @@ constexpr double kFitShare = 0.96, kLeastAgeShare = 0.28;
 // The limits of the kernels, before a fit is tried on what they cannot hold.
 const Circuit& checked(const Circuit& circuit, const AnalogOptions& options) {
   if (!options.effects.has(Effect::kStorageQuantiser))
-    throw Error({"attention", "effects", "storage_quantiser off",
-                 "the fast level keeps one of the device's levels per cell", "use level column"});
+    throw Error({.place = "attention",
+                 .key = "effects",
+                 .value = "storage_quantiser off",
+                 .rule = "the fast level keeps one of the device's levels per cell",
+                 .remedy = "use level column"});
   if (circuit.kv_levels > kernels::kLevels)
-    throw Error({"attention", "kv_levels", std::to_string(circuit.kv_levels),
-                 fmt::format("the fast level holds at most {}", kernels::kLevels),
-                 "use level column"});
+    throw Error({.place = "attention",
+                 .key = "kv_levels",
+                 .value = std::to_string(circuit.kv_levels),
+                 .rule = fmt::format("the fast level holds at most {}", kernels::kLevels),
+                 .remedy = "use level column"});
   return circuit;
 }
 
@@ -187,22 +192,31 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
   second_tables = tables(second_ages, second);
   const auto stage = [&](const StageFit& fit, const AgeTables& ages, double of_ages, int cells) {
     const kernels::Stage& s = fit.stage();
-    return FastReport::Stage{
-        s.segments,
-        s.substeps,
-        s.rank,
-        s.low_ranks,
-        s.low_ranks > 0 ? s.low_per_high() : 0,
-        s.whole_weights,
-        s.degree,
-        s.bytes,
-        std::hypot(fit.error(), of_ages),
-        fit.one_level_error() + ages.one_level_error(span() * options.token_period_s, cells),
-        fit.two_levels_error()};
+    const double one_level = ages.one_level_error(span() * options.token_period_s, cells);
+    return FastReport::Stage{.segments = s.segments,
+                             .substeps = s.substeps,
+                             .rank = s.rank,
+                             .low_ranks = s.low_ranks,
+                             .low_per_high = s.low_ranks > 0 ? s.low_per_high() : 0,
+                             .whole_weights = s.whole_weights,
+                             .degree = s.degree,
+                             .bytes = s.bytes,
+                             .error = std::hypot(fit.error(), of_ages),
+                             .one_level_error = fit.one_level_error() + one_level,
+                             .two_levels_error = fit.two_levels_error()};
   };
-  report = {stage(first, first_ages, first_error(), shape.dim),
-            stage(second, second_ages, second_error(), rows_of_second(shape)), age_block,
-            age_error(), kernels::instruction_set()};
+  report = {.first = stage(first, first_ages, first_error(), shape.dim),
+            .second = stage(second, second_ages, second_error(), rows_of_second(shape)),
+            .age_block = age_block,
+            .age_error = age_error(),
+            .instruction_set = kernels::instruction_set()};
+}
+
+double FastModel::q_width_s(const Scalers& scalers, int head, float q) const {
+  double x = std::clamp(static_cast<double>(scalers.a_q[head]) * q + scalers.b_q[head], 0.0, 1.0);
+  if (options.effects.has(Effect::kInputQuantiser))
+    x = std::nearbyint(x * (circuit.q_levels - 1)) / (circuit.q_levels - 1);
+  return x * circuit.t_max_s;
 }
 
 FitOptions FastModel::fit_options(const Shape& shape, bool is_signed) const {

@@ -76,6 +76,8 @@ class FastModel {
     const double target = circuit.v_max * level / (circuit.kv_levels - 1);
     return circuit.retained_v(circuit.written_v(target), age_s);
   }
+  // Pulse that a head's query puts on a row.
+  double q_width_s(const Scalers& scalers, int head, float q) const;
 
   const Circuit circuit;  // with its effects
   const AnalogOptions options;

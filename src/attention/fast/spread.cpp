@@ -4,7 +4,6 @@ namespace gaincell::attention {
 namespace {
 
 using Array = PhysicalSpread::Array;
-using Stage = PhysicalSpread::Stage;
 
 }  // namespace
 
@@ -15,9 +14,9 @@ FastSpread::FastSpread(const Shape& shape, const Ring& ring, const FastModel& mo
       units_(ring.units()),
       tiles_(ring.tiles()),
       first_noise_x_(
-          static_cast<float>(physical.noise_c(Stage::kFirst) / model.first.full_scale_c())),
+          static_cast<float>(physical.noise_c(ArrayStage::kFirst) / model.first.full_scale_c())),
       second_noise_x_(
-          static_cast<float>(physical.noise_c(Stage::kSecond) / model.second.full_scale_c())) {
+          static_cast<float>(physical.noise_c(ArrayStage::kSecond) / model.second.full_scale_c())) {
   const std::size_t heads = shape.heads, columns = heads * units_ * kUnit;
   first_.resize(columns);
   second_.resize(heads * tiles_ * dim_);
@@ -30,7 +29,7 @@ FastSpread::FastSpread(const Shape& shape, const Ring& ring, const FastModel& mo
     for (int slot = 0; slot < shape.window; ++slot) {
       const int lane = ring.lane_of(slot);
       const std::size_t unit = static_cast<std::size_t>(head) * units_ + ring.unit_of(slot);
-      first_.set(unit * kUnit + lane, physical.converter(Stage::kFirst, head, slot),
+      first_.set(unit * kUnit + lane, physical.converter(ArrayStage::kFirst, head, slot),
                  model.first.full_scale_c());
       if (!physical.of_cells()) continue;
       const auto put = [&](Steps& steps, Array array, int d, int at) {
@@ -47,7 +46,8 @@ FastSpread::FastSpread(const Shape& shape, const Ring& ring, const FastModel& mo
     for (int column = 0; column < tiles_ * shape.dim; ++column)
       second_.set((static_cast<std::size_t>(head) * tiles_ + column / shape.dim) * dim_ +
                       column % shape.dim,
-                  physical.converter(Stage::kSecond, head, column), model.second.full_scale_c());
+                  physical.converter(ArrayStage::kSecond, head, column),
+                  model.second.full_scale_c());
   }
 }
 
@@ -63,10 +63,10 @@ FastSpread::Work FastSpread::work(int parts, int queries) const {
 
 void FastSpread::set_tokens(std::int64_t token, int queries, Work& work) const {
   for (int q = 0; q < queries; ++q) {
-    const NoiseKey first = physical_.token_noise(Stage::kFirst, token + q),
-                   second = physical_.token_noise(Stage::kSecond, token + q);
-    work.first_noise[q] = {first.low, first.high};
-    work.second_noise[q] = {second.low, second.high};
+    const NoiseKey first = physical_.token_noise(ArrayStage::kFirst, token + q),
+                   second = physical_.token_noise(ArrayStage::kSecond, token + q);
+    work.first_noise[q] = {.low = first.low, .high = first.high};
+    work.second_noise[q] = {.low = second.low, .high = second.high};
   }
 }
 
@@ -74,21 +74,24 @@ void FastSpread::set_unit(int head, int unit, int part, Work& work) const {
   const std::size_t at = (static_cast<std::size_t>(head) * units_ + unit) * kUnit, cell = at * dim_;
   work.first[part] = first_.from(at);
   if (physical_.of_cells())
-    work.cells[part] = {keys_.gain.data() + cell, keys_.offset.data() + cell,
-                        values_.gain.data() + cell, values_.offset.data() + cell};
+    work.cells[part] = {.key_gain = keys_.gain.data() + cell,
+                        .key_offset = keys_.offset.data() + cell,
+                        .value_gain = values_.gain.data() + cell,
+                        .value_offset = values_.offset.data() + cell};
 }
 
 const kernels::SpreadTile* FastSpread::tile(int head, int sub_tile, Work& work) const {
-  work.tile = {physical_.of_cells() ? work.cells.data() : nullptr,
-               static_cast<float>(physical_.gain_step()),
-               work.first.data(),
-               second_.from((static_cast<std::size_t>(head) * tiles_ + sub_tile) * dim_),
-               first_noise_x_,
-               second_noise_x_,
-               work.first_noise,
-               work.second_noise,
-               work.u.data(),
-               work.seen.data()};
+  const std::size_t second = (static_cast<std::size_t>(head) * tiles_ + sub_tile) * dim_;
+  work.tile = {.cells = physical_.of_cells() ? work.cells.data() : nullptr,
+               .gain_step = static_cast<float>(physical_.gain_step()),
+               .first = work.first.data(),
+               .second = second_.from(second),
+               .first_noise_x = first_noise_x_,
+               .second_noise_x = second_noise_x_,
+               .first_noise = work.first_noise,
+               .second_noise = work.second_noise,
+               .u = work.u.data(),
+               .seen = work.seen.data()};
   return &work.tile;
 }
 
@@ -112,7 +115,10 @@ void FastSpread::Converters::set(std::size_t at, const PhysicalSpread::Converter
 }
 
 kernels::Converters FastSpread::Converters::from(std::size_t at) const {
-  return {gain.data() + at, offset.data() + at, low.data() + at, high.data() + at};
+  return {.gain = gain.data() + at,
+          .offset = offset.data() + at,
+          .low = low.data() + at,
+          .high = high.data() + at};
 }
 
 }  // namespace gaincell::attention

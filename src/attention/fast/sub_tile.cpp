@@ -1,5 +1,7 @@
 // Sub-tiles of the fast level: both arrays, from pulses on the rows to pulses out of the counter.
+#include <iterator>
 #include <type_traits>
+#include <utility>
 
 #include "attention/fast/kernels.h"
 #include "attention/fast/spread_kernels.h"
@@ -23,22 +25,24 @@ namespace HWY_NAMESPACE {
 
 const char* InstructionSet() { return hwy::TargetName(HWY_TARGET); }
 
+// Calls sum(G) with the number of segments, which is one of `Kernels`: a constant to compile for.
+template <const auto& Kernels, class Sum>
+HWY_INLINE void WithSegments(int segments, const Sum& sum) {
+  [[maybe_unused]] const bool found = [&]<std::size_t... I>(std::index_sequence<I...>) HWY_ATTR {
+    return ((segments == Kernels[I] && (sum(std::integral_constant<int, Kernels[I]>()), true)) ||
+            ...);
+  }
+  (std::make_index_sequence<std::size(Kernels)>());
+  HWY_DASSERT(found);
+}
+
 void SumFirstFloats(const Stage& stage, const SubTile& tile, int q, int u, Columns& columns) {
   if (tile.spread && tile.spread->cells)
     return sum_first_of_spread(stage, tile, q, u, columns.floats);
   const auto* weights = static_cast<const float*>(tile.pulses[q].weights);
-  const Unit& unit = tile.unit[u];
-  switch (stage.segments) {
-    case 1:
-      return FirstFloats<1>(stage.rank, tile, unit, weights, columns.floats);
-    case 2:
-      return FirstFloats<2>(stage.rank, tile, unit, weights, columns.floats);
-    case 4:
-      return FirstFloats<4>(stage.rank, tile, unit, weights, columns.floats);
-    default:
-      HWY_DASSERT(stage.segments == 8);
-      return FirstFloats<8>(stage.rank, tile, unit, weights, columns.floats);
-  }
+  WithSegments<kFloatSegments>(stage.segments, [&](auto g) HWY_ATTR {
+    FirstFloats<decltype(g)::value>(stage.rank, tile, tile.unit[u], weights, columns.floats);
+  });
 }
 
 void SumSecondFloats(const Stage& stage, const SubTile& tile, int q, int first, Columns& columns) {
@@ -46,23 +50,15 @@ void SumSecondFloats(const Stage& stage, const SubTile& tile, int q, int first, 
     return sum_second_of_spread(stage, tile, q, first / kUnit, columns.floats);
   const auto* weights = reinterpret_cast<const float*>(tile.weights) +
                         static_cast<std::size_t>(q) * stage.segments * tile.units * kUnit;
-  switch (stage.segments) {
-    case 1:
-      return SecondFloats<1>(stage.rank, tile, first, weights, columns.floats);
-    case 2:
-      return SecondFloats<2>(stage.rank, tile, first, weights, columns.floats);
-    case 4:
-      return SecondFloats<4>(stage.rank, tile, first, weights, columns.floats);
-    default:
-      HWY_DASSERT(stage.segments == 8);
-      return SecondFloats<8>(stage.rank, tile, first, weights, columns.floats);
-  }
+  WithSegments<kFloatSegments>(stage.segments, [&](auto g) HWY_ATTR {
+    SecondFloats<decltype(g)::value>(stage.rank, tile, first, weights, columns.floats);
+  });
 }
 
 // Calls sum(G, Q, V, query, set) so that every query meets every set of 16 columns.
 template <class SumBatch>
 HWY_INLINE void ForEachBatch(int segments, int queries, int sets, const SumBatch& sum) {
-  const auto all = [&](auto g) HWY_ATTR {
+  WithSegments<kByteSegments>(segments, [&](auto g) HWY_ATTR {
     constexpr int Q = kQueryBatch<decltype(g)::value>, V = kUnitBatch;
     using One = std::integral_constant<int, 1>;
     int q = 0;
@@ -73,18 +69,7 @@ HWY_INLINE void ForEachBatch(int segments, int queries, int sets, const SumBatch
       for (; s + V <= sets; s += V) sum(g, One(), std::integral_constant<int, V>(), q, s);
       for (; s < sets; ++s) sum(g, One(), One(), q, s);
     }
-  };
-  switch (segments) {
-    case 1:
-      return all(std::integral_constant<int, 1>());
-    case 2:
-      return all(std::integral_constant<int, 2>());
-    case 3:
-      return all(std::integral_constant<int, 3>());
-    default:
-      HWY_DASSERT(segments == 4);
-      return all(std::integral_constant<int, 4>());
-  }
+  });
 }
 
 void FirstArray(const Stage& stage, const SubTile& tile, Columns& columns) {
@@ -92,8 +77,11 @@ void FirstArray(const Stage& stage, const SubTile& tile, Columns& columns) {
     Meaning meaning[kBatch];
     for (int q = q0, i = 0; q < q0 + queries; ++q)
       for (int u = u0; u < u0 + units; ++u, ++i)
-        meaning[i] = {tile.pulses + q, tile.unit[u].first_fading, static_cast<float>(q),
-                      tile.beyond_table, tile.x + (q * tile.units + u) * kUnit};
+        meaning[i] = {.pulses = tile.pulses + q,
+                      .fading = tile.unit[u].first_fading,
+                      .query = static_cast<float>(q),
+                      .beyond = tile.beyond_table,
+                      .x = tile.x + (q * tile.units + u) * kUnit};
     FinishColumns(stage, queries * units, meaning, columns);
   };
   if (!stage.bytes) {
@@ -122,8 +110,11 @@ void SecondArray(const Stage& stage, const SubTile& tile, const Pulses* pulses, 
     Meaning meaning[kBatch];
     for (int q = q0, i = 0; q < q0 + queries; ++q)
       for (int s = s0; s < s0 + sets; ++s, ++i)
-        meaning[i] = {pulses + q, 0.0f, 0.0f, tile.beyond_table,
-                      tile.second_x + q * tile.dim + s * kUnit};
+        meaning[i] = {.pulses = pulses + q,
+                      .fading = 0,
+                      .query = 0,
+                      .beyond = tile.beyond_table,
+                      .x = tile.second_x + q * tile.dim + s * kUnit};
     FinishColumns(stage, queries * sets, meaning, columns);
   };
   const int sets = tile.dim / kUnit;

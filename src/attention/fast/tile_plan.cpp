@@ -35,10 +35,17 @@ void TilePlan::add(int begin, int end, int laps_ago, bool is_written, int block)
   // A lone slot has the table of its group's place in the unit.
   const int unit_age =
       part_slots_ == 1 ? age + ring_.lane_of(begin) / kernels::kGroup * kernels::kGroup : age;
-  parts_.push_back({begin, end, laps_ago, is_written, model_.first_tables->unit(unit_age),
-                    model_.second_tables->unit(unit_age),
-                    static_cast<float>(model_.first_ages.fading_per_s(middle_s) * period),
-                    static_cast<float>(model_.second_ages.fading_per_s(middle_s) * period)});
+  const auto fading = [&](const AgeTables& ages) {
+    return static_cast<float>(ages.fading_per_s(middle_s) * period);
+  };
+  parts_.push_back({.begin = begin,
+                    .end = end,
+                    .laps_ago = laps_ago,
+                    .is_written = is_written,
+                    .first_table = model_.first_tables->unit(unit_age),
+                    .second_table = model_.second_tables->unit(unit_age),
+                    .first_fading = fading(model_.first_ages),
+                    .second_fading = fading(model_.second_ages)});
 }
 
 }  // namespace gaincell::attention

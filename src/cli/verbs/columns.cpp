@@ -24,9 +24,9 @@ int columns(const Options& o) {
   if (o.stage != "first" && o.stage != "second") {
     throw Error({.place = "--stage", .value = o.stage, .rule = "must be first or second"});
   }
-  const audit::ColumnAudit audit =
-      audit::audit_columns(o.samples, o.bench, lut::GainCellDevice::read(o.device),
-                           o.stage == "first" ? audit::Stage::kFirst : audit::Stage::kSecond);
+  const audit::ColumnAudit audit = audit::audit_columns(
+      o.samples, o.bench, lut::GainCellDevice::read(o.device),
+      o.stage == "first" ? attention::ArrayStage::kFirst : attention::ArrayStage::kSecond);
   if (!o.output.empty()) audit.write(o.output);
   if (o.json) {
     fmt::print("{}\n", json_text(audit.to_json(), 2));

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "attention/analog_options.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/units.h"

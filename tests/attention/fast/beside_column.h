@@ -1,13 +1,17 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
 
+#include "attention/simd_targets.h"
+//
 #include "attention/analog.h"
+#include "attention/fast/kernels.h"
+#include "hwy/targets.h"
 #include "tests/attention/inputs.h"
 
 namespace gaincell::attention {
@@ -29,6 +33,13 @@ inline Pulses pulses_of_last(Analog& analog, const Inputs& in, int tokens) {
   return pulses;
 }
 
+// What the column level makes of them; slowly, so queries before those have no pulses.
+inline Pulses column_pulses_of_last(Analog& column, Inputs in, int tokens) {
+  const auto before = static_cast<std::ptrdiff_t>(in.tokens - tokens) * in.width;
+  std::fill_n(in.q.begin(), before, -1e6f);
+  return pulses_of_last(column, in, tokens);
+}
+
 // rms over what is not NaN in both; NaN must agree.
 inline double rms_difference(const std::vector<double>& a, const std::vector<double>& b) {
   EXPECT_EQ(a.size(), b.size());
@@ -43,18 +54,28 @@ inline double rms_difference(const std::vector<double>& a, const std::vector<dou
   return n > 0 ? std::sqrt(squares / n) : 0;
 }
 
-// Instruction sets with a kernel that this machine runs; names as in FastReport.
+// Instruction sets that the kernels are compiled for (simd_targets.h) and that this machine runs;
+// names as in FastReport.
 inline std::vector<std::pair<std::int64_t, const char*>> instruction_sets() {
   hwy::SetSupportedTargetsForTest(0);
   std::vector<std::pair<std::int64_t, const char*>> sets;
-#if HWY_ARCH_X86
-  const std::int64_t here = hwy::SupportedTargets();
-  if (here & HWY_AVX3_DL) sets.emplace_back(HWY_AVX3_DL, "AVX3_DL");
-  if (here & HWY_AVX3) sets.emplace_back(HWY_AVX3, "AVX3");
-  if (here & HWY_AVX2) sets.emplace_back(HWY_AVX2, "AVX2");
-#endif
-  sets.emplace_back(HWY_EMU128, "EMU128");
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets())
+    sets.emplace_back(target, hwy::TargetName(target));
   return sets;
+}
+
+// Runs the body on each of them.
+template <class Body>
+void on_every_instruction_set(const Body& body) {
+  const auto sets = instruction_sets();
+  ASSERT_FALSE(sets.empty());
+  for (const auto& [target, name] : sets) {
+    hwy::SetSupportedTargetsForTest(target);
+    SCOPED_TRACE(name);
+    EXPECT_STREQ(kernels::instruction_set(), name);
+    body(name);
+  }
+  hwy::SetSupportedTargetsForTest(0);
 }
 
 }  // namespace gaincell::attention

@@ -1,12 +1,13 @@
 // Mismatch and read noise at the fast level.
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <string>
 
+#include "tests/attention/fast/beside_column.h"
+//
 #include "attention/analog.h"
+#include "attention/fast/level.h"
 #include "attention/physical_spread.h"
-#include "beside_column.h"
 #include "tests/attention/circuits.h"
 #include "tests/attention/inputs.h"
 
@@ -46,7 +47,7 @@ void expect_near_column(const Shape& shape, const Spread& spread, bool first_dif
   auto column = engine(shape, options(Level::kColumn, spread));
   auto fast = engine(shape, options(Level::kFast, spread));
   auto ideal = engine(shape, options(Level::kFast, {}));
-  const Pulses expected = pulses_of_last(*column, in, 3), got = pulses_of_last(*fast, in, 3),
+  const Pulses expected = column_pulses_of_last(*column, in, 3), got = pulses_of_last(*fast, in, 3),
                alike = pulses_of_last(*ideal, in, 3);
   EXPECT_LE(rms_difference(expected.first, got.first), 2 * kErrorLimit) << what;
   EXPECT_LE(rms_difference(expected.second, got.second), 3 * kErrorLimit) << what;
@@ -71,12 +72,11 @@ TEST(FastSpread, EqualsTheColumnLevelOneByOne) {
 }
 
 TEST(FastSpread, EqualsTheColumnLevelAroundVectorAndTileAndPastTheEndOfTheRing) {
-  for (const int window : {1, 15, 16, 17, 63, 64, 65, 129}) {
+  for (const int window : {1, 15, 17, 64, 129}) {
     const Shape shape{1, 16, window};
     expect_near_column(shape, of_all_kinds(16), true, "window " + std::to_string(window));
   }
-  for (const int dim : {64, 80})
-    expect_near_column({2, dim, 20}, of_all_kinds(dim), true, "dim " + std::to_string(dim));
+  expect_near_column({2, 80, 20}, of_all_kinds(80), true, "dim 80");
 }
 
 class FastSpreadSets : public ::testing::Test {
@@ -85,20 +85,33 @@ class FastSpreadSets : public ::testing::Test {
 };
 
 TEST_F(FastSpreadSets, AllEqualTheColumnLevel) {
-  for (const auto& [target, name] : instruction_sets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    expect_near_column({1, 16, 20}, of_all_kinds(16), true, name);
-  }
+  const Shape shape{1, 16, 20};
+  const Inputs in(shape, 38, 7);
+  auto column = engine(shape, options(Level::kColumn, of_all_kinds(16)));
+  const Pulses expected = column_pulses_of_last(*column, in, 3);
+  const auto model = std::make_shared<const FastModel>(shape, smooth_circuit(16),
+                                                       options(Level::kFast, of_all_kinds(16)));
+  on_every_instruction_set([&](const char* name) {
+    const auto fast = make_fast_level(shape, model, scalers_near_training(1, 3), 0);
+    const Pulses got = pulses_of_last(*fast, in, 3);
+    EXPECT_LE(rms_difference(expected.first, got.first), 2 * kErrorLimit) << name;
+    EXPECT_LE(rms_difference(expected.second, got.second), 3 * kErrorLimit) << name;
+  });
 }
 
 TEST(FastSpread, GivesTheSameBytesHoweverTheTextIsCut) {
   for (const int window : {5, 40, 100}) {
     const Shape shape{2, 32, window};
     const Inputs in(shape, 2 * window + 37, 11);
-    auto whole = engine(shape, options(Level::kFast, of_all_kinds(32)));
-    const auto expected = run(*whole, in);
+    // Anew for every cut, since noise goes on across a reset; with what they share made once.
+    const auto model = std::make_shared<const FastModel>(shape, smooth_circuit(32),
+                                                         options(Level::kFast, of_all_kinds(32)));
+    const auto make = [&] {
+      return make_fast_level(shape, model, scalers_near_training(shape.heads, 3), 0);
+    };
+    const auto expected = run(*make(), in);
     for (const int chunk : {1, 7, 16, 33}) {
-      auto cut = engine(shape, options(Level::kFast, of_all_kinds(32)));
+      auto cut = make();
       EXPECT_EQ(run(*cut, in, chunk), expected) << "window " << window << " chunk " << chunk;
     }
   }

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-namespace gaincell::attention {
+namespace gaincell {
 
 // Threads that wait for work on numbered items. The caller works too, so `threads` of 1 starts
 // none. Each thread begins with its own part of the items, the same in every run, so that what it
@@ -47,4 +47,4 @@ class ThreadPool {
   std::vector<std::jthread> helpers_;
 };
 
-}  // namespace gaincell::attention
+}  // namespace gaincell

@@ -1,13 +1,20 @@
-#include "attention/fast/thread_pool.h"
-
-#include <hwy/cache_control.h>
+#include "base/thread_pool.h"
 
 #include <chrono>
 
-namespace gaincell::attention {
+namespace gaincell {
 namespace {
 
 constexpr int kMostItems = 0xffff;  // that a part's word has room for
+
+// Tells the processor that this is a loop that waits.
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
 
 // True as soon as done(), false when it was not for a while.
 template <class Done>
@@ -17,7 +24,7 @@ bool soon(const Done& done) {
   do {
     for (int i = 0; i < 32; ++i) {
       if (done()) return true;
-      hwy::Pause();
+      pause();
     }
   } while (std::chrono::steady_clock::now() - begin < kLookOut);
   return done();
@@ -37,7 +44,7 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::run(int items, const std::function<void(int, int)>& work) {
-  if (helpers_.empty() || items > kMostItems) {
+  if (helpers_.empty() || items < 2 || items > kMostItems) {
     for (int item = 0; item < items; ++item) work(item, 0);
     return;
   }
@@ -84,4 +91,4 @@ void ThreadPool::work_part(Part& part, int thread) {
   }
 }
 
-}  // namespace gaincell::attention
+}  // namespace gaincell

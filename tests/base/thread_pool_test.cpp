@@ -1,4 +1,4 @@
-#include "attention/fast/thread_pool.h"
+#include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <memory>
 #include <thread>
 
-namespace gaincell::attention {
+namespace gaincell {
 namespace {
 
 // The number of items differs from run to run: a thread that is late must not take one of the next
@@ -76,4 +76,4 @@ TEST(ThreadPool, RunsMoreItemsThanAPartCounts) {
 }
 
 }  // namespace
-}  // namespace gaincell::attention
+}  // namespace gaincell

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "attention/fast/kernels.h"
+#include "attention/fast/lines.h"
+#include "attention/fast/ring.h"
+
+namespace gaincell::attention {
+
+// What the ring's cells hold: the levels of all heads' keys and values, in the order that the
+// kernels read them (kernels::Unit), and how many cells hold each level. One head's part is its own
+// thread's.
+class Cells {
+ public:
+  // dim: of a head, rounded up to kUnit; the first `columns` of them there are.
+  Cells(int heads, int dim, int columns, const Ring& ring);
+
+  // Of all heads.
+  void clear();
+  std::size_t bytes() const;
+
+  // One unit's.
+  struct View {
+    const std::uint8_t *keys, *values;
+    const std::uint16_t* counts;
+  };
+  View unit(int head, int slot) const;
+
+  // A unit as it was, for queries that still see what later tokens of their block overwrite.
+  struct Kept {
+    Lines<std::uint8_t> keys, values;
+    std::vector<std::uint16_t> counts;
+    View view() const { return {keys.data(), values.data(), counts.data()}; }
+  };
+  Kept room() const;
+  void keep(int head, int slot, Kept& to) const;
+
+  // A token's levels, [dim] each.
+  struct Token {
+    int slot;
+    bool overwrites;  // what the last lap left in its slot
+    const std::uint8_t *q, *k, *v;
+  };
+  // Cells written, by level.
+  using Written = std::array<std::uint16_t, kLevels>;
+  struct Writes {
+    Written keys, values;
+  };
+  // Writes key and value, and adds what the token's query reads of the keys to `reads`
+  // (kernels::count_key_reads).
+  Writes write(int head, const Token& token, std::int32_t* reads);
+
+  // Tokens of the ring by level of their keys: [dim][kLevels].
+  const std::int32_t* key_counts(int head) const;
+  // Values' cells of the ring, by level.
+  const std::int32_t* value_totals(int head) const;
+
+ private:
+  std::size_t unit_index(int head, int slot) const {
+    return static_cast<std::size_t>(head) * ring_.units() + ring_.unit_of(slot);
+  }
+
+  const Ring& ring_;
+  const int dim_, columns_;
+  const std::size_t unit_cells_;             // of keys, and as many of values, in a unit
+  Lines<std::uint8_t> keys_;                 // [head][unit][dim / 4][slot][4 dimensions] levels
+  Lines<std::uint8_t> values_;               // [head][unit][4][dim][4 slots] levels
+  std::vector<std::uint16_t> value_counts_;  // [head][unit][slot][level] dimensions
+  Lines<std::int32_t> key_counts_;           // [head][dim][level] tokens in the ring
+  std::vector<std::int32_t> value_totals_;   // [head][level] cells in the ring
+};
+
+}  // namespace gaincell::attention
