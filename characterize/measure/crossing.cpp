@@ -22,7 +22,8 @@ MeasureKind measure_crossing() {
       key("number", form::integer(-1000000), "1 is the first (default), -1 the last")};
   for (Key& one : window_keys()) keys.push_back(one);
   keys.push_back(otherwise_key());
-  return {"crossing", MeasureKind::Takes::kSignal, "where the signal crosses the level", keys, run_crossing};
+  return {"crossing", MeasureKind::Takes::kSignal, "where the signal crosses the level", keys,
+          run_crossing};
 }
 
 }  // namespace gaincell::characterize

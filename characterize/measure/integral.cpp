@@ -8,7 +8,8 @@ static double run_integral(Waves& waves, const MeasureCall& call) {
 }
 
 MeasureKind measure_integral() {
-  return {"integral", MeasureKind::Takes::kSignal, "integral over time", window_keys(), run_integral};
+  return {"integral", MeasureKind::Takes::kSignal, "integral over time", window_keys(),
+          run_integral};
 }
 
 }  // namespace gaincell::characterize

@@ -24,7 +24,8 @@ MeasureKind measure_time_constant() {
   keys.push_back(key("final", form::quantity("*"), "where it goes; default the value at `to`"));
   keys.push_back(otherwise_key());
   return {"time_constant", MeasureKind::Takes::kSignal,
-          "time after `from` until 1/e of the way to the final value is left", keys, run_time_constant};
+          "time after `from` until 1/e of the way to the final value is left", keys,
+          run_time_constant};
 }
 
 }  // namespace gaincell::characterize

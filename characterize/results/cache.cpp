@@ -89,8 +89,8 @@ std::optional<JobResult> ResultCache::find(const std::string& key) {
 void ResultCache::add(const std::string& key, const JobResult& result) {
   if (!usable_ || !follows_from_key(result)) return;
   const auto path = path_of(key);
-  const std::string bytes =
-      std::string(kCacheMagic) + checked_record(ByteWriter().text(key).bytes() + encode(result, false));
+  const std::string bytes = std::string(kCacheMagic) +
+                            checked_record(ByteWriter().text(key).bytes() + encode(result, false));
   int error = write_whole(path, bytes);
   if (error == ENOENT) {
     std::error_code ignored;

@@ -174,9 +174,9 @@ std::shared_ptr<audit::SpiceColumns> spice_columns(const AttendOptions& o,
   return std::make_shared<audit::SpiceColumns>(o.benches, device, replay);
 }
 
-void write(const AttendOptions& o, const Input& in, const Result& result, const energy::Energy& energy,
-           const nlohmann::ordered_json& settings, const RangeNotes& ranges,
-           const audit::SpiceColumns* spice) {
+void write(const AttendOptions& o, const Input& in, const Result& result,
+           const energy::Energy& energy, const nlohmann::ordered_json& settings,
+           const RangeNotes& ranges, const audit::SpiceColumns* spice) {
   store::Writer writer(o.output);
   store::Group root = writer.root();
   store::write_format(root, store::kAttendFormat);
