@@ -1,44 +1,34 @@
-# gaincell_component(name SOURCES .. PUBLIC_HEADERS .. DEPENDS .. PRIVATE_DEPENDS ..)
+# gaincell_component(name [COLD] SOURCES .. PUBLIC_HEADERS .. DEPENDS .. PRIVATE_DEPENDS ..)
 # One folder, one static library `gaincell_<name>`. Public headers must compile alone
 # (target all_verify_interface_header_sets checks it).
 add_library(gaincell_warnings INTERFACE)
 target_compile_options(gaincell_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
-  -Woverloaded-virtual -Wnull-dereference -Wno-null-dereference -Werror=return-type)
+  -Woverloaded-virtual -Werror=return-type)
 
 if(GAINCELL_SANITIZE)
-  add_compile_options(-fsanitize=${GAINCELL_SANITIZE} -fno-omit-frame-pointer -g1)
+  add_compile_options(-fsanitize=${GAINCELL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${GAINCELL_SANITIZE})
 endif()
 
 set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
 
-# gaincell_quick_to_compile(target): for a build from nothing, once: the same program in half the
-# processor time. Such a build compiles whole components at a time where the names in their files
-# allow it, and others behind one precompiled header. Not for work on the code, where a change should
-# compile one file.
-set(GAINCELL_COMPILED_WHOLE base energy lut model audit report schema job pool plan bench campaign)
-list(TRANSFORM GAINCELL_COMPILED_WHOLE PREPEND gaincell_)
-function(gaincell_quick_to_compile target)
-  if(NOT GAINCELL_PARTS STREQUAL "program")
-    return()
+# Components and test programs compile whole, several files at a time: half the processor time of a
+# build from nothing, once. Not for work on the code, where a change should compile one file. A file
+# whose own names another file of its program has too stands alone (SKIP_UNITY_BUILD_INCLUSION).
+function(gaincell_compile_whole target)
+  if(GAINCELL_COMPILE_WHOLE)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
   endif()
-  if(target IN_LIST GAINCELL_COMPILED_WHOLE)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
-    return()
-  endif()
-  if(NOT TARGET gaincell_precompiled)
-    file(WRITE ${PROJECT_BINARY_DIR}/precompiled.cpp "")
-    add_library(gaincell_precompiled OBJECT ${PROJECT_BINARY_DIR}/precompiled.cpp)
-    target_link_libraries(gaincell_precompiled PRIVATE gaincell_warnings fmt::fmt nlohmann_json::nlohmann_json)
-    target_precompile_headers(gaincell_precompiled PRIVATE <fmt/format.h> <nlohmann/json.hpp>
-      <algorithm> <filesystem> <functional> <map> <memory> <optional> <set> <string> <variant> <vector>)
-  endif()
-  target_precompile_headers(${target} REUSE_FROM gaincell_precompiled)
+endfunction()
+
+# What runs once a command or in a test compiles quickly.
+function(gaincell_cold target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
 endfunction()
 
 function(gaincell_component name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC_HEADERS;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "SOURCES;PUBLIC_HEADERS;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   set(target gaincell_${name})
   add_library(${target} STATIC ${ARG_SOURCES})
   target_compile_features(${target} PUBLIC cxx_std_20)
@@ -63,7 +53,10 @@ function(gaincell_component name)
   target_link_libraries(${target} PUBLIC ${ARG_DEPENDS}
     PRIVATE $<BUILD_INTERFACE:gaincell_warnings> ${link_only})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
-  gaincell_quick_to_compile(${target})
+  gaincell_compile_whole(${target})
+  if(ARG_COLD)
+    gaincell_cold(${target})
+  endif()
 endfunction()
 
 # gaincell_test(name SOURCES .. DEPENDS .. LABELS .. PROPERTIES ..): one GoogleTest program; its cases
@@ -79,6 +72,8 @@ function(gaincell_test name)
   target_compile_definitions(${name} PRIVATE
     GAINCELL_SOURCE_DIR="${PROJECT_SOURCE_DIR}" GAINCELL_BINARY_DIR="${PROJECT_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  gaincell_compile_whole(${name})
+  gaincell_cold(${name})
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} ${ARG_PROPERTIES})
 endfunction()

@@ -22,6 +22,7 @@
 
 #include "base/store/hdf5_id.h"
 #include "base/store/records.h"
+#include "base/store/text.h"
 
 namespace gaincell::store {
 namespace {

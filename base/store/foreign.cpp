@@ -10,14 +10,14 @@ namespace {
 
 using namespace std::string_view_literals;
 
-struct Format {
+struct ForeignFormat {
   std::string_view begins;
   const char* what;
   const char* remedy;
 };
 constexpr const char* kByNumPy =
     "write its arrays with h5py: `h5py.File(\"x.h5\", \"w\")[\"q\"] = q`";
-constexpr Format kFormats[] = {
+constexpr ForeignFormat kFormats[] = {
     {"CDF\x01"sv, "netCDF of the classic format", "`nccopy -k netCDF-4 OLD NEW` makes HDF5 of it"},
     {"CDF\x02"sv, "netCDF of the classic format", "`nccopy -k netCDF-4 OLD NEW` makes HDF5 of it"},
     {"CDF\x05"sv, "netCDF of the classic format", "`nccopy -k netCDF-4 OLD NEW` makes HDF5 of it"},
@@ -48,7 +48,7 @@ std::pair<std::string, std::string> foreign_format(int fd) {
   const ssize_t size = ::pread(fd, head.data(), head.size(), 0);
   if (size <= 0) return {};
   const std::string_view begin(head.data(), static_cast<std::size_t>(size));
-  for (const Format& format : kFormats)
+  for (const ForeignFormat& format : kFormats)
     if (begin.starts_with(format.begins)) return {format.what, format.remedy};
   if (begin.size() > 9 && begin.substr(8).starts_with("{\""))
     return {"a safetensors file", kByNumPy};

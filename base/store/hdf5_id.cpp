@@ -106,8 +106,4 @@ Id string_type() {
   return type;
 }
 
-std::string join_path(const std::string& group, const std::string& name) {
-  return group == "/" ? "/" + name : group + "/" + name;
-}
-
 }  // namespace gaincell::store

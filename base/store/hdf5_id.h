@@ -69,10 +69,32 @@ template <typename T>
 hid_t memory_type();
 template <typename T>
 hid_t file_type();
+template <>
+hid_t memory_type<double>();
+template <>
+hid_t memory_type<float>();
+template <>
+hid_t memory_type<std::uint8_t>();
+template <>
+hid_t memory_type<std::uint32_t>();
+template <>
+hid_t memory_type<std::int64_t>();
+template <>
+hid_t memory_type<std::uint64_t>();
+template <>
+hid_t file_type<double>();
+template <>
+hid_t file_type<float>();
+template <>
+hid_t file_type<std::uint8_t>();
+template <>
+hid_t file_type<std::uint32_t>();
+template <>
+hid_t file_type<std::int64_t>();
+template <>
+hid_t file_type<std::uint64_t>();
 
 // Variable-length UTF-8 string.
 Id string_type();
-
-std::string join_path(const std::string& group, const std::string& name);
 
 }  // namespace gaincell::store

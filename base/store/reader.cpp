@@ -118,10 +118,6 @@ namespace {
        .remedy = "copy it again, or make it anew"});
 }
 
-std::string join_path(const std::string& group, const std::string& name) {
-  return group == "/" ? "/" + name : group + "/" + name;
-}
-
 // The object of this path, or nullptr.
 const ObjectRecord* find(const ReaderState& state, const std::string& path) {
   const ObjectRecord* object = &state.record.objects.front();

@@ -47,4 +47,8 @@ std::string cleaned(std::string_view bytes, std::string_view allowed) {
 std::string clean_text(std::string_view bytes) { return cleaned(bytes, "\t\n\r"); }
 std::string clean_name(std::string_view bytes) { return cleaned(bytes, ""); }
 
+std::string join_path(const std::string& group, const std::string& name) {
+  return group == "/" ? "/" + name : group + "/" + name;
+}
+
 }  // namespace gaincell::store

@@ -11,4 +11,7 @@ std::string clean_text(std::string_view bytes);
 // The same for names: no control character at all.
 std::string clean_name(std::string_view bytes);
 
+// Of an object in a group.
+std::string join_path(const std::string& group, const std::string& name);
+
 }  // namespace gaincell::store

@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/store/hdf5_id.h"
 #include "base/store/seal.h"
+#include "base/store/text.h"
 
 namespace gaincell::store {
 namespace detail {
@@ -36,7 +37,7 @@ namespace {
 
 constexpr unsigned kCreationOrder = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
 // netCDF-4's mark of a dimension that has no variable; readers know it by these words.
-constexpr const char* kBareDimension =
+constexpr const char* kBareDimensionText =
     "This is a netCDF dimension but not a netCDF variable. {:10d}";
 
 void require_room(const WriterState& state, hid_t file, const std::string& path) {
@@ -209,7 +210,7 @@ Node Group::dimension(const std::string& name, std::size_t length) {
   const hsize_t shape[] = {length};
   // Never written, so it takes no room in the file.
   const Id dataset = create_dataset(*state_, path, H5T_IEEE_F32BE, shape, Storage::kPlain);
-  make_scale(*state_, dataset.get(), path, fmt::format(fmt::runtime(kBareDimension), length),
+  make_scale(*state_, dataset.get(), path, fmt::format(fmt::runtime(kBareDimensionText), length),
              length);
   return Node(state_, path);
 }

@@ -2,12 +2,12 @@
 
 namespace gaincell::characterize {
 
-static std::string card(const AnalysisArguments& arguments) {
+static std::string ac_card(const AnalysisArguments& arguments) {
   const detail::Frequencies all = detail::frequencies(arguments);
   return ".ac " + detail::frequency_card(all.points_per_decade, all.start, all.stop);
 }
 
-static Proof proof(const AnalysisArguments& arguments) {
+static Proof ac_proof(const AnalysisArguments& arguments) {
   return {.plot = "ac", .end = detail::frequencies(arguments).stop, .has_end = true};
 }
 
@@ -17,8 +17,8 @@ AnalysisKind analysis_ac() {
           detail::frequency_keys(),
           "Hz",
           SignalKind::kComplex,
-          card,
-          proof};
+          ac_card,
+          ac_proof};
 }
 
 }  // namespace gaincell::characterize

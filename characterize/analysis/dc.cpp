@@ -5,7 +5,7 @@
 
 namespace gaincell::characterize {
 
-static std::string card(const AnalysisArguments& arguments) {
+static std::string dc_card(const AnalysisArguments& arguments) {
   if (arguments.sweeps.empty()) return ".op";  // a single point
   std::string text = ".dc";
   for (const SweepCard& sweep : arguments.sweeps)
@@ -14,7 +14,7 @@ static std::string card(const AnalysisArguments& arguments) {
   return text;
 }
 
-static Proof proof(const AnalysisArguments& arguments) {
+static Proof dc_proof(const AnalysisArguments& arguments) {
   if (arguments.sweeps.empty()) return {.plot = "op", .count = 1};
   std::uint64_t count = 1;
   for (const SweepCard& sweep : arguments.sweeps) count *= sweep.values.size();
@@ -50,8 +50,8 @@ AnalysisKind analysis_dc() {
       {{"sweeps", form::list(form::block(sweep_block())), Key::Presence::kRequired, "one or two"}},
       "",
       SignalKind::kReal,
-      card,
-      proof};
+      dc_card,
+      dc_proof};
 }
 
 }  // namespace gaincell::characterize

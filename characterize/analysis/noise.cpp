@@ -8,7 +8,7 @@ namespace gaincell::characterize {
 
 // ngspice keeps to the points per decade and ends at the last one before the stop, so it is sent
 // one step further and cut off there.
-static std::string card(const AnalysisArguments& arguments) {
+static std::string noise_card(const AnalysisArguments& arguments) {
   const detail::Frequencies all = detail::frequencies(arguments);
   double stop = all.stop;
   if (all.points_per_decade > 0)
@@ -20,7 +20,7 @@ static std::string card(const AnalysisArguments& arguments) {
                      devices == arguments.words.end() ? "" : " 1");
 }
 
-static Proof proof(const AnalysisArguments& arguments) {
+static Proof noise_proof(const AnalysisArguments& arguments) {
   return {.plot = "noise", .end = detail::frequencies(arguments).stop, .has_end = true};
 }
 
@@ -35,8 +35,8 @@ AnalysisKind analysis_noise() {
           keys,
           "Hz",
           SignalKind::kNoise,
-          card,
-          proof};
+          noise_card,
+          noise_proof};
 }
 
 }  // namespace gaincell::characterize

@@ -2,8 +2,8 @@
 
 namespace gaincell::characterize {
 
-static std::string card(const AnalysisArguments&) { return ".op"; }
-static Proof proof(const AnalysisArguments&) { return {.plot = "op", .count = 1}; }
+static std::string op_card(const AnalysisArguments&) { return ".op"; }
+static Proof op_proof(const AnalysisArguments&) { return {.plot = "op", .count = 1}; }
 
 AnalysisKind analysis_op() {
   return {"op",
@@ -11,8 +11,8 @@ AnalysisKind analysis_op() {
           {},
           "",
           SignalKind::kReal,
-          card,
-          proof};
+          op_card,
+          op_proof};
 }
 
 }  // namespace gaincell::characterize

@@ -7,7 +7,7 @@ namespace gaincell::characterize {
 
 using detail::number;
 
-static std::string card(const AnalysisArguments& arguments) {
+static std::string tran_card(const AnalysisArguments& arguments) {
   const double step = number(arguments, "step", 0);
   const double stop = number(arguments, "stop", 0);
   const double start = number(arguments, "start", 0);
@@ -22,7 +22,7 @@ static std::string card(const AnalysisArguments& arguments) {
                      arguments.flags.contains("use_initial_conditions") ? " uic" : "");
 }
 
-static Proof proof(const AnalysisArguments& arguments) {
+static Proof tran_proof(const AnalysisArguments& arguments) {
   return {.plot = "tran", .end = number(arguments, "stop", 0), .has_end = true};
 }
 
@@ -40,8 +40,8 @@ AnalysisKind analysis_tran() {
             "operating point"}},
           "s",
           SignalKind::kReal,
-          card,
-          proof};
+          tran_card,
+          tran_proof};
 }
 
 }  // namespace gaincell::characterize

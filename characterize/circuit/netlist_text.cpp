@@ -11,7 +11,7 @@
 namespace gaincell::characterize {
 namespace {
 
-constexpr int kMaxDepth = 200;
+constexpr int kMaxBracketDepth = 200;
 
 bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\f'; }
 
@@ -135,7 +135,7 @@ void check_shape(const CircuitLine& line) {
   for (const char c : line.text) {
     if (c == '(' || c == '{' || c == '[') ++depth;
     if (c == ')' || c == '}' || c == ']') --depth;
-    if (depth > kMaxDepth) refuse("brackets nest more than 200 deep");
+    if (depth > kMaxBracketDepth) refuse("brackets nest more than 200 deep");
   }
 }
 

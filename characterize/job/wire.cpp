@@ -79,15 +79,15 @@ std::string checked_record(std::string_view payload) {
 }
 
 std::optional<std::string_view> take_checked_record(std::string_view& bytes) {
-  constexpr std::size_t kHeaderSize = 8;
-  if (bytes.size() < kHeaderSize) return std::nullopt;
-  ByteReader header(bytes.substr(0, kHeaderSize));
+  constexpr std::size_t kRecordHeaderSize = 8;
+  if (bytes.size() < kRecordHeaderSize) return std::nullopt;
+  ByteReader header(bytes.substr(0, kRecordHeaderSize));
   const std::uint32_t size = header.u32();
   const std::uint32_t sum = header.u32();
-  if (size > bytes.size() - kHeaderSize) return std::nullopt;
-  const std::string_view payload = bytes.substr(kHeaderSize, size);
+  if (size > bytes.size() - kRecordHeaderSize) return std::nullopt;
+  const std::string_view payload = bytes.substr(kRecordHeaderSize, size);
   if (crc32(payload) != sum) return std::nullopt;
-  bytes.remove_prefix(kHeaderSize + size);
+  bytes.remove_prefix(kRecordHeaderSize + size);
   return payload;
 }
 

@@ -4,7 +4,7 @@ namespace gaincell::characterize {
 using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of this folder
 
 // Current in SPICE flows from the net into the source, so what a source delivers is minus that.
-static std::string signal_of(std::span<const SourceSignals> sources) {
+static std::string charge_signal(std::span<const SourceSignals> sources) {
   std::string sum;
   for (const SourceSignals& source : sources) sum += "-(" + source.current + ")";
   return sum;
@@ -16,7 +16,7 @@ MeasureKind measure_charge() {
           "charge **delivered** by these sources into their nets, -integral of i",
           window_keys(),
           measure_integral().measure,
-          signal_of};
+          charge_signal};
 }
 
 }  // namespace gaincell::characterize

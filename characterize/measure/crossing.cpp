@@ -5,7 +5,7 @@
 namespace gaincell::characterize {
 using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of this folder
 
-static double run(Waves& waves, const MeasureCall& call) {
+static double run_crossing(Waves& waves, const MeasureCall& call) {
   const double level = call.number("level", 0);
   const std::string edge = call.word("edge", "either");
   const double number = call.number("number", 1);
@@ -22,7 +22,8 @@ MeasureKind measure_crossing() {
       key("number", form::integer(-1000000), "1 is the first (default), -1 the last")};
   for (Key& one : window_keys()) keys.push_back(one);
   keys.push_back(otherwise_key());
-  return {"crossing", MeasureKind::Takes::kSignal, "where the signal crosses the level", keys, run};
+  return {"crossing", MeasureKind::Takes::kSignal, "where the signal crosses the level", keys,
+          run_crossing};
 }
 
 }  // namespace gaincell::characterize

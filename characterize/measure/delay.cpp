@@ -60,7 +60,7 @@ const Crossing* nearest(std::vector<Crossing>& all, const std::string& edge, dou
   return pick(all, edge, number);
 }
 
-double run(Waves& waves, const MeasureCall& call) {
+double run_delay(Waves& waves, const MeasureCall& call) {
   if (call.signals.size() < 2) throw NoResult("`after` is missing");
   const double level = call.number("level", 0);
   const double after_level = call.number("after_level", level);
@@ -116,7 +116,7 @@ MeasureKind measure_delay() {
   return {"delay", MeasureKind::Takes::kSignal,
           "time from a crossing of `after` to that crossing of the signal which its edge causes; "
           "negative where a slow edge is overtaken",
-          keys, run};
+          keys, run_delay};
 }
 
 }  // namespace gaincell::characterize

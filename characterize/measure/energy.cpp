@@ -3,7 +3,7 @@
 namespace gaincell::characterize {
 using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of this folder
 
-static std::string signal_of(std::span<const SourceSignals> sources) {
+static std::string energy_signal(std::span<const SourceSignals> sources) {
   std::string sum;
   for (const SourceSignals& source : sources)
     sum += "-(" + source.voltage + ")*(" + source.current + ")";
@@ -16,7 +16,7 @@ MeasureKind measure_energy() {
           "energy **delivered** by these sources, -integral of v i",
           window_keys(),
           measure_integral().measure,
-          signal_of};
+          energy_signal};
 }
 
 }  // namespace gaincell::characterize

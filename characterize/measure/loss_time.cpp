@@ -8,7 +8,7 @@
 namespace gaincell::characterize {
 using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of this folder
 
-static double run(Waves& waves, const MeasureCall& call) {
+static double run_loss_time(Waves& waves, const MeasureCall& call) {
   const double from = call.number("from", waves.begin());
   const double by = std::abs(call.number("by", 0));
   if (by == 0) throw NoResult("`by` is 0, and no signal moves by nothing");
@@ -35,7 +35,7 @@ MeasureKind measure_loss_time() {
           "time after `from` until the signal has moved by so much",
           {required("by", form::own_quantity(), "how much, up or down"),
            key("from", form::scale_quantity(), "default the start of the run"), otherwise_key()},
-          run};
+          run_loss_time};
 }
 
 }  // namespace gaincell::characterize

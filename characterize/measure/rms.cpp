@@ -8,7 +8,7 @@ using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of
 
 // The signal is linear between points, so its square integrates to (a^2 + a b + b^2)/3 per unit of
 // time.
-static double run(Waves& waves, const MeasureCall& call) {
+static double run_rms(Waves& waves, const MeasureCall& call) {
   const Window window = window_of(waves, call);
   if (window.to <= window.from) throw NoResult("an rms needs a stretch of time");
   const auto y = waves.signal(call.signals[0]);
@@ -29,7 +29,7 @@ static double run(Waves& waves, const MeasureCall& call) {
 }
 
 MeasureKind measure_rms() {
-  return {"rms", MeasureKind::Takes::kSignal, "root mean square over time", window_keys(), run};
+  return {"rms", MeasureKind::Takes::kSignal, "root mean square over time", window_keys(), run_rms};
 }
 
 }  // namespace gaincell::characterize

@@ -7,7 +7,7 @@
 namespace gaincell::characterize {
 using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of this folder
 
-static double run(Waves& waves, const MeasureCall& call) {
+static double run_settling(Waves& waves, const MeasureCall& call) {
   const Window window = window_of(waves, call);
   const auto y = waves.signal(call.signals[0]);
   const double within = call.number("within", 0);
@@ -32,7 +32,7 @@ MeasureKind measure_settling() {
   keys.push_back(key("target", form::own_quantity(), "its middle; default the value at `to`"));
   keys.push_back(otherwise_key());
   return {"settling", MeasureKind::Takes::kSignal,
-          "time after `from` from which the signal stays within the band", keys, run};
+          "time after `from` from which the signal stays within the band", keys, run_settling};
 }
 
 }  // namespace gaincell::characterize

@@ -5,7 +5,7 @@
 namespace gaincell::characterize {
 using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of this folder
 
-static double run(Waves& waves, const MeasureCall& call) {
+static double run_slope(Waves& waves, const MeasureCall& call) {
   const auto y = waves.signal(call.signals[0]);
   if (!call.has("at")) {
     const Window window = window_of(waves, call);
@@ -28,7 +28,7 @@ MeasureKind measure_slope() {
   for (Key& one : window_keys()) keys.push_back(one);
   return {"slope", MeasureKind::Takes::kSignal,
           "slope at a place, of the segment that begins there, or mean slope of a stretch", keys,
-          run};
+          run_slope};
 }
 
 }  // namespace gaincell::characterize

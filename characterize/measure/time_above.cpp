@@ -10,7 +10,7 @@ static double share_above(double a, double b) {
   return a >= 0 ? a / (a - b) : b / (b - a);
 }
 
-static double run(Waves& waves, const MeasureCall& call) {
+static double run_time_above(Waves& waves, const MeasureCall& call) {
   const double level = call.number("level", 0);
   const Window window = window_of(waves, call);
   const auto y = waves.signal(call.signals[0]);
@@ -34,7 +34,7 @@ MeasureKind measure_time_above() {
   std::vector<Key> keys{required("level", form::own_quantity(), "the level")};
   for (Key& one : window_keys()) keys.push_back(one);
   return {"time_above", MeasureKind::Takes::kSignal,
-          "all time that the signal spends at or above the level, 0 if none", keys, run};
+          "all time that the signal spends at or above the level, 0 if none", keys, run_time_above};
 }
 
 }  // namespace gaincell::characterize

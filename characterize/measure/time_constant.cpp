@@ -7,7 +7,7 @@
 namespace gaincell::characterize {
 using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of this folder
 
-static double run(Waves& waves, const MeasureCall& call) {
+static double run_time_constant(Waves& waves, const MeasureCall& call) {
   const Window window = window_of(waves, call);
   const auto y = waves.signal(call.signals[0]);
   const double start = value_at(waves, y, window.from);
@@ -24,7 +24,8 @@ MeasureKind measure_time_constant() {
   keys.push_back(key("final", form::own_quantity(), "where it goes; default the value at `to`"));
   keys.push_back(otherwise_key());
   return {"time_constant", MeasureKind::Takes::kSignal,
-          "time after `from` until 1/e of the way to the final value is left", keys, run};
+          "time after `from` until 1/e of the way to the final value is left", keys,
+          run_time_constant};
 }
 
 }  // namespace gaincell::characterize

@@ -17,7 +17,7 @@ static double power(double x0, double s0, double x1, double s1) {
   return s0 * x0 * octaves * part;
 }
 
-static double run(Waves& waves, const MeasureCall& call) {
+static double run_total_noise(Waves& waves, const MeasureCall& call) {
   const Window window = window_of(waves, call);
   if (window.to <= window.from) throw NoResult("total noise needs a stretch of frequencies");
   const auto density = waves.signal(call.signals[0]);
@@ -41,7 +41,7 @@ static double run(Waves& waves, const MeasureCall& call) {
 MeasureKind measure_total_noise() {
   return {"total_noise", MeasureKind::Takes::kSignal,
           "rms over a band of frequencies, in V: the root of the integral of a density's square",
-          window_keys(), run};
+          window_keys(), run_total_noise};
 }
 
 }  // namespace gaincell::characterize

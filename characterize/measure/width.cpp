@@ -6,7 +6,7 @@ namespace gaincell::characterize {
 using namespace detail;  // NOLINT(google-build-using-namespace): the helpers of this folder
 
 // Pulses that begin before the window do not count; one that has not ended in it has no width.
-static double run(Waves& waves, const MeasureCall& call) {
+static double run_width(Waves& waves, const MeasureCall& call) {
   const double level = call.number("level", 0);
   const bool high = call.word("polarity", "high") == "high";
   const double number = call.number("number", 1);
@@ -32,7 +32,7 @@ MeasureKind measure_width() {
   return {
       "width", MeasureKind::Takes::kSignal,
       "width of a pulse; one that does not end in the window has none, whatever `otherwise` says",
-      keys, run};
+      keys, run_width};
 }
 
 }  // namespace gaincell::characterize

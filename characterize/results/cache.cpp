@@ -19,7 +19,7 @@
 namespace gaincell::characterize {
 namespace {
 
-constexpr std::string_view kMagic = "GCCACHE1";
+constexpr std::string_view kCacheMagic = "GCCACHE1";
 // Marks the folder for backup programs: https://bford.info/cachedir
 constexpr std::string_view kTag = "Signature: 8a477f597d28d172789f06886806bc55\n";
 
@@ -71,8 +71,8 @@ std::optional<JobResult> ResultCache::find(const std::string& key) {
   try {
     const std::string bytes = read_file(path);
     std::string_view rest = bytes;
-    if (!rest.starts_with(kMagic)) throw BadBytes("is no entry");
-    rest.remove_prefix(kMagic.size());
+    if (!rest.starts_with(kCacheMagic)) throw BadBytes("is no entry");
+    rest.remove_prefix(kCacheMagic.size());
     const auto payload = take_checked_record(rest);
     if (!payload || !rest.empty()) throw BadBytes("is torn");
     ByteReader in(*payload);
@@ -89,8 +89,8 @@ std::optional<JobResult> ResultCache::find(const std::string& key) {
 void ResultCache::add(const std::string& key, const JobResult& result) {
   if (!usable_ || !follows_from_key(result)) return;
   const auto path = path_of(key);
-  const std::string bytes =
-      std::string(kMagic) + checked_record(ByteWriter().text(key).bytes() + encode(result, false));
+  const std::string bytes = std::string(kCacheMagic) +
+                            checked_record(ByteWriter().text(key).bytes() + encode(result, false));
   int error = write_whole(path, bytes);
   if (error == ENOENT) {
     std::error_code ignored;

@@ -21,7 +21,7 @@
 namespace gaincell::characterize {
 namespace {
 
-constexpr std::string_view kMagic = "GCJOURN1";
+constexpr std::string_view kJournalMagic = "GCJOURN1";
 constexpr std::uint64_t kAnySize = std::numeric_limits<std::uint64_t>::max();
 
 [[noreturn]] void fail(const std::filesystem::path& path, const char* what, int error) {
@@ -64,7 +64,7 @@ std::string_view read_records(std::string_view bytes, KnownResults& known) {
 }  // namespace
 
 Journal::Journal(const std::filesystem::path& path, const std::string& header)
-    : path_(path), begin_(std::string(kMagic) + checked_record(header)) {
+    : path_(path), begin_(std::string(kJournalMagic) + checked_record(header)) {
   fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   if (fd_ < 0 && errno == ELOOP) refuse_foreign(path_, "a symbolic link");
   if (fd_ < 0 && errno == EISDIR) refuse_foreign(path_, "a folder");
@@ -83,11 +83,11 @@ Journal::Journal(const std::filesystem::path& path, const std::string& header)
 // Something else that stands under the journal's name is the user's.
 void Journal::require_journal() const {
   struct stat found {};
-  std::string begin(kMagic.size(), '\0');
+  std::string begin(kJournalMagic.size(), '\0');
   const bool regular = ::fstat(fd_, &found) == 0 && S_ISREG(found.st_mode);
   const ssize_t got = regular ? ::pread(fd_, begin.data(), begin.size(), 0) : 0;
   begin.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  if (regular && got >= 0 && kMagic.starts_with(begin)) return;
+  if (regular && got >= 0 && kJournalMagic.starts_with(begin)) return;
   ::close(fd_);
   refuse_foreign(path_, regular ? "a file of another kind" : "no file");
 }
@@ -164,8 +164,8 @@ void Journal::become(const std::filesystem::path& output) {
 ClosedJournal read_journal(const std::filesystem::path& path) {
   const std::string bytes = read_file(path, kAnySize);
   std::string_view rest = bytes;
-  const bool known = rest.starts_with(kMagic);
-  if (known) rest.remove_prefix(kMagic.size());
+  const bool known = rest.starts_with(kJournalMagic);
+  if (known) rest.remove_prefix(kJournalMagic.size());
   const auto header = known ? take_checked_record(rest) : std::nullopt;
   if (!header)
     throw Error({.place = path.string(),

@@ -18,6 +18,10 @@
 #include <string_view>
 #include <utility>
 
+// libseccomp's macros for arguments (SCMP_A0) are C.
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 namespace gaincell::characterize::sandbox {
 namespace {
 

@@ -12,11 +12,11 @@
 
 namespace gaincell::lut {
 
-class TemporaryFolder : public testing::Test {
+class TemporaryFolder : public ::testing::Test {
  protected:
   void SetUp() override {
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::path(testing::TempDir()) /
+    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = std::filesystem::path(::testing::TempDir()) /
               (std::string("lut_") + std::to_string(getpid()) + "_" + info->test_suite_name() +
                "_" + info->name());
     std::filesystem::create_directories(folder_);

@@ -22,7 +22,7 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct AdaptOptions {
   std::string model, device, out;
   TextInput text;
   std::string level = "fast";
@@ -43,7 +43,7 @@ void require_count(const char* option, int value) {
                  .rule = fmt::format("must be from 1 to {}", kMost)});
 }
 
-int adapt(Options o) {
+int adapt(AdaptOptions o) {
   for (const auto& [option, value] :
        {std::pair("--steps", o.adapt.steps), {"--batch", o.batch}, {"--length", o.length}})
     require_count(option, value);
@@ -143,7 +143,7 @@ int adapt(Options o) {
 }  // namespace
 
 Run cmd_adapt(Arguments& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<AdaptOptions>();
   app.add_option("--model", o->model, "model folder with linear hardware attention").required();
   app.add_option("--device", o->device, "device tables (`gaincell compile`)").required();
   app.add_option("--text", o->text.path,

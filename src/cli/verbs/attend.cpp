@@ -35,7 +35,7 @@ namespace {
 constexpr int kPublishedLayers = 12;
 constexpr std::size_t kLargestMatrix = std::size_t{1} << 31;
 
-struct Options {
+struct AttendOptions {
   std::string device, level;
   AttendInputOptions input;
   std::filesystem::path output;
@@ -68,7 +68,7 @@ struct Result {
 
 class Runner {
  public:
-  Runner(const Input& in, const Options& o, const attention::Circuit& circuit,
+  Runner(const Input& in, const AttendOptions& o, const attention::Circuit& circuit,
          attention::Analog& engine)
       : in_(in), window_(o.window), circuit_(circuit), engine_(engine) {
     if (o.wants("S")) result_.score_a.assign(in.sizes.matrices(), 0.0f);
@@ -129,7 +129,7 @@ class Runner {
   Result result_;
 };
 
-double token_period_s(const Options& o, const DeviceFacts& facts) {
+double token_period_s(const AttendOptions& o, const DeviceFacts& facts) {
   if (o.decay && o.token_period_s)
     throw Error(
         {.place = "--decay", .rule = "--token-period says the same", .remedy = "give one of them"});
@@ -151,7 +151,7 @@ double token_period_s(const Options& o, const DeviceFacts& facts) {
 
 // What the spice level simulates: each token's columns of the first array, and the second's of
 // every sub-tile with a token in it.
-std::size_t columns_of(const Sizes& n, const Options& o, std::size_t tile) {
+std::size_t columns_of(const Sizes& n, const AttendOptions& o, std::size_t tile) {
   std::size_t columns = 0;
   for (std::size_t t = 0; t < n.time; ++t) {
     const std::size_t filled = std::min(t + 1, static_cast<std::size_t>(o.window));
@@ -160,7 +160,7 @@ std::size_t columns_of(const Sizes& n, const Options& o, std::size_t tile) {
   return n.batch * n.head * columns;
 }
 
-std::shared_ptr<audit::SpiceColumns> spice_columns(const Options& o,
+std::shared_ptr<audit::SpiceColumns> spice_columns(const AttendOptions& o,
                                                    const lut::GainCellDevice& device) {
   if (o.device == "published")
     throw Error({.key = "--level",
@@ -174,9 +174,9 @@ std::shared_ptr<audit::SpiceColumns> spice_columns(const Options& o,
   return std::make_shared<audit::SpiceColumns>(o.benches, device, replay);
 }
 
-void write(const Options& o, const Input& in, const Result& result, const energy::Energy& energy,
-           const nlohmann::ordered_json& settings, const RangeNotes& ranges,
-           const audit::SpiceColumns* spice) {
+void write(const AttendOptions& o, const Input& in, const Result& result,
+           const energy::Energy& energy, const nlohmann::ordered_json& settings,
+           const RangeNotes& ranges, const audit::SpiceColumns* spice) {
   store::Writer writer(o.output);
   store::Group root = writer.root();
   store::write_format(root, store::kAttendFormat);
@@ -229,7 +229,7 @@ void write(const Options& o, const Input& in, const Result& result, const energy
   writer.commit();
 }
 
-int attend(Options& o) {
+int attend(AttendOptions& o) {
   if (!o.level.empty() && o.level != "fast" && o.level != "column" && o.level != "spice")
     throw Error({.key = "--level", .value = o.level, .rule = "must be fast, column or spice"});
   const DeviceFacts facts = read_device(o.device);
@@ -323,7 +323,7 @@ int attend(Options& o) {
 }  // namespace
 
 Run cmd_attend(Arguments& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<AttendOptions>();
   o->app = &app;
   app.add_option("--device", o->device, "device tables, or `published`").required();
   app.add_option("--input", o->input.file,

@@ -29,7 +29,7 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct AuditOptions {
   ModelRunOptions run;
   TextInput text;
   bool random = false;
@@ -73,7 +73,7 @@ void require_columns_of(const lut::GainCellDevice& device, int dim) {
                  .rule = fmt::format("a column of the device has {} cells", device.tile)});
 }
 
-Subject inference(const Options& o) {
+Subject inference(const AuditOptions& o) {
   Subject subject;
   ModelRunOptions options = o.run;
   options.attention = "analog";
@@ -115,7 +115,7 @@ Subject inference(const Options& o) {
   return subject;
 }
 
-Subject random_inputs(const Options& o) {
+Subject random_inputs(const AuditOptions& o) {
   constexpr int kHeads = 4, kPublishedWindow = 1024, kLayers = 12;
   DeviceFacts facts = read_device(o.run.device);
   const attention::Shape shape{kHeads, facts.device->tile, o.window.value_or(kPublishedWindow)};
@@ -149,7 +149,7 @@ Subject random_inputs(const Options& o) {
   return subject;
 }
 
-void check(const Options& o) {
+void check(const AuditOptions& o) {
   constexpr int kMostColumns = 1'000'000, kMostTiles = 10'000, kMostTokens = 100'000'000;
   for (const auto& [value, name, least, most] :
        {std::tuple{o.draw.columns, "--columns", 1, kMostColumns},
@@ -167,7 +167,7 @@ void check(const Options& o) {
                  .remedy = "give --model and --text, or --random"});
 }
 
-int run(const Options& o) {
+int run(const AuditOptions& o) {
   check(o);
   const std::filesystem::path benches =
       o.benches.empty() ? data_path("netlists/column") : o.benches;
@@ -208,7 +208,7 @@ int run(const Options& o) {
 }  // namespace
 
 Run cmd_audit(Arguments& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<AuditOptions>();
   app.add_option("--model", o->run.model, "model folder");
   app.add_option("--device", o->run.device, "device tables (`gaincell compile`)").required();
   app.add_option("--text", o->text.path, "text that the model reads");

@@ -19,7 +19,7 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct CharacterizeOptions {
   std::vector<std::string> benches;
   std::vector<std::string> filters;
   std::string output = "samples.h5";
@@ -37,13 +37,13 @@ struct Options {
   bool json = false;
 };
 
-std::unique_ptr<characterize::Progress> progress(const Options& options) {
+std::unique_ptr<characterize::Progress> progress(const CharacterizeOptions& options) {
   if (options.json) return characterize::json_progress(stdout);
   if (options.quiet) return characterize::quiet_progress(stderr);
   return characterize::text_progress(stderr);
 }
 
-int run(const Options& options) {
+int run(const CharacterizeOptions& options) {
   if (options.dry_run) {
     print_outline(characterize::plan_campaign(options.benches, options.filters, options.allow));
     return 0;
@@ -84,7 +84,7 @@ int run(const Options& options) {
 }  // namespace
 
 Run cmd_characterize(Arguments& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CharacterizeOptions>();
   app.add_option("bench", options->benches, "bench files (docs/bench.md)").required();
   app.add_option("-o,--output", options->output, "samples file to write, or the shard's file");
   app.add_option("--filter", options->filters,

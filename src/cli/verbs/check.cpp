@@ -17,7 +17,7 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct CheckOptions {
   std::vector<std::string> benches;
   std::vector<std::string> filters;
   std::vector<std::string> allow;
@@ -25,7 +25,7 @@ struct Options {
   unsigned jobs = 0;
 };
 
-int run(const Options& options) {
+int run(const CheckOptions& options) {
   auto campaign = characterize::plan_campaign(options.benches, options.filters, options.allow);
   print_outline(campaign);
   if (options.probes == 0) return 0;
@@ -54,7 +54,7 @@ int run(const Options& options) {
 }  // namespace
 
 Run cmd_check(Arguments& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CheckOptions>();
   app.add_option("bench", options->benches, "bench files").required();
   app.add_option("--filter", options->filters, "only some values of a condition: corner=slow,fast")
       .one_at_a_time();

@@ -11,7 +11,7 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct ColumnsOptions {
   std::string samples;
   std::string device;
   std::string bench = "column_relu";
@@ -20,7 +20,7 @@ struct Options {
   bool json = false;
 };
 
-int columns(const Options& o) {
+int columns(const ColumnsOptions& o) {
   if (o.stage != "first" && o.stage != "second") {
     throw Error({.place = "--stage", .value = o.stage, .rule = "must be first or second"});
   }
@@ -44,7 +44,7 @@ int columns(const Options& o) {
 }  // namespace
 
 Run cmd_columns(Arguments& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ColumnsOptions>();
   app.add_option("samples", o->samples, "samples of a column bench (netlists/column)").required();
   app.add_option("--device", o->device, "device tables").required();
   app.add_option("--bench", o->bench, "name of the bench in the samples");

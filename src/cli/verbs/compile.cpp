@@ -18,7 +18,7 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct CompileOptions {
   std::vector<std::filesystem::path> samples;
   std::filesystem::path output;
   bool unsealed = false;
@@ -26,7 +26,7 @@ struct Options {
   lut::CompileOptions compile;
 };
 
-int compile(const Options& options) {
+int compile(const CompileOptions& options) {
   std::vector<lut::SamplesFile> files;
   for (const std::filesystem::path& path : options.samples) {
     files.push_back(lut::SamplesFile::read(
@@ -58,7 +58,7 @@ int compile(const Options& options) {
 }  // namespace
 
 Run cmd_compile(Arguments& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompileOptions>();
   app.add_option("samples", options->samples, "samples files of `gaincell characterize`")
       .required();
   app.add_option("-o,--output", options->output, "device file to write").required();

@@ -11,12 +11,12 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct DatasheetOptions {
   std::string samples;
   std::string output;
 };
 
-int run(const Options& options) {
+int run(const DatasheetOptions& options) {
   const auto sheet = characterize::read_datasheet(options.samples);
   if (options.output.empty()) {
     say("{}", datasheet_page(sheet));
@@ -30,7 +30,7 @@ int run(const Options& options) {
 }  // namespace
 
 Run cmd_datasheet(Arguments& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DatasheetOptions>();
   app.add_option("samples", options->samples, "samples file").required();
   app.add_option("-o,--output", options->output,
                  "Markdown file to write; default: standard output");

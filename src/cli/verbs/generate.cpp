@@ -13,7 +13,7 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct GenerateOptions {
   ModelRunOptions run;
   std::string prompt;
   int tokens = 200;
@@ -21,7 +21,7 @@ struct Options {
   model::SamplingOptions sampling;
 };
 
-int generate(const Options& o) {
+int generate(const GenerateOptions& o) {
   if (o.tokens < 1) {
     throw Error(
         {.key = "--tokens", .value = std::to_string(o.tokens), .rule = "must be at least 1"});
@@ -53,7 +53,7 @@ int generate(const Options& o) {
 }  // namespace
 
 Run cmd_generate(Arguments& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GenerateOptions>();
   declare(app, options->run);
   app.add_option("--prompt", options->prompt, "text to continue").required();
   app.add_option("--tokens", options->tokens, "length of the continuation");

@@ -20,7 +20,7 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct ImportOptions {
   std::string source;
   std::filesystem::path output;
   std::optional<double> v_in, s_sat_first_a, s_sat_second_a;
@@ -30,7 +30,7 @@ struct Options {
   std::string voltage_unit, current_unit;
 };
 
-void take_dialect(Options& o) {
+void take_dialect(ImportOptions& o) {
   lut::CsvDialect& dialect = o.csv.dialect;
   for (const std::string& word : o.columns) {
     const std::size_t equal = word.find('=');
@@ -68,7 +68,7 @@ void warn_of_implausible(const std::string& source, const lut::CellCurrent& curr
         format_si(lut::kImplausibleCurrentA, "A"));
 }
 
-lut::DeviceFile imported(Options& o) {
+lut::DeviceFile imported(ImportOptions& o) {
   take_dialect(o);
   const lut::CurrentSurface surface = lut::read_current_csv(o.source, o.csv);
   require_output(o.output);
@@ -102,7 +102,7 @@ void refuse_all_but_output(const Arguments& app) {
                    .remedy = "drop it, or import a CSV"});
 }
 
-int import(Options& o) {
+int import(ImportOptions& o) {
   for (const auto& [value, name] : {std::pair{o.periphery.t_max_s, "--t-max"},
                                     {o.periphery.v_dd, "--v-dd"},
                                     {o.periphery.v_zero, "--v-zero"},
@@ -121,7 +121,7 @@ int import(Options& o) {
 }  // namespace
 
 Run cmd_import(Arguments& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ImportOptions>();
   app.add_option("source", o->source,
                  "CSV with columns V_store, V_in and I (V and A where the header names no unit; I "
                  "positive out of the bitline); or `published`: the authors' cubic")

@@ -17,7 +17,7 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct InferOptions {
   ModelRunOptions run;
   TextInput text;
   std::optional<int> tokens;
@@ -106,7 +106,7 @@ void add_energy(const ModelRun& run, Report& report) {
   }
 }
 
-int infer(const Options& o) {
+int infer(const InferOptions& o) {
   if (o.tokens && *o.tokens < 2) {
     throw Error({.key = "--tokens",
                  .value = std::to_string(*o.tokens),
@@ -152,7 +152,7 @@ int infer(const Options& o) {
 }  // namespace
 
 Run cmd_infer(Arguments& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<InferOptions>();
   declare(app, o->run);
   app.add_option("--text", o->text.path, "text to predict, UTF-8, or UTF-16 with a byte order mark")
       .required();

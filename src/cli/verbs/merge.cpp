@@ -13,13 +13,13 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct MergeOptions {
   std::vector<std::string> shards;
   std::vector<std::string> benches;
   std::string output = "samples.h5";
 };
 
-int merge(const Options& options) {
+int merge(const MergeOptions& options) {
   const auto report = characterize::merge_shards(options.shards, options.benches, options.output);
   say("{}wrote {}\n", report.brief(), options.output);
   const bool holds = check_specifications({.samples = options.output, .page = {}});
@@ -29,7 +29,7 @@ int merge(const Options& options) {
 }  // namespace
 
 Run cmd_merge(Arguments& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<MergeOptions>();
   app.add_option("shard", options->shards, "outputs of `gaincell characterize --shard k/n`, all n")
       .required();
   app.add_option("-o,--output", options->output, "samples file to write");

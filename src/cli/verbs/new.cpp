@@ -10,12 +10,12 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct NewOptions {
   std::string what;
   std::string folder;
 };
 
-int run(const Options& options) {
+int run(const NewOptions& options) {
   for (const auto& file : characterize::write_cell_skeleton(options.folder))
     say("wrote {}\n", file.string());
   return 0;
@@ -24,7 +24,7 @@ int run(const Options& options) {
 }  // namespace
 
 Run cmd_new(Arguments& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<NewOptions>();
   app.add_option("what", options->what, "what to begin").required().one_of({"cell"});
   app.add_option("name", options->folder, "folder to make; its last part names the circuit")
       .required();

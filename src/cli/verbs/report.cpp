@@ -12,14 +12,14 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct ReportOptions {
   std::vector<std::string> runs;
   std::string device;
   std::vector<std::string> seconds;
   std::string output;
 };
 
-int report(const Options& o) {
+int report(const ReportOptions& o) {
   report::Comparison comparison;
   for (const std::string& path : o.runs) comparison.runs.push_back(report::read_run(path));
   for (const std::string& text : o.seconds) {
@@ -44,7 +44,7 @@ int report(const Options& o) {
 }  // namespace
 
 Run cmd_report(Arguments& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ReportOptions>();
   app.add_option("runs", o->runs, "results of `gaincell infer --json`").required();
   app.add_option("--device", o->device, "device tables that the analog runs used").required();
   app.add_option("--seconds", o->seconds, "wall clock of a step, STEP=SECONDS; may be repeated");

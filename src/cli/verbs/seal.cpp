@@ -16,7 +16,7 @@
 namespace gaincell::cli {
 namespace {
 
-struct Options {
+struct SealOptions {
   std::filesystem::path file, output;
 };
 
@@ -30,7 +30,7 @@ std::string free_name(const lut::DeviceFile& device) {
   return name;
 }
 
-int seal(const Options& options) {
+int seal(const SealOptions& options) {
   std::error_code code;
   if (std::filesystem::equivalent(options.file, options.output, code))
     throw Error({.key = "--output",
@@ -55,7 +55,7 @@ int seal(const Options& options) {
 }  // namespace
 
 Run cmd_seal(Arguments& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SealOptions>();
   app.add_option("file", options->file, "device file").required();
   app.add_option("-o,--output", options->output, "device file to write").required();
   app.footer(

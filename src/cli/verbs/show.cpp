@@ -26,7 +26,7 @@ using nlohmann::json;
 using report::TextTable;
 constexpr auto kRight = TextTable::Align::kRight;
 
-struct Options {
+struct ShowOptions {
   std::filesystem::path file;
   bool json = false;
 };
@@ -261,7 +261,7 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
   }
 }
 
-int show(const Options& options) {
+int show(const ShowOptions& options) {
   const store::ReadGroup root = store::Reader(options.file).root();
   const std::string format = root.text_attribute(store::kFormatName, "");
   if (format == store::kSamplesFormat.name) {
@@ -283,7 +283,7 @@ int show(const Options& options) {
 }  // namespace
 
 Run cmd_show(Arguments& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ShowOptions>();
   app.add_option("file", options->file, "device or samples file").required();
   app.add_flag("--json", options->json, "as JSON");
   return [options] { return show(*options); };

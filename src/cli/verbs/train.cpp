@@ -31,7 +31,7 @@ int start_trainer(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-// Options are the trainer's own, --help included.
+// TrainOptions are the trainer's own, --help included.
 Run cmd_train(Arguments& app) {
   app.pass_on();
   return [&app] { return start_trainer(app.passed_on()); };
