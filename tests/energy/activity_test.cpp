@@ -6,7 +6,7 @@ namespace gaincell::energy {
 namespace {
 
 CellReads reads(double first) {
-  return {{0, 1}, {0, 0, 5}, 2, {first, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}};
+  return {Nodes({0, 1}), PulseNodes(5, 1), 2, {first, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}};
 }
 
 Activity activity() {
@@ -18,8 +18,8 @@ Activity activity() {
   one.writes = {5, 6};
   one.first_reads = reads(1);
   one.second_reads = reads(100);
-  one.first_conversions = {{-1, 1}, {7, 8}};
-  one.second_conversions = {{-2, 2}, {9, 10}};
+  one.first_conversions = {Nodes({-1, 1}), {7, 8}};
+  one.second_conversions = {Nodes({-2, 2}), {9, 10}};
   return one;
 }
 
@@ -46,7 +46,7 @@ TEST(CellReads, LieByAgeThenPulseThenLevel) {
 }
 
 TEST(Conversions, AddUpOverCharges) {
-  EXPECT_EQ((Conversions{{-1, 1}, {7, 8}}).total(), 15);
+  EXPECT_EQ((Conversions{Nodes({-1, 1}), {7, 8}}).total(), 15);
   EXPECT_EQ(Conversions{}.total(), 0);
 }
 
@@ -61,10 +61,10 @@ TEST(Activity, OfNothingTakesTheOthersNodes) {
   Activity sum;
   sum += activity();
   expect_times(sum, 1);
-  EXPECT_EQ(sum.first_reads.age_s, (std::vector<double>{0, 1}));
-  EXPECT_EQ(sum.first_reads.pulse_s, (std::vector<double>{0, 0, 5}));
+  EXPECT_EQ(sum.first_reads.age_s, Nodes({0, 1}));
+  EXPECT_EQ(sum.first_reads.pulse_s, PulseNodes(5, 1));
   EXPECT_EQ(sum.first_reads.levels, 2);
-  EXPECT_EQ(sum.second_conversions.charge_c, (std::vector<double>{-2, 2}));
+  EXPECT_EQ(sum.second_conversions.charge_c, Nodes({-2, 2}));
   sum += Activity{};
   expect_times(sum, 1);
 }

@@ -24,9 +24,9 @@ lut::GainCellDevice forgetting_device() {
   return device;
 }
 
-// Reads of four levels (0, 0.3, 0.6 and 0.9 V when written) at two ages.
-CellReads reads(std::vector<double> pulse_s) {
-  CellReads some{{0, 0.5}, std::move(pulse_s), 4, {}};
+// Reads of four levels (0, 0.3, 0.6 and 0.9 V when written) at two ages, pulses in parts of 15 ns.
+CellReads reads(int parts) {
+  CellReads some{Nodes({0, 0.5}), PulseNodes(15e-9, parts), 4, {}};
   some.count.assign(2 * some.pulse_s.size() * 4, 0.0);
   return some;
 }
@@ -38,7 +38,7 @@ double item_j(const Energy& energy, std::size_t part, std::size_t item) {
 TEST(EnergyModel, CellsCostWhatTheirVoltageIsAtTheirAge) {
   const EnergyModel model(forgetting_device());
   Activity activity;
-  activity.first_reads = activity.second_reads = reads({0, 0, 5e-9, 10e-9, 15e-9});
+  activity.first_reads = activity.second_reads = reads(3);
   activity.first_reads.at(0, 2)[3] = 2;   // 2 x 1.9 uW x 5 ns
   activity.first_reads.at(1, 3)[2] = 1;   // 0.6 V has become 0.3 V: 1.3 uW x 10 ns
   activity.first_reads.at(0, 0)[3] = 50;  // without a pulse
@@ -53,16 +53,16 @@ TEST(EnergyModel, CellsCostWhatTheirVoltageIsAtTheirAge) {
 TEST(EnergyModel, PulseThatVanishesCostsBothItsEdges) {
   const EnergyModel model(forgetting_device());
   Activity activity;
-  activity.first_reads = activity.second_reads = reads({0, 0, 5e-9, 10e-9, 15e-9});
+  activity.first_reads = activity.second_reads = reads(3);
   activity.first_reads.at(0, 1)[1] = 4;
   const Energy energy = model.of(activity);
   EXPECT_NEAR(item_j(energy, 0, 0), 0, 1e-26);
   EXPECT_NEAR(item_j(energy, 0, 1), 4 * 3e-15, 1e-26);
-  activity.first_reads = reads({0, 0, 7.5e-9, 15e-9});  // the two that are needed
+  activity.first_reads = reads(2);  // the two that are needed
   activity.first_reads.at(0, 1)[1] = 4;
   EXPECT_NEAR(item_j(model.of(activity), 0, 1), 4 * 3e-15, 1e-26);
   // Without two nodes behind it there is no line through them, and energy is proportional.
-  activity.first_reads = reads({0, 0, 15e-9});
+  activity.first_reads = reads(1);
   activity.first_reads.at(0, 1)[1] = 4;
   EXPECT_EQ(item_j(model.of(activity), 0, 1), 0);
 }
@@ -73,8 +73,8 @@ TEST(EnergyModel, EveryOtherPartIsItsCountTimesItsCost) {
   constants.dac_j_per_value = {3, "DAC's source"};
   const EnergyModel model(attention::linear_device(), constants);
   Activity activity;
-  activity.first_conversions = {{0, 0.3e-12}, {5, 7}};
-  activity.second_conversions = {{-0.2e-12, 0.2e-12}, {11, 13}};
+  activity.first_conversions = {Nodes({0, 0.3e-12}), {5, 7}};
+  activity.second_conversions = {Nodes({-0.2e-12, 0.2e-12}), {11, 13}};
   activity.sub_tile_steps = 17;
   activity.dac_values = 19;
   activity.writes = {23, 29, 31, 37};  // at 0, 0.3, 0.6 and 0.9 V
@@ -94,7 +94,7 @@ TEST(EnergyModel, LevelsStandHigherByTheWriteOffset) {
   file.add(lut::Constant{{"write_offset", "V"}, 0.05});
   Activity activity;
   activity.writes = {0, 7, 0, 0};
-  activity.first_reads = activity.second_reads = reads({0, 0, 5e-9, 10e-9, 15e-9});
+  activity.first_reads = activity.second_reads = reads(3);
   activity.first_reads.at(0, 3)[1] = 1;
   const Energy energy = EnergyModel(lut::GainCellDevice(std::move(file))).of(activity);
   EXPECT_NEAR(energy.part_j("write_cells"), 7 * 1.35e-15, 1e-26);

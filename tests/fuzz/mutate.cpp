@@ -301,7 +301,7 @@ std::string odd_text(Random& random) {
 }
 
 double odd_number(Random& random) {
-  using Limits = std::numeric_limits<double>;
+  using DoubleLimits = std::numeric_limits<double>;
   static constexpr std::array kNumbers{0.0,
                                        -0.0,
                                        1.0,
@@ -324,10 +324,10 @@ double odd_number(Random& random) {
                                        9007199254740993.0,
                                        9223372036854775808.0,
                                        18446744073709551616.0,
-                                       Limits::quiet_NaN(),
-                                       Limits::infinity(),
-                                       -Limits::infinity(),
-                                       Limits::max(),
+                                       DoubleLimits::quiet_NaN(),
+                                       DoubleLimits::infinity(),
+                                       -DoubleLimits::infinity(),
+                                       DoubleLimits::max(),
                                        1e9,
                                        1e12,
                                        1e6,

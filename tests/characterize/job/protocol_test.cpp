@@ -123,7 +123,8 @@ TEST(Protocol, WhatIsNoFrameIsRefusedByWhatIsWrongWithIt) {
   EXPECT_EQ(refusal(frame + "no frame of ours"), "is no frame");
   EXPECT_EQ(refusal(with(4, 0)), "is a frame of an unknown type");
   EXPECT_EQ(refusal(with(4, 5)), "is a frame of an unknown type");
-  for (const char type : {1, 2, 3, 4}) EXPECT_EQ(refusal(with(4, type)), "") << int{type};
+  for (const char type : std::string_view("\x01\x02\x03\x04"))
+    EXPECT_EQ(refusal(with(4, type)), "") << int{type};
   for (const std::size_t at : {9u, 12u, 13u, 19u})
     EXPECT_EQ(refusal(with(at, '~')), "is a frame with a wrong checksum") << at;
 }
