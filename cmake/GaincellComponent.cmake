@@ -13,9 +13,10 @@ endif()
 
 set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
 
-# Components and test programs compile whole, several files at a time: half the processor time of a
-# build from nothing, once. Not for work on the code, where a change should compile one file. A file
-# whose own names another file of its program has too stands alone (SKIP_UNITY_BUILD_INCLUSION).
+# Components compile whole, several files at a time: half the processor time of a build from nothing,
+# once. Not for work on the code, where a change should compile one file. A file whose own names
+# another file of its component has too stands alone (SKIP_UNITY_BUILD_INCLUSION). Not for test
+# programs: their files' helpers have the same names and would be taken for each other's overloads.
 function(gaincell_compile_whole target)
   if(GAINCELL_COMPILE_WHOLE)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
@@ -72,7 +73,6 @@ function(gaincell_test name)
   target_compile_definitions(${name} PRIVATE
     GAINCELL_SOURCE_DIR="${PROJECT_SOURCE_DIR}" GAINCELL_BINARY_DIR="${PROJECT_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-  gaincell_compile_whole(${name})
   gaincell_cold(${name})
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} ${ARG_PROPERTIES})

@@ -53,14 +53,14 @@ void Tracer::add(const TilePlan& plan, const kernels::SubTile& done, int query, 
 
 void Tracer::add_cells(const kernels::SubTile& done, const kernels::Unit& unit, int lane, int slot,
                        double age_s, StepTrace& trace) const {
-  using Array = PhysicalSpread::Array;
+  using Which = PhysicalSpread::Array;
   for (int d = 0; d < shape_.dim; ++d) {
     const std::size_t cell = static_cast<std::size_t>(slot) * shape_.dim + d;
     trace.key_v[cell] = model_.stored_v(unit.keys[key_at(lane, d)], age_s);
     trace.value_v[cell] = model_.stored_v(unit.values[value_at(lane, d, done.dim)], age_s);
     if (!spread_) continue;
-    trace.key_v[cell] += spread_->offset_v(Array::kKeys, trace.head, slot, d);
-    trace.value_v[cell] += spread_->offset_v(Array::kValues, trace.head, slot, d);
+    trace.key_v[cell] += spread_->offset_v(Which::kKeys, trace.head, slot, d);
+    trace.value_v[cell] += spread_->offset_v(Which::kValues, trace.head, slot, d);
   }
 }
 
