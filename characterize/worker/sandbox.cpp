@@ -36,7 +36,7 @@ void limit(__rlimit_resource what, rlim_t value) {
   ::setrlimit(what, &lower);
 }
 
-void limit_resources(const Rights& rights) {
+void limit_resources([[maybe_unused]] const Rights& rights) {
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_FSIZE, kFileBytes);
   limit(RLIMIT_NOFILE, kOpenFiles);
