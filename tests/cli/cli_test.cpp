@@ -308,6 +308,7 @@ TEST_F(Program, PagesOfItselfKnowEveryOptionOfEveryVerb) {
     const std::string of_bash = part(bash, "\n    " + verb + ")\n", ";;\n    ");
     const std::string of_zsh = part(zsh, "\n  " + verb + ")\n", ";;\n");
     for (const std::string& text : {of_man, of_bash, of_zsh}) EXPECT_NE(text, "") << verb;
+    if (verb == "train") continue;  // a program of its own, which its page and completions point to
     const std::string own = run(verb + " --help").out;
     const std::regex option("(?:^|,)(--[a-z][a-z0-9-]*)");
     std::istringstream own_lines(own);
