@@ -124,7 +124,7 @@ TEST(EdgeInputs, RingsWrapAroundAtWindowsBesideTheTile) {
 }
 
 TEST(EdgeInputs, AllZeroAndAllSaturatedInputsAtHeadDimensionsAndPartTiles) {
-  for (const int dim : {16, 48, 112, 160}) {
+  for (const int dim : {16, 48, 96, 112, 160}) {
     const Shape shape{1, dim, 18};
     BothLevels levels(shape);
     for (const float value : {0.0f, 1e6f, -1e6f}) {

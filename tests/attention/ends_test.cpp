@@ -5,8 +5,6 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/attention/fast/beside_column.h"
-//
 #include "attention/analog.h"
 #include "attention/fast/kernels.h"
 #include "attention/published.h"
@@ -14,6 +12,7 @@
 #include "attention/quantiser.h"
 #include "circuits.h"
 #include "inputs.h"
+#include "tests/attention/fast/beside_column.h"
 
 namespace gaincell::attention {
 namespace {

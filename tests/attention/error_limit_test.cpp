@@ -15,7 +15,7 @@
 namespace gaincell::attention {
 namespace {
 
-constexpr int kManyColumns = 1000, kOtherColumns = 400;
+constexpr int kRandomColumns = 1000, kOtherColumns = 400;
 
 // Errors of one stage, in full scales of its converter.
 struct Errors {
@@ -159,10 +159,9 @@ struct BothStages {
 };
 
 // Random columns only where they show an error: inside the converters' ranges.
-BothStages errors_on(const Kind& kind, int columns, Analog& fast, const Circuit& circuit,
-                     const Shape& shape) {
+BothStages errors_on(const Kind& kind, Analog& fast, const Circuit& circuit, const Shape& shape) {
   BothStages errors;
-  const int dim = shape.dim;
+  const int dim = shape.dim, columns = kind.is_random ? kRandomColumns : kOtherColumns;
   fast.observe(
       [](std::int64_t token, int) { return token % 8 == 7; },
       [&](const StepTrace& trace) {
@@ -199,7 +198,7 @@ BothStages errors_on(const Kind& kind, int columns, Analog& fast, const Circuit&
   return errors;
 }
 
-enum class Kinds { kRandom, kAll };  // 400 columns of each, or 1,000 of each random one
+enum class Kinds { kRandom, kAll };
 
 void expect_printed_errors_held(const Circuit& circuit, int dim, double limit, Kinds of) {
   const Shape shape{2, dim, 64};
@@ -210,9 +209,7 @@ void expect_printed_errors_held(const Circuit& circuit, int dim, double limit, K
   const FastReport& report = *fast->fast_report();
   for (const Kind& kind : kinds()) {
     if (of == Kinds::kRandom && !kind.is_random) continue;
-    const BothStages errors =
-        errors_on(kind, kind.is_random && of == Kinds::kAll ? kManyColumns : kOtherColumns, *fast,
-                  circuit, shape);
+    const BothStages errors = errors_on(kind, *fast, circuit, shape);
     for (const auto& [stage, found, printed] :
          {std::tuple{"first", errors.first, report.first},
           std::tuple{"second", errors.second, report.second}}) {

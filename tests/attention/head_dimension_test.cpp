@@ -4,12 +4,11 @@
 
 #include <algorithm>
 
-#include "tests/attention/fast/beside_column.h"
-//
 #include "attention/analog.h"
 #include "attention/fast/level.h"
 #include "circuits.h"
 #include "inputs.h"
+#include "tests/attention/fast/beside_column.h"
 
 namespace gaincell::attention {
 namespace {
@@ -30,7 +29,9 @@ std::vector<double> over_ages(const energy::CellReads& reads) {
   return sum;
 }
 
-constexpr double kBooksLimit = 1e-2;
+// Share of all reads or conversions by which a node may differ where pulses and charges differ by
+// the error limit; at most 4.7e-3 was found.
+constexpr double kBooksLimit = 6e-3;
 
 void expect_near(const std::vector<double>& a, const std::vector<double>& b, double share) {
   ASSERT_EQ(a.size(), b.size());
@@ -78,9 +79,10 @@ void expect_equal_levels(const Shape& shape, AnalogOptions o) {
 }
 
 TEST_F(HeadDimension, AnyIsTheSameAtBothLevels) {
-  for (const int dim : {1, 2, 7, 15, 17, 33, 63, 100})
-    expect_equal_levels({2, dim, 18}, options(Level::kFast));
-  expect_equal_levels({1, 255, 17}, options(Level::kFast));
+  for (const int dim : {1, 2, 7, 12, 15, 17, 24, 33, 63, 100})
+    expect_equal_levels({2, dim, 20}, options(Level::kFast));
+  expect_equal_levels({1, 256, 18}, options(Level::kFast));
+  expect_equal_levels({1, 255, 18}, options(Level::kFast));
 }
 
 TEST_F(HeadDimension, OnEveryInstructionSet) {

@@ -4,14 +4,13 @@
 
 #include <cmath>
 
-#include "tests/attention/fast/beside_column.h"
-//
 #include "attention/analog.h"
 #include "attention/published.h"
 #include "base/error.h"
 #include "circuits.h"
 #include "inputs.h"
 #include "linear_device.h"
+#include "tests/attention/fast/beside_column.h"
 
 namespace gaincell::attention {
 namespace {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 // The vector code of the fast level: pointers and sizes only, one source for every instruction set,
 // chosen when the program runs (Google Highway). Nothing here knows volts or joules.
@@ -167,6 +168,8 @@ struct SubTile {
 
 // Name of the instruction set in use, e.g. "AVX3_DL".
 const char* instruction_set();
+// Those that the kernels are compiled for and this machine has, as Highway numbers them.
+std::vector<std::int64_t> instruction_sets();
 
 // Pulses of `rows` rows (a multiple of kUnit) that last width[row] of the longest pulse, 0: none.
 // The weights are written to `to`, which `pulses` then points at; `lasting` is work space of

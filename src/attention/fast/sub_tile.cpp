@@ -245,6 +245,8 @@ HWY_EXPORT(SubTileStep);
 
 const char* instruction_set() { return HWY_DYNAMIC_DISPATCH(InstructionSet)(); }
 
+std::vector<std::int64_t> instruction_sets() { return hwy::SupportedAndGeneratedTargets(); }
+
 void set_pulses(const Stage& stage, int rows, const float* width, float* lasting, void* to,
                 Pulses& pulses) {
   HWY_DYNAMIC_DISPATCH(SetPulses)(stage, rows, width, lasting, to, pulses);

@@ -1,17 +1,15 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
 
-#include "attention/simd_targets.h"
-//
 #include "attention/analog.h"
 #include "attention/fast/kernels.h"
-#include "hwy/targets.h"
 #include "tests/attention/inputs.h"
 
 namespace gaincell::attention {
@@ -54,23 +52,16 @@ inline double rms_difference(const std::vector<double>& a, const std::vector<dou
   return n > 0 ? std::sqrt(squares / n) : 0;
 }
 
-// Instruction sets that the kernels are compiled for (simd_targets.h) and that this machine runs;
+// Runs the body on every instruction set that the kernels have and this machine runs; with their
 // names as in FastReport.
-inline std::vector<std::pair<std::int64_t, const char*>> instruction_sets() {
-  hwy::SetSupportedTargetsForTest(0);
-  std::vector<std::pair<std::int64_t, const char*>> sets;
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets())
-    sets.emplace_back(target, hwy::TargetName(target));
-  return sets;
-}
-
-// Runs the body on each of them.
 template <class Body>
 void on_every_instruction_set(const Body& body) {
-  const auto sets = instruction_sets();
+  hwy::SetSupportedTargetsForTest(0);
+  const auto sets = kernels::instruction_sets();
   ASSERT_FALSE(sets.empty());
-  for (const auto& [target, name] : sets) {
+  for (const std::int64_t target : sets) {
     hwy::SetSupportedTargetsForTest(target);
+    const char* name = hwy::TargetName(target);
     SCOPED_TRACE(name);
     EXPECT_STREQ(kernels::instruction_set(), name);
     body(name);

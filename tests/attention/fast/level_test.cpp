@@ -6,11 +6,10 @@
 #include <cstdio>
 #include <utility>
 
-#include "tests/attention/fast/beside_column.h"
-//
 #include "attention/analog.h"
 #include "attention/published.h"
 #include "tests/attention/circuits.h"
+#include "tests/attention/fast/beside_column.h"
 #include "tests/attention/inputs.h"
 
 namespace gaincell::attention {
@@ -57,7 +56,7 @@ TEST_F(InstructionSets, AllEqualTheColumnLevelAndEachOther) {
     std::vector<float> of_first_set;
     auto fast = make_analog(shape, smooth_circuit(48), scalers_near_training(1, 3),
                             options(Level::kFast, limit));
-    EXPECT_EQ(fast->fast_report()->instruction_set, instruction_sets().front().second);
+    EXPECT_EQ(fast->fast_report()->instruction_set, kernels::instruction_set());
     on_every_instruction_set([&](const char* name) {
       fast->reset();
       const auto out = run(*fast, in);
@@ -127,8 +126,7 @@ TEST_F(InstructionSets, SumFullColumnsInBytes) {
 }
 
 TEST(FastLevelRing, WrapsAroundLikeTheColumnLevel) {
-  // Beside a unit, beside the tile and over three of them.
-  for (const int window : {15, 16, 17, 64, 65, 129}) {
+  for (const int window : {15, 16, 17, 63, 64, 65, 80, 129}) {
     const Shape shape{1, 16, window};
     expect_near_column(shape, Inputs(shape, window + 18, 7), 1e-3, std::to_string(window).c_str());
   }
@@ -137,7 +135,7 @@ TEST(FastLevelRing, WrapsAroundLikeTheColumnLevel) {
 // From tables that all queries of a unit share to one for every age in the ring.
 TEST(FastLevelRing, FollowsCellsThatFadeWithinAFewTokens) {
   int blocks_seen = 0;
-  for (const double token_period_s : {2e-7, 7e-7, 2e-6, 8e-6, 8e-4}) {
+  for (const double token_period_s : {2e-7, 4e-7, 7e-7, 1e-6, 2e-6, 8e-6, 3e-5, 8e-4}) {
     const Shape shape{1, 16, 40};
     const FastReport report = expect_near_column(
         shape, Inputs(shape, 60, 7), 1e-3, std::to_string(token_period_s).c_str(), token_period_s);
@@ -152,7 +150,7 @@ TEST(FastLevelRing, FollowsCellsThatFadeWithinAFewTokens) {
 }
 
 TEST(FastLevelRing, GivesTheSameBytesHoweverTheTextIsCut) {
-  for (const int window : {1, 5, 16, 40, 100})
+  for (const int window : {1, 5, 16, 40, 64, 100, 130})
     for (const double limit : {1e-3, 1e-5}) {
       if (limit < 1e-4 && window != 40) continue;
       const Shape shape{2, 32, window};
@@ -178,7 +176,7 @@ TEST(FastLevelThreads, ChangeNothing) {
   const Inputs in(shape, 160, 13);
   std::vector<float> expected;
   energy::Activity activity;
-  for (const int threads : {1, 3, 8}) {
+  for (const int threads : {1, 2, 3, 8}) {
     AnalogOptions o = options(Level::kFast);
     o.threads = threads;
     auto fast = make_analog(shape, smooth_circuit(16), scalers_near_training(5, 3), o);
@@ -198,7 +196,7 @@ TEST(FastLevelMemory, IsAtMostFiveQuartersOfAByteACellAndATableAToken) {
   constexpr double kTokenTable = 16;  // bytes: eight counts
   // Memory does not depend on the circuit; this one is fitted quickly.
   const Circuit circuit = published_circuit(PublishedHardware{}, 2e-7);
-  for (const int window : {64, 1024, 65536})
+  for (const int window : {64, 256, 1024, 65536})
     for (const int dim : {16, 64, 128}) {
       const Shape shape{window > 1024 ? 1 : 3, dim, window};
       auto fast =

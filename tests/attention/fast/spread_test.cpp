@@ -3,12 +3,11 @@
 
 #include <string>
 
-#include "tests/attention/fast/beside_column.h"
-//
 #include "attention/analog.h"
 #include "attention/fast/level.h"
 #include "attention/physical_spread.h"
 #include "tests/attention/circuits.h"
+#include "tests/attention/fast/beside_column.h"
 #include "tests/attention/inputs.h"
 
 namespace gaincell::attention {
@@ -72,11 +71,12 @@ TEST(FastSpread, EqualsTheColumnLevelOneByOne) {
 }
 
 TEST(FastSpread, EqualsTheColumnLevelAroundVectorAndTileAndPastTheEndOfTheRing) {
-  for (const int window : {1, 15, 17, 64, 129}) {
+  for (const int window : {1, 15, 16, 17, 63, 64, 65, 129}) {
     const Shape shape{1, 16, window};
     expect_near_column(shape, of_all_kinds(16), true, "window " + std::to_string(window));
   }
-  expect_near_column({2, 80, 20}, of_all_kinds(80), true, "dim 80");
+  for (const int dim : {64, 80})
+    expect_near_column({2, dim, 20}, of_all_kinds(dim), true, "dim " + std::to_string(dim));
 }
 
 class FastSpreadSets : public ::testing::Test {
