@@ -5,8 +5,8 @@
 
 namespace gaincell::attention {
 
-// The cost is in vector instructions for 16 columns of `cells` rows: sums (bytes take four rows at a
-// time), then the integration.
+// The cost is in vector instructions for 16 columns of `cells` rows: sums (bytes take four rows at
+// a time), then the integration.
 std::vector<kernels::Stage> fit_candidates(int cells, bool cells_differ) {
   struct Priced {
     kernels::Stage stage;
