@@ -141,7 +141,10 @@ Measured collect(const SampledBench& bench, const TableOrder& request, bool all)
     const std::vector<double> x = coordinates_of(bench, request, point);
     for (std::size_t a = 0; a < x.size(); ++a) result.hold_out.coordinates[a].push_back(x[a]);
     result.hold_out.measured.push_back(bench.measurements.at(request.of).values[point]);
+    result.hold_out.working.push_back(bench.hold_out[point] == 2 ? 1 : 0);
   }
+  std::vector<double>& working = result.hold_out.working;
+  if (std::find(working.begin(), working.end(), 1) == working.end()) working.clear();
   return result;
 }
 
@@ -173,6 +176,7 @@ void measure(Measured points, TableEntry& entry, TableReport& report) {
     break;
   }
   entry.accuracy = report.accuracy = accuracy;
+  report.working = working_accuracy(table, hold_out);
   entry.hold_out = std::move(hold_out);
   report.hold_out_failed = points.failed;
   report.limit = entry.limit;
@@ -377,6 +381,10 @@ nlohmann::json CompileReport::to_json() const {
     out["error_max_percent"] = table.accuracy.max_percent;
     out["error_rms_percent"] = table.accuracy.rms_percent;
     out["worst"] = table.worst;
+    if (table.working.points == 0) continue;
+    out["working_points"] = table.working.points;
+    out["working_error_max_abs"] = table.working.max_abs;
+    out["working_error_rms_abs"] = table.working.rms_abs;
   }
   for (const SpreadReport& one : spreads)
     json["spreads"][one.name] = {{"bench", one.bench},      {"units", one.unit},

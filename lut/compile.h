@@ -20,6 +20,7 @@ struct TableReport {
   std::string name, unit, bench;
   std::size_t nodes = 0;
   Accuracy accuracy{};
+  Accuracy working{};  // in the bench's working range
   Limit limit{};
   std::size_t hold_out_failed = 0;  // hold-out simulations that gave no value
   std::string worst{};              // coordinates of the largest error, with simulation and table

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <utility>
 
 #include "base/error.h"
@@ -35,6 +36,15 @@ constexpr AccuracyField kAccuracyFields[] = {
 void describe(store::Node node, const Quantity& quantity) {
   node.attribute("units", quantity.unit);
   if (!quantity.long_name.empty()) node.attribute("long_name", quantity.long_name);
+}
+
+// For other programs; ours derive these from the points.
+void describe_working(store::Node& node, const TableEntry& entry) {
+  const Accuracy working = working_accuracy(entry.table, entry.hold_out);
+  if (working.points == 0) return;
+  node.attribute("working_points", static_cast<std::int64_t>(working.points));
+  node.attribute("working_error_max_abs", working.max_abs);
+  node.attribute("working_error_rms_abs", working.rms_abs);
 }
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
@@ -79,6 +89,7 @@ void write_table(store::Group& root, const TableEntry& entry,
     if (entry.accuracy.points > 0) node.attribute(field.name, entry.accuracy.*field.accuracy);
     if (entry.limit.*field.limit) node.attribute(field.limit_name, *(entry.limit.*field.limit));
   }
+  describe_working(node, entry);
 }
 
 void write_hold_out(store::Group& root, const TableEntry& entry) {
@@ -93,6 +104,9 @@ void write_hold_out(store::Group& root, const TableEntry& entry) {
            {"", table.quantity().unit, "simulated, seen by no table"});
   describe(group.dataset("predicted", {"point"}, entry.hold_out.predicted),
            {"", table.quantity().unit, "from the table"});
+  if (!entry.hold_out.working.empty())
+    describe(group.dataset("working", {"point"}, entry.hold_out.working),
+             {"", "1", "1 = in the working range"});
 }
 
 void require_whole(const HoldOut& hold_out, const std::string& place, const std::string& group) {
@@ -111,6 +125,7 @@ void require_whole(const HoldOut& hold_out, const std::string& place, const std:
   };
   require(hold_out.measured, "measured");
   require(hold_out.predicted, "predicted");
+  if (!hold_out.working.empty()) require(hold_out.working, "working");
   for (const std::vector<double>& coordinates : hold_out.coordinates)
     require(coordinates, "coordinates");
 }
@@ -160,6 +175,8 @@ TableEntry read_table(const store::ReadGroup& root, const std::string& name) {
       entry.hold_out.coordinates.push_back(group.dataset(axis.name()).read_vector<double>());
     entry.hold_out.measured = group.dataset("measured").read_vector<double>();
     entry.hold_out.predicted = group.dataset("predicted").read_vector<double>();
+    if (group.has("working"))
+      entry.hold_out.working = group.dataset("working").read_vector<double>();
     require_whole(entry.hold_out, root.file(), holdout);
   }
   return entry;
@@ -234,6 +251,58 @@ std::vector<double> predict(const Table& table, const HoldOut& hold_out) {
     predicted.push_back(table.at(x));
   }
   return predicted;
+}
+
+Accuracy working_accuracy(const Table& table, const HoldOut& hold_out) {
+  HoldOut inside;
+  for (std::size_t i = 0; i < hold_out.working.size(); ++i) {
+    if (hold_out.working[i] == 0) continue;
+    inside.measured.push_back(hold_out.measured[i]);
+    inside.predicted.push_back(hold_out.predicted[i]);
+  }
+  return accuracy_of(table, inside, inside.predicted);
+}
+
+std::string Provenance::text(const std::string& name) const {
+  const auto found = attributes.find(name);
+  if (found == attributes.end()) return {};
+  const auto* text = std::get_if<std::string>(&found->second);
+  return text != nullptr ? *text : std::string();
+}
+
+std::vector<std::string> Provenance::texts(const std::string& name) const {
+  const std::string all = text(name);
+  if (!attributes.contains(name)) return {};
+  const std::string lengths = text(name + kLengths);
+  std::vector<std::string> texts;
+  if (lengths.empty()) return {all};
+  std::size_t at = 0;
+  for (const char* next = lengths.c_str(); *next != 0;) {
+    char* end = nullptr;
+    const std::size_t length = std::strtoull(next, &end, 10);
+    if (end == next || length > all.size() || at > all.size() - length)
+      throw Error({.place = "/provenance/" + bench,
+                   .key = name + kLengths,
+                   .value = lengths,
+                   .rule = fmt::format("does not belong to `{}`", name)});
+    texts.push_back(all.substr(at, length));
+    at += length + 1;
+    next = end;
+  }
+  return texts;
+}
+
+std::map<std::string, std::string> Provenance::fixed() const {
+  std::map<std::string, std::string> fixed;
+  const std::string all = text(kFixed);
+  for (std::size_t at = 0; at < all.size();) {
+    const std::size_t end = std::min(all.find('\n', at), all.size());
+    const std::string line = all.substr(at, end - at);
+    const std::size_t blank = std::min(line.find(' '), line.size());
+    fixed.emplace(line.substr(0, blank), line.substr(std::min(blank + 1, line.size())));
+    at = end + 1;
+  }
+  return fixed;
 }
 
 Accuracy accuracy_of(const Table& table, const HoldOut& hold_out,

@@ -34,12 +34,16 @@ struct Limit {
 struct HoldOut {
   std::vector<std::vector<double>> coordinates;
   std::vector<double> measured, predicted;
+  std::vector<double> working{};  // 1: in the bench's working range; empty where it states none
 };
 
 // What the table says at the hold-out points, and how far it is off them.
 std::vector<double> predict(const Table& table, const HoldOut& hold_out);
 Accuracy accuracy_of(const Table& table, const HoldOut& hold_out,
                      const std::vector<double>& predicted);
+
+// The same where the bench says that the table is used most; no points where it doesn't.
+Accuracy working_accuracy(const Table& table, const HoldOut& hold_out);
 
 struct TableEntry {
   Table table;
@@ -56,11 +60,22 @@ struct Constant {
   std::string bench{};
 };
 
+// Of Provenance: the conditions that were fixed, a line each ("v_dd 0.81 V"), and behind the name
+// of an attribute that joins several texts their lengths in bytes.
+inline constexpr const char* kFixed = "fixed_conditions";
+inline constexpr const char* kLengths = "_lengths";
+
 // Everything that made the tables of one bench: texts and numbers by name, as the samples file has
 // them.
 struct Provenance {
   std::string bench;
   std::map<std::string, std::variant<std::string, double>> attributes;
+
+  std::string text(const std::string& name) const;  // "" where there is none
+  // The texts that the samples file has under this name.
+  std::vector<std::string> texts(const std::string& name) const;
+  // name -> "slow", "0.81 V"
+  std::map<std::string, std::string> fixed() const;
 };
 
 // A device: tables and constants by name, with where they come from. On disk lut/FORMAT.md; in

@@ -78,12 +78,15 @@ std::optional<double> limit_of(const store::ReadGroup& request, const std::strin
   return limit;
 }
 
-// Marks of the points, 0 or 1.
-std::vector<std::uint8_t> read_marks(const store::ReadGroup& bench, const std::string& name) {
+// Marks of the points, 0 to `most`.
+std::vector<std::uint8_t> read_marks(const store::ReadGroup& bench, const std::string& name,
+                                     int most) {
   const store::ReadDataset dataset = bench.dataset(name);
   std::vector<std::uint8_t> marks = dataset.read_vector<std::uint8_t>();
   for (std::size_t i = 0; i < marks.size(); ++i)
-    if (marks[i] > 1) refuse(dataset, fmt::format("[{}] = {}", i, marks[i]), "must be 0 or 1");
+    if (marks[i] > most)
+      refuse(dataset, fmt::format("[{}] = {}", i, marks[i]),
+             fmt::format("must be from 0 to {}", most));
   return marks;
 }
 
@@ -124,14 +127,45 @@ TableOrder read_request(const store::ReadGroup& group, const std::string& name,
   return request;
 }
 
+// What was fixed, a line each: "corner slow", "v_dd 0.81 V".
+std::string read_fixed(const store::ReadGroup& bench, const SampledBench& read) {
+  const store::ReadGroup group = bench.group(names::kConditions);
+  std::vector<std::string> lines;
+  for (const auto& [name, series] : read.conditions) {
+    const auto& values = series.values;
+    if (values.empty() || std::any_of(values.begin(), values.end(),
+                                      [&](double value) { return value != values.front(); }))
+      continue;
+    const store::ReadDataset dataset = group.dataset(name);
+    if (dataset.has_attribute(names::kWords)) {
+      const std::vector<std::string> known = dataset.texts_attribute(names::kWords);
+      const auto word = static_cast<std::size_t>(values.front());
+      if (values.front() >= 0 && word < known.size())
+        lines.push_back(fmt::format("{} {}", name, known[word]));
+    } else {
+      lines.push_back(fmt::format("{} {} {}", name, values.front(), series.quantity.unit));
+    }
+  }
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+// Texts of several lines can't be told apart once they are joined: their lengths say where each
+// ends.
+std::string lengths_of(const std::vector<std::string>& texts) {
+  std::string lengths;
+  for (const std::string& text : texts)
+    lengths += fmt::format("{}{}", lengths.empty() ? "" : " ", text.size());
+  return lengths;
+}
+
 SampledBench read_bench(const store::ReadGroup& group, const std::string& name,
                         const SamplesFile& file) {
   SampledBench bench;
   bench.name = name;
   bench.description = group.text_attribute(names::kDescription, "");
   bench.axes = read_axes(group);
-  bench.status = read_marks(group, names::kStatus);
-  bench.hold_out = read_marks(group, names::kHoldout);
+  bench.status = read_marks(group, names::kStatus, 1);
+  bench.hold_out = read_marks(group, names::kHoldout, 2);
   if (bench.hold_out.size() != bench.points())
     refuse(group, fmt::format("{} values", bench.hold_out.size()),
            fmt::format("the bench has {} points", bench.points()));
@@ -175,12 +209,16 @@ SampledBench read_bench(const store::ReadGroup& group, const std::string& name,
   for (const std::string& attribute : group.attribute_names()) {
     if (group.attribute_kind(attribute) == store::Kind::kText) {
       // A list of names, such as model_files, is kept as one text.
-      bench.provenance.attributes.emplace(
-          attribute, fmt::format("{}", fmt::join(group.texts_attribute(attribute), "\n")));
+      const std::vector<std::string> texts = group.texts_attribute(attribute);
+      bench.provenance.attributes.emplace(attribute, fmt::format("{}", fmt::join(texts, "\n")));
+      if (texts.size() > 1 && (attribute == names::kNetlistText || attribute == names::kInputText))
+        bench.provenance.attributes.emplace(attribute + kLengths, lengths_of(texts));
     } else {
       bench.provenance.attributes.emplace(attribute, group.number_attribute(attribute));
     }
   }
+  if (std::string fixed = read_fixed(group, bench); !fixed.empty())
+    bench.provenance.attributes.emplace(kFixed, std::move(fixed));
   if (group.origin() != store::Origin::kSealed)
     bench.provenance.attributes.emplace(
         "samples", group.origin() == store::Origin::kChanged

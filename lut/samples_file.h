@@ -36,7 +36,8 @@ struct SampledBench {
   std::string name, description;
   std::vector<Axis> axes;  // swept conditions of more than one value, in the order of the bench
   std::vector<std::uint8_t> status;  // by point: 0 simulated, else failed
-  std::vector<std::uint8_t> hold_out;
+  std::vector<std::uint8_t>
+      hold_out;  // 0 in the tables, 1 kept from them, 2 and in the working range
   std::map<std::string, Series> conditions;     // those with one number per point
   std::map<std::string, Series> measurements;   // NaN where failed
   std::map<std::size_t, std::string> failures;  // reason by point

@@ -231,6 +231,8 @@ struct Bench {
   std::vector<TableRequest> tables;
   std::vector<ConstantRequest> constants;
   std::vector<SpreadRequest> spreads;
+  // Where tables are used most: the least and the greatest value of some swept conditions.
+  std::map<std::string, std::pair<double, double>> working;
   double holdout_share = 0;
   std::size_t holdout_points = 0;
   std::uint64_t holdout_seed = 0;
@@ -238,6 +240,7 @@ struct Bench {
   double timeout_s = 60;
   double memory_bytes = 0;           // of one simulation; 0 = no limit
   std::vector<std::string> filters;  // as given
+  std::vector<std::string> at;       // as given
 
   // Its index. Throws Error where there is none of this name.
   std::size_t condition(const std::string& condition_name) const;
@@ -250,6 +253,9 @@ struct BenchOptions {
   std::vector<std::string> netlists;
   std::set<std::string> allow;      // Library::permit
   std::vector<InputFile> inputs{};  // with `netlists`: in place of the files of numbers
+  // "corner=slow", "v_dd=0.81": fixed conditions at other values than the bench's own. Each must be
+  // a fixed condition of the bench, and named once.
+  std::vector<std::string> at{};
 };
 
 // Throws Error naming file, line and key. A filter on a condition that this bench does not have is

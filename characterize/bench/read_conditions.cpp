@@ -81,20 +81,24 @@ void read_vector(const Item& item, Condition& c, bool ranged) {
   c.draw = read_draw(item["draw"], c.unit, c.count);
 }
 
-void read_list(const Item& item, Condition& c) {
+double number_of(const Item& item, const std::string& unit, const Scope& fixed) {
+  return Quantity(item.text(), unit, fixed, item.where()).value(fixed);
+}
+
+void read_list(const Item& item, const Scope& fixed, Condition& c) {
   for (const Item& one : item.list()) {
-    c.values.push_back(one.constant(c.unit));
+    c.values.push_back(number_of(one, c.unit, fixed));
     if (c.values.size() > 1 && c.values[c.values.size() - 2] >= c.values.back())
       one.refuse("values must rise", "sort them");
   }
   if (c.values.empty()) item.refuse("must hold at least one value");
 }
 
-void read_range(const Item& item, Condition& c) {
+void read_range(const Item& item, const Scope& fixed, Condition& c) {
   if (!item.has("minimum") || !item.has("maximum"))
     item.refuse("a sweep needs `minimum`, `maximum` and `points`");
-  const double low = item["minimum"].constant(c.unit);
-  const double high = item["maximum"].constant(c.unit);
+  const double low = number_of(item["minimum"], c.unit, fixed);
+  const double high = number_of(item["maximum"], c.unit, fixed);
   if (!(low < high)) item["maximum"].refuse("must be greater than `minimum`");
   c.logarithmic = item.text("step") == "logarithmic";
   if (c.logarithmic && !(low > 0)) item["minimum"].refuse("a logarithmic sweep starts above 0");
@@ -127,7 +131,7 @@ Condition read_unit(const std::string& name, const Item& item) {
   return described_condition(name, item);
 }
 
-Condition read_condition(const std::string& name, const Item& item) {
+Condition read_condition(const std::string& name, const Item& item, const Scope& fixed) {
   Condition c = described_condition(name, item);
   const bool ranged = item.has("minimum") || item.has("maximum") || item.has("typical");
   if (item.has("count")) {
@@ -139,19 +143,19 @@ Condition read_condition(const std::string& name, const Item& item) {
     // `typical` beside a list names the usual one of them, as in CACE.
     if (item.has("minimum") || item.has("maximum") || item.has("step") || item.has("points"))
       item.refuse("`enumerate` stands alone");
-    read_list(item["enumerate"], c);
+    read_list(item["enumerate"], fixed, c);
   } else if (!ranged) {
     item.refuse("has no value",
                 "give `typical`, `enumerate`, or `minimum`, `maximum`, `step` and `points`");
   } else if (item.has("step")) {
-    read_range(item, c);
+    read_range(item, fixed, c);
   } else {
     for (const char* key : {"points", "stepsize"}) {
       if (item.has(key)) item.refuse(fmt::format("`{}` goes with `step`", key));
     }
     std::set<double> values;
     for (const char* key : {"minimum", "typical", "maximum"}) {
-      if (item.has(key)) values.insert(item[key].constant(c.unit));
+      if (item.has(key)) values.insert(number_of(item[key], c.unit, fixed));
     }
     c.values.assign(values.begin(), values.end());
   }
@@ -274,14 +278,14 @@ const Block& condition_block() {
       {{"unit", text(), kOptional,
         "`V`, `s`, `A`, `F`, `degC` ... or empty; required but for `corner`"},
        {"description", prose(), kOptional, "long name of the axis"},
-       {"minimum", own_constant(), kOptional, "least value"},
-       {"typical", own_constant(), kOptional, "usual value; of `corner` a name"},
-       {"maximum", own_constant(), kOptional, "greatest value"},
+       {"minimum", own_quantity(), kOptional, "least value"},
+       {"typical", own_quantity(), kOptional, "usual value; of `corner` a name"},
+       {"maximum", own_quantity(), kOptional, "greatest value"},
        {"step", word({"linear", "logarithmic"}), kOptional, "spacing between minimum and maximum"},
        {"points", integer(2), kOptional, "how many, ends included"},
        {"stepsize", own_constant(), kOptional,
         "in place of `points`: the step, of a logarithmic sweep the factor"},
-       {"enumerate", list(own_constant()), kOptional, "these values, rising; of `corner` names"},
+       {"enumerate", list(own_quantity()), kOptional, "these values, rising; of `corner` names"},
        {"count", integer(1), kOptional, "makes it a vector of so many elements"},
        {"draw", block(draw_block()), kOptional, "what the elements are"}}};
   return table;
@@ -290,13 +294,98 @@ const Block& condition_block() {
 void BenchReader::read_conditions() {
   bench_.scope.know_elements();
   read_rows();
+  read_fixed();
   const bool named = root_.has("conditions") && root_["conditions"].has("corner");
   if (root_.has("corners") && !named) add_corner_condition();
   if (root_.has("conditions")) {
     for (const auto& [name, item] : root_["conditions"].map()) add_condition(name, item);
   }
+  refuse_unused_at();
   drop_rows();
   read_draws();
+}
+
+namespace {
+
+struct Setting {
+  std::string name, value;
+};
+
+Setting parse_setting(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos || equals + 1 == text.size())
+    throw Error({.place = "--at",
+                 .value = text,
+                 .rule = "is not CONDITION=VALUE",
+                 .remedy = "write corner=slow,temperature=-40,v_dd=0.81"});
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+}  // namespace
+
+// Axes may follow what is fixed, wherever it stands: `maximum: "{v_dd}"`.
+void BenchReader::read_fixed() {
+  if (!root_.has("conditions")) return;
+  for (const auto& [name, item] : root_["conditions"].map()) {
+    if (name == "corner" || !item.has("typical") || !item.has("unit")) continue;
+    const auto keys = item.map();
+    const bool alone = std::all_of(keys.begin(), keys.end(), [](const auto& entry) {
+      return entry.first == "typical" || entry.first == "unit" || entry.first == "description";
+    });
+    if (!alone || item["typical"].text().find('{') != std::string::npos) continue;
+    Condition condition = described_condition(name, item);
+    condition.values = {item["typical"].constant(condition.unit)};
+    apply_at(condition);
+    fixed_.set(name, condition.values.front());
+  }
+}
+
+// True where the condition was given another value.
+bool BenchReader::apply_at(Condition& condition) {
+  for (const std::string& text : options_.at) {
+    const Setting setting = parse_setting(text);
+    if (setting.name != condition.name) continue;
+    const auto refuse = [&](std::string rule, std::string remedy) {
+      throw Error({.place = "--at",
+                   .key = setting.name,
+                   .value = setting.value,
+                   .rule = fmt::format("{} ({})", rule, bench_.path),
+                   .remedy = std::move(remedy)});
+    };
+    if (condition.count > 0 || condition.by_row || condition.values.size() != 1)
+      refuse(fmt::format("`{}` is swept by this bench, not fixed", setting.name),
+             "give the bench a `typical` value alone; --filter chooses among swept ones");
+    if (condition.words.empty()) {
+      condition.values.front() = constant(setting.value, condition.unit, {"--at", setting.name});
+    } else {
+      const auto word = std::find(condition.words.begin(), condition.words.end(), setting.value);
+      if (word == condition.words.end())
+        refuse("this bench has no such " + setting.name,
+               suggest_remedy(setting.value, condition.words));
+      condition.values.front() = static_cast<double>(word - condition.words.begin());
+    }
+    return true;
+  }
+  return false;
+}
+
+void BenchReader::refuse_unused_at() const {
+  std::set<std::string> seen;
+  std::vector<std::string> known;
+  for (const Condition& c : bench_.conditions) known.push_back(c.name);
+  for (const std::string& text : options_.at) {
+    const Setting setting = parse_setting(text);
+    if (!seen.insert(setting.name).second)
+      throw Error({.place = "--at", .key = setting.name, .rule = "is given twice"});
+    if (std::find(known.begin(), known.end(), setting.name) == known.end())
+      throw Error({.place = "--at",
+                   .key = setting.name,
+                   .value = setting.value,
+                   .rule = fmt::format("is no condition of {}, so it would change nothing there",
+                                       bench_.path),
+                   .remedy = suggest_remedy(setting.name, known)});
+    bench_.at.push_back(text);
+  }
 }
 
 // Each factor may be small and their product without bound: it is bounded as it grows.
@@ -333,7 +422,8 @@ void BenchReader::add_condition(const std::string& name, const Item& item) {
   if (name == "corner" && root_.has("corners")) return add_corner_condition();
   know(name, item);
   const bool by_row = row_cells_.contains(name);
-  Condition condition = by_row ? read_unit(name, item) : read_condition(name, item);
+  Condition condition = by_row ? read_unit(name, item) : read_condition(name, item, fixed_);
+  apply_at(condition);
   if (by_row) fill_by_row(condition);
   if (name == "temperature" && condition.unit != "degC")
     item.refuse("the temperature of a simulation is in degC");
@@ -385,6 +475,7 @@ void BenchReader::add_corner_condition() {
   if (std::adjacent_find(c.values.begin(), c.values.end()) != c.values.end())
     item.refuse("names a corner twice");
   if (c.values.empty()) item.refuse("names no corner");
+  apply_at(c);
   c.swept = c.values.size() > 1;
   // A filter may choose among all declared corners, as a fixed one is only what is usual.
   if (chosen && !item.has("enumerate")) {
@@ -487,14 +578,39 @@ void BenchReader::read_parameters() {
 
 const Block& holdout_block() {
   using namespace form;
-  static const Block table{"Hold-out points",
-                           "Extra points that no table sees, drawn inside the axes' ranges.",
-                           {{"share", constant(""), kOptional, "of the number of swept points"},
-                            {"points", integer(1), kOptional, "how many"},
-                            {"seed", integer(0), kRequired, "of the draw"}},
-                           {"share", "points"},
-                           true};
+  static const Block table{
+      "Hold-out points",
+      "Extra points that no table sees: in turn uniform over the axes' ranges, "
+      "uniform over the intervals between the axes' values (so where they lie "
+      "dense), and uniform in the working range.",
+      {{"share", constant(""), kOptional, "of the number of swept points"},
+       {"points", integer(1), kOptional, "how many"},
+       {"seed", integer(0), kRequired, "of the draw"},
+       {"working", map(list(own_quantity())), kOptional,
+        "`[least, greatest]` of swept conditions: where the tables are used "
+        "most; their errors are stated for it beside the whole"}},
+      {"share", "points"},
+      true};
   return table;
+}
+
+void BenchReader::read_working(const Item& item) {
+  for (const auto& [name, range] : item.map()) {
+    const auto at = std::find_if(bench_.conditions.begin(), bench_.conditions.end(),
+                                 [&name = name](const Condition& c) { return c.name == name; });
+    if (at == bench_.conditions.end() || at->count > 0 || !at->words.empty())
+      range.refuse("is no condition of numbers", suggest_remedy(name, names_of(bench_.conditions)));
+    const auto ends = range.list();
+    if (ends.size() != 2) range.refuse("must be [least, greatest]");
+    const double low = number_of(ends[0], at->unit, fixed_);
+    const double high = number_of(ends[1], at->unit, fixed_);
+    if (!(low < high)) range.refuse("the least comes first");
+    if (!at->swept) continue;  // fixed by a filter
+    const double least = std::max(low, at->values.front());
+    const double greatest = std::min(high, at->values.back());
+    if (!(least < greatest)) range.refuse("lies beside the values of the condition");
+    bench_.working[name] = {least, greatest};
+  }
 }
 
 void BenchReader::read_holdout() {
@@ -514,6 +630,7 @@ void BenchReader::read_holdout() {
   }
   bench_.holdout_seed = static_cast<std::uint64_t>(item["seed"].integer());
   if (!axes) return;  // a filter has left one point
+  if (item.has("working")) read_working(item["working"]);
   if (item.has("share")) {
     bench_.holdout_share = item["share"].constant("");
     if (!(bench_.holdout_share > 0 && bench_.holdout_share <= 10))

@@ -34,6 +34,9 @@ class BenchReader {
   void add_corner_condition();
   void bound_points(const Item& item);
   void apply_filters(Condition& condition, const Item& item);
+  void read_fixed();
+  bool apply_at(Condition& condition);
+  void refuse_unused_at() const;
   void read_rows();
   void add_row(const std::vector<std::pair<std::string, std::string>>& cells, const Where& where);
   void fill_by_row(Condition& condition) const;
@@ -41,6 +44,7 @@ class BenchReader {
   std::string input_text(const Item& file);
   void read_draws();
   void read_holdout();
+  void read_working(const Item& item);
   void declare_search();
   void read_parameters();
 
@@ -100,6 +104,8 @@ class BenchReader {
   std::map<std::string, std::vector<std::string>> row_cells_;
   std::vector<Where> row_places_;
   std::vector<bool> row_kept_;
+  // What the values of conditions may name: the fixed ones and nothing else.
+  Scope fixed_;
   std::set<std::string> names_;
   std::map<std::string, std::size_t> source_names_;  // and those of a count -> index of the source
 };

@@ -266,7 +266,7 @@ class ShardRun {
 ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campaign,
                       const std::string& ngspice_version, const std::string& identity) {
   ShardHeader header{options.shard,          kVersion, ngspice_version, identity,
-                     campaign.fingerprint(), {},       options.filters, options.pool.allow};
+                     campaign.fingerprint(), {},       options.filters, options.pool.allow, options.at};
   for (const std::string& bench : options.benches)
     header.benches.push_back(std::filesystem::absolute(bench).lexically_normal().string());
   return header;
@@ -287,7 +287,8 @@ void refuse_searches(const CampaignPlan& campaign) {
 }  // namespace
 
 CampaignReport characterize(const CampaignOptions& options) {
-  CampaignPlan campaign = plan_campaign(options.benches, options.filters, options.pool.allow);
+  CampaignPlan campaign =
+      plan_campaign(options.benches, options.filters, options.pool.allow, options.at);
   if (options.progress != nullptr) {
     for (const CampaignPlan::Unit& unit : campaign.units) {
       for (const std::string& text : unit.warnings)

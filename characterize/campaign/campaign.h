@@ -14,6 +14,7 @@ namespace gaincell::characterize {
 struct CampaignOptions {
   std::vector<std::string> benches;
   std::vector<std::string> filters;  // which points: BenchOptions
+  std::vector<std::string> at;       // and what is fixed where: BenchOptions
   std::filesystem::path output;
   PoolOptions pool;
   bool resume = true;            // use an earlier journal of this output

@@ -60,10 +60,11 @@ namespace {
 // By their names: the order in which they were given changes no byte of what is written.
 std::vector<std::unique_ptr<const Bench>> read_benches(const std::vector<std::string>& paths,
                                                        const std::vector<std::string>& filters,
-                                                       const std::vector<std::string>& allow) {
+                                                       const std::vector<std::string>& allow,
+                                                       const std::vector<std::string>& at) {
   std::vector<std::unique_ptr<const Bench>> benches;
   for (const std::string& path : paths)
-    benches.push_back(read_bench(path, {filters, {}, {allow.begin(), allow.end()}}));
+    benches.push_back(read_bench(path, {filters, {}, {allow.begin(), allow.end()}, {}, at}));
   std::stable_sort(benches.begin(), benches.end(),
                    [](const auto& a, const auto& b) { return a->name < b->name; });
   return benches;
@@ -73,11 +74,12 @@ std::vector<std::unique_ptr<const Bench>> read_benches(const std::vector<std::st
 
 CampaignPlan plan_campaign(const std::vector<std::string>& benches,
                            const std::vector<std::string>& filters,
-                           const std::vector<std::string>& allow) {
+                           const std::vector<std::string>& allow,
+                           const std::vector<std::string>& at) {
   CampaignPlan campaign;
   std::set<std::string> applied;
   std::set<std::string> names;
-  for (auto& bench : read_benches(benches, filters, allow)) {
+  for (auto& bench : read_benches(benches, filters, allow, at)) {
     const std::string path = bench->path;
     CampaignPlan::Unit unit;
     unit.bench = std::move(bench);

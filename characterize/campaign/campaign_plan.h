@@ -42,6 +42,7 @@ struct CampaignPlan {
 // Throws Error for wrong benches, for two of one name, and for a filter that applies to none.
 CampaignPlan plan_campaign(const std::vector<std::string>& benches,
                            const std::vector<std::string>& filters = {},
-                           const std::vector<std::string>& allow = {});
+                           const std::vector<std::string>& allow = {},
+                           const std::vector<std::string>& at = {});
 
 }  // namespace gaincell::characterize

@@ -126,7 +126,7 @@ CampaignReport merge_shards(const std::vector<std::string>& paths,
   check_complete(shards);
   const ShardHeader& header = shards.front().header;
   CampaignPlan campaign =
-      plan_campaign(benches.empty() ? header.benches : benches, header.filters, header.allow);
+      plan_campaign(benches.empty() ? header.benches : benches, header.filters, header.allow, header.at);
   if (campaign.fingerprint() != header.fingerprint)
     throw Error({.place = shards.front().path,
                  .rule = "its benches, netlists or models are not what they were when it was made",

@@ -204,7 +204,8 @@ ReplayReport replay(const ReplayOptions& options) {
                                  {texts(group, names::kFilters),
                                   texts(group, names::kNetlistText),
                                   {options.pool.allow.begin(), options.pool.allow.end()},
-                                  inputs_of(group)});
+                                  inputs_of(group),
+                                  texts(group, names::kAt)});
   std::vector<Point> points = bench_points(*bench);
   if (bench->search) set_searched(*bench, group, options, points);
   const Plan whole = make_plan(*bench, std::move(points));

@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <numeric>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -46,27 +47,26 @@ std::vector<double> drawn(const Bench& bench, const Condition& condition, std::s
   return values;
 }
 
-Point holdout_point(const Bench& bench, std::size_t number) {
-  Point point;
-  point.holdout = true;
-  Random random(bench.holdout_seed, "holdout", number);
-  for (const Condition& c : bench.conditions) {
-    point.vectors.emplace_back();
-    if (c.count > 0) {
-      point.values.push_back(0);
-      point.vectors.back() = drawn(bench, c, 0);
-    } else if (!c.swept) {
-      point.values.push_back(c.values.front());
-    } else if (!c.words.empty()) {
-      point.values.push_back(c.values[random.below(c.values.size())]);
-    } else if (c.logarithmic) {
-      const double low = std::log(c.values.front());
-      point.values.push_back(std::exp(random.uniform(low, std::log(c.values.back()))));
-    } else {
-      point.values.push_back(random.uniform(c.values.front(), c.values.back()));
-    }
+double drawn_value(const Bench& bench, const Condition& c, DrawnIn where, Random& random) {
+  if (!c.swept) return c.values.front();
+  if (!c.words.empty()) return c.values[random.below(c.values.size())];
+  double low = c.values.front(), high = c.values.back();
+  const auto working = bench.working.find(c.name);
+  if (where == DrawnIn::kWorking && working != bench.working.end())
+    std::tie(low, high) = working->second;
+  if (where == DrawnIn::kIntervals) {
+    const std::size_t interval = random.below(c.values.size() - 1);
+    low = c.values[interval];
+    high = c.values[interval + 1];
   }
-  return point;
+  if (!c.logarithmic) return random.uniform(low, high);
+  return std::exp(random.uniform(std::log(low), std::log(high)));
+}
+
+Point holdout_point(const Bench& bench, std::size_t number) {
+  Random random(bench.holdout_seed, "holdout", number);
+  const std::vector<DrawnIn> draws = draws_of(bench);
+  return drawn_point(bench, draws[number % draws.size()], random);
 }
 
 // Among the swept values; their number where it is none of them.
@@ -397,6 +397,30 @@ void add_grid(const Bench& bench, std::size_t row, std::vector<Point>& points) {
 }
 
 }  // namespace
+
+std::vector<DrawnIn> draws_of(const Bench& bench) {
+  std::vector<DrawnIn> draws{DrawnIn::kRange, DrawnIn::kIntervals};
+  if (!bench.working.empty()) draws.push_back(DrawnIn::kWorking);
+  return draws;
+}
+
+Point drawn_point(const Bench& bench, DrawnIn where, Random& random) {
+  Point point;
+  point.holdout = true;
+  for (const Condition& c : bench.conditions) {
+    point.vectors.push_back(c.count > 0 ? drawn(bench, c, 0) : std::vector<double>{});
+    point.values.push_back(c.count > 0 ? 0 : drawn_value(bench, c, where, random));
+  }
+  return point;
+}
+
+bool is_working(const Bench& bench, const Point& point) {
+  for (const auto& [name, range] : bench.working) {
+    const double value = point.values[bench.condition(name)];
+    if (value < range.first || value > range.second) return false;
+  }
+  return !bench.working.empty();
+}
 
 std::vector<Point> bench_points(const Bench& bench) {
   std::vector<Point> points;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "characterize/bench/bench.h"
 #include "characterize/job/job.h"
 #include "characterize/plan/evaluation.h"
@@ -16,6 +17,18 @@ namespace gaincell::characterize {
 // All points of a bench: the grid of the swept conditions (first one slowest) times the draws, then
 // the hold-out points.
 std::vector<Point> bench_points(const Bench& bench);
+
+// How a point that no table sees is drawn.
+enum class DrawnIn {
+  kRange,      // uniform over the ranges of the swept conditions
+  kIntervals,  // each condition in any of the intervals between its values, all alike
+  kWorking,    // uniform in the bench's working range
+};
+// In which order a bench's hold-out points take them, over and over.
+std::vector<DrawnIn> draws_of(const Bench& bench);
+Point drawn_point(const Bench& bench, DrawnIn where, Random& random);
+// Whether the bench states a working range, and the point lies in it.
+bool is_working(const Bench& bench, const Point& point);
 
 // Where a point's measurements come from.
 struct PointSource {

@@ -73,6 +73,7 @@ void write_attributes(store::Group& group, const Bench& bench) {
   }
   if (!names.empty()) group.attribute("model_files", names).attribute("model_sha256", hashes);
   if (!bench.filters.empty()) group.attribute(names::kFilters, bench.filters);
+  if (!bench.at.empty()) group.attribute(names::kAt, bench.at);
   if (bench.draw_points > 0) group.attribute("seed", bench.draw_seed);
   if (bench.holdout_share > 0 || bench.holdout_points > 0)
     group.attribute("holdout_seed", bench.holdout_seed);
@@ -127,7 +128,8 @@ void write_results(store::Group& group, const BenchSamples& samples) {
   for (std::size_t p = 0; p < points; ++p) {
     status.push_back(samples.points[p].ok ? 0 : 1);
     aided.push_back(samples.points[p].aided ? 1 : 0);
-    holdout.push_back(samples.plan->points[p].holdout ? 1 : 0);
+    const Point& point = samples.plan->points[p];
+    holdout.push_back(!point.holdout ? 0 : is_working(bench, point) ? 2 : 1);
     const auto& jobs = samples.plan->sources[p].jobs;
     job.insert(job.end(), jobs.begin(), jobs.end());
     draw.push_back(static_cast<std::uint32_t>(samples.plan->points[p].draw));
@@ -137,7 +139,7 @@ void write_results(store::Group& group, const BenchSamples& samples) {
   group.dataset(names::kAided, {names::kPoint}, aided, storage(points))
       .attribute("long_name", "1 = simulated with the retry options");
   group.dataset(names::kHoldout, {names::kPoint}, holdout, storage(points))
-      .attribute("long_name", "1 = kept from the tables");
+      .attribute("long_name", "1 = kept from the tables, 2 = of these in the working range");
   std::vector<std::string> dimensions{names::kPoint};
   if (bench.analyses.size() > 1) {
     group.dimension("analysis", bench.analyses.size());

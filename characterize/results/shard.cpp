@@ -11,7 +11,7 @@ namespace gaincell::characterize {
 namespace {
 
 constexpr std::size_t kMostShards = 1'000'000;
-constexpr std::string_view kKind = "shard 1";  // with the version of this header
+constexpr std::string_view kKind = "shard 2";  // with the version of this header
 
 std::size_t number(std::string_view text, std::string_view whole) {
   std::size_t value = 0;
@@ -47,6 +47,8 @@ std::string encode(const ShardHeader& header) {
   for (const std::string& filter : header.filters) out.text(filter);
   out.u64(header.allow.size());
   for (const std::string& name : header.allow) out.text(name);
+  out.u64(header.at.size());
+  for (const std::string& setting : header.at) out.text(setting);
   return out.bytes();
 }
 
@@ -66,6 +68,7 @@ ShardHeader decode_shard_header(std::string_view bytes) {
   for (std::size_t k = in.count(4); k > 0; --k) header.benches.push_back(in.text());
   for (std::size_t k = in.count(4); k > 0; --k) header.filters.push_back(in.text());
   for (std::size_t k = in.count(4); k > 0; --k) header.allow.push_back(in.text());
+  for (std::size_t k = in.count(4); k > 0; --k) header.at.push_back(in.text());
   if (!in.done()) throw BadBytes("is longer than it says");
   return header;
 }

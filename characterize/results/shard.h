@@ -29,6 +29,7 @@ struct ShardHeader {
   std::vector<std::string> benches{};  // absolute paths
   std::vector<std::string> filters{};
   std::vector<std::string> allow{};
+  std::vector<std::string> at{};
 };
 std::string encode(const ShardHeader& header);
 // Throws BadBytes where it is none.

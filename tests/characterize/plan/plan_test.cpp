@@ -61,6 +61,28 @@ TEST_F(PlanTest, HoldOutPointsFollowFromTheSeed) {
   EXPECT_NE(first[6].values, other[6].values);
 }
 
+TEST_F(PlanTest, HoldOutPointsLieOverTheRangeWhereValuesAreDenseAndInTheWorkingRange) {
+  const Plan p = plan(
+      "gaincell_bench: 1\nname: x\nconditions:\n"
+      "  a: {unit: V, enumerate: [-1000, -2, -1, 0, 1, 2, 1000]}\n"
+      "sources: {s: {net: s, dc: \"{a}\"}}\nelements: [R1 s 0 1k]\n"
+      "analysis: {type: op}\nmeasurements: {m: {unit: V, value: v(s)}}\n"
+      "holdout: {points: 300, seed: 3, working: {a: [100, 300]}}\n");
+  const std::unique_ptr<const Bench> of = bench(read_file(path("bench.yaml")));
+  std::size_t dense = 0, working = 0;
+  for (std::size_t k = 7; k < p.points.size(); ++k) {
+    const double a = p.points[k].values[0];
+    if (std::abs(a) <= 2) ++dense;
+    if (is_working(*of, p.points[k])) ++working;
+    const bool drawn_there = k % 3 == 0;  // 7 + 2, 7 + 5, ...
+    EXPECT_TRUE(!drawn_there || (a >= 100 && a <= 300)) << k << " " << a;
+  }
+  // Of a third four of six intervals; uniform draws have 0.2 %.
+  EXPECT_NEAR(static_cast<double>(dense), 67, 15);
+  // A third, and a tenth of the others' uniform share.
+  EXPECT_NEAR(static_cast<double>(working), 100 + 10 + 3, 15);
+}
+
 TEST_F(PlanTest, PointsWithTheSameDeckShareOneSimulation) {
   const Plan p = plan(
       "gaincell_bench: 1\nname: x\nconditions:\n"
