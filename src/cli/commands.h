@@ -41,6 +41,7 @@ Run cmd_characterize(Arguments& app);
 Run cmd_check(Arguments& app);
 Run cmd_compile(Arguments& app);
 Run cmd_datasheet(Arguments& app);
+Run cmd_device(Arguments& app);
 Run cmd_doc(Arguments& app);
 Run cmd_generate(Arguments& app);
 Run cmd_report(Arguments& app);
@@ -51,5 +52,6 @@ Run cmd_replay(Arguments& app);
 Run cmd_seal(Arguments& app);
 Run cmd_show(Arguments& app);
 Run cmd_train(Arguments& app);
+Run cmd_verify(Arguments& app);
 
 }  // namespace gaincell::cli

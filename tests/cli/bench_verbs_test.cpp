@@ -94,6 +94,120 @@ TEST_F(BenchVerbs, StrangersCellNeedsTwoFilesOutsideTheRepository) {
   EXPECT_THAT(shown.out, HasSubstr("my_current"));
 }
 
+// A cell of two models, whose axis and constants follow the supply; `holdout` as in a bench.
+class DeviceVerbs : public BenchVerbs {
+ protected:
+  void write_cell(const std::string& holdout) {
+    std::filesystem::create_directory(folder_ / "cell");
+    for (const auto& [name, kp] : {std::pair{"slow", "100u"}, {"typical", "200u"}})
+      write(std::string("cell/") + name + ".inc",
+            std::string(".model mine_n nmos level=1 vto=0.3 lambda=0.05 kp=") + kp + "\n");
+    write("cell/cell.cir", ".subckt cell line store\nmn line store 0 0 mine_n w=1u l=1u\n.ends\n");
+    write("cell/current.yaml",
+          "gaincell_bench: 1\nname: mine\ncircuit: {netlist: cell.cir, subcircuit: cell}\n"
+          "corners: {slow: [slow.inc], typical: [typical.inc]}\n"
+          "conditions:\n  corner: {typical: typical}\n"
+          "  v_store: {unit: V, minimum: \"{v_dd/2}\", maximum: \"{v_dd}\", step: linear, "
+          "points: 9}\n"
+          "  v_dd: {unit: V, typical: 1}\n  temperature: {unit: degC, typical: 27}\n"
+          "sources:\n  line: {net: line, dc: \"{v_dd}\"}\n  store: {net: store, dc: 0}\n"
+          "analysis: {type: dc, sweeps: [{source: store, condition: v_store}]}\n"
+          "measurements: {current: {unit: A, value: \"-i(line)\"}}\n"
+          "tables: {my_current: {of: current, over: [v_store], interpolation: linear}}\n"
+          "constants: {v_top: {value: \"{v_dd}\", unit: V}}\nholdout: " +
+              holdout + "\n");
+  }
+  Outcome device(std::vector<std::string> more) {
+    std::vector<std::string> arguments{"device", "cell", "-o", "d.h5", "-q", "--cache", "cache"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return gaincell(arguments);
+  }
+  nlohmann::json json_of(std::vector<std::string> arguments) {
+    return nlohmann::json::parse(gaincell(std::move(arguments)).out);
+  }
+};
+
+TEST_F(DeviceVerbs, OneCommandMakesADeviceWhoseAxesFollowTheSupply) {
+  write_cell("{points: 30, seed: 1, working: {v_store: [0.8, 0.9]}}");
+  const Outcome usual = device({});
+  ASSERT_EQ(usual.exit_code, 0) << usual.out << usual.err;
+  const nlohmann::json typical = json_of({"show", "d.h5", "--json"});
+  const Outcome low = device({"--at", "corner=slow,v_dd=0.95,temperature=-40"});
+  ASSERT_EQ(low.exit_code, 0) << low.out << low.err;
+  const nlohmann::json slow = json_of({"show", "d.h5", "--json"});
+  EXPECT_EQ(typical["conditions"]["corner"], "typical");
+  EXPECT_EQ(slow["conditions"]["corner"], "slow");
+  EXPECT_EQ(slow["conditions"]["temperature"]["value"], -40);
+  EXPECT_EQ(slow["conditions"]["v_dd"]["value"], 0.95);
+  EXPECT_EQ(slow["constants"]["v_top"]["value"], 0.95);
+  EXPECT_EQ(slow["tables"]["my_current"]["axes"][0]["to"], 0.95);
+  EXPECT_EQ(slow["tables"]["my_current"]["axes"][0]["from"], 0.95 / 2);
+  // Half the transconductance, and 0.65 in place of 0.7 V above threshold at the top.
+  EXPECT_LT(slow["tables"]["my_current"]["maximum"].get<double>(),
+            0.75 * typical["tables"]["my_current"]["maximum"].get<double>());
+  EXPECT_GT(slow["tables"]["my_current"]["working_points"], 10);
+  EXPECT_THAT(gaincell({"show", "d.h5"}).out,
+              AllOf(HasSubstr("at corner slow, temperature -40 degC, v_dd 0.95 V"),
+                    HasSubstr("in the working range")));
+}
+
+TEST_F(DeviceVerbs, SeveralConditionsMakeAFamilyAndTheCacheKnowsThem) {
+  write_cell("{points: 3, seed: 1}");
+  const Outcome made = device({"--at", "corner=slow,v_dd=0.9", "--at", "corner=typical,v_dd=1.1"});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  EXPECT_EQ(json_of({"show", "d_slow_0.9.h5", "--json"})["conditions"]["corner"], "slow");
+  EXPECT_EQ(json_of({"show", "d_typical_1.1.h5", "--json"})["constants"]["v_top"]["value"], 1.1);
+  const nlohmann::json again = json_of({"device", "cell", "-o", "e.h5", "--cache", "cache",
+                                        "--json", "--at", "corner=slow,v_dd=0.9"});
+  EXPECT_EQ(again["devices"][0]["from_cache"], again["devices"][0]["simulations"]);
+}
+
+TEST_F(DeviceVerbs, AConditionThatABenchCannotHonourIsRefused) {
+  write_cell("{points: 3, seed: 1}");
+  for (const auto& [at, what] : {std::pair{"v_gg=1", "is no condition of"},
+                                 {"corner=fast", "this bench has no such corner"},
+                                 {"v_store=0.6", "is swept by this bench"},
+                                 {"v_dd=1,v_dd=2", "is given twice"},
+                                 {"v_dd", "is not CONDITION=VALUE"},
+                                 {"v_dd=1 A", "V"}}) {
+    const Outcome refused = device({"--at", at});
+    EXPECT_EQ(refused.exit_code, 2) << at << refused.out;
+    EXPECT_THAT(refused.err, HasSubstr(what)) << at;
+    EXPECT_EQ(std::count(refused.err.begin(), refused.err.end(), '\n'), 1) << refused.err;
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "d.h5"));
+}
+
+TEST_F(DeviceVerbs, FreshSimulationsAgreeWithAnHonestTableAndNotWithALuckyOne) {
+  write_cell("{points: 30, seed: 1}");
+  ASSERT_EQ(device({"--at", "corner=slow"}).exit_code, 0);
+  // Nothing but the file is needed.
+  std::filesystem::rename(folder_ / "cell", folder_ / "elsewhere");
+  const Outcome honest = gaincell({"verify", "d.h5", "--points", "20", "--seed", "4", "--json"});
+  EXPECT_EQ(honest.exit_code, 0) << honest.out << honest.err;
+  const nlohmann::json table = nlohmann::json::parse(honest.out)["tables"]["my_current"];
+  EXPECT_EQ(table["points"], 20);
+  EXPECT_EQ(table["drawn"]["range"]["points"], 10);
+  // A straight line between nodes of a parabola, 62.5 mV apart: k/2 h^2/4 at most.
+  const double chord = 0.5 * 100e-6 * (1 + 0.05) * 0.0625 * 0.0625 / 4;
+  EXPECT_LE(table["found_max_abs"].get<double>(), 1.01 * chord);
+  EXPECT_GE(table["found_max_abs"].get<double>(), 0.7 * chord);
+  EXPECT_LE(table["stated_max_abs"].get<double>(), 1.01 * chord);
+  std::filesystem::rename(folder_ / "elsewhere", folder_ / "cell");
+  write_cell("{points: 1, seed: 3}");
+  ASSERT_EQ(device({}).exit_code, 0);
+  const Outcome lucky = gaincell({"verify", "d.h5", "--points", "20", "--seed", "4"});
+  EXPECT_EQ(lucky.exit_code, 1) << lucky.out;
+  EXPECT_THAT(lucky.out, HasSubstr("beyond 1.5 x stated"));
+}
+
+TEST_F(DeviceVerbs, AnImportedDeviceHasNothingToVerify) {
+  ASSERT_EQ(gaincell({"import", "published", "-o", "p.h5"}).exit_code, 0);
+  const Outcome refused = gaincell({"verify", "p.h5"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("holds no bench"));
+}
+
 TEST_F(BenchVerbs, MissedSpecificationFailsAfterTheFileIsWritten) {
   write("b.yaml", divider());
   const Outcome good = characterize({"b.yaml"});

@@ -22,6 +22,7 @@ namespace {
 struct CharacterizeOptions {
   std::vector<std::string> benches;
   std::vector<std::string> filters;
+  std::vector<std::string> at;
   std::string output = "samples.h5";
   std::string datasheet;
   bool dry_run = false;
@@ -45,7 +46,8 @@ std::unique_ptr<characterize::Progress> progress(const CharacterizeOptions& opti
 
 int run(const CharacterizeOptions& options) {
   if (options.dry_run) {
-    print_outline(characterize::plan_campaign(options.benches, options.filters, options.allow));
+    print_outline(
+        characterize::plan_campaign(options.benches, options.filters, options.allow, options.at));
     return 0;
   }
   if (!options.datasheet.empty()) {
@@ -56,6 +58,7 @@ int run(const CharacterizeOptions& options) {
   characterize::CampaignOptions campaign;
   campaign.benches = options.benches;
   campaign.filters = options.filters;
+  campaign.at = options.at;
   campaign.output = options.output;
   campaign.pool.worker = characterize::worker_program();
   campaign.pool.workers =
@@ -90,6 +93,9 @@ Run cmd_characterize(Arguments& app) {
   app.add_option("--filter", options->filters,
                  "only some values of a condition: corner=slow,fast or temperature=-40..27")
       .one_at_a_time();
+  app.add_option("--at", options->at,
+                 "fixed conditions at other values than the benches' own: corner=slow,v_dd=0.81")
+      .delimiter(',');
   app.add_option("--datasheet", options->datasheet, "Markdown page of the results to write");
   app.add_flag("--dry-run", options->dry_run, "say what would run, and run nothing");
   app.add_option("-j,--jobs", options->jobs, "simulators at a time; 0 = as many as cores");

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -104,12 +106,93 @@ std::string provenance_text(const lut::Provenance& provenance) {
   return text;
 }
 
+// What the benches were fixed at. A condition that only some have stands with those alone.
+struct FixedCondition {
+  std::map<std::string, std::vector<std::string>> values;  // "0.81 V" -> benches
+  std::size_t benches = 0;
+};
+
+std::map<std::string, FixedCondition> fixed_conditions(const lut::DeviceFile& device) {
+  std::map<std::string, FixedCondition> all;
+  for (const lut::Provenance& provenance : device.provenance()) {
+    for (const auto& [name, value] : provenance.fixed()) {
+      all[name].values[value].push_back(provenance.bench);
+      ++all[name].benches;
+    }
+  }
+  return all;
+}
+
+// Those that hold for the device as a whole: of several benches, or of all that there are.
+bool is_of_device(const FixedCondition& condition, std::size_t benches) {
+  return condition.benches == benches || condition.values.size() > 1;
+}
+
+std::size_t simulated_benches(const lut::DeviceFile& device) {
+  return static_cast<std::size_t>(
+      std::count_if(device.provenance().begin(), device.provenance().end(),
+                    [](const lut::Provenance& one) { return !one.fixed().empty(); }));
+}
+
+std::string conditions_text(const lut::DeviceFile& device) {
+  std::string text;
+  for (const auto& [name, condition] : fixed_conditions(device)) {
+    if (!is_of_device(condition, simulated_benches(device))) continue;
+    text += fmt::format("{}{} ", text.empty() ? "" : ", ", name);
+    if (condition.values.size() == 1) {
+      text += condition.values.begin()->first;
+      continue;
+    }
+    std::string each;
+    for (const auto& [value, benches] : condition.values)
+      each += fmt::format("{}{} ({})", each.empty() ? "" : " / ", value, fmt::join(benches, ", "));
+    text += each;
+  }
+  return text;
+}
+
+// {"corner": "slow", "temperature": {"value": -40, "units": "degC"}}; where benches differ, null.
+json conditions_json(const lut::DeviceFile& device) {
+  json out = json::object();
+  for (const auto& [name, condition] : fixed_conditions(device)) {
+    if (!is_of_device(condition, simulated_benches(device))) continue;
+    const std::string& value = condition.values.begin()->first;
+    char* end = nullptr;
+    const double number = std::strtod(value.c_str(), &end);
+    if (condition.values.size() > 1) {
+      out[name] = nullptr;
+    } else if (end != value.c_str() && *end == ' ') {
+      out[name] = {{"value", number}, {"units", end + 1}};
+    } else {
+      out[name] = value;
+    }
+  }
+  return out;
+}
+
+// Rows of tables whose bench says where they are used most.
+TextTable working_table(const lut::DeviceFile& device) {
+  TextTable rows({{"in the working range"},
+                  {"hold-out", kRight},
+                  {"max error", kRight},
+                  {"rms error", kRight}});
+  for (const lut::TableEntry& entry : device.tables()) {
+    const lut::Accuracy working = lut::working_accuracy(entry.table, entry.hold_out);
+    if (working.points == 0) continue;
+    const std::string& unit = entry.table.quantity().unit;
+    rows.row({entry.table.name(), std::to_string(working.points),
+              format_si(working.max_abs, unit, 3), format_si(working.rms_abs, unit, 3)});
+  }
+  return rows;
+}
+
 void show_device(const std::filesystem::path& path, bool as_json) {
   const lut::DeviceFile device = lut::DeviceFile::read(path);
   if (as_json) {
     json out{{"file", path.string()},
              {"format", "device"},
              {"format_version", store::kDeviceFormat.version},
+             {"conditions", conditions_json(device)},
              {"tables", json::object()},
              {"constants", json::object()},
              {"provenance", json::object()}};
@@ -134,6 +217,11 @@ void show_device(const std::filesystem::path& path, bool as_json) {
       t["error_rms_abs"] = entry.accuracy.rms_abs;
       t["error_max_percent"] = entry.accuracy.max_percent;
       t["error_rms_percent"] = entry.accuracy.rms_percent;
+      const lut::Accuracy working = lut::working_accuracy(table, entry.hold_out);
+      if (working.points == 0) continue;
+      t["working_points"] = working.points;
+      t["working_error_max_abs"] = working.max_abs;
+      t["working_error_rms_abs"] = working.rms_abs;
     }
     for (const lut::Constant& constant : device.constants())
       out["constants"][constant.quantity.name] = {{"value", constant.value},
@@ -147,6 +235,7 @@ void show_device(const std::filesystem::path& path, bool as_json) {
   }
 
   say("{}: device, format {}\n", path.string(), store::kDeviceFormat.version);
+  if (const std::string at = conditions_text(device); !at.empty()) say("at {}\n", at);
   TextTable tables({{"table"},
                     {"from", kRight},
                     {"to", kRight},
@@ -184,7 +273,8 @@ void show_device(const std::filesystem::path& path, bool as_json) {
   TextTable provenance({{"made by"}, {"from"}});
   for (const lut::Provenance& entry : device.provenance())
     provenance.row({entry.bench, provenance_text(entry)});
-  for (const TextTable& part : {tables, axes_table(axes), constants, provenance})
+  for (const TextTable& part :
+       {tables, working_table(device), axes_table(axes), constants, provenance})
     if (!part.empty()) say("\n{}", part.text());
 }
 
