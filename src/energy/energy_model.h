@@ -55,6 +55,16 @@ struct Energy {
 // converters; its word lines are the ReLU converters' outputs and in their energy),
 // digital_control, write_dac, write_cells. Cells are read at the bitline's start voltage: that is
 // within 0.5 % on uniform levels. Not counted: bias generators, pulse generators, clock tree.
+//
+// Nothing is thrown: a part for which the device has no tables is NaN, and with it the total.
+// Counts of softmax or linear attention hold no actions, and their 0 J is no figure
+// (docs/decisions/0006).
+//
+//   const EnergyModel model(lut::GainCellDevice::read("device.h5"));  // throws Error
+//   const Energy each = model.of(layer->activity()).per(tokens);      // of all heads, per token
+//   each.total_j();                                                   // J
+//   each.part_j("first_array");                                       // J
+//   each.parts[0].items[0].source;                                    // "SPICE: cell_read_energy"
 class EnergyModel {
  public:
   explicit EnergyModel(lut::GainCellDevice device, Constants constants = {});
