@@ -61,8 +61,10 @@ std::vector<double> simulated_j(const std::string& folder, const char* period,
 double counted_j(const lut::GainCellDevice& device, bool first, double charge_c, double period_s) {
   energy::Activity activity;
   activity.first_reads.levels = activity.second_reads.levels = device.kv_levels;
-  (first ? activity.first_conversions : activity.second_conversions) = {energy::Nodes({charge_c}),
-                                                                        {1.0}};
+  energy::Conversions& conversions =
+      first ? activity.first_conversions : activity.second_conversions;
+  conversions.charge_c = energy::Nodes(std::vector<double>{charge_c});
+  conversions.count = {1.0};
   const energy::Energy energy = energy::EnergyModel(device).of(activity, period_s);
   EXPECT_EQ(energy.total_j(), energy.circuits_j());
   return energy.circuits_j();
