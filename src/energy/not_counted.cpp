@@ -5,7 +5,7 @@
 namespace gaincell::energy {
 namespace {
 
-constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
+constexpr double kSizeNotKnown = std::numeric_limits<double>::quiet_NaN();
 
 constexpr NotCounted kNotCounted[] = {
     {"word lines of the first array: their drivers and wires (the gates are counted)", "J", 31e-12,
@@ -16,13 +16,13 @@ constexpr NotCounted kNotCounted[] = {
      5e-12, "estimated from 38.6 fJ of gates a conversion"},
     {"drivers of a write: word line, select shifters, what the DAC delivers", "J", 14e-12, 14e-12,
      "simulated on netlists/write_driver: 227 fJ a row, 98 fJ a bitline, 0 to 11 fJ"},
-    {"regulator of the bitlines' reference", "J", kNotKnown, kNotKnown,
+    {"regulator of the bitlines' reference", "J", kSizeNotKnown, kSizeNotKnown,
      "not known; the charge that it delivers is counted with VDD"},
-    {"the chip's reference current, which the mirror lines copy", "W", kNotKnown, kNotKnown,
+    {"the chip's reference current, which the mirror lines copy", "W", kSizeNotKnown, kSizeNotKnown,
      "not known; one for all sub-tiles"},
     {"leakage of the digital circuits", "W", 37e-6, 51e-6,
      "estimated from gates of standard threshold"},
-    {"projections, feed-forward and normalization of the model", "J", kNotKnown, kNotKnown,
+    {"projections, feed-forward and normalization of the model", "J", kSizeNotKnown, kSizeNotKnown,
      "not known; digital, beside the attention"},
 };
 

@@ -19,7 +19,6 @@ namespace gaincell::attention {
 namespace {
 
 constexpr int kChargeNodes = 25, kVoltageNodes = 49;
-constexpr double kMostOfLimit = 10;         // that a fit may need and still be used
 constexpr int kTransferPerFullScale = 512;  // so that 0 and full scale are nodes
 
 // Columns start at 0 and pass the middle more often than the ends, so it weighs more in the fits.
@@ -58,6 +57,12 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
       cells_differ_(draw_.cells_differ()),
       whole_weights_(options.whole_widths ? options.q_levels - 1 : 0),
       offset_step_v_(draw_.offset_step_v()) {
+  stage_.x_low = options.is_signed ? -1.0f : -0.3f;
+  stage_.x_high = 1.0f;
+  for (int i = 0; i < kChargeNodes; ++i)  // Chebyshev
+    x_nodes_.push_back(0.5 * (stage_.x_low + stage_.x_high) -
+                       0.5 * (stage_.x_high - stage_.x_low) *
+                           std::cos(M_PI * (i + 0.5) / kChargeNodes));
   for (int i = 0; i < kVoltageNodes; ++i)
     v_nodes_.push_back(options.v_low + (options.v_high - options.v_low) * i / (kVoltageNodes - 1));
   const auto& pulses = circuit.pulse_nodes_s;
@@ -65,54 +70,17 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
     ++edge_node_;
   fit_transfer(options);
   fit_edges(options);
-  find_within_reach(options);
+  separate();
+
+  find(options);
   constexpr int kOfTwoLevels = 200;
   one_level_error_ = largest_error(draw_.of_one_level(), options);
   two_levels_error_ = largest_error(
       draw_.draw(FitColumns::kTwoLevels, kOfTwoLevels, "fast measure", -1.0), options);
 }
 
-void StageFit::set_range(double farthest_x, bool is_signed) {
-  stage_.x_low = static_cast<float>(is_signed ? -farthest_x : -0.3);
-  stage_.x_high = static_cast<float>(farthest_x);
-  x_nodes_.clear();
-  for (int i = 0; i < kChargeNodes; ++i)  // Chebyshev
-    x_nodes_.push_back(0.5 * (stage_.x_low + stage_.x_high) -
-                       0.5 * (stage_.x_high - stage_.x_low) *
-                           std::cos(M_PI * (i + 0.5) / kChargeNodes));
-  separate();
-}
-
-// Columns of many rows before a converter for few go beyond full scale and come back. Polynomials
-// that hold there too are tried where that is seen, not everywhere: inside the scale they are the
-// worse for it.
-void StageFit::find_within_reach(const FitOptions& options) {
-  const double limit = options.limit_share * options.error_limit;
-  const auto find_to = [&](double farthest_x) {
-    set_range(farthest_x, options.is_signed);
-    const double reached = find(options);
-    return std::max(reached, slow_error_ / kSlowLimit);
-  };
-  double least = find_to(1.0), best = 1.0, last = 1.0;
-  if (options.is_signed && slow_error_ > kSlowLimit * limit)
-    for (const double farthest_x : {1.5, 2.0}) {
-      last = farthest_x;
-      const double reached = find_to(farthest_x);
-      if (reached < least) least = reached, best = farthest_x;
-      if (least <= limit) break;
-    }
-  if (last != best) find_to(best);
-  if (least > kMostOfLimit * options.error_limit)
-    throw Error(
-        {.place = "attention",
-         .key = "error_limit",
-         .value = fmt::format("{}", options.error_limit),
-         .rule = fmt::format("the fast level reaches {:.2g} of full scale on this device", least),
-         .remedy = "raise the limit or use level column"});
-}
-
 // The cheapest candidate that holds the limit on columns that it was not fitted to.
-double StageFit::find(const FitOptions& options) {
+void StageFit::find(const FitOptions& options) {
   constexpr int kChecked = 64, kFitted = 64, kMeasured = 512;
   // Columns of one level err in one direction: fitted as closely as the others, they would cost
   // those more than they gain; not at all, polynomials would run away from them.
@@ -179,7 +147,6 @@ double StageFit::find(const FitOptions& options) {
     for (const Columns& columns : measured)
       error_ = std::max(error_, highest_rms(errors(columns, options)));
     slow_error_ = highest_rms(errors(slow, options));
-    return std::max(error_, slow_error_ / kSlowLimit);
   };
   const double limit = options.limit_share * options.error_limit;
   const std::vector<kernels::Stage> all = fit_candidates(options.cells, cells_differ_);
@@ -190,14 +157,20 @@ double StageFit::find(const FitOptions& options) {
     if (in_floats > limit && best != nullptr && in_floats >= least) continue;
     const double error = take(candidate);
     if (error <= limit) {
-      const double measured_error = measure();
-      if (measured_error <= limit) return measured_error;
+      measure();
+      if (error_ <= limit) return;
     }
     if (best == nullptr || error < least) best = &candidate, least = error;
   }
   if (best != nullptr) take(*best);
   measure();
-  return std::max(least, error_);
+  if (least > 10 * options.error_limit)
+    throw Error(
+        {.place = "attention",
+         .key = "error_limit",
+         .value = fmt::format("{}", options.error_limit),
+         .rule = fmt::format("the fast level reaches {:.2g} of full scale on this device", error_),
+         .remedy = "raise the limit or use level column"});
 }
 
 std::vector<StageFit::Cell> StageFit::cells(const std::vector<double>& v_store) const {
@@ -354,7 +327,6 @@ void StageFit::separate() {
     const std::vector<double> row = currents(v_nodes_[v]);
     table.row(v) = Eigen::Map<const Eigen::RowVectorXd>(row.data(), kChargeNodes);
   }
-  basis_.clear(), unit_.clear();
   const Eigen::JacobiSVD<Eigen::MatrixXd> svd(table, Eigen::ComputeThinV);
   for (int r = 0; r < kernels::kMaxRank; ++r) {
     const Eigen::VectorXd column = svd.matrixV().col(r);

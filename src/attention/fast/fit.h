@@ -17,8 +17,8 @@ class StageFit {
  public:
   // Finds the cheapest arithmetic, rank, degree and numbers of segments and steps whose error,
   // against column_charge_c, is within the limit on each kind of random columns, and within
-  // kOneLevelLimit times the limit on columns of one level, kSlowLimit times on slow rows; else the
-  // best. Throws Error if that is ten times off.
+  // kOneLevelLimit times the limit on columns of one level; else the best. Throws Error if that is
+  // ten times off.
   StageFit(const Circuit& circuit, const Circuit::Converter& converter, const ConverterLine& line,
            const FitOptions& options);
 
@@ -54,8 +54,6 @@ class StageFit {
   // As many times the limit may the error of columns of one level be, where all cells err in one
   // direction.
   static constexpr double kOneLevelLimit = 2;
-  // And that of slow rows, whose charge may leave the range that polynomials are fitted to.
-  static constexpr double kSlowLimit = 2;
 
   double current(double v_store, double bitline_v) const;
   double edge_c(double v_store) const;
@@ -92,10 +90,7 @@ class StageFit {
   std::vector<double> errors(const Columns& columns, const FitOptions& options) const;
   double largest_error(const Columns& columns, const FitOptions& options) const;
   double worst_rms(const std::vector<Columns>& kinds, const FitOptions& options) const;
-  void set_range(double farthest_x, bool is_signed);
-  // Returns the worst that is left, as a share of full scale.
-  double find(const FitOptions& options);
-  void find_within_reach(const FitOptions& options);
+  void find(const FitOptions& options);
 
   const Circuit& circuit_;  // must outlive the fit, which reads it in cell()
   const Circuit::Converter& converter_;
