@@ -265,8 +265,9 @@ class ShardRun {
 
 ShardHeader header_of(const CampaignOptions& options, const CampaignPlan& campaign,
                       const std::string& ngspice_version, const std::string& identity) {
-  ShardHeader header{options.shard,          kVersion, ngspice_version, identity,
-                     campaign.fingerprint(), {},       options.filters, options.pool.allow, options.at};
+  ShardHeader header{
+      options.shard,   kVersion,           ngspice_version, identity, campaign.fingerprint(), {},
+      options.filters, options.pool.allow, options.at};
   for (const std::string& bench : options.benches)
     header.benches.push_back(std::filesystem::absolute(bench).lexically_normal().string());
   return header;

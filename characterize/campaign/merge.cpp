@@ -125,8 +125,8 @@ CampaignReport merge_shards(const std::vector<std::string>& paths,
   require_output(output);
   check_complete(shards);
   const ShardHeader& header = shards.front().header;
-  CampaignPlan campaign =
-      plan_campaign(benches.empty() ? header.benches : benches, header.filters, header.allow, header.at);
+  CampaignPlan campaign = plan_campaign(benches.empty() ? header.benches : benches, header.filters,
+                                        header.allow, header.at);
   if (campaign.fingerprint() != header.fingerprint)
     throw Error({.place = shards.front().path,
                  .rule = "its benches, netlists or models are not what they were when it was made",

@@ -215,8 +215,10 @@ void expect_printed_errors_held(const Circuit& circuit, int dim, double limit, K
           std::tuple{"second", errors.second, report.second}}) {
       SCOPED_TRACE(::testing::Message() << kind.name << ", " << stage << ", limit " << limit);
       if (kind.is_random) {
-        EXPECT_LE(found.rms(), printed.error);
-        if (printed.error <= limit) {
+        const bool slow = std::string_view(kind.name) == "recorded";
+        EXPECT_LE(found.rms(),
+                  slow ? std::max(printed.error, printed.slow_rows_error) : printed.error);
+        if ((slow ? printed.slow_rows_error : printed.error) <= limit) {
           EXPECT_LE(found.rms(), limit);
         }
       } else {
@@ -244,6 +246,8 @@ TEST(ErrorLimit, IsHeldOnTheExactCircuitAndOtherHeads) {
   expect_printed_errors_held(published_circuit(PublishedHardware::cubic(), 6.5e-7), 64, 1e-3,
                              Kinds::kAll);
   expect_printed_errors_held(smooth_circuit(64), 24, 1e-3, Kinds::kRandom);
+  // The second array has 64 rows: charge goes beyond full scale and comes back.
+  expect_printed_errors_held(smooth_circuit(24), 24, 1e-3, Kinds::kRandom);
 }
 
 }  // namespace
