@@ -32,8 +32,8 @@ A unit where another is expected is an error. Everything is SI; temperature is i
 
 ## Points and simulations
 The points are the grid of all swept conditions (first named = slowest; `corner` first where it is not named), times the draws,
-then the hold-out points: drawn uniformly inside the axes' ranges (in log where the step is logarithmic) from the seed; no table
-sees them. An axis given as a list of numbers spans from its least to its greatest. **Points whose simulation is the same share
+then the hold-out points: drawn inside the axes' ranges (in log where the step is logarithmic) from the seed; no table sees
+them. An axis given as a list of numbers spans from its least to its greatest. **Points whose simulation is the same share
 one run:** a condition that only measurements use (say `at: "{age}"`) costs nothing more. Conditions that `dc` sweeps nest inside the
 simulator: each of their values is a point, and what is measured along such a sweep is the same at all of them. With `start`, `stop`
 and `points` of its own a sweep makes no points. `rows` are conditions that change together. `--filter corner=slow,fast --filter

@@ -143,6 +143,14 @@ void refuse_unknown_tables(const lut::DeviceFile& device, const VerifyOptions& o
                    .remedy = suggest_remedy(name, known)});
 }
 
+// Why no condition can be simulated alone; empty where any can.
+std::string why_not(const Bench& bench) {
+  if (bench.search) return "has a search";
+  for (const characterize::Measurement& m : bench.measurements)
+    if (m.along) return fmt::format("measures `{}` along a sweep of a condition", m.name);
+  return {};
+}
+
 // The tables of one bench.
 void verify_bench(const lut::DeviceFile& device, const Bench& bench, const MetConditions& met,
                   const VerifyOptions& options, const characterize::SimulateOptions& simulate,
@@ -152,6 +160,11 @@ void verify_bench(const lut::DeviceFile& device, const Bench& bench, const MetCo
     if (device.find_table(request.name) != nullptr && wanted(options, request.name))
       requests.push_back(&request);
   if (requests.empty()) return;
+  if (const std::string reason = why_not(bench); !reason.empty()) {
+    for (const characterize::TableRequest* request : requests)
+      result.left_out.push_back({request->name, fmt::format("bench {} {}", bench.name, reason)});
+    return;
+  }
   const Drawn drawn = draw(bench, requests.front()->over, met, options);
   const characterize::Plan plan = characterize::make_plan(bench, drawn.points);
   const auto results = characterize::simulate(bench, plan, simulate);
@@ -199,7 +212,8 @@ std::string VerifiedTable::verdict() const {
 }
 
 bool Verification::ok() const {
-  return std::all_of(tables.begin(), tables.end(),
+  return !tables.empty() &&
+         std::all_of(tables.begin(), tables.end(),
                      [](const VerifiedTable& table) { return table.believed(); });
 }
 
@@ -240,7 +254,8 @@ nlohmann::ordered_json Verification::to_json() const {
     out["worst"] = {
         {"at", at}, {"drawn", worst.drawn}, {"simulated", worst.simulated}, {"table", worst.table}};
   }
-  json["left_out"] = left_out;
+  json["left_out"] = nlohmann::ordered_json::object();
+  for (const LeftOut& one : left_out) json["left_out"][one.table] = one.reason;
   return json;
 }
 
@@ -276,7 +291,8 @@ std::string Verification::brief() const {
   for (const VerifiedTable& table : tables)
     for (const std::string& reason : table.reasons)
       text += fmt::format("{}: {}\n", table.quantity.name, reason);
-  for (const std::string& reason : left_out) text += fmt::format("left out: {}\n", reason);
+  for (const LeftOut& one : left_out)
+    text += fmt::format("left out: {}: {}\n", one.table, one.reason);
   return text;
 }
 
@@ -305,10 +321,12 @@ Verification verify(const lut::DeviceFile& device, const VerifyOptions& options,
     const std::string& name = entry.table.name();
     const bool seen =
         std::any_of(result.tables.begin(), result.tables.end(),
-                    [&](const VerifiedTable& table) { return table.quantity.name == name; });
+                    [&](const VerifiedTable& table) { return table.quantity.name == name; }) ||
+        std::any_of(result.left_out.begin(), result.left_out.end(),
+                    [&](const LeftOut& one) { return one.table == name; });
     if (!seen && wanted(options, name))
       result.left_out.push_back(
-          fmt::format("{}: no bench in the file measures it (made of {})", name, entry.bench));
+          {name, fmt::format("no bench in the file measures it (made of {})", entry.bench)});
   }
   return result;
 }

@@ -46,10 +46,15 @@ struct VerifiedTable {
   std::string verdict() const;
 };
 
+// A table that no fresh simulation can be compared with.
+struct LeftOut {
+  std::string table, reason;
+};
+
 struct Verification {
   std::vector<VerifiedTable> tables;
-  std::vector<std::string> left_out;  // tables of which nothing is known to simulate, and why
-  bool ok() const;
+  std::vector<LeftOut> left_out;
+  bool ok() const;  // there are tables, and all are believed
   nlohmann::ordered_json to_json() const;
   std::string brief() const;
 };

@@ -201,6 +201,42 @@ TEST_F(DeviceVerbs, FreshSimulationsAgreeWithAnHonestTableAndNotWithALuckyOne) {
   EXPECT_THAT(lucky.out, HasSubstr("beyond 1.5 x stated"));
 }
 
+TEST_F(DeviceVerbs, TablesThatNoSimulationAloneCanDoubtAreLeftOutAndSaidSo) {
+  std::filesystem::create_directory(folder_ / "cell");
+  write("cell/threshold.yaml",
+        "gaincell_bench: 1\nname: threshold\n"
+        "conditions: {v_t: {unit: V, enumerate: [0.2, 0.4, 0.6]}}\n"
+        "search: {over: v_in, unit: V, minimum: 0, maximum: 1, tolerance: 1m, passes: y > v_t}\n"
+        "sources: {in: {net: in, dc: \"{v_in}\"}}\nelements: [R1 in 0 1k]\n"
+        "analysis: {type: op}\nmeasurements: {y: {unit: V, value: v(in)}}\n"
+        "tables: {threshold: {of: v_in, over: [v_t], interpolation: linear}}\n");
+  ASSERT_EQ(device({}).exit_code, 0);
+  const Outcome none = gaincell({"verify", "d.h5", "--points", "3", "--json"});
+  EXPECT_EQ(none.exit_code, 1) << none.out << none.err;
+  EXPECT_EQ(nlohmann::json::parse(none.out)["left_out"]["threshold"],
+            "bench threshold has a search");
+  EXPECT_THAT(gaincell({"verify", "d.h5"}).out, HasSubstr("left out: threshold: bench"));
+}
+
+TEST_F(DeviceVerbs, SamplesOfAFamilyStayApartWhateverItsFilesEndIn) {
+  write_cell("{points: 3, seed: 1}");
+  const Outcome made = gaincell(
+      {"device", "cell", "-o", "d", "-q", "--no-cache", "--at", "v_dd=0.91", "--at", "v_dd=0.95"});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  for (const auto& [name, top] : {std::pair{"d_0.91", 0.91}, {"d_0.95", 0.95}}) {
+    EXPECT_EQ(json_of({"show", name, "--json"})["constants"]["v_top"]["value"], top);
+    EXPECT_TRUE(std::filesystem::exists(folder_ / (std::string(name) + ".samples.h5")));
+  }
+}
+
+TEST_F(DeviceVerbs, WhatNetlistsMayDoHoldsForBenchesThatAFolderNames) {
+  write_cell("{points: 3, seed: 1}");
+  write("cell/cell.cir", read_file(folder_ / "cell/cell.cir") + ".control\nset noaskquit\n.endc\n");
+  EXPECT_EQ(device({}).exit_code, 2);
+  const Outcome allowed = device({"--allow", "control"});
+  EXPECT_EQ(allowed.exit_code, 0) << allowed.out << allowed.err;
+}
+
 TEST_F(DeviceVerbs, AnImportedDeviceHasNothingToVerify) {
   ASSERT_EQ(gaincell({"import", "published", "-o", "p.h5"}).exit_code, 0);
   const Outcome refused = gaincell({"verify", "p.h5"});

@@ -94,7 +94,7 @@ void change(ShardHeader& header, Random& random) {
                                                          std::numeric_limits<std::size_t>::max()};
     return kNumbers[random.below(kNumbers.size())];
   };
-  switch (random.below(9)) {
+  switch (random.below(10)) {
     case 0:
       header.shard.index = number();
       break;
@@ -118,6 +118,9 @@ void change(ShardHeader& header, Random& random) {
       break;
     case 7:
       header.filters.assign(1 + random.below(2), random.below(2) == 0 ? odd_text(random) : "v=9");
+      break;
+    case 8:
+      header.at.assign(1 + random.below(2), random.below(2) == 0 ? odd_text(random) : "v=9");
       break;
     default:
       header.allow.assign(1, odd_text(random));

@@ -56,22 +56,22 @@ struct Made {
   std::vector<std::string> reasons;  // why not
 };
 
-bool makes_a_device(const std::string& path) {
-  const auto bench = characterize::read_bench(path);
+bool makes_a_device(const std::string& path, const std::vector<std::string>& allow) {
+  const auto bench = characterize::read_bench(path, {{}, {}, {allow.begin(), allow.end()}});
   return !bench->tables.empty() || !bench->constants.empty() || !bench->spreads.empty();
 }
 
 // Of a folder those benches that stand beside the netlist and make something of a device.
-std::vector<std::string> benches_of(const std::vector<std::string>& circuits) {
+std::vector<std::string> benches_of(const DeviceOptions& o) {
   std::vector<std::string> benches;
-  for (const std::string& circuit : circuits) {
+  for (const std::string& circuit : o.circuits) {
     if (!fs::is_directory(circuit)) {
       benches.push_back(circuit);
       continue;
     }
     std::vector<std::string> found;
     for (const auto& entry : fs::directory_iterator(circuit))
-      if (entry.path().extension() == ".yaml" && makes_a_device(entry.path().string()))
+      if (entry.path().extension() == ".yaml" && makes_a_device(entry.path().string(), o.allow))
         found.push_back(entry.path().string());
     if (found.empty())
       throw Error({.place = circuit,
@@ -119,8 +119,10 @@ std::vector<Member> members_of(const DeviceOptions& o) {
                    .value = member.name,
                    .rule = fmt::format("would be written to {} as well", member.device.string()),
                    .remedy = "give each condition once, with the same keys"});
+    // Only its own ending goes: d_0.81 and d_0.85 are no two endings of one name.
     member.samples = member.device;
-    member.samples.replace_extension(".samples.h5");
+    if (member.samples.extension() == ".h5") member.samples.replace_extension();
+    member.samples += ".samples.h5";
   }
   return members;
 }
@@ -209,7 +211,7 @@ nlohmann::json to_json(const Member& member, const Made& made) {
 }
 
 int run(const DeviceOptions& o) {
-  const std::vector<std::string> benches = benches_of(o.circuits);
+  const std::vector<std::string> benches = benches_of(o);
   const std::vector<Member> members = members_of(o);
   // Wrong conditions are found before the first simulation.
   for (const Member& member : members) {

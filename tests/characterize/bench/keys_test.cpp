@@ -411,6 +411,7 @@ retry: {options: {itl1: 300}}
         {"Hold-out points: share", "share: 0.1", "share: 0.2"},
         {"Hold-out points: points", "share: 0.1", "points: 3"},
         {"Hold-out points: seed", "seed: 7", "seed: 8"},
+        {"Hold-out points: working", "seed: 7", "seed: 7, working: {v: [1, 2]}"},
         {"Waveforms: signal", "{signal: v(o)", "{signal: v(in)"},
         {"Waveforms: analysis", "{signal: v(o), analysis: t", "{signal: v(o), analysis: u"},
         {"Retry: options", "itl1: 300", "itl1: 301"}}},

@@ -34,13 +34,14 @@ TEST(ShardName, AnythingElseIsRefused) {
 }
 
 TEST(ShardHeaderBytes, SurviveAndCutsAreRefused) {
-  const ShardHeader header{{2, 4},          "0.1.0",    "39",
-                           "identity",      "print",    {"/a.yaml", "/b.yaml"},
-                           {"corner=slow"}, {"control"}};
+  const ShardHeader header{{2, 4},          "0.1.0",     "39",
+                           "identity",      "print",     {"/a.yaml", "/b.yaml"},
+                           {"corner=slow"}, {"control"}, {"v_dd=0.81", "temperature=-40"}};
   const std::string bytes = encode(header);
   EXPECT_EQ(decode_shard_header(bytes).benches, header.benches);
   EXPECT_EQ(decode_shard_header(bytes).filters, header.filters);
   EXPECT_EQ(decode_shard_header(bytes).allow, header.allow);
+  EXPECT_EQ(decode_shard_header(bytes).at, header.at);
   EXPECT_EQ(decode_shard_header(bytes).shard.name(), "2/4");
   EXPECT_EQ(encode(decode_shard_header(bytes)), bytes);
   for (std::size_t cut = 0; cut < bytes.size(); ++cut)
