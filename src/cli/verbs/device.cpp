@@ -192,7 +192,7 @@ void say_made(const Member& member, const Made& made) {
   }
 }
 
-nlohmann::json to_json(const Member& member, const Made& made) {
+nlohmann::json member_json(const Member& member, const Made& made) {
   nlohmann::json at = nlohmann::json::object();
   for (const std::string& setting : member.at) {
     const std::size_t equals = setting.find('=');
@@ -229,7 +229,7 @@ int run(const DeviceOptions& o) {
     }
     if (made.written) ++written;
     if (o.json) {
-      json.push_back(to_json(member, made));
+      json.push_back(member_json(member, made));
     } else {
       say_made(member, made);
     }
