@@ -270,9 +270,8 @@ std::string brief_fast_level(const nlohmann::ordered_json& fast_level) {
                        fast_level.at("second").at(key).get<double>());
   };
   return fmt::format(
-      "error {} rms of full scale on random columns (limit {:g}), {} where rows change slowly, at "
-      "most "
-      "{} on those of one level and {} on those of two; rank {}, segments {}; {}",
+      "error {} rms of full scale on random columns (limit {:g}), {} where rows change slowly, "
+      "at most {} on those of one level and {} on those of two; rank {}, segments {}; {}",
       both("error_rms"), fast_level.at("error_limit_rms").get<double>(),
       both("error_of_slow_rows_rms"), both("error_of_one_level_max"),
       both("error_of_two_levels_max"), both("rank"), both("segments"),

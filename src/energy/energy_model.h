@@ -75,12 +75,11 @@ struct Energy {
 // Counts of softmax or linear attention hold no actions, and their 0 J is no figure
 // (docs/decisions/0006).
 //
-//   const EnergyModel model(lut::GainCellDevice::read("device.h5"));        // throws Error
-//   const Energy each = model.of(layer->activity(), 1e-6).per(tokens);      // of all heads, per
-//   token each.total_j();                                                         // J
-//   each.part_j("first_array");                                             // J
-//   each.parts[0].items[0].source;                                          // "SPICE:
-//   cell_read_energy"
+//   const EnergyModel model(lut::GainCellDevice::read("device.h5"));     // throws Error
+//   const Energy each = model.of(layer->activity(), 1e-6).per(tokens);   // all heads, a token
+//   each.total_j();                                                      // J
+//   each.part_j("first_array");                                          // J
+//   each.parts[0].items[0].source;                                       // "SPICE: ..."
 class EnergyModel {
  public:
   explicit EnergyModel(lut::GainCellDevice device, Constants constants = {});
