@@ -581,10 +581,12 @@ const Block& holdout_block() {
   static const Block table{
       "Hold-out points",
       "Extra points that no table sees: in turn uniform over the axes' ranges, "
-      "uniform over the intervals between the axes' values (so where they lie "
-      "dense), and uniform in the working range.",
+      "spread evenly over the intervals between the axes' values (so where they lie "
+      "dense), and uniform in the working range; half of them in the intervals.",
       {{"share", constant(""), kOptional, "of the number of swept points"},
-       {"points", integer(1), kOptional, "how many"},
+       {"points", integer(1), kOptional,
+        "how many; up to 8 times as many where a condition changes no simulation, from as many "
+        "simulations"},
        {"seed", integer(0), kRequired, "of the draw"},
        {"working", map(list(own_quantity())), kOptional,
         "`[least, greatest]` of swept conditions: where the tables are used "

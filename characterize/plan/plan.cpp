@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <numeric>
 #include <tuple>
@@ -47,27 +48,134 @@ std::vector<double> drawn(const Bench& bench, const Condition& condition, std::s
   return values;
 }
 
-double drawn_value(const Bench& bench, const Condition& c, DrawnIn where, Random& random) {
+// Numbers in [0, 1) that say where a point lies.
+struct Place {
+  double interval;  // which of several
+  double within;    // where in it, or in the range
+};
+
+double drawn_value(const Bench& bench, const Condition& c, DrawnIn where, const Place& place) {
   if (!c.swept) return c.values.front();
-  if (!c.words.empty()) return c.values[random.below(c.values.size())];
+  const auto one_of = [&](std::size_t count) {
+    return std::min(static_cast<std::size_t>(place.interval * static_cast<double>(count)),
+                    count - 1);
+  };
+  if (!c.words.empty()) return c.values[one_of(c.values.size())];
   double low = c.values.front(), high = c.values.back();
   const auto working = bench.working.find(c.name);
   if (where == DrawnIn::kWorking && working != bench.working.end())
     std::tie(low, high) = working->second;
   if (where == DrawnIn::kIntervals) {
-    const std::size_t interval = random.below(c.values.size() - 1);
+    const std::size_t interval = one_of(c.values.size() - 1);
     low = c.values[interval];
     high = c.values[interval + 1];
   }
-  if (!c.logarithmic) return random.uniform(low, high);
-  return std::exp(random.uniform(std::log(low), std::log(high)));
+  if (!c.logarithmic) return low + (high - low) * place.within;
+  return std::exp(std::log(low) + (std::log(high) - std::log(low)) * place.within);
 }
 
-Point holdout_point(const Bench& bench, std::size_t number) {
-  Random random(bench.holdout_seed, "holdout", number);
-  const std::vector<DrawnIn> draws = draws_of(bench);
-  return drawn_point(bench, draws[number % draws.size()], random);
+// Places that fill the unit cube evenly, however many are taken: x_n = n a modulo 1, a_k = g^-k
+// with g^(d + 1) = g + 1 (Roberts' generalization of the golden ratio). Random ones would leave one
+// of the intervals in seven without a point where there are two points to each.
+class EvenPlaces {
+ public:
+  explicit EvenPlaces(std::size_t dimensions) {
+    double g = 2;
+    for (int step = 0; step < 64; ++step)
+      g = std::pow(1 + g, 1 / static_cast<double>(dimensions + 1));
+    double power = 1;
+    for (std::size_t k = 0; k < dimensions; ++k) steps_.push_back(power /= g);
+  }
+  double at(std::size_t number, std::size_t dimension, double start) const {
+    const double x = start + static_cast<double>(number) * steps_[dimension];
+    return x - std::floor(x);
+  }
+
+ private:
+  std::vector<double> steps_;
+};
+
+// How many hold-out points one simulation serves at most where a condition changes no simulation,
+// as the age of a stored voltage that one transient measures at any.
+constexpr std::size_t kPointsARun = 8;
+
+// By condition, whether no simulation follows from it.
+std::vector<bool> measured_alone(const Bench& bench) {
+  std::vector<bool> alone(bench.conditions.size(), false);
+  if (bench.search) return alone;
+  const EvenPlaces places(2);
+  for (std::size_t k = 0; k < alone.size(); ++k) {
+    const Condition& c = bench.conditions[k];
+    if (!c.swept || !c.words.empty()) continue;
+    std::vector<Point> points;
+    for (std::size_t n = 1; n <= 3; ++n) {
+      Random same(bench.holdout_seed, "measured alone");
+      points.push_back(drawn_point(bench, DrawnIn::kRange, same));
+      points.back().values[k] = drawn_value(bench, c, DrawnIn::kRange, {0, places.at(n, 0, 0)});
+    }
+    try {
+      alone[k] = make_plan(bench, std::move(points)).jobs.size() == bench.analyses.size();
+    } catch (const Error&) {
+      // A deck that can't be made is refused where the bench is planned, by the name of its point.
+    }
+  }
+  return alone;
 }
+
+// Where hold-out points lie: by condition, in each of the ways, evenly.
+class HoldOutPlaces {
+ public:
+  explicit HoldOutPlaces(const Bench& bench)
+      : bench_(bench),
+        draws_(draws_of(bench)),
+        alone_(measured_alone(bench)),
+        places_(2 * std::max<std::size_t>(bench.conditions.size(), 1)) {}
+
+  // Of so many simulations; at most so many points as the grid has, or one a simulation.
+  std::vector<Point> points(std::size_t count, std::size_t grid) const {
+    const bool any = std::find(alone_.begin(), alone_.end(), true) != alone_.end();
+    const std::size_t each = any ? std::clamp<std::size_t>(grid / count, 1, kPointsARun) : 1;
+    std::vector<Point> points;
+    for (std::size_t run = 0; run < count; ++run)
+      for (std::size_t of_run = 0; of_run < each; ++of_run)
+        points.push_back(point(run, run * each + of_run));
+    return points;
+  }
+
+ private:
+  Point point(std::size_t run, std::size_t number) const {
+    const DrawnIn where = draws_[run % draws_.size()];
+    Point point;
+    point.holdout = true;
+    for (std::size_t k = 0; k < bench_.conditions.size(); ++k) {
+      const Condition& c = bench_.conditions[k];
+      point.vectors.push_back(c.count > 0 ? drawn(bench_, c, 0) : std::vector<double>{});
+      point.values.push_back(
+          c.count > 0 ? 0
+                      : drawn_value(bench_, c, where, place(k, alone_[k] ? number : run, where)));
+    }
+    return point;
+  }
+
+  // Over the whole range and the working range points lie by chance: even steps might keep pace
+  // with an axis that is even too.
+  Place place(std::size_t condition, std::size_t number, DrawnIn where) const {
+    const std::string& name = bench_.conditions[condition].name;
+    if (where != DrawnIn::kIntervals) {
+      Random random(bench_.holdout_seed, "holdout " + name, number);
+      return {random.uniform(), random.uniform()};
+    }
+    Random random(bench_.holdout_seed, "holdout " + name);
+    const double start = random.uniform();
+    return {places_.at(number, 2 * condition, start),
+            places_.at(number, 2 * condition + 1, random.uniform())};
+  }
+
+  const Bench& bench_;
+  std::vector<DrawnIn> draws_;
+  std::vector<bool> alone_;
+  EvenPlaces places_;
+};
 
 // Among the swept values; their number where it is none of them.
 std::size_t place_of(const Bench& bench, const Sweep& sweep, const Point& point) {
@@ -399,9 +507,8 @@ void add_grid(const Bench& bench, std::size_t row, std::vector<Point>& points) {
 }  // namespace
 
 std::vector<DrawnIn> draws_of(const Bench& bench) {
-  std::vector<DrawnIn> draws{DrawnIn::kRange, DrawnIn::kIntervals};
-  if (!bench.working.empty()) draws.push_back(DrawnIn::kWorking);
-  return draws;
+  if (bench.working.empty()) return {DrawnIn::kRange, DrawnIn::kIntervals};
+  return {DrawnIn::kRange, DrawnIn::kIntervals, DrawnIn::kWorking, DrawnIn::kIntervals};
 }
 
 Point drawn_point(const Bench& bench, DrawnIn where, Random& random) {
@@ -409,7 +516,9 @@ Point drawn_point(const Bench& bench, DrawnIn where, Random& random) {
   point.holdout = true;
   for (const Condition& c : bench.conditions) {
     point.vectors.push_back(c.count > 0 ? drawn(bench, c, 0) : std::vector<double>{});
-    point.values.push_back(c.count > 0 ? 0 : drawn_value(bench, c, where, random));
+    const double interval = random.uniform();
+    point.values.push_back(
+        c.count > 0 ? 0 : drawn_value(bench, c, where, {interval, random.uniform()}));
   }
   return point;
 }
@@ -429,7 +538,10 @@ std::vector<Point> bench_points(const Bench& bench) {
   if (bench.holdout_share > 0)
     holdout = static_cast<std::size_t>(
         std::ceil(bench.holdout_share * static_cast<double>(points.size())));
-  for (std::size_t k = 0; k < holdout; ++k) points.push_back(holdout_point(bench, k));
+  if (holdout == 0) return points;
+  std::vector<Point> unseen = HoldOutPlaces(bench).points(holdout, points.size());
+  points.insert(points.end(), std::make_move_iterator(unseen.begin()),
+                std::make_move_iterator(unseen.end()));
   return points;
 }
 

@@ -24,7 +24,8 @@ enum class DrawnIn {
   kIntervals,  // each condition in any of the intervals between its values, all alike
   kWorking,    // uniform in the bench's working range
 };
-// In which order a bench's hold-out points take them, over and over.
+// In which order a bench's hold-out points take them, over and over: intervals twice where there is
+// a working range, as an error that one point in an interval shows no other one can tell.
 std::vector<DrawnIn> draws_of(const Bench& bench);
 Point drawn_point(const Bench& bench, DrawnIn where, Random& random);
 // Whether the bench states a working range, and the point lies in it.

@@ -4,8 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
+#include <limits>
+#include <optional>
+#include <type_traits>
 
 #include "base/error.h"
 
@@ -85,10 +90,30 @@ Arguments::Arguments(const std::string& help, const std::string& program)
 
 Arguments::~Arguments() = default;
 
+namespace {
+
+template <typename T>
+constexpr bool kIsUnsigned = std::is_same_v<T, unsigned> || std::is_same_v<T, std::uint64_t> ||
+                             std::is_same_v<T, std::optional<std::uint64_t>>;
+
+// CLI11 reads -1 as the greatest number there is, as it does anything beyond that.
+std::string why_not_unsigned(const std::string& text) {
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  errno = 0;
+  if (digits) (void)std::strtoull(text.c_str(), nullptr, 10);
+  if (digits && errno == 0) return {};
+  return fmt::format("{} is no whole number from 0 to {}", text,
+                     std::numeric_limits<std::uint64_t>::max());
+}
+
+}  // namespace
+
 template <typename T>
 Arguments::Option Arguments::add_option(const std::string& names, T& variable,
                                         const std::string& help) {
-  return {app_->add_option(names, variable, help), app_.get()};
+  CLI::Option* option = app_->add_option(names, variable, help);
+  if constexpr (kIsUnsigned<T>) option->check(CLI::Validator(why_not_unsigned, ""));
+  return {option, app_.get()};
 }
 
 #define GAINCELL_INSTANTIATE(...)                                                    \

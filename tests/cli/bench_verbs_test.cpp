@@ -194,7 +194,7 @@ TEST_F(DeviceVerbs, FreshSimulationsAgreeWithAnHonestTableAndNotWithALuckyOne) {
   EXPECT_GE(table["found_max_abs"].get<double>(), 0.7 * chord);
   EXPECT_LE(table["stated_max_abs"].get<double>(), 1.01 * chord);
   std::filesystem::rename(folder_ / "elsewhere", folder_ / "cell");
-  write_cell("{points: 1, seed: 3}");
+  write_cell("{points: 1, seed: 1}");  // 5 of 102 nA
   ASSERT_EQ(device({}).exit_code, 0);
   const Outcome lucky = gaincell({"verify", "d.h5", "--points", "20", "--seed", "4"});
   EXPECT_EQ(lucky.exit_code, 1) << lucky.out;
@@ -235,6 +235,14 @@ TEST_F(DeviceVerbs, WhatNetlistsMayDoHoldsForBenchesThatAFolderNames) {
   EXPECT_EQ(device({}).exit_code, 2);
   const Outcome allowed = device({"--allow", "control"});
   EXPECT_EQ(allowed.exit_code, 0) << allowed.out << allowed.err;
+}
+
+TEST_F(DeviceVerbs, ANumberOfNoSignThatHasOneIsRefused) {
+  for (const char* seed : {"-1", "18446744073709551616", "1.5", "0x1p3", " "}) {
+    const Outcome refused = gaincell({"verify", "d.h5", "--seed", seed});
+    EXPECT_EQ(refused.exit_code, 2) << seed;
+    EXPECT_THAT(refused.err, HasSubstr("is no whole number from 0 to")) << seed;
+  }
 }
 
 TEST_F(DeviceVerbs, AnImportedDeviceHasNothingToVerify) {

@@ -72,11 +72,11 @@ Run cmd_verify(Arguments& app) {
                                        characterize::kPermissions.end()));
   app.add_flag("--json", o->json, "as JSON");
   app.footer(
-      "Simulates from the benches and netlists that the device file itself holds. Of the "
-      "conditions "
-      "an\nequal share each is uniform over a table's range, in one of the intervals between its "
-      "values (where\nthey lie dense), in the bench's working range where it states one, and, of "
-      "converters and reads,\nmet by the engine on random inputs. Exits with 1 where the largest "
+      "Simulates from the benches and netlists that the device file itself holds. The conditions "
+      "are in "
+      "turn\nuniform over a table's range, in one of the intervals between its values (where they "
+      "lie dense; twice\nas many), in the bench's working range where it states one, and, of "
+      "converters and reads, met by the\nengine on random inputs. Exits with 1 where the largest "
       "error found is more than 1.5\ntimes the one that a table states, or a simulation failed.");
   return [o] { return run(*o); };
 }

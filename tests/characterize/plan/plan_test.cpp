@@ -74,13 +74,49 @@ TEST_F(PlanTest, HoldOutPointsLieOverTheRangeWhereValuesAreDenseAndInTheWorkingR
     const double a = p.points[k].values[0];
     if (std::abs(a) <= 2) ++dense;
     if (is_working(*of, p.points[k])) ++working;
-    const bool drawn_there = k % 3 == 0;  // 7 + 2, 7 + 5, ...
+    const bool drawn_there = k % 4 == 1;  // 7 + 2, 7 + 6, ...
     EXPECT_TRUE(!drawn_there || (a >= 100 && a <= 300)) << k << " " << a;
   }
-  // Of a third four of six intervals; uniform draws have 0.2 %.
-  EXPECT_NEAR(static_cast<double>(dense), 67, 15);
-  // A third, and a tenth of the others' uniform share.
-  EXPECT_NEAR(static_cast<double>(working), 100 + 10 + 3, 15);
+  // Of a half four of six intervals, evenly; uniform draws have 0.2 %.
+  EXPECT_NEAR(static_cast<double>(dense), 100, 4);
+  // A quarter, a tenth of a quarter, and a fifth of the interval from 2 to 1000.
+  EXPECT_NEAR(static_cast<double>(working), 75 + 7.5 + 5, 10);
+}
+
+TEST_F(PlanTest, HoldOutPointsLeaveNoIntervalOutAndReachIntoItsMiddle) {
+  const Plan p = plan(
+      "gaincell_bench: 1\nname: x\nconditions:\n"
+      "  a: {unit: V, minimum: 0, maximum: 21, step: linear, points: 22}\n"
+      "sources: {s: {net: s, dc: \"{a}\"}}\nelements: [R1 s 0 1k]\n"
+      "analysis: {type: op}\nmeasurements: {m: {unit: V, value: v(s)}}\n"
+      "holdout: {points: 168, seed: 3}\n");
+  std::vector<int> seen(21, 0), middle(21, 0);
+  for (std::size_t k = 23; k < p.points.size(); k += 2) {
+    const double a = p.points[k].values[0];
+    const auto interval = static_cast<std::size_t>(a);
+    ++seen[interval];
+    if (std::abs(a - std::floor(a) - 0.5) < 0.3) ++middle[interval];
+  }
+  // 84 in 21 intervals; random ones leave some with none or one, and put eight and more in others.
+  EXPECT_GE(*std::min_element(seen.begin(), seen.end()), 2);
+  EXPECT_LE(*std::max_element(seen.begin(), seen.end()), 6);
+  EXPECT_GE(*std::min_element(middle.begin(), middle.end()), 1);
+}
+
+TEST_F(PlanTest, OneSimulationServesSeveralHoldOutPointsWhereOnlyAMeasurementTellsThemApart) {
+  const Plan p = plan(
+      "gaincell_bench: 1\nname: x\nconditions:\n"
+      "  a: {unit: V, enumerate: [0, 1, 2, 3, 4]}\n"
+      "  age: {unit: s, minimum: 1n, maximum: 1u, step: logarithmic, points: 10}\n"
+      "sources: {s: {net: s, dc: \"{a}\"}}\nelements: [R1 s 0 1k]\n"
+      "analysis: {type: tran, step: 1n, stop: 1u}\n"
+      "measurements: {m: {unit: V, value: v(s), at: \"{age}\"}}\n"
+      "holdout: {points: 6, seed: 3}\n");
+  EXPECT_EQ(p.jobs.size(), 5u + 6);
+  ASSERT_EQ(p.points.size(), 50u + 6 * 8);
+  std::set<double> ages;
+  for (std::size_t k = 50; k < p.points.size(); ++k) ages.insert(p.points[k].values[1]);
+  EXPECT_EQ(ages.size(), 48u);
 }
 
 TEST_F(PlanTest, PointsWithTheSameDeckShareOneSimulation) {
