@@ -24,7 +24,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors are littl
 // The format's own bound; keeps a garbage length from asking for gigabytes.
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr const char* kFetchAgain = "the file is damaged: copy or export it again";
-constexpr const char* kExportAgain =
+constexpr const char* kNoSafetensors =
     "this is not a safetensors file, or it is damaged: export it again";
 
 // Bytes per element of the format's dtypes, 0 if unknown.
@@ -160,7 +160,7 @@ Header read_header(const std::filesystem::path& path, std::uint64_t& data_begin)
                  .key = "header length",
                  .value = std::to_string(header_bytes),
                  .rule = fmt::format("at most {} bytes", kMaxHeaderBytes),
-                 .remedy = kExportAgain});
+                 .remedy = kNoSafetensors});
   }
   if (header_bytes > file_bytes - 8) {
     throw Error(
@@ -173,13 +173,13 @@ Header read_header(const std::filesystem::path& path, std::uint64_t& data_begin)
   std::string text(header_bytes, '\0');
   if (!in.read(text.data(), static_cast<std::streamsize>(header_bytes)))
     throw Error({.place = place, .rule = "cannot be read", .remedy = kFetchAgain});
-  nlohmann::json tree = parse_json(text, place + ": header", kExportAgain);
+  nlohmann::json tree = parse_json(text, place + ": header", kNoSafetensors);
   if (!tree.is_object())
     throw Error({.place = place,
                  .key = "header",
                  .value = brief_json(tree),
                  .rule = "must be a JSON object",
-                 .remedy = kExportAgain});
+                 .remedy = kNoSafetensors});
   data_begin = 8 + header_bytes;
   return {std::move(tree), file_bytes - data_begin};
 }
