@@ -7,7 +7,8 @@ target_compile_options(gaincell_warnings INTERFACE
   -Woverloaded-virtual -Werror=return-type)
 
 if(GAINCELL_SANITIZE)
-  add_compile_options(-fsanitize=${GAINCELL_SANITIZE} -fno-omit-frame-pointer -g1)
+  add_compile_options(-fsanitize=${GAINCELL_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
   add_link_options(-fsanitize=${GAINCELL_SANITIZE})
 endif()
 
