@@ -21,7 +21,7 @@ struct Required {
 
 const std::pair<const char*, const char*> kStore{"v_store", "V"}, kWidth{"pulse_width", "s"},
     kBitline{"v_bitline", "V"}, kTarget{"v_target", "V"}, kInitial{"v_initial", "V"},
-    kAge{"age", "s"}, kCharge{"charge", "C"};
+    kAge{"age", "s"}, kCharge{"charge", "C"}, kIdle{"idle_time", "s"}, kPeriod{"token_period", "s"};
 
 const std::vector<Required>& required_tables() {
   static const std::vector<Required> tables{
@@ -38,6 +38,11 @@ const std::vector<Required>& required_tables() {
       {"signed_pulse_width", "s", "signed_conversion", {kCharge}},
       {"signed_energy", "J", "signed_conversion", {kCharge}},
       {"signed_bitline_voltage", "V", "signed_conversion", {kCharge}},
+      {"relu_standing_power", "W", "relu_standing", {kCharge, kIdle}},
+      {"signed_standing_power", "W", "signed_standing", {kCharge, kIdle}},
+      {"relu_bias_power", "W", "relu_bias", {kPeriod}},
+      {"signed_bias_power", "W", "signed_bias", {kPeriod}},
+      {"cell_standing_power", "W", "leakage", {kStore}},
   };
   return tables;
 }
@@ -56,6 +61,8 @@ constexpr RequiredConstant kConstants[] = {
     {"output_levels", "1", "read_charge"},
     {"tile", "1", "read_charge"},
     {"signed_full_scale", "s", "signed_conversion"},
+    {"relu_active_time", "s", "relu_standing"},
+    {"signed_active_time", "s", "signed_standing"},
     {"latency_first_stage", "s", "relu_conversion"},
     {"latency_second_stage", "s", "signed_conversion"},
 };
@@ -64,7 +71,8 @@ constexpr RequiredConstant kConstants[] = {
 // into every sum.
 void require_on_chip(const DeviceFile& file, const std::string& name, const std::string& unit,
                      std::span<const double> values) {
-  static const std::map<std::string, double> kMost{{"V", 100}, {"A", 1}, {"C", 1e-6}, {"J", 1e-3}};
+  static const std::map<std::string, double> kMost{
+      {"V", 100}, {"A", 1}, {"C", 1e-6}, {"J", 1e-3}, {"W", 1}};
   const auto most = kMost.find(unit);
   if (most == kMost.end()) return;
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -156,9 +164,18 @@ std::optional<Table> energy(const DeviceFile& file, const std::string& name) {
   return std::nullopt;
 }
 
+std::optional<Table> if_there(const DeviceFile& file, const std::string& name) {
+  if (file.find_table(name) == nullptr) return std::nullopt;
+  return checked(file, name);
+}
+
 ConverterTables converter(const DeviceFile& file, const std::string& name) {
-  return {checked(file, name + "_pulse_width"), energy(file, name + "_energy"),
-          checked(file, name + "_bitline_voltage")};
+  ConverterTables tables{checked(file, name + "_pulse_width"), energy(file, name + "_energy"),
+                         checked(file, name + "_bitline_voltage"),
+                         if_there(file, name + "_standing_power"),
+                         if_there(file, name + "_bias_power")};
+  if (tables.standing_power) tables.active_time_s = constant(file, name + "_active_time");
+  return tables;
 }
 
 }  // namespace
@@ -170,6 +187,7 @@ GainCellDevice::GainCellDevice(DeviceFile file)
       written_voltage(checked(file, "cell_written_voltage")),
       write_energy(energy(file, "cell_write_energy")),
       retention(checked(file, "cell_retention")),
+      cell_standing_power(if_there(file, "cell_standing_power")),
       relu(converter(file, "relu")),
       differential(converter(file, "signed")),
       t_max_s(constant(file, "t_max")),

@@ -13,6 +13,11 @@ struct ConverterTables {
   Table pulse_width;            // s; signed converter: positive minus negative output
   std::optional<Table> energy;  // J, one conversion
   Table bitline_voltage;        // V at the end of integration; at charge 0 the start voltage
+  // W over (charge C, idle_time s): mean over the time that follows a conversion, clocks low, where
+  // the conversion's energy ends; W over (token_period s): the mirror lines of a sub-tile's
+  // converters. A device that states no power between tokens has none of them.
+  std::optional<Table> standing_power, bias_power;
+  double active_time_s = 0;  // what the energy of a conversion covers
 };
 
 // The tables and constants that attention on a gain-cell device needs, all present and in the units
@@ -42,6 +47,8 @@ class GainCellDevice {
   std::optional<Table> write_energy;
   // V over (v_initial, age s).
   Table retention;
+  // W over (v_store): from VDD, of a cell that holds; none as in ConverterTables.
+  std::optional<Table> cell_standing_power;
 
   ConverterTables relu;          // first stage
   ConverterTables differential;  // second stage, signed

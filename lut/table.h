@@ -28,13 +28,23 @@ struct Quantity {
 //
 // Between the nodes: the tensor product of one rule per axis.
 //   kLinear  straight lines; for curves with kinks.
-//   kCubic   cubic Hermite with slopes from five nodes, without overshoot where the data are
-//   monotone
-//            (slopes.h). Once continuously differentiable. On smooth data the error along an axis
-//            is |f''''| h^4 / 384 and what the slopes add, about as much again.
+//   kCubic   cubic Hermite with slopes from five nodes, where the data are monotone without
+//            overshoot (slopes.h). Once continuously differentiable. On smooth data the error along
+//            an axis is |f''''| h^4 / 384 and what the slopes add, about as much again.
 // Exact at the nodes. Outside the grid each coordinate is clamped to the nearest end and the slope
-// along it is 0, so a caller can detect it. A NaN coordinate gives NaN. No allocation in any
-// look-up; a cubic look-up in three dimensions takes some tens of nanoseconds.
+// along it is 0; outside() tells. A NaN coordinate gives NaN. No allocation in any look-up; a cubic
+// look-up in three dimensions takes some tens of nanoseconds.
+//
+// Values and coordinates are in the SI units of the quantity and the axes. Read from a device file
+// (DeviceFile::table()), or of one's own numbers, here A over V and V, 3 x 2 of them:
+//
+//   const Table current({"cell_static_current", "A"},
+//                       {Axis("v_store", "V", {0, 0.45, 0.9}), Axis("v_bitline", "V", {0, 0.9})},
+//                       {-9e-6, -9e-6, 0, 0, 9e-6, 9e-6},
+//                       {Interpolation::kCubic, Interpolation::kLinear});
+//   current.at(0.6, 0.3);             // 3e-6 A
+//   current.derivative(0, 0.6, 0.3);  // 20e-6 A/V, along v_store
+//   current.at(1.2, 0.3);             // 9e-6 A, held at the end
 class Table {
  public:
   static constexpr std::size_t kMaxAxes = 5;

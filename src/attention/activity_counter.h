@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "attention/attention.h"
 #include "attention/circuit.h"
 #include "energy/activity.h"
 
@@ -12,7 +13,7 @@ namespace gaincell::attention {
 // Puts actions on the nodes of an energy::Activity (whose header says what the nodes mean).
 class ActivityCounter {
  public:
-  ActivityCounter(const Circuit& circuit, double oldest_age_s) {
+  ActivityCounter(const Circuit& circuit, double oldest_age_s) : tile_(circuit.tile) {
     std::vector<double> ages{0.0};
     constexpr int kAges = 8;
     for (int i = 1; i <= kAges && oldest_age_s > 0; ++i) ages.push_back(oldest_age_s * i / kAges);
@@ -37,10 +38,23 @@ class ActivityCounter {
 
   void clear() {
     activity_.tokens = activity_.token_heads = activity_.sub_tile_steps = activity_.dac_values = 0;
+    activity_.installed = {};
     for (auto* counts :
          {&activity_.writes, &activity_.first_reads.count, &activity_.second_reads.count,
           &activity_.first_conversions.count, &activity_.second_conversions.count})
       std::fill(counts->begin(), counts->end(), 0.0);
+  }
+
+  // One token in one head, of whose sub-tiles so many hold tokens.
+  void count_token(const Shape& shape, int filled_tiles) {
+    activity_.token_heads += 1;
+    activity_.sub_tile_steps += filled_tiles;
+    const int tiles = (shape.window + tile_ - 1) / tile_;
+    const double columns = shape.window, dim = shape.dim;
+    activity_.installed += {.first_columns = columns,
+                            .second_columns = tiles * dim,
+                            .sub_tiles = static_cast<double>(tiles),
+                            .cells = 2 * columns * dim};
   }
 
   // `cells[level]` cells of one age read by a pulse of one width.
@@ -88,6 +102,7 @@ class ActivityCounter {
     conversions.count.assign(conversions.charge_c.size(), 0.0);
   }
 
+  int tile_;
   energy::Activity activity_;
 };
 

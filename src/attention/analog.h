@@ -41,6 +41,7 @@ struct FastReport {
     // At the end of a column, of the pulse's full scale, with that of shared ages. Random columns
     // (uniform, leaning to one side, of low rank): rms at most, on the worst kind.
     double error = 0;
+    double slow_rows_error = 0;  // rms where rows stay near the one before; not limited
     double one_level_error = 0;  // the largest where all cells hold one level
     // The largest found where cells hold two levels, one of each half, under one pulse: their
     // currents cancel, and what each is off adds up.

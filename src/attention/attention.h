@@ -55,6 +55,18 @@ struct RangeReport {
   Head all_heads() const;
 };
 
+// One layer's attention. q, k and v may be any finite numbers; the scalers take them to the ranges
+// of the circuit, q' to 0 .. 1 (share of the longest pulse), k' and v' to 0 .. v_max (volt), and
+// what lies beyond is held at the ends (effect `clipping`) and counted in ranges(). A sub-tile adds
+// -1 .. 1 to the output, which a_o and b_o scale (Leroux et al., arXiv 2409.19315). Softmax
+// attention takes and gives plain numbers. Not to be called from several threads at once.
+//
+//   const auto device = lut::GainCellDevice::read("device.h5");
+//   const Shape shape{.heads = 12, .dim = 64, .window = 1024};
+//   const auto layer = make_analog(shape, circuit_of(device), Scalers::identity(12),
+//                                  {.token_period_s = 65e-9});  // analog.h
+//   layer->run(tokens, q, k, v, out);  // float[tokens][12 * 64] each
+//   layer->activity();                 // counts, for energy::EnergyModel
 class Attention {
  public:
   virtual ~Attention() = default;

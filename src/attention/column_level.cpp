@@ -307,8 +307,7 @@ class ColumnLevel final : public Analog {
     ranges.first_beyond += conversions_beyond(circuit_.relu, first);
     ranges.second += static_cast<double>(second.size());
     ranges.second_beyond += conversions_beyond(circuit_.differential, second);
-    activity.token_heads += 1;
-    activity.sub_tile_steps += tiles;
+    counter_.count_token(shape(), tiles);
 
     if (!observed(now_, head)) return;
     StepTrace trace;

@@ -8,7 +8,7 @@
 
 namespace gaincell::attention {
 
-// The published hardware equations without circuits (physics.md section 3): the cell's current is a
+// The published hardware equations without circuits: the cell's current is a
 // polynomial of z = stored voltage - v_zero, converters are clamps, stored voltages decay
 // exponentially.
 struct PublishedHardware {

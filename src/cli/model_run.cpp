@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "base/units.h"
 #include "base/version.h"
 #include "lut/ideal_device.h"
 
@@ -82,6 +83,7 @@ void declare(Arguments& app, ModelRunOptions& o) {
       .delimiter(',');
   declare_seeds(app, o.seed, o.noise_seed);
   declare_error_limit(app, o.error_limit);
+  declare_token_period(app, o.token_period_s, "the layers' own time");
   app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
 }
 
@@ -106,6 +108,32 @@ void refuse_idle_engine_options(const Arguments* app, const std::vector<std::str
 void declare_seeds(Arguments& app, std::uint64_t& spread, std::uint64_t& noise) {
   app.add_option("--spread-seed", spread, "of the mismatch: another chip");
   app.add_option("--noise-seed", noise, "of the read noise: another run of the same chip");
+}
+
+void declare_token_period(Arguments& app, std::optional<double>& seconds, const std::string& own) {
+  app.add_option("--token-period", seconds,
+                 "seconds from one token to the next, for the cells' ages and what stands between "
+                 "tokens (default: " +
+                     own + ")");
+}
+
+double token_period(const std::optional<double>& asked, double own_s, double least_s,
+                    const std::string& needed_for) {
+  const double period_s = asked.value_or(own_s);
+  // What was asked for may be the latency itself, as somebody read it off.
+  if (asked && !(std::isfinite(period_s) && period_s >= least_s * (1 - 1e-9)))
+    throw Error({.key = "--token-period",
+                 .value = fmt::format("{}", period_s),
+                 .rule = fmt::format("must be at least {}, which {} needs", format_si(least_s, "s"),
+                                     needed_for),
+                 .remedy = "give seconds, such as 1e-4"});
+  return period_s;
+}
+
+double token_period_of_layers(const std::optional<double>& asked, const DeviceFacts& facts,
+                              int layers) {
+  const double own_s = facts.latency_s_per_token(layers);
+  return token_period(asked, own_s, own_s, fmt::format("a token's attention in {} layers", layers));
 }
 
 double DeviceFacts::latency_s_per_token(int layers) const {
@@ -227,6 +255,7 @@ nlohmann::ordered_json to_json(const attention::FastReport& report, double error
                                   {"degree", s.degree},
                                   {"bytes", s.bytes},
                                   {"error_rms", s.error},
+                                  {"error_of_slow_rows_rms", s.slow_rows_error},
                                   {"error_of_one_level_max", s.one_level_error},
                                   {"error_of_two_levels_max", s.two_levels_error}};
   };
@@ -241,11 +270,12 @@ std::string brief_fast_level(const nlohmann::ordered_json& fast_level) {
                        fast_level.at("second").at(key).get<double>());
   };
   return fmt::format(
-      "error {} rms of full scale on random columns (limit {:g}), at most {} on those of one level "
-      "and {} on those of two; rank {}, segments {}; {}",
+      "error {} rms of full scale on random columns (limit {:g}), {} where rows change slowly, "
+      "at most {} on those of one level and {} on those of two; rank {}, segments {}; {}",
       both("error_rms"), fast_level.at("error_limit_rms").get<double>(),
-      both("error_of_one_level_max"), both("error_of_two_levels_max"), both("rank"),
-      both("segments"), fast_level.at("instruction_set").get<std::string>());
+      both("error_of_slow_rows_rms"), both("error_of_one_level_max"),
+      both("error_of_two_levels_max"), both("rank"), both("segments"),
+      fast_level.at("instruction_set").get<std::string>());
 }
 
 nlohmann::ordered_json effect_names(attention::EffectSet effects) {
@@ -287,8 +317,9 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
   if (analog) {
     refuse_idle_engine_options(o.app, o.spread, o.level);
     DeviceFacts facts = read_device(o.device);
-    latency_s_per_token = facts.latency_s_per_token(config.n_layer);
-    choice.analog = analog_options(o.level, o.without, *latency_s_per_token);
+    attention_latency_s = facts.latency_s_per_token(config.n_layer);
+    choice.analog = analog_options(o.level, o.without,
+                                   token_period_of_layers(o.token_period_s, facts, config.n_layer));
     set_error_limit(o.error_limit, choice.analog);
     settings["device"] = o.device;
     if (!facts.sha256.empty()) settings["device_sha256"] = facts.sha256;
@@ -318,7 +349,7 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
   } else {
     refuse_idle(o.app,
                 {"--device", "--level", "--without", "--spread", "--spread-seed", "--noise-seed",
-                 "--error-limit"},
+                 "--error-limit", "--token-period"},
                 fmt::format("{} attention has no circuits", to_string(choice.kind)),
                 "drop it, or give --attention analog");
   }

@@ -22,14 +22,15 @@ struct ModelRunOptions {
   std::string attention;  // empty = the model's own
   std::string device;
   std::string level = "fast";
-  std::vector<std::string> without;  // effects switched off
-  std::vector<std::string> spread;   // mismatch and noise, see parse_spread
-  std::uint64_t seed = 1;            // of the mismatch
-  std::uint64_t noise_seed = 1;      // of the read noise
-  double error_limit = 2e-3;         // of the fast level
-  std::optional<int> window;         // none = the model's own
-  int threads = 0;                   // 0 = one per core
-  const Arguments* app = nullptr;    // knows which options were given
+  std::vector<std::string> without;      // effects switched off
+  std::vector<std::string> spread;       // mismatch and noise, see parse_spread
+  std::uint64_t seed = 1;                // of the mismatch
+  std::uint64_t noise_seed = 1;          // of the read noise
+  double error_limit = 2e-3;             // of the fast level
+  std::optional<int> window;             // none = the model's own
+  std::optional<double> token_period_s;  // none = the layers' own time
+  int threads = 0;                       // 0 = one per core
+  const Arguments* app = nullptr;        // knows which options were given
 };
 void declare(Arguments& app, ModelRunOptions& options);
 
@@ -43,9 +44,9 @@ struct ModelRun {
   std::unique_ptr<const lut::GainCellDevice> device;
   model::AttentionChoice choice;
   std::unique_ptr<model::Transformer> transformer;
-  // From one token's q, k and v to its output, through all layers one after the other; none where
-  // the attention has no circuits.
-  std::optional<double> latency_s_per_token;
+  // The attention's share of a token's way through the model: from q, k and v to the output, in all
+  // layers one after the other; none where the attention has no circuits.
+  std::optional<double> attention_latency_s;
   double known_age_s = attention::Circuit::kUnlimited;  // see require_known_ages()
   std::vector<std::string> warnings;                    // for the end of the run, with the notes
   RangeNotes range_notes() { return {range_reports(*transformer), known_age_s, warnings}; }
@@ -70,6 +71,15 @@ void refuse_idle(const Arguments* app, std::initializer_list<const char*> option
 // The seeds where nothing is drawn, and the fast level's limit at another.
 void refuse_idle_engine_options(const Arguments* app, const std::vector<std::string>& spread,
                                 const std::string& level);
+
+// --token-period.
+void declare_token_period(Arguments& app, std::optional<double>& seconds, const std::string& own);
+// What was asked for, or the circuits' own time. Error where it is shorter than they need.
+double token_period(const std::optional<double>& asked, double own_s, double least_s,
+                    const std::string& needed_for);
+// Of so many layers, each of which needs the one before it: their own time is the shortest.
+double token_period_of_layers(const std::optional<double>& asked, const DeviceFacts& facts,
+                              int layers);
 
 // --spread-seed and --noise-seed.
 void declare_seeds(Arguments& app, std::uint64_t& spread, std::uint64_t& noise);

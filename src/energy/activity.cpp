@@ -41,6 +41,14 @@ double sum(const std::vector<double>& values) {
 double CellReads::total() const { return sum(count); }
 double Conversions::total() const { return sum(count); }
 
+Installed& Installed::operator+=(const Installed& other) {
+  first_columns += other.first_columns;
+  second_columns += other.second_columns;
+  sub_tiles += other.sub_tiles;
+  cells += other.cells;
+  return *this;
+}
+
 Activity& Activity::operator+=(const Activity& other) {
   tokens += other.tokens;
   token_heads += other.token_heads;
@@ -51,13 +59,16 @@ Activity& Activity::operator+=(const Activity& other) {
   add(second_reads, other.second_reads);
   add(first_conversions, other.first_conversions);
   add(second_conversions, other.second_conversions);
+  installed += other.installed;
   return *this;
 }
 
 Activity Activity::since(const Activity& earlier) const {
   Activity minus = earlier;
   for (double* scalar :
-       {&minus.tokens, &minus.token_heads, &minus.sub_tile_steps, &minus.dac_values})
+       {&minus.tokens, &minus.token_heads, &minus.sub_tile_steps, &minus.dac_values,
+        &minus.installed.first_columns, &minus.installed.second_columns, &minus.installed.sub_tiles,
+        &minus.installed.cells})
     *scalar = -*scalar;
   for (auto* counts : {&minus.writes, &minus.first_reads.count, &minus.second_reads.count,
                        &minus.first_conversions.count, &minus.second_conversions.count})

@@ -42,6 +42,15 @@ struct Conversions {
   double total() const;
 };
 
+// What there is of a head, used or not, times tokens: it draws power between them as well.
+struct Installed {
+  double first_columns = 0, second_columns = 0;  // each with its converter
+  double sub_tiles = 0;                          // of either array, each with its mirror lines
+  double cells = 0;                              // of both arrays
+
+  Installed& operator+=(const Installed& other);
+};
+
 struct Activity {
   double tokens = 0;           // tokens run through the layer
   double token_heads = 0;      // tokens x heads
@@ -50,6 +59,7 @@ struct Activity {
   std::vector<double> writes;  // cells written, by level
   CellReads first_reads, second_reads;
   Conversions first_conversions, second_conversions;
+  Installed installed;
 
   // Adds another layer's or another run's counts; an empty Activity takes the other's nodes. The
   // nodes must be equal otherwise (assert).

@@ -1,12 +1,25 @@
 #include "energy/energy_model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
+#include <numeric>
+
+#include "base/units.h"
 
 namespace gaincell::energy {
 namespace {
 
 constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
+
+// Whether a time is beyond the end of a table, which the item's source then says.
+bool beyond(const lut::Axis& axis, double time_s, const std::string& table, Item& item) {
+  if (time_s <= axis.back()) return false;
+  item.source = fmt::format("not known: {} ends at {} {} of {}", table, axis.name(),
+                            format_si(axis.back(), "s"), format_si(time_s, "s"));
+  return true;
+}
 
 }  // namespace
 
@@ -16,10 +29,19 @@ double Energy::Part::energy_j() const {
   return sum;
 }
 
-double Energy::total_j() const {
+std::string_view name(Kind kind) {
+  return kind == Kind::kActive ? "active" : kind == Kind::kStanding ? "standing" : "digital";
+}
+
+double Energy::kind_j(Kind kind) const {
   double sum = 0;
-  for (const Part& part : parts) sum += part.energy_j();
+  for (const Part& part : parts)
+    if (part.kind == kind) sum += part.energy_j();
   return sum;
+}
+
+double Energy::total_j() const {
+  return kind_j(Kind::kActive) + kind_j(Kind::kStanding) + kind_j(Kind::kDigital);
 }
 
 double Energy::part_j(const std::string& name) const {
@@ -83,7 +105,84 @@ std::string EnergyModel::source_of(const std::string& table) const {
   return entry->comment.empty() ? "SPICE: " + table : entry->comment;
 }
 
-Energy EnergyModel::of(const Activity& activity) const {
+double EnergyModel::known_period_s() const {
+  double known_s = std::numeric_limits<double>::infinity();
+  for (const lut::ConverterTables* converter : {&device_.relu, &device_.differential}) {
+    if (converter->standing_power)
+      known_s =
+          std::min(known_s, converter->active_time_s + converter->standing_power->axis(1).back());
+    if (converter->bias_power) known_s = std::min(known_s, converter->bias_power->axis(0).back());
+  }
+  return known_s;
+}
+
+Item EnergyModel::standing_converters(const std::string& name, const Conversions& conversions,
+                                      double columns, const lut::ConverterTables& tables,
+                                      double token_period_s) const {
+  const std::string table = name + "_standing_power";
+  Item item{name + "_converters", kNotKnown, source_of(table)};
+  if (!tables.standing_power) return item;
+  const double idle_s = std::max(0.0, token_period_s - tables.active_time_s);
+  if (beyond(tables.standing_power->axis(1), idle_s, table, item)) return item;
+  const auto after = [&](double charge_c) {
+    return idle_s * tables.standing_power->at(charge_c, idle_s);
+  };
+  item.energy_j = conversions.charge_c.integral(conversions.count, after) +
+                  std::max(0.0, columns - conversions.total()) * after(0.0);
+  return item;
+}
+
+Item EnergyModel::standing_bias(const std::string& name, const std::optional<lut::Table>& power,
+                                double sub_tiles, double token_period_s) const {
+  const std::string table = name + "_bias_power";
+  Item item{name + "_bias", kNotKnown, source_of(table)};
+  if (power && !beyond(power->axis(0), token_period_s, table, item))
+    item.energy_j = sub_tiles * token_period_s * power->at(token_period_s);
+  return item;
+}
+
+double EnergyModel::mean_power_w(int level, int levels, const Nodes& age_s) const {
+  const double written_v = device_.written_voltage.at(level_v(level, levels));
+  double sum = 0;
+  for (const double age : age_s)
+    sum += device_.cell_standing_power->at(device_.retention.at(written_v, age));
+  return sum / static_cast<double>(age_s.size());
+}
+
+Item EnergyModel::standing_cells(const Activity& activity, double token_period_s) const {
+  Item item{"cells", kNotKnown, source_of("cell_standing_power")};
+  if (!device_.cell_standing_power) return item;
+  const int levels = static_cast<int>(activity.writes.size());
+  const double written = std::accumulate(activity.writes.begin(), activity.writes.end(), 0.0);
+  const Nodes ages =
+      activity.first_reads.age_s.size() > 0 ? activity.first_reads.age_s : Nodes({0.0});
+  double sum_w = 0;  // of a mean cell
+  for (int level = 0; level < levels && written > 0; ++level)
+    sum_w += activity.writes[level] / written * mean_power_w(level, levels, ages);
+  item.energy_j = activity.installed.cells * token_period_s * sum_w;
+  return item;
+}
+
+void EnergyModel::add_standing(const Activity& activity, double token_period_s,
+                               Energy& energy) const {
+  const Installed& there = activity.installed;
+  energy.parts.push_back(
+      {"standing_converters",
+       {standing_converters("relu", activity.first_conversions, there.first_columns, device_.relu,
+                            token_period_s),
+        standing_converters("signed", activity.second_conversions, there.second_columns,
+                            device_.differential, token_period_s)},
+       Kind::kStanding});
+  energy.parts.push_back(
+      {"standing_bias",
+       {standing_bias("relu", device_.relu.bias_power, there.sub_tiles, token_period_s),
+        standing_bias("signed", device_.differential.bias_power, there.sub_tiles, token_period_s)},
+       Kind::kStanding});
+  energy.parts.push_back(
+      {"standing_cells", {standing_cells(activity, token_period_s)}, Kind::kStanding});
+}
+
+Energy EnergyModel::of(const Activity& activity, std::optional<double> token_period_s) const {
   const double start_v = device_.relu.bitline_voltage.at(0.0);
   const double second_start_v = device_.differential.bitline_voltage.at(0.0);
   Energy energy;
@@ -109,12 +208,15 @@ Energy EnergyModel::of(const Activity& activity) const {
       std::move(second),
       {"digital_control",
        {{"digital_control", activity.sub_tile_steps * constants_.control_j_per_sub_tile.value,
-         constants_.control_j_per_sub_tile.source}}},
+         constants_.control_j_per_sub_tile.source}},
+       Kind::kDigital},
       {"write_dac",
        {{"write_dac", activity.dac_values * constants_.dac_j_per_value.value,
-         constants_.dac_j_per_value.source}}},
+         constants_.dac_j_per_value.source}},
+       Kind::kDigital},
       {"write_cells",
        {{"write_cells", writes_j(activity.writes), source_of("cell_write_energy")}}}};
+  if (token_period_s) add_standing(activity, *token_period_s, energy);
   return energy;
 }
 

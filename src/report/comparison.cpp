@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -16,6 +18,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "energy/energy_model.h"
+#include "energy/not_counted.h"
 #include "report/markdown_table.h"
 
 namespace gaincell::report {
@@ -58,59 +61,119 @@ std::string perplexities(const Comparison& comparison) {
   return table.text();
 }
 
+// "pJ of one token and head" of a run, by a key of its energy_j_per_token.
+std::string of_run(const Run& run, const std::string& part) {
+  const json& settings = run.inference["settings"];
+  const double heads = settings.at("layers").get<double>() * settings.at("heads").get<double>();
+  const json& joules = run.inference["energy_j_per_token"];
+  const auto found = joules.find(part);
+  return found != joules.end() && found->is_number() ? picojoules(found->get<double>() / heads)
+                                                     : "not known";
+}
+
+std::optional<double> published_of(const std::string& part) {
+  for (const Published& p : kPublished)
+    if (part == p.part) return p.energy_j;
+  return std::nullopt;
+}
+
+std::string period_of(const Run& run) {
+  const json& settings = run.inference["settings"];
+  const auto found = settings.find("token_period_s");
+  return found != settings.end() && found->is_number() ? format_si(found->get<double>(), "s")
+                                                       : "not stated";
+}
+
+// Parts of some kinds, one row each, and their sum under a name.
+class EnergyTable {
+ public:
+  EnergyTable(std::vector<std::string> head, const energy::Energy& uniform,
+              const std::vector<const Run*>& runs)
+      : table_(std::move(head)), uniform_(uniform), runs_(runs) {}
+
+  void parts(std::initializer_list<energy::Kind> kinds) {
+    for (const energy::Energy::Part& part : uniform_.parts) {
+      if (std::find(kinds.begin(), kinds.end(), part.kind) == kinds.end()) continue;
+      const auto published = published_of(part.name);
+      row(part.name, published ? picojoules(*published) : "-", part.energy_j(), part.name);
+    }
+  }
+  void row(const std::string& name, const std::string& published, double joules,
+           const std::string& key) {
+    std::vector<std::string> cells{name, published, picojoules(joules)};
+    for (const Run* run : runs_) cells.push_back(of_run(*run, key));
+    table_.row(cells);
+  }
+  std::string text() const { return table_.text(); }
+
+ private:
+  MarkdownTable table_;
+  const energy::Energy& uniform_;
+  const std::vector<const Run*>& runs_;
+};
+
+std::string sources(const energy::Energy& energy) {
+  std::string text;
+  for (const energy::Energy::Part& part : energy.parts)
+    for (const energy::Item& item : part.items)
+      text +=
+          fmt::format("- {} ({}), {}: {}\n", part.name, name(part.kind), item.name, item.source);
+  return text;
+}
+
 std::string energies(const Comparison& comparison, const lut::GainCellDevice& device) {
   const energy::EnergyModel model(device);
+  const double period_s = comparison.token_period_s.value_or(model.layer_latency_s());
   const energy::Energy uniform =
       model
           .of(attention::uniform_activity(attention::circuit_of(device), kPublishedWindow,
-                                          kPublishedDim, model.layer_latency_s(), 1))
+                                          kPublishedDim, period_s, 1),
+              period_s)
           .per(32);
-  std::vector<std::string> head{"pJ per token and head", "published, window 1024",
-                                "uniform levels, window 1024"};
+  std::vector<std::string> head{
+      "pJ per token and head", "published, window 1024",
+      fmt::format("uniform levels, window 1024, period {}", format_si(period_s, "s"))};
   std::vector<const Run*> runs;
   for (const Run& run : comparison.runs) {
     if (!has_circuits(run)) continue;
     runs.push_back(&run);
-    head.push_back(fmt::format("{}, window {}", run.label,
-                               run.inference["settings"]["window"].get<std::uint64_t>()));
+    head.push_back(fmt::format("{}, window {}, period {}", run.label,
+                               run.inference["settings"]["window"].get<std::uint64_t>(),
+                               period_of(run)));
   }
-  const auto of_run = [](const Run& run, const std::string& part) {
-    const json& settings = run.inference["settings"];
-    const double heads = settings.at("layers").get<double>() * settings.at("heads").get<double>();
-    const json& joules = run.inference["energy_j_per_token"];
-    const auto found = joules.find(part);
-    return found != joules.end() && found->is_number() ? picojoules(found->get<double>() / heads)
-                                                       : "not known";
-  };
+  using energy::Kind;
+  EnergyTable circuits(head, uniform, runs);
+  circuits.parts({Kind::kActive});
+  circuits.row("active", "-", uniform.kind_j(Kind::kActive), "active");
+  circuits.parts({Kind::kStanding});
+  circuits.row("standing", "-", uniform.kind_j(Kind::kStanding), "standing");
+  circuits.row("active + standing", "-", uniform.circuits_j(), "circuits");
+  // No sum beside the published ones: they would be compared with themselves.
+  EnergyTable digital(head, uniform, runs);
+  digital.parts({Kind::kDigital});
+  return circuits.text() +
+         "\nDigital circuits: not simulated, the published figures taken over. They are in no sum "
+         "above, and `energy_j_per_token.total` of a run is the sum of active, standing and these:"
+         "\n\n" +
+         digital.text() + "\n" + sources(uniform);
+}
 
-  MarkdownTable table(head);
-  double published_total = 0;
-  for (const energy::Energy::Part& part : uniform.parts) {
-    std::string published = "-";
-    for (const Published& p : kPublished) {
-      if (part.name != p.part) continue;
-      published = picojoules(p.energy_j);
-      published_total += p.energy_j;
-    }
-    std::vector<std::string> row{part.name, published, picojoules(part.energy_j())};
-    for (const Run* run : runs) row.push_back(of_run(*run, part.name));
-    table.row(row);
+std::string not_counted() {
+  MarkdownTable table({"not counted, of a token and head at window 1024", "size", "how known"});
+  for (const energy::NotCounted& entry : energy::not_counted()) {
+    std::string size = "not known";
+    if (std::isfinite(entry.low))
+      size = entry.low == entry.high ? format_si(entry.low, entry.unit)
+                                     : fmt::format("{} to {}", format_si(entry.low, entry.unit),
+                                                   format_si(entry.high, entry.unit));
+    table.row({entry.what, size, entry.source});
   }
-  std::vector<std::string> total{"total", picojoules(published_total),
-                                 picojoules(uniform.total_j())};
-  for (const Run* run : runs) total.push_back(of_run(*run, "total"));
-  table.row(total);
-
-  std::string text = table.text() + "\n";
-  for (const energy::Energy::Part& part : uniform.parts)
-    for (const energy::Item& item : part.items)
-      text += fmt::format("- {}, {}: {}\n", part.name, item.name, item.source);
-  return text;
+  return table.text();
 }
 
 std::string latencies(const Comparison& comparison, const lut::GainCellDevice& device) {
   const energy::EnergyModel model(device);
-  MarkdownTable table({"latency", "ns"});
+  MarkdownTable table({"attention latency", "ns"});
   const auto row = [&](const std::string& name, double seconds) {
     table.row({name, fmt::format("{:.1f}", seconds * 1e9)});
   };
@@ -118,9 +181,12 @@ std::string latencies(const Comparison& comparison, const lut::GainCellDevice& d
   row("one token's attention, this device", model.layer_latency_s());
   for (const Run& run : comparison.runs)
     if (has_circuits(run))
-      row(fmt::format("a token through all layers, {}", run.label),
+      row(fmt::format("one token's attention in all layers, {}", run.label),
           run.inference.at("latency_s_per_token").get<double>());
-  return table.text();
+  return table.text() +
+         "\nOf a token's way through the model this is the attention alone: projections, "
+         "feed-forward "
+         "and normalization are not simulated.\n";
 }
 
 std::string table_errors(const lut::GainCellDevice& device) {
@@ -191,6 +257,7 @@ Run read_run(const std::string& path) {
 std::string markdown(const Comparison& comparison, const lut::GainCellDevice& device) {
   std::string text = "## Perplexity\n\n" + perplexities(comparison);
   text += "\n## Energy\n\n" + energies(comparison, device);
+  text += "\n### Not counted\n\n" + not_counted();
   text += "\n## Latency\n\n" + latencies(comparison, device);
   text += "\n## Error of the tables, in percent of full scale\n\n" + table_errors(device);
   if (!comparison.seconds.empty()) text += "\n## Run times\n\n" + run_times(comparison);

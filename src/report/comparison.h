@@ -2,6 +2,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@ struct Run {
 
 struct Comparison {
   std::vector<Run> runs;
+  std::optional<double> token_period_s;  // of the uniform levels; none = one layer's own time
   std::vector<std::pair<std::string, double>> seconds;  // step of the pipeline -> wall clock
 };
 
@@ -25,10 +27,11 @@ struct Comparison {
 // a result of `gaincell infer --json` must have and this file does not.
 Run read_run(const std::string& path);
 
-// Runs side by side, in Markdown: perplexity; energy per token and head by part and latency beside
-// the published figures (Leroux et al. 2025: 1,120 / 700 / 4,000 / 330 pJ, 65 ns, at a window of
-// 1,024), with the device's energy on uniform levels at that window; errors of the tables; run
-// times. Runs without circuits have no energy, which is said and not filled in.
+// Runs side by side, in Markdown: perplexity; energy per token and head by part, active, standing
+// and digital, what is not counted, and attention latency beside the published figures (Leroux et
+// al. 2025: 1,120 / 700 / 4,000 / 330 pJ, 65 ns, at a window of 1,024), with the device's energy on
+// uniform levels at that window; errors of the tables; run times. Runs without circuits have no
+// energy, which is said and not filled in.
 std::string markdown(const Comparison& comparison, const lut::GainCellDevice& device);
 
 }  // namespace gaincell::report

@@ -146,8 +146,13 @@ TEST(EdgeInputs, EnergyOfEveryLevelIsTheSumOfItsParts) {
   for (const Level level : {Level::kColumn, Level::kFast}) {
     auto engine = make_analog(shape, circuit, scalers_near_training(2, 3), options(level));
     run(*engine, in);
-    const energy::Energy energy = model.of(engine->activity());
-    double parts = 0, items = 0;
+    const energy::Energy energy = model.of(engine->activity(), 1e-6);
+    const energy::Installed there = engine->activity().installed;  // 25 tokens in 2 heads
+    EXPECT_EQ(there.first_columns, 50 * 20);
+    EXPECT_EQ(there.second_columns, 50 * 16);
+    EXPECT_EQ(there.sub_tiles, 50);
+    EXPECT_EQ(there.cells, 50 * 2 * 20 * 16);
+    double kinds[3] = {}, items = 0;
     for (const auto& part : energy.parts) {
       double sum = 0;
       for (const auto& item : part.items) {
@@ -157,9 +162,9 @@ TEST(EdgeInputs, EnergyOfEveryLevelIsTheSumOfItsParts) {
       }
       EXPECT_EQ(part.energy_j(), sum) << part.name;
       EXPECT_EQ(energy.part_j(part.name), sum);
-      parts += part.energy_j();
+      kinds[static_cast<int>(part.kind)] += part.energy_j();
     }
-    EXPECT_EQ(energy.total_j(), parts);
+    EXPECT_EQ(energy.total_j(), kinds[0] + kinds[1] + kinds[2]);
     EXPECT_NEAR(energy.total_j(), items, 1e-14 * items);
   }
 }

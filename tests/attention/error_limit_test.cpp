@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <functional>
+#include <string_view>
 
 #include "attention/analog.h"
 #include "attention/published.h"
@@ -244,6 +245,25 @@ TEST(ErrorLimit, IsHeldOnTheExactCircuitAndOtherHeads) {
   expect_printed_errors_held(published_circuit(PublishedHardware::cubic(), 6.5e-7), 64, 1e-3,
                              Kinds::kAll);
   expect_printed_errors_held(smooth_circuit(64), 24, 1e-3, Kinds::kRandom);
+}
+
+// 64 rows before converters for 24: charge goes beyond full scale and comes back.
+TEST(ErrorLimit, OfSlowRowsIsHeldWhereManyRowsStandBeforeConvertersForFew) {
+  const Shape shape{2, 24, 64};
+  Scalers scalers = Scalers::identity(shape.heads);
+  scalers.b_k.assign(shape.heads, 0.0f), scalers.b_v.assign(shape.heads, 0.0f);
+  const Circuit circuit = smooth_circuit(24);
+  const auto fast =
+      make_analog(shape, circuit, scalers,
+                  {.level = Level::kFast, .token_period_s = 6.5e-7, .error_limit = 1e-3});
+  const auto all = kinds();
+  const auto recorded = std::find_if(all.begin(), all.end(), [](const Kind& kind) {
+    return std::string_view(kind.name) == "recorded";
+  });
+  ASSERT_NE(recorded, all.end());
+  const double found = errors_on(*recorded, *fast, circuit, shape).second.rms();
+  EXPECT_GT(found, fast->fast_report()->second.error);  // else the kind shows nothing of its own
+  EXPECT_LE(found, fast->fast_report()->second.slow_rows_error);
 }
 
 }  // namespace

@@ -8,7 +8,8 @@ namespace gaincell::attention {
 // cells of 20 uA/V around 0.45 V on a bitline that does not move, exact writes, no leakage, ideal
 // converters with full scales of 0.3 pC (ReLU) and 0.2 pC (signed). Four levels of q, k and v.
 // Energies: cell 1 uW (1 + v_store / V) during its pulse; ReLU 200 fJ + 0.1 V Q; signed 100 fJ +
-// 0.05 V Q; write 1 fJ (1 + v_target / V).
+// 0.05 V Q; write 1 fJ (1 + v_target / V). Between tokens, after 30 and 20 ns: ReLU 1 uW + 1 MV/s
+// Q, signed 2 uW, 3 over the first second; mirror lines 3 and 4 uW; cell 5 pW (1 + v_store / V).
 inline lut::GainCellDevice linear_device() {
   using lut::Axis;
   using lut::Interpolation;
@@ -52,6 +53,12 @@ inline lut::GainCellDevice linear_device() {
       [](X x) { return 15e-9 * std::clamp(x[0] / 0.2e-12, -1.0, 1.0); });
   add("signed_energy", "J", {differential}, [](X x) { return 100e-15 + 0.05 * x[0]; });
   add("signed_bitline_voltage", "V", {differential}, [](X) { return 0.45; });
+  const Axis idle("idle_time", "s", {0, 1}), period("token_period", "s", {0, 2});
+  add("relu_standing_power", "W", {relu, idle}, [](X x) { return 1e-6 + 1e6 * x[0]; });
+  add("signed_standing_power", "W", {differential, idle}, [](X x) { return 2e-6 + 1e-6 * x[1]; });
+  add("relu_bias_power", "W", {period}, [](X) { return 3e-6; });
+  add("signed_bias_power", "W", {period}, [](X) { return 4e-6; });
+  add("cell_standing_power", "W", {store}, [](X x) { return 5e-12 * (1 + x[0]); });
   const auto constant = [&](const char* name, const char* unit, double value) {
     file.add(lut::Constant{{name, unit}, value});
   };
@@ -63,6 +70,8 @@ inline lut::GainCellDevice linear_device() {
   constant("output_levels", "1", 5);
   constant("tile", "1", 64);
   constant("signed_full_scale", "s", 15e-9);
+  constant("relu_active_time", "s", 30e-9);
+  constant("signed_active_time", "s", 20e-9);
   constant("latency_first_stage", "s", 22e-9);
   constant("latency_second_stage", "s", 32e-9);
   return lut::GainCellDevice(std::move(file));

@@ -97,11 +97,15 @@ TEST_F(Attend, WritesScoresPulsesOutputAndEnergy) {
       }
   // 1,120 pJ a 1,024 columns in the first stage: 1 + 2 + .. + 8 + 12 x 8 columns a head and batch.
   EXPECT_NEAR(read("out.h5", "energy/first_array").values[0], 4 * 132 * 1120e-12 / 1024, 1e-15);
-  double sum = 0;
-  for (const char* part :
-       {"first_array", "second_array", "digital_control", "write_dac", "write_cells"})
-    sum += read("out.h5", std::string("energy/") + part).values[0];
-  EXPECT_EQ(read("out.h5", "energy/total").values[0], sum);
+  const auto joules = [&](const std::string& part) {
+    return read("out.h5", "energy/" + part).values[0];
+  };
+  EXPECT_EQ(joules("active"),
+            joules("first_array") + joules("second_array") + joules("write_cells"));
+  EXPECT_EQ(joules("digital"), joules("digital_control") + joules("write_dac"));
+  // What the published device draws between tokens is not published, so no sum with it is known.
+  for (const char* unknown : {"standing", "circuits", "total"})
+    EXPECT_TRUE(std::isnan(joules(unknown))) << unknown;
 }
 
 TEST_F(Attend, TakesKeysAndValuesFromWhatItIsTold) {
@@ -220,7 +224,8 @@ TEST_F(Attend, MeetsTheSameMismatchAndNoiseAtBothLevels) {
 
 TEST_F(Attend, SaysWhatTheFastLevelReachedOfItsLimit) {
   write_random_input("in.h5");
-  for (const auto& [limit, named] : {std::pair{1e-3, "(limit 0.001)"}, {1e-2, "(limit 0.01)"}}) {
+  for (const auto& [limit, named] :
+       {std::pair<double, std::string>{1e-3, "0.001"}, {1e-2, "0.01"}}) {
     const auto outcome = run({"attend", "--device", "published", "--input", "in.h5", "--output",
                               "out.h5", "--level", "fast", "--error-limit", std::to_string(limit)});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -231,8 +236,9 @@ TEST_F(Attend, SaysWhatTheFastLevelReachedOfItsLimit) {
     const double first = std::strtod(outcome.out.c_str() + at + begin.size(), &end);
     ASSERT_TRUE(std::string_view(end).starts_with(" and ")) << outcome.out;
     const double second = std::strtod(end + 5, &end);
-    EXPECT_THAT(end, ::testing::StartsWith(std::string(" rms of full scale on random columns ") +
-                                           named + ", at most "));
+    EXPECT_THAT(end,
+                ::testing::MatchesRegex(" rms of full scale on random columns \\(limit " + named +
+                                        "\\), .* where rows change slowly, at most .*\n.*"));
     for (const double error : {first, second}) {
       EXPECT_GT(error, 0);
       EXPECT_LE(error, limit);
@@ -385,6 +391,9 @@ TEST_F(Attend, RefusesWrongInputInOneLine) {
     expect_refused(with({"--window", window}), "--window = " + window + ": must be from 1");
   expect_refused(with({"--window", "9223372036854775808"}), "--window");
   expect_refused(with({"--decay", "-1"}), "--decay = -1: must be 0 or more");
+  expect_refused(with({"--token-period", "1e-9"}),
+                 "--token-period = 1e-09: must be at least 65 ns, which a token's attention in a "
+                 "layer needs");
   expect_refused(with({"--without", "nosie"}), "nosie: is no effect");
   expect_refused(with({"--datasets", "T"}), "there are S, phi and output");
   expect_refused(with({"--level", "fast", "--no-quantise"}), "storage_quantiser");

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 
+#include "energy/not_counted.h"
 #include "tests/attention/linear_device.h"
 
 namespace gaincell::energy {
@@ -152,6 +155,89 @@ TEST(EnergyModel, SourceIsTheTableOrWhatTheTableSays) {
   EXPECT_EQ(unknown.parts[1].items[1].source, "not known: the device has no table signed_energy");
   EXPECT_TRUE(std::isnan(unknown.parts[1].items[1].energy_j));
   EXPECT_EQ(unknown.part_j("write_dac"), 0);
+}
+
+constexpr std::size_t kStandingConverters = 5, kStandingBias = 6, kStandingCells = 7;
+
+// 20 columns of which 12 have converted; the others stand as after no charge.
+TEST(EnergyModel, ConvertersDrawPowerFromTheirConversionToTheNext) {
+  const EnergyModel model(attention::linear_device());
+  Activity activity;
+  activity.first_conversions = {Nodes({0, 0.3e-12}), {5, 7}};
+  activity.second_conversions = {Nodes({-0.2e-12, 0.2e-12}), {11, 13}};
+  activity.installed = {.first_columns = 20, .second_columns = 24, .sub_tiles = 3, .cells = 0};
+  const Energy energy = model.of(activity, 1e-6);
+  EXPECT_EQ(energy.parts[kStandingConverters].name, "standing_converters");
+  EXPECT_NEAR(item_j(energy, kStandingConverters, 0), (13 * 1.0 + 7 * 1.3) * 970e-15, 1e-24);
+  EXPECT_NEAR(item_j(energy, kStandingConverters, 1), 24 * 2e-6 * (1 + 0.5 * 980e-9) * 980e-9,
+              1e-20);
+  EXPECT_EQ(energy.parts[kStandingBias].name, "standing_bias");
+  EXPECT_NEAR(item_j(energy, kStandingBias, 0), 3 * 3e-12, 1e-24);
+  EXPECT_NEAR(item_j(energy, kStandingBias, 1), 3 * 4e-12, 1e-24);
+  // A period within the conversion's own time leaves the mirror lines.
+  const Energy busy = model.of(activity, 20e-9);
+  EXPECT_EQ(busy.part_j("standing_converters"), 0);
+  EXPECT_NEAR(busy.part_j("standing_bias"), 3 * 7e-6 * 20e-9, 1e-24);
+}
+
+// All cells there are hold what was written in the mean, as far as they have not forgotten it.
+TEST(EnergyModel, CellsLeakTheWholePeriodAtTheirMeanLevelAndAge) {
+  const EnergyModel model(forgetting_device());
+  Activity activity;
+  activity.writes = {3, 0, 0, 1};  // 0 and 0.9 V, which is 0.45 V at the age of 0.5 s
+  activity.first_reads = activity.second_reads = reads(3);
+  activity.installed.cells = 1000;
+  const double mean_v = 0.25 * (0.9 + 0.45) / 2;
+  const Energy energy = model.of(activity, 1e-3);
+  EXPECT_EQ(energy.parts[kStandingCells].name, "standing_cells");
+  EXPECT_NEAR(energy.part_j("standing_cells"), 1000 * 1e-3 * 5e-12 * (1 + mean_v), 1e-22);
+}
+
+TEST(EnergyModel, StandingEnergyBeyondItsTablesIsNotKnownAndSaysWhere) {
+  const EnergyModel model(attention::linear_device());
+  EXPECT_DOUBLE_EQ(model.known_period_s(), 1 + 20e-9);
+  Activity activity;
+  activity.first_conversions = activity.second_conversions = {Nodes({-0.2e-12, 0.3e-12}), {1, 1}};
+  EXPECT_TRUE(std::isfinite(model.of(activity, 1.0).total_j()));
+  const Energy beyond = model.of(activity, 1.5);
+  EXPECT_TRUE(std::isnan(beyond.kind_j(Kind::kStanding)) && std::isnan(beyond.total_j()));
+  EXPECT_TRUE(std::isfinite(beyond.kind_j(Kind::kActive)));
+  EXPECT_EQ(beyond.parts[kStandingConverters].items[0].source,
+            "not known: relu_standing_power ends at idle_time 1 s of 1.5 s");
+  EXPECT_EQ(beyond.part_j("standing_bias"), 0);  // known, of no sub-tile
+  lut::GainCellDevice without = attention::linear_device();
+  without.relu.standing_power.reset();
+  EXPECT_TRUE(std::isnan(EnergyModel(without).of(activity, 1e-6).kind_j(Kind::kStanding)));
+}
+
+TEST(EnergyModel, ActiveStandingAndDigitalAddUpToTheLastBit) {
+  const EnergyModel model(attention::linear_device());
+  Activity activity;
+  activity.first_conversions = {Nodes({0, 0.3e-12}), {5.1, 7.3}};
+  activity.second_conversions = {Nodes({-0.2e-12, 0.2e-12}), {11.7, 13.9}};
+  activity.writes = {23, 29, 31, 37};
+  activity.sub_tile_steps = 17;
+  activity.dac_values = 19;
+  activity.installed = {.first_columns = 20, .second_columns = 30, .sub_tiles = 3, .cells = 999};
+  for (const double period : {1e-7, 1e-6, 3.3e-5, 1e-2}) {
+    const Energy energy = model.of(activity, period).per(7);
+    const double active = energy.kind_j(Kind::kActive), standing = energy.kind_j(Kind::kStanding),
+                 digital = energy.kind_j(Kind::kDigital);
+    EXPECT_GT(std::min({active, standing, digital}), 0);
+    EXPECT_EQ(energy.total_j(), active + standing + digital);
+    EXPECT_EQ(energy.circuits_j(), active + standing);
+    EXPECT_EQ(digital, energy.part_j("digital_control") + energy.part_j("write_dac"));
+  }
+}
+
+TEST(NotCounted, EveryEntryStatesItsSizeInOrderOrThatNoneIsKnown) {
+  EXPECT_FALSE(not_counted().empty());
+  for (const NotCounted& entry : not_counted()) {
+    EXPECT_TRUE(std::string(entry.unit) == "J" || std::string(entry.unit) == "W") << entry.what;
+    EXPECT_EQ(std::isnan(entry.low), std::isnan(entry.high)) << entry.what;
+    EXPECT_TRUE(std::isnan(entry.low) || (entry.low > 0 && entry.low <= entry.high)) << entry.what;
+    EXPECT_NE(std::string(entry.source), "") << entry.what;
+  }
 }
 
 TEST(Energy, PerTokenDividesEveryItemAndPartsAddUp) {

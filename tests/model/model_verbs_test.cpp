@@ -26,6 +26,26 @@ struct Outcome {
   std::string out, err;
 };
 
+// The example with what stands between tokens, known to a period of 1 ms.
+lut::DeviceFile standing_device() {
+  using lut::Axis;
+  lut::DeviceFile device = lut::example_device();
+  const auto add = [&](const char* name, const std::vector<Axis>& axes,
+                       std::vector<double> values) {
+    device.add(lut::TableEntry{
+        lut::Table({name, "W"}, axes, std::move(values), lut::Interpolation::kLinear)});
+  };
+  const Axis charge("charge", "C", {-1e-12, 1e-12}), idle("idle_time", "s", {1e-8, 1e-3}),
+      period("token_period", "s", {1e-8, 1e-3}), store("v_store", "V", {0, 0.9});
+  for (const std::string name : {"relu", "signed"}) {
+    add((name + "_standing_power").c_str(), {charge, idle}, {1e-6, 2e-6, 3e-6, 2e-6});
+    add((name + "_bias_power").c_str(), {period}, {8e-6, 8e-6});
+    device.add(lut::Constant{{name + "_active_time", "s"}, 38e-9});
+  }
+  add("cell_standing_power", {store}, {1e-12, 2e-12});
+  return device;
+}
+
 struct Verbs : ::testing::Test {
   gaincell::TemporaryFolder folder;
   std::filesystem::path model = folder.path() / "model", text = folder.path() / "text.txt",
@@ -43,7 +63,7 @@ struct Verbs : ::testing::Test {
     std::string letters;
     for (int i = 0; i < 600; ++i) letters += "abcdef\n"[random.below(7)];
     write_file(text, letters);
-    lut::example_device().write(device);
+    standing_device().write(device);
   }
 
   Outcome run(const std::string& arguments) {
@@ -96,13 +116,16 @@ TEST_F(Verbs, InferReportsTheKeysThatScriptsReadOn) {
   EXPECT_NEAR(report.at("perplexity").get<double>(),
               std::exp(report.at("nats_per_token").get<double>()), 1e-9);
   const json& energy = report.at("energy_j_per_token");
-  double sum = 0;
-  for (const auto& [part, joules] : energy.items())
-    if (part != "total") sum += joules.get<double>();
-  EXPECT_GT(sum, 0);
-  EXPECT_DOUBLE_EQ(energy.at("total").get<double>(), sum);
+  const auto joules = [&](const char* key) { return energy.at(key).get<double>(); };
+  EXPECT_GT(std::min({joules("active"), joules("standing"), joules("digital")}), 0);
+  EXPECT_EQ(joules("total"), joules("active") + joules("standing") + joules("digital"));
+  EXPECT_EQ(joules("circuits"), joules("active") + joules("standing"));
+  EXPECT_EQ(joules("digital"), joules("digital_control") + joules("write_dac"));
+  for (const json& entry : report.at("energy_not_counted"))
+    EXPECT_TRUE(entry.at("low").is_null() || entry.at("low") > 0) << entry;
   // Two layers, one after the other, 22 ns and 32 ns each.
-  EXPECT_NEAR(report.at("latency_s_per_token").get<double>(), 108e-9, 1e-15);
+  EXPECT_NEAR(report.at("attention_latency_s_per_token").get<double>(), 108e-9, 1e-15);
+  EXPECT_EQ(report.at("latency_s_per_token"), report.at("attention_latency_s_per_token"));
   EXPECT_GT(report.at("tokens_per_second").get<double>(), 0);
   const json& settings = report.at("settings");
   for (const char* key : {"program_version", "model_sha256", "device_sha256", "text_sha256",
@@ -110,6 +133,51 @@ TEST_F(Verbs, InferReportsTheKeysThatScriptsReadOn) {
     EXPECT_TRUE(settings.contains(key)) << key;
   EXPECT_EQ(settings.at("attention"), "analog");
   EXPECT_EQ(settings.at("window"), 16);
+}
+
+TEST_F(Verbs, TokenPeriodAgesTheCellsAndTheirEnergyAndStands) {
+  const std::string analog = infer() + "--attention analog --json --device " + device.string();
+  const auto json_of = [&](const std::string& more) { return json::parse(run(analog + more).out); };
+  const json own = json_of(""), said = json_of(" --token-period 108e-9"),
+             slow = json_of(" --token-period 1e-4"),
+             kept = json_of(" --token-period 1e-4 --without retention"),
+             own_kept = json_of(" --without retention");
+  EXPECT_NEAR(own.at("settings").at("token_period_s").get<double>(), 108e-9, 1e-20);
+  EXPECT_EQ(slow.at("settings").at("token_period_s"), 1e-4);
+  EXPECT_EQ(own.at("nats_per_token"), said.at("nats_per_token"));
+  EXPECT_NE(own.at("nats_per_token"), slow.at("nats_per_token"));  // 16 tokens are 1.6 of 5 ms
+  EXPECT_EQ(own_kept.at("nats_per_token"), kept.at("nats_per_token"));
+  const auto joules = [](const json& report, const char* key) {
+    return report.at("energy_j_per_token").at(key).get<double>();
+  };
+  EXPECT_NE(joules(own, "first_array"), joules(slow, "first_array"));
+  // Two layers of two heads, each with two mirror lines of 8 uW a sub-tile.
+  EXPECT_NEAR(joules(slow, "standing_bias"), 4 * 2 * 8e-6 * 1e-4, 1e-15);
+  EXPECT_NEAR(joules(own, "standing_bias"), 4 * 2 * 8e-6 * 108e-9, 1e-18);
+  EXPECT_EQ(joules(own, "digital"), joules(slow, "digital"));
+  EXPECT_GT(joules(slow, "standing_converters"), 500 * joules(own, "standing_converters"));
+}
+
+TEST_F(Verbs, TokenPeriodShorterThanTheLayersIsRefusedInOneLine) {
+  const std::string on = " --attention analog --device " + device.string() + " --token-period ";
+  for (const char* period : {"107e-9", "0", "-1", "nan", "inf"})
+    EXPECT_THAT(refused(infer() + on + period),
+                AllOf(HasSubstr("--token-period = "), HasSubstr("must be at least 108 ns")));
+  EXPECT_THAT(refused(adapt() + "--token-period 1e-8"), HasSubstr("must be at least 108 ns"));
+  EXPECT_THAT(refused(infer() + "--attention softmax --token-period 1e-4"),
+              HasSubstr("--token-period: softmax attention has no circuits"));
+}
+
+TEST_F(Verbs, StandingEnergyBeyondTheDevicesTablesIsNullAndSaid) {
+  const Outcome outcome = run(infer() + "--attention analog --without retention --json --device " +
+                              device.string() + " --token-period 2e-3");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const json energy = json::parse(outcome.out).at("energy_j_per_token");
+  for (const char* key : {"standing", "circuits", "total"}) EXPECT_TRUE(energy.at(key).is_null());
+  EXPECT_GT(energy.at("active"), 0);
+  EXPECT_THAT(outcome.err,
+              HasSubstr("warning: standing energy is not known at a token period of 2 "
+                        "ms: the device's tables of power between tokens end at 1 ms"));
 }
 
 TEST_F(Verbs, InferTakesTheModelsOwnAttentionAndHasNoEnergyForIt) {
@@ -144,7 +212,7 @@ TEST_F(Verbs, InferHasNoEnergyOfADeviceThatHasNone) {
     if (!item.at("energy_j_per_token").is_null()) continue;
     EXPECT_THAT(item.at("source").get<std::string>(), HasSubstr("not known: the device has no"));
   }
-  EXPECT_THAT(run(infer() + analog).out, HasSubstr("energy per token     not known"));
+  EXPECT_THAT(run(infer() + analog).out, HasSubstr("energy per token         not known"));
 }
 
 TEST_F(Verbs, InferWritesJsonWhateverTheNameOfTheText) {

@@ -133,14 +133,20 @@ void StageFit::find(const FitOptions& options) {
   };
   // Of what was chosen, on columns that had no part in that.
   std::vector<Columns> measured;
+  Columns slow;
   const auto measure = [&] {
-    if (measured.empty())
+    const auto drawn = [&](FitColumns::Kind kind) {
+      return draw_.draw(kind, kMeasured, "fast measure", lowest);
+    };
+    if (measured.empty()) {
       for (int i = 0; i < FitColumns::kRandomKinds; ++i)
-        measured.push_back(
-            draw_.draw(static_cast<FitColumns::Kind>(i), kMeasured, "fast measure", lowest));
+        measured.push_back(drawn(static_cast<FitColumns::Kind>(i)));
+      slow = drawn(FitColumns::kSlow);
+    }
     error_ = 0;
     for (const Columns& columns : measured)
       error_ = std::max(error_, highest_rms(errors(columns, options)));
+    slow_error_ = highest_rms(errors(slow, options));
   };
   const double limit = options.limit_share * options.error_limit;
   const std::vector<kernels::Stage> all = fit_candidates(options.cells, cells_differ_);

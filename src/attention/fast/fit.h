@@ -17,8 +17,8 @@ class StageFit {
  public:
   // Finds the cheapest arithmetic, rank, degree and numbers of segments and steps whose error,
   // against column_charge_c, is within the limit on each kind of random columns, and within
-  // kOneLevel times the limit on columns of one level; else the best. Throws Error if that is ten
-  // times off.
+  // kOneLevelLimit times the limit on columns of one level; else the best. Throws Error if that is
+  // ten times off.
   StageFit(const Circuit& circuit, const Circuit::Converter& converter, const ConverterLine& line,
            const FitOptions& options);
 
@@ -26,6 +26,9 @@ class StageFit {
   int rank() const { return stage_.rank; }
   // Rms on the worst kind of random columns, at most (three standard errors above what was found).
   double error() const { return error_; }
+  // The same where rows stay near the one before: few are independent, so charge often goes far
+  // beyond where it ends.
+  double slow_error() const { return slow_error_; }
   // The largest of any column whose cells all have one level and whose pulses one width.
   double one_level_error() const { return one_level_error_; }
   // The largest found where cells hold two levels, one of each half, all under one pulse: currents
@@ -91,7 +94,7 @@ class StageFit {
 
   const Circuit& circuit_;  // must outlive the fit, which reads it in cell()
   const Circuit::Converter& converter_;
-  double full_scale_c_, error_ = 0, one_level_error_ = 0, two_levels_error_ = 0;
+  double full_scale_c_, error_ = 0, slow_error_ = 0, one_level_error_ = 0, two_levels_error_ = 0;
   const FitColumns draw_;
   bool cells_differ_;
   int whole_weights_;  // that pulses are multiples for; 0 where they are not

@@ -8,6 +8,27 @@
 
 namespace gaincell::attention {
 
+namespace {
+
+// Rows near the one before, as tokens of a text that changes slowly: of zero mean and unit
+// variance.
+struct SlowRows {
+  double cells = 0, pulses = 0;
+
+  void next(Random& random) {
+    constexpr double kStays = 0.9;
+    const double stays = is_first_ ? 0 : kStays, moves = std::sqrt(1 - stays * stays);
+    is_first_ = false;
+    cells = stays * cells + moves * random.normal();
+    pulses = stays * pulses + moves * random.normal();
+  }
+
+ private:
+  bool is_first_ = true;
+};
+
+}  // namespace
+
 FitColumns::FitColumns(const Circuit& circuit, const Circuit::Converter& converter,
                        double full_scale_c, FitOptions options)
     : circuit_(circuit),
@@ -29,6 +50,7 @@ void FitColumns::draw_rows(Kind kind, Random& random, FitColumn& column) const {
   const double one_level = random.uniform(), one_width = std::sqrt(random.uniform());
   const double low_level = random.uniform(0.0, 0.5), high_level = random.uniform(0.5, 1.0);
   const double balance = random.uniform();
+  SlowRows slow;
   for (int i = 0; i < options_.cells; ++i) {
     double level = random.uniform(), width = random.uniform();
     switch (kind) {
@@ -46,6 +68,12 @@ void FitColumns::draw_rows(Kind kind, Random& random, FitColumn& column) const {
         width = options_.is_signed ? 1.7 * width : 0.5 + width;
         break;
       }
+      case kSlow:
+        slow.next(random);
+        level = 0.5 + 0.25 * slow.cells + 0.1 * random.normal();
+        width = 0.25 * slow.pulses + 0.1 * random.normal();
+        width = options_.is_signed ? 1.7 * width : 0.5 + width;
+        break;
       case kTwoLevels:
         level = level < balance ? low_level : high_level;
         width = i == 0 || random.uniform() < share ? one_width : 0.0;

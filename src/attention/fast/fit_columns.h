@@ -46,7 +46,8 @@ class FitColumns {
     kRandomKinds,
     kOneLevel = kRandomKinds,
     kFittedKinds,
-    kTwoLevels = kFittedKinds
+    kTwoLevels = kFittedKinds,
+    kSlow
   };
 
   // Circuit and converter must outlive it.

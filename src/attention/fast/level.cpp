@@ -209,15 +209,13 @@ class FastLevel final : public Analog {
       run_tile(step, tile, keeps_old, reads, work, traces);
     books.age_sum_s += reads.age_sum_s;
     books.pulses += reads.pulses;
-    energy::Activity& activity = books.counter.activity();
 
     const Scalers& s = scalers();
     for (int i = 0; i < step.queries; ++i) {
       kernels::scale_output(shape().dim, work.total.data() + i * dim,
                             s.a_o[step.head] * count_unit(), s.b_o[step.head],
                             step.out + i * step.stride);
-      activity.token_heads += 1;
-      activity.sub_tile_steps += blocks(filled(step.token + i), ring_.tile());
+      books.counter.count_token(shape(), blocks(filled(step.token + i), ring_.tile()));
     }
     for (StepTrace& trace : traces)
       if (observed(trace.token, trace.head)) step.traces->push_back(std::move(trace));

@@ -202,6 +202,7 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
                              .degree = s.degree,
                              .bytes = s.bytes,
                              .error = std::hypot(fit.error(), of_ages),
+                             .slow_rows_error = std::hypot(fit.slow_error(), of_ages),
                              .one_level_error = fit.one_level_error() + one_level,
                              .two_levels_error = fit.two_levels_error()};
   };

@@ -28,6 +28,7 @@ struct AdaptOptions {
   std::string level = "fast";
   std::vector<std::string> without;
   std::optional<int> window;
+  std::optional<double> token_period_s;
   int batch = 16, length = 256;
   std::uint64_t seed = 1;
   int threads = 0;
@@ -59,8 +60,8 @@ int adapt(AdaptOptions o) {
   }
   DeviceFacts facts = read_device(o.device);
   const int window = o.window.value_or(weights.config.attention.window);
-  const auto analog =
-      analog_options(o.level, o.without, facts.latency_s_per_token(weights.config.n_layer));
+  const auto analog = analog_options(
+      o.level, o.without, token_period_of_layers(o.token_period_s, facts, weights.config.n_layer));
   nlohmann::ordered_json text;
   const auto batch =
       model::draw_batch(read_tokens(o.text, *model.tokenizer, text), o.batch, o.length, o.seed);
@@ -162,6 +163,7 @@ Run cmd_adapt(Arguments& app) {
   app.add_option("--level", o->level, "analog engine: fast, or column (reference, slow)");
   app.add_option("--without", o->without, "switch effects of the circuits off, by name")
       .delimiter(',');
+  declare_token_period(app, o->token_period_s, "the layers' own time");
   app.add_option("--threads", o->threads, "0 = one per core; results do not depend on it");
   app.add_flag("--json", o->json, "report as JSON");
   return [o] { return adapt(*o); };

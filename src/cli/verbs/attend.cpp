@@ -23,6 +23,7 @@
 #include "characterize/results/cache.h"
 #include "cli/attend_input.h"
 #include "cli/commands.h"
+#include "cli/energy_notes.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
 #include "cli/say.h"
@@ -143,7 +144,9 @@ double token_period_s(const AttendOptions& o, const DeviceFacts& facts) {
       throw Error({.key = o.decay ? "--decay" : "--token-period",
                    .value = fmt::format("{}", *value),
                    .rule = "must be 0 or more"});
-  if (o.token_period_s) return *o.token_period_s;
+  if (o.token_period_s)
+    return token_period(o.token_period_s, 0, facts.latency_s_per_token(1),
+                        "a token's attention in a layer");
   if (o.decay || o.device == "published")
     return o.decay.value_or(lut::kPublished.decay_per_token) * tau->value;
   return facts.latency_s_per_token(kPublishedLayers);
@@ -212,6 +215,12 @@ void write(const AttendOptions& o, const Input& in, const Result& result,
                                   ? "of all steps together"
                                   : "of all steps together; NaN: the device has no such energy");
   joules.scalar("total", energy.total_j()).attribute("units", "J");
+  for (const energy::Kind kind :
+       {energy::Kind::kActive, energy::Kind::kStanding, energy::Kind::kDigital})
+    joules.scalar(std::string(name(kind)), energy.kind_j(kind)).attribute("units", "J");
+  joules.scalar("circuits", energy.circuits_j())
+      .attribute("units", "J")
+      .attribute("long_name", "active and standing: no constant of a publication");
   for (const auto& part : energy.parts)
     joules.scalar(part.name, part.energy_j()).attribute("units", "J");
   if (spice != nullptr) {
@@ -227,6 +236,19 @@ void write(const AttendOptions& o, const Input& in, const Result& result,
       supplies.scalar(name, value).attribute("units", "J");
   }
   writer.commit();
+}
+
+std::string brief_energy(const energy::Energy& energy, double steps, double token_period_s) {
+  std::string text;
+  for (const energy::Kind kind :
+       {energy::Kind::kActive, energy::Kind::kStanding, energy::Kind::kDigital}) {
+    const double joules = energy.kind_j(kind) / steps;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ",
+                        std::isfinite(joules) ? format_si(joules, "J") : "no known energy",
+                        kind == energy::Kind::kDigital ? "digital (published)" : name(kind));
+  }
+  return fmt::format("{} a token and head, at a token period of {}", text,
+                     format_si(token_period_s, "s"));
 }
 
 int attend(AttendOptions& o) {
@@ -284,7 +306,8 @@ int attend(AttendOptions& o) {
                      std::ceil(kColumnS * static_cast<double>(n))));
   }
   const Result result = Runner(in, o, circuit, *engine).run();
-  const energy::Energy energy = energy::EnergyModel(*facts.device).of(result.activity);
+  const energy::EnergyModel model(*facts.device);
+  const energy::Energy energy = model.of(result.activity, options.token_period_s);
 
   nlohmann::ordered_json settings{{"device", o.device},
                                   {"device_sha256", facts.sha256},
@@ -299,6 +322,7 @@ int attend(AttendOptions& o) {
                                   {"noise_seed", o.noise_seed}};
   if (const attention::FastReport* report = engine->fast_report())
     settings["fast_level"] = to_json(*report, options.error_limit);
+  settings["energy_not_counted"] = not_counted_json();
   settings["keys_from"] = in.keys_from;
   settings["values_from"] = in.values_from;
   if (!in.notes.empty()) settings["input_read_as"] = in.notes;
@@ -307,12 +331,11 @@ int attend(AttendOptions& o) {
   const RangeNotes ranges{{engine->ranges()}, known_age_s, full_scale_warnings(circuit)};
   write(o, in, result, energy, settings, ranges, spice.get());
   ranges.say();
+  warn_of_period(model, options.token_period_s);
   const double steps = static_cast<double>(in.sizes.batch * in.sizes.head * in.sizes.time);
   say("{} tokens, {} heads of {}, window {}, level {}: {}\n", in.sizes.batch * in.sizes.time,
       in.sizes.head, in.sizes.dim, o.window, o.level,
-      std::isfinite(energy.total_j())
-          ? format_si(energy.total_j() / steps, "J") + " a token and head"
-          : "no energy (the device has none)");
+      brief_energy(energy, steps, options.token_period_s));
   say("k counts from {}, v from {}\n", in.keys_from, in.values_from);
   if (settings.contains("fast_level"))
     say("fast level: {}\n", brief_fast_level(settings["fast_level"]));
@@ -355,8 +378,7 @@ Run cmd_attend(Arguments& app) {
                  fmt::format("share of its deviation from zero that a cell loses from one token to "
                              "the next (published device: {})",
                              lut::kPublished.decay_per_token));
-  app.add_option("--token-period", o->token_period_s,
-                 "seconds from one token to the next (default: 12 layers' latency)");
+  declare_token_period(app, o->token_period_s, "12 layers' own time");
   app.add_option("--datasets", o->datasets, "what to write (default: S,phi,output)").delimiter(',');
   app.add_option("--benches", o->benches,
                  "level spice: folder with column_relu.yaml and column_signed.yaml of the device's "

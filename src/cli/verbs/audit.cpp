@@ -120,7 +120,9 @@ Subject random_inputs(const AuditOptions& o) {
   DeviceFacts facts = read_device(o.run.device);
   const attention::Shape shape{kHeads, facts.device->tile, o.window.value_or(kPublishedWindow)};
   attention::AnalogOptions options =
-      analog_options("fast", o.run.without, facts.latency_s_per_token(kLayers));
+      analog_options("fast", o.run.without,
+                     token_period(o.run.token_period_s, facts.latency_s_per_token(kLayers),
+                                  facts.latency_s_per_token(1), "a token's attention in a layer"));
   set_error_limit(o.run.error_limit, options);
   const attention::Circuit circuit = attention::circuit_of(*facts.device);
   require_known_ages(circuit, options, o.tokens, shape.window);
@@ -222,6 +224,8 @@ Run cmd_audit(Arguments& app) {
   app.add_option("--without", o->run.without, "switch effects of the circuits off, by name")
       .delimiter(',');
   declare_error_limit(app, o->run.error_limit);
+  declare_token_period(app, o->run.token_period_s,
+                       "the layers' own time; of random inputs that of 12 layers");
   app.add_option("--window", o->window, "tokens attended to (default: the model's own)");
   app.add_option(
       "--benches", o->benches,

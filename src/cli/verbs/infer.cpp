@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/energy_notes.h"
 #include "cli/model_run.h"
 #include "cli/progress_bar.h"
 #include "cli/say.h"
@@ -27,21 +28,23 @@ struct InferOptions {
 
 struct Report {
   model::EvaluationReport evaluation;
-  std::optional<double> latency_s_per_token;
-  nlohmann::ordered_json energy_j_per_token;
+  std::optional<double> attention_latency_s;
+  nlohmann::ordered_json energy_j_per_token, not_counted;
   std::optional<RangeNotes> ranges;  // none where the attention has no ranges
   nlohmann::ordered_json settings;
 
   // A figure that the run does not have is null.
   nlohmann::ordered_json to_json() const {
     nlohmann::ordered_json latency;
-    if (latency_s_per_token) latency = *latency_s_per_token;
+    if (attention_latency_s) latency = *attention_latency_s;
     nlohmann::ordered_json held;
     if (ranges) held = ranges->to_json();
     return {{"tokens", evaluation.tokens},
             {"nats_per_token", evaluation.nats_per_token},
             {"perplexity", evaluation.perplexity()},
             {"energy_j_per_token", energy_j_per_token},
+            {"energy_not_counted", not_counted},
+            {"attention_latency_s_per_token", latency},
             {"latency_s_per_token", latency},
             {"tokens_per_second", evaluation.tokens_per_second()},
             {"ranges", held},
@@ -51,7 +54,7 @@ struct Report {
   std::string brief() const {
     std::string lines;
     const auto line = [&](const std::string& name, const std::string& value) {
-      lines += fmt::format("{:<20} {}\n", name, value);
+      lines += fmt::format("{:<24} {}\n", name, value);
     };
     const auto text = [&](const char* key) { return settings.at(key).get<std::string>(); };
     line("model", text("model"));
@@ -68,18 +71,31 @@ struct Report {
     lines += "\n";
     line("nats per token", fmt::format("{:.4f}", evaluation.nats_per_token));
     line("perplexity", fmt::format("{:.4f}", evaluation.perplexity()));
-    const char* no_energy = settings.contains("device") ? "not known (the device has no energies)"
-                                                        : "none (no circuits)";
-    for (const auto& [part, joules] : energy_j_per_token.items()) {
-      line(part == "total" ? "energy per token" : "  " + part,
-           joules.is_null() ? no_energy : format_si(joules.get<double>(), "J"));
-    }
+    for (const auto& [part, joules] : energy_j_per_token.items())
+      line(energy_name(part),
+           joules.is_null() ? no_energy() : format_si(joules.get<double>(), "J"));
+    if (settings.contains("token_period_s"))
+      line("token period", format_si(settings.at("token_period_s").get<double>(), "s"));
     if (ranges)
       for (const std::string& held : ranges->lines()) line("held at range ends", held);
-    line("latency per token",
-         latency_s_per_token ? format_si(*latency_s_per_token, "s") : "none (no circuits)");
+    line("attention latency", attention_latency_s
+                                  ? format_si(*attention_latency_s, "s") + " a token, all layers"
+                                  : "none (no circuits)");
     line("simulated", fmt::format("{:.0f} tokens per second", evaluation.tokens_per_second()));
     return lines;
+  }
+
+ private:
+  const char* no_energy() const {
+    return settings.contains("device") ? "not known (the device has no such energy)"
+                                       : "none (no circuits)";
+  }
+  static std::string energy_name(const std::string& key) {
+    if (key == "total") return "energy per token";
+    if (key == "active" || key == "standing") return "  " + key;
+    if (key == "digital") return "  digital, published";
+    if (key == "circuits") return "active + standing";
+    return "    " + key;
   }
 };
 
@@ -90,20 +106,13 @@ void add_energy(const ModelRun& run, Report& report) {
   if (!run.device) return;
   energy::Activity activity;
   for (const auto& layer : report.evaluation.activity) activity += layer;
-  const energy::Energy energy = energy::EnergyModel(*run.device)
-                                    .of(activity)
+  const energy::EnergyModel model(*run.device);
+  const energy::Energy energy = model.of(activity, run.choice.analog.token_period_s)
                                     .per(static_cast<double>(report.evaluation.tokens_run));
-  report.energy_j_per_token["total"] = number_or_null(energy.total_j());
-  auto& items = report.settings["energy_items"] = nlohmann::ordered_json::array();
-  for (const auto& part : energy.parts) {
-    report.energy_j_per_token[part.name] = number_or_null(part.energy_j());
-    for (const auto& item : part.items) {
-      items.push_back({{"part", part.name},
-                       {"item", item.name},
-                       {"energy_j_per_token", number_or_null(item.energy_j)},
-                       {"source", item.source}});
-    }
-  }
+  report.energy_j_per_token = to_json(energy);
+  report.not_counted = not_counted_json();
+  report.settings["energy_items"] = items_json(energy);
+  warn_of_period(model, run.choice.analog.token_period_s);
 }
 
 int infer(const InferOptions& o) {
@@ -131,7 +140,7 @@ int infer(const InferOptions& o) {
                          .block = run.choice.analog.level == attention::Level::kColumn ? 64 : 4096,
                          .progress = [&](double share) { bar.show(share); }});
   }
-  report.latency_s_per_token = run.latency_s_per_token;
+  report.attention_latency_s = run.attention_latency_s;
   report.settings = run.settings;
   add_energy(run, report);
   if (run.choice.kind != model::AttentionKind::kSoftmax) {
