@@ -7,7 +7,12 @@ target_compile_options(gaincell_warnings INTERFACE
   -Woverloaded-virtual -Werror=return-type)
 
 if(GAINCELL_SANITIZE)
-  add_compile_options(-fsanitize=${GAINCELL_SANITIZE} -fno-omit-frame-pointer -g1)
+  # vptr asks for a pipe at each look, which a process without descriptors doesn't get.
+  add_compile_options(-fsanitize=${GAINCELL_SANITIZE} -fno-sanitize-recover=all -fno-sanitize=vptr -fno-omit-frame-pointer -g1)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+  if(GAINCELL_SANITIZE MATCHES address)
+    add_compile_definitions(GAINCELL_ADDRESS_SANITIZER)
+  endif()
   add_link_options(-fsanitize=${GAINCELL_SANITIZE})
 endif()
 

@@ -40,7 +40,7 @@ void limit_resources([[maybe_unused]] const Rights& rights) {
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_FSIZE, kFileBytes);
   limit(RLIMIT_NOFILE, kOpenFiles);
-#ifndef __SANITIZE_ADDRESS__  // whose shadow memory is no memory
+#ifndef GAINCELL_ADDRESS_SANITIZER  // whose shadow memory is no memory
   // The parent watches what is resident and names the limit; this one is for a worker that is too
   // quick for it.
   if (rights.memory_bytes > 0)

@@ -24,6 +24,8 @@ static_assert(std::endian::native == std::endian::little, "safetensors are littl
 // The format's own bound; keeps a garbage length from asking for gigabytes.
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr const char* kFetchAgain = "the file is damaged: copy or export it again";
+constexpr const char* kNoSafetensors =
+    "this is not a safetensors file, or it is damaged: export it again";
 
 // Bytes per element of the format's dtypes, 0 if unknown.
 std::uint64_t bytes_per_element(const std::string& dtype) {
@@ -123,13 +125,23 @@ std::string format_shape(const std::vector<std::int64_t>& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
-SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::move(path)) {
-  const std::string place = path_.string();
+namespace {
+
+using Entry = SafetensorsReader::Entry;
+
+struct Header {
+  nlohmann::json tree;       // an object
+  std::uint64_t data_bytes;  // behind it
+};
+
+// `data_begin`: where the data start, bytes.
+Header read_header(const std::filesystem::path& path, std::uint64_t& data_begin) {
+  const std::string place = path.string();
   std::error_code error;
   // A named pipe would be waited for.
-  const bool regular = std::filesystem::is_regular_file(path_, error);
-  std::ifstream in(regular ? path_ : std::filesystem::path(), std::ios::binary);
-  const std::uint64_t file_bytes = in ? std::filesystem::file_size(path_, error) : 0;
+  const bool regular = std::filesystem::is_regular_file(path, error);
+  std::ifstream in(regular ? path : std::filesystem::path(), std::ios::binary);
+  const std::uint64_t file_bytes = in ? std::filesystem::file_size(path, error) : 0;
   if (!in || error) {
     throw Error({.place = place,
                  .rule = "cannot be read",
@@ -148,7 +160,7 @@ SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::mo
                  .key = "header length",
                  .value = std::to_string(header_bytes),
                  .rule = fmt::format("at most {} bytes", kMaxHeaderBytes),
-                 .remedy = "this is not a safetensors file, or it is damaged: export it again"});
+                 .remedy = kNoSafetensors});
   }
   if (header_bytes > file_bytes - 8) {
     throw Error(
@@ -159,82 +171,88 @@ SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::mo
          .remedy = kFetchAgain});
   }
   std::string text(header_bytes, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(header_bytes));
-  data_begin_ = 8 + header_bytes;
-  const std::uint64_t data_bytes = file_bytes - data_begin_;
-
-  constexpr const char* kExportAgain =
-      "this is not a safetensors file, or it is damaged: export it again";
-  if (!in) throw Error({.place = place, .rule = "cannot be read", .remedy = kFetchAgain});
-  const nlohmann::json header = parse_json(text, place + ": header", kExportAgain);
-  if (!header.is_object())
+  if (!in.read(text.data(), static_cast<std::streamsize>(header_bytes)))
+    throw Error({.place = place, .rule = "cannot be read", .remedy = kFetchAgain});
+  nlohmann::json tree = parse_json(text, place + ": header", kNoSafetensors);
+  if (!tree.is_object())
     throw Error({.place = place,
                  .key = "header",
-                 .value = brief_json(header),
+                 .value = brief_json(tree),
                  .rule = "must be a JSON object",
-                 .remedy = kExportAgain});
+                 .remedy = kNoSafetensors});
+  data_begin = 8 + header_bytes;
+  return {std::move(tree), file_bytes - data_begin};
+}
 
-  for (const auto& element : header.items()) {
-    const std::string& name = element.key();
-    const nlohmann::json& item = element.value();
-    if (name == "__metadata__") {
-      if (item.is_object()) {
-        for (const auto& [key, value] : item.items()) {
-          if (value.is_string()) metadata_[key] = value.get<std::string>();
-        }
-      }
-      continue;
-    }
-    const auto refuse = [&](const std::string& value, const std::string& rule) -> Error {
-      return Error(
-          {.place = place, .key = name, .value = value, .rule = rule, .remedy = kFetchAgain});
-    };
-    const auto is_count = [](const nlohmann::json& j) { return j.is_number_unsigned(); };
-    if (!item.is_object() || !item.contains("dtype") || !item["dtype"].is_string() ||
-        !item.contains("shape") || !item["shape"].is_array() ||
-        !std::all_of(item["shape"].begin(), item["shape"].end(), is_count) ||
-        !item.contains("data_offsets") || !item["data_offsets"].is_array() ||
-        item["data_offsets"].size() != 2 ||
-        !std::all_of(item["data_offsets"].begin(), item["data_offsets"].end(), is_count)) {
-      throw refuse(brief_json(item), "a tensor needs dtype, shape and two data_offsets");
-    }
-    Entry entry;
-    entry.dtype = item["dtype"].get<std::string>();
-    entry.begin = item["data_offsets"][0].get<std::uint64_t>();
-    entry.end = item["data_offsets"][1].get<std::uint64_t>();
-    const std::uint64_t element_bytes = bytes_per_element(entry.dtype);
-    if (element_bytes == 0) throw refuse(entry.dtype, "unknown dtype");
-    if (entry.begin > entry.end) {
-      throw refuse(fmt::format("[{}, {}]", entry.begin, entry.end), "data_offsets must not fall");
-    }
-    if (entry.end > data_bytes) {
-      throw refuse(
-          fmt::format("[{}, {}]", entry.begin, entry.end),
-          fmt::format("data_offsets end outside the file, which holds {} bytes of data: it is "
-                      "cut off or damaged",
-                      data_bytes));
-    }
-    std::uint64_t bytes = element_bytes;
-    for (const auto& extent_json : item["shape"]) {
-      const auto extent = extent_json.get<std::uint64_t>();
-      entry.shape.push_back(static_cast<std::int64_t>(extent));
-      // Bounded by the file's size at each step, so the product cannot overflow.
-      if (extent != 0 && bytes > data_bytes / extent)
-        bytes = data_bytes + 1;
-      else
-        bytes *= extent;
-      if (bytes > data_bytes) break;
-    }
-    if (bytes != entry.end - entry.begin) {
-      throw refuse(fmt::format("{} {}", entry.dtype, brief_json(item["shape"])),
-                   fmt::format("shape and dtype do not match the {} bytes of its data_offsets",
-                               entry.end - entry.begin));
-    }
-    entries_.emplace(name, std::move(entry));
+std::map<std::string, std::string> texts_of(const nlohmann::json& metadata) {
+  std::map<std::string, std::string> texts;
+  if (!metadata.is_object()) return texts;
+  for (const auto& [key, value] : metadata.items())
+    if (value.is_string()) texts[key] = value.get<std::string>();
+  return texts;
+}
+
+bool is_list_of_counts(const nlohmann::json& item, const char* key) {
+  const auto is_count = [](const nlohmann::json& j) { return j.is_number_unsigned(); };
+  return item.contains(key) && item[key].is_array() &&
+         std::all_of(item[key].begin(), item[key].end(), is_count);
+}
+
+// Beyond `most` where the shape holds more than that.
+std::uint64_t bytes_of(const std::vector<std::int64_t>& shape, std::uint64_t element_bytes,
+                       std::uint64_t most) {
+  std::uint64_t bytes = element_bytes;
+  for (const std::int64_t signed_extent : shape) {
+    const auto extent = static_cast<std::uint64_t>(signed_extent);
+    // Bounded at each step, so the product cannot overflow.
+    if (extent != 0 && bytes > most / extent) return most + 1;
+    bytes *= extent;
   }
+  return bytes;
+}
 
+Entry entry_of(const std::string& name, const nlohmann::json& item, std::uint64_t data_bytes,
+               const std::string& place) {
+  const auto refuse = [&](const std::string& value, const std::string& rule) -> Error {
+    return Error(
+        {.place = place, .key = name, .value = value, .rule = rule, .remedy = kFetchAgain});
+  };
+  if (!item.is_object() || !item.contains("dtype") || !item["dtype"].is_string() ||
+      !is_list_of_counts(item, "shape") || !is_list_of_counts(item, "data_offsets") ||
+      item["data_offsets"].size() != 2) {
+    throw refuse(brief_json(item), "a tensor needs dtype, shape and two data_offsets");
+  }
+  Entry entry;
+  entry.dtype = item["dtype"].get<std::string>();
+  entry.begin = item["data_offsets"][0].get<std::uint64_t>();
+  entry.end = item["data_offsets"][1].get<std::uint64_t>();
+  const std::uint64_t element_bytes = bytes_per_element(entry.dtype);
+  if (element_bytes == 0) throw refuse(entry.dtype, "unknown dtype");
+  if (entry.begin > entry.end) {
+    throw refuse(fmt::format("[{}, {}]", entry.begin, entry.end), "data_offsets must not fall");
+  }
+  if (entry.end > data_bytes) {
+    throw refuse(
+        fmt::format("[{}, {}]", entry.begin, entry.end),
+        fmt::format("data_offsets end outside the file, which holds {} bytes of data: it is "
+                    "cut off or damaged",
+                    data_bytes));
+  }
+  for (const auto& extent : item["shape"])
+    entry.shape.push_back(static_cast<std::int64_t>(extent.get<std::uint64_t>()));
+  if (bytes_of(entry.shape, element_bytes, data_bytes) != entry.end - entry.begin) {
+    throw refuse(fmt::format("{} {}", entry.dtype, brief_json(item["shape"])),
+                 fmt::format("shape and dtype do not match the {} bytes of its data_offsets",
+                             entry.end - entry.begin));
+  }
+  return entry;
+}
+
+// The tensors lie one after another, without overlap or hole, to the end of the file.
+void check_layout(const std::map<std::string, Entry>& entries, std::uint64_t data_bytes,
+                  const std::string& place) {
   std::vector<std::pair<std::string, const Entry*>> order;
-  for (const auto& [name, entry] : entries_) order.emplace_back(name, &entry);
+  for (const auto& [name, entry] : entries) order.emplace_back(name, &entry);
   std::stable_sort(order.begin(), order.end(), [](const auto& x, const auto& y) {
     return std::pair(x.second->begin, x.second->end) < std::pair(y.second->begin, y.second->end);
   });
@@ -261,6 +279,20 @@ SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::mo
                  .rule = fmt::format("the header accounts for {}", reached),
                  .remedy = kFetchAgain});
   }
+}
+
+}  // namespace
+
+SafetensorsReader::SafetensorsReader(std::filesystem::path path) : path_(std::move(path)) {
+  const std::string place = path_.string();
+  const auto [header, data_bytes] = read_header(path_, data_begin_);
+  for (const auto& element : header.items()) {
+    if (element.key() == "__metadata__")
+      metadata_ = texts_of(element.value());
+    else
+      entries_.emplace(element.key(), entry_of(element.key(), element.value(), data_bytes, place));
+  }
+  check_layout(entries_, data_bytes, place);
 }
 
 Tensor SafetensorsReader::read(const std::string& name) const {

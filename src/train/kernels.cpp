@@ -4,7 +4,7 @@
 
 // Clones by feature: by `arch=` GCC 12 asks for that maker's very processor.
 // clang-format off
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(GAINCELL_ADDRESS_SANITIZER)
 #define GAINCELL_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define GAINCELL_CLONES

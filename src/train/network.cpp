@@ -49,7 +49,7 @@ Network::Network(model::Config config, std::uint64_t seed) : config_(std::move(c
   add("transformer.ln_f.bias", {n}, 0, 0, seed);
 }
 
-void Network::add(const std::string& name, std::vector<std::int64_t> shape, double deviation,
+void Network::add(const std::string& name, const std::vector<std::int64_t>& shape, double deviation,
                   double mean, std::uint64_t seed) {
   Tensor tensor = torch::full(shape, mean, torch::kFloat);
   if (deviation > 0) {

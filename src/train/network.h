@@ -44,8 +44,8 @@ class Network {
 
  private:
   const torch::Tensor& at(const std::string& name) const { return parameters_.at(name); }
-  void add(const std::string& name, std::vector<std::int64_t> shape, double deviation, double mean,
-           std::uint64_t seed);
+  void add(const std::string& name, const std::vector<std::int64_t>& shape, double deviation,
+           double mean, std::uint64_t seed);
 
   model::Config config_;
   std::map<std::string, torch::Tensor> parameters_;

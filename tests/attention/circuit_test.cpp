@@ -13,7 +13,7 @@ namespace gaincell::attention {
 namespace {
 
 // Cells with any current law, a linear bitline capacitor, ideal converters.
-Circuit with_current(std::function<double(double v_store, double bitline)> current_a) {
+Circuit with_current(const std::function<double(double v_store, double bitline)>& current_a) {
   Circuit circuit;
   circuit.pulse_nodes_s = {0.0, 1e-9, 4e-9, 15e-9};
   circuit.read_charge_c = [=, nodes = circuit.pulse_nodes_s](double v, std::size_t node,

@@ -36,18 +36,21 @@ TEST_F(Ends, OfQuantisersAndTheirTiesAreTheSame) {
   for (const Range& range : {Range{1.0, 16}, Range{0.9, 8}, Range{0.9, 4}, Range{1.0, 255}}) {
     const Quantiser quantiser(0.0, range.high, range.levels);
     // Both ways to a value: as it is, and by a scaler that shifts it.
-    for (const auto& [a, b] : {std::pair{1.0f, 0.0f}, {0.37f, 0.45f}, {-1.0f, 0.9f}}) {
+    struct Scaler {
+      float a, b;
+    };
+    for (const Scaler& s : {Scaler{1.0f, 0.0f}, Scaler{0.37f, 0.45f}, Scaler{-1.0f, 0.9f}}) {
       std::vector<float> x{0.0f, -0.0f, -1e30f, 1e30f};
       for (int i = -2; i <= 2 * range.levels + 2; ++i)  // every level and every tie
-        add_with_neighbours(static_cast<float>((0.5 * i * range.high / (range.levels - 1) - b) / a),
-                            x);
+        add_with_neighbours(
+            static_cast<float>((0.5 * i * range.high / (range.levels - 1) - s.b) / s.a), x);
       on_every_instruction_set([&](const char*) {
         std::vector<std::uint8_t> index(x.size());
-        const std::size_t outside = kernels::quantise(x.size(), x.data(), a, b, range.high,
+        const std::size_t outside = kernels::quantise(x.size(), x.data(), s.a, s.b, range.high,
                                                       quantiser.steps_per_unit(), index.data());
         std::size_t expected_outside = 0;
         for (std::size_t i = 0; i < x.size(); ++i) {
-          const double scaled = static_cast<double>(a) * x[i] + b;
+          const double scaled = static_cast<double>(s.a) * x[i] + s.b;
           EXPECT_EQ(index[i], quantiser.index(scaled)) << scaled;
           expected_outside += quantiser.outside(scaled);
         }

@@ -173,7 +173,7 @@ TEST(Energy, OfThePublishedDeviceIsThePublishedFigure) {
     auto engine = make_analog(shape, circuit_of(device), scalers_near_training(1, 1), options);
     run(*engine, Inputs(shape, 64, 5));
     const energy::Energy energy = energy::EnergyModel(device).of(engine->activity());
-    const double columns = 64 * 65 / 2;
+    const double columns = 64 * 65 / 2.0;
     expect_relative(energy.part_j("first_array"), columns * 1120e-12 / 1024, 1e-9, "first");
     expect_relative(energy.part_j("second_array"), 64 * 64 * 700e-12 / 1024, 1e-9, "second");
   }

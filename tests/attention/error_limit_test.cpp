@@ -58,7 +58,9 @@ void fill_low_rank(Random& random, Inputs& in, double stay) {
           lean += state[which][r] * direction[static_cast<std::size_t>(r) * in.width + i];
         return 0.5 + 0.12 * lean + 0.1 * random.normal();
       };
-      set(in, static_cast<std::size_t>(t) * in.width + i, value(0), value(1), value(2));
+      // Each draws: no compiler is to choose the order.
+      const double v = value(2), k = value(1), q = value(0);
+      set(in, static_cast<std::size_t>(t) * in.width + i, q, k, v);
     }
   }
 }

@@ -27,7 +27,7 @@
 #include "base/utf8.h"
 #include "tests/support/program.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef GAINCELL_ADDRESS_SANITIZER
 // A finding ends the case; what a process still holds at its end is no finding here.
 extern "C" const char* __asan_default_options() {
   return "exitcode=99:detect_leaks=0:allocator_may_return_null=1:quarantine_size_mb=16:"
@@ -333,7 +333,7 @@ std::string keep(const RunOptions& options, const Reader& reader, std::size_t nu
 }  // namespace
 
 Limits limits_of_build() {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef GAINCELL_ADDRESS_SANITIZER
   return {40, 900, std::size_t{3} << 29};
 #else
   return {10, 300, std::size_t{1} << 30};
@@ -341,7 +341,7 @@ Limits limits_of_build() {
 }
 
 std::string sanitizers_of_build() {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef GAINCELL_ADDRESS_SANITIZER
   return "address, undefined behaviour";
 #else
   return "none";

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kColumns = 40;
 constexpr int kRows = 64;
-constexpr double kTokenPeriod = 12 * 54.5e-9;  // twelve layers, both stages
+constexpr double kTokenPeriod = 12 * 54.9e-9;  // twelve layers, both stages
 constexpr int kWindow = 1024;                  // oldest token
 
 struct Column {
