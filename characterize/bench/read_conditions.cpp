@@ -388,6 +388,18 @@ void BenchReader::refuse_unused_at() const {
   }
 }
 
+void require_temperature(double celsius, const Where& where) {
+  constexpr double kAbsoluteZero = -273.15, kHottest = 1000;  // degC
+  if (celsius > kAbsoluteZero && celsius <= kHottest) return;
+  throw Error(
+      {.place = where.place,
+       .key = where.key,
+       .value = format_exact(celsius),
+       .rule = fmt::format("a simulation's temperature lies above {} and is at most {} degC",
+                           kAbsoluteZero, kHottest),
+       .remedy = "give it in degC, as -40 or 125"});
+}
+
 // Each factor may be small and their product without bound: it is bounded as it grows.
 void BenchReader::bound_points(const Item& item) {
   std::size_t points =
@@ -423,10 +435,15 @@ void BenchReader::add_condition(const std::string& name, const Item& item) {
   know(name, item);
   const bool by_row = row_cells_.contains(name);
   Condition condition = by_row ? read_unit(name, item) : read_condition(name, item, fixed_);
-  apply_at(condition);
+  const bool at = apply_at(condition);
   if (by_row) fill_by_row(condition);
-  if (name == "temperature" && condition.unit != "degC")
-    item.refuse("the temperature of a simulation is in degC");
+  if (name == "temperature") {
+    if (condition.unit != "degC") item.refuse("the temperature of a simulation is in degC");
+    for (std::size_t k = 0; k < condition.values.size(); ++k)
+      require_temperature(condition.values[k], at       ? Where{"--at", name}
+                                               : by_row ? Where{row_places_[k].place, name}
+                                                        : item.where());
+  }
   apply_filters(condition, item);
   if (condition.count > 0) {
     bench_.scope.set(name, std::vector<double>(condition.count, 0));

@@ -414,6 +414,10 @@ void BenchReader::declare_search() {
   search.minimum = item["minimum"].constant(search.unit);
   search.maximum = item["maximum"].constant(search.unit);
   search.tolerance = item["tolerance"].constant(search.unit);
+  if (search.over == "temperature") {
+    require_temperature(search.minimum, item["minimum"].where());
+    require_temperature(search.maximum, item["maximum"].where());
+  }
   const double range = search.maximum - search.minimum;
   if (!(range > 0)) item["maximum"].refuse("must be greater than `minimum`");
   if (!std::isfinite(range)) item["maximum"].refuse("the range is wider than a number holds");

@@ -118,6 +118,9 @@ void refuse_other_keys(const Item& item, const std::string& kind,
 // test that walks all of them finds.
 [[noreturn]] void no_argument(const Key& key);
 
+// Throws Error where nothing can be simulated at it.
+void require_temperature(double celsius, const Where& where);
+
 // What a name is worth where it is read: results, and whatever has no single value.
 constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
 

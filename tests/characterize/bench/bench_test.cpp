@@ -395,6 +395,29 @@ TEST_F(BenchFile, LibraryKeepsWhatTheBenchNeeds) {
   EXPECT_THAT(text, Not(HasSubstr("lonely")));
 }
 
+// Wherever it is given: one of a list, the end of a range, in a row, or found by a search.
+TEST_F(BenchFile, TemperatureThatNothingCanHaveIsRefused) {
+  const auto at = [&](const std::string& condition, const std::string& more = "") {
+    return complaint(
+        "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}}\n"
+        "elements: [R1 a 0 1k]\nanalysis: {type: op}\n"
+        "measurements: {m: {unit: V, value: v(a)}}\n" +
+        (condition.empty() ? "" : "conditions: {temperature: {unit: degC" + condition + "}}\n") +
+        more);
+  };
+  EXPECT_EQ(at(", typical: -273"), "");
+  EXPECT_EQ(at(", enumerate: [-273, 27, 1000]"), "");
+  EXPECT_THAT(at(", typical: -400"), HasSubstr("lies above -273.15 and is at most 1000 degC"));
+  EXPECT_THAT(at(", enumerate: [-273.15, 27]"), HasSubstr("conditions.temperature"));
+  EXPECT_THAT(at(", minimum: 0, maximum: 1001, step: linear, points: 3"), HasSubstr("= 1001:"));
+  EXPECT_THAT(at("", "rows: [{temperature: 27}, {temperature: 1e99}]\n"), HasSubstr("condition"));
+  EXPECT_THAT(at(" ", "rows: [{temperature: 27}, {temperature: 1e99}]\n"), HasSubstr("= 1e+99:"));
+  EXPECT_THAT(at("",
+                 "search: {over: temperature, unit: degC, minimum: -300, maximum: 100, "
+                 "tolerance: 1, passes: m > 0}\n"),
+              HasSubstr("search.minimum = -300:"));
+}
+
 class SearchBlock : public BenchTest {
  protected:
   // What a bench is refused for whose search differs in one key, or in the rest of it.
