@@ -14,7 +14,7 @@ struct ConverterTables {
   std::optional<Table> energy;  // J, one conversion
   Table bitline_voltage;        // V at the end of integration; at charge 0 the start voltage
   // W over (charge C, idle_time s): mean over the time that follows a conversion, clocks low, where
-  // the conversion's energy ends; W over (token_period s): the mirror lines of a sub-tile's
+  // the conversion's energy ends; W over (token_period s): lines and start of a sub-tile's
   // converters. A device that states no power between tokens has none of them.
   std::optional<Table> standing_power, bias_power;
   double active_time_s = 0;  // what the energy of a conversion covers

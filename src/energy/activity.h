@@ -45,7 +45,7 @@ struct Conversions {
 // What there is of a head, used or not, times tokens: it draws power between them as well.
 struct Installed {
   double first_columns = 0, second_columns = 0;  // each with its converter
-  double sub_tiles = 0;                          // of either array, each with its mirror lines
+  double sub_tiles = 0;                          // of either array, each with its lines and start
   double cells = 0;                              // of both arrays
 
   Installed& operator+=(const Installed& other);

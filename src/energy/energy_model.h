@@ -66,7 +66,7 @@ struct Energy {
 // converters; its word lines are the ReLU converters' outputs and in their energy),
 // digital_control, write_dac, write_cells; with a token period also standing_converters (what a
 // converter draws after its conversion, by the bitline that this left, and one without a token in
-// its column after one of no charge), standing_bias (mirror lines of every sub-tile, the whole
+// its column after one of no charge), standing_bias (lines and start of every sub-tile, the whole
 // period) and standing_cells (leakage of all cells, at the levels that were written and the ages'
 // mean). Cells are read at the bitline's start voltage: that is within 0.5 % on uniform levels.
 // What is not counted: not_counted.h.

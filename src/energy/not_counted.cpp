@@ -13,7 +13,7 @@ constexpr NotCounted kNotCounted[] = {
     {"wires on the ReLU converters' outputs (the gates are counted)", "J", 11e-12, 11e-12,
      "estimated: 21 fJ a pulse"},
     {"drivers and level shifters of the converters' clocks (the gates are counted)", "J", 2e-12,
-     5e-12, "estimated from 38.6 fJ of gates a conversion"},
+     5e-12, "estimated from the charge of the gates, some 40 fJ a conversion"},
     {"drivers of a write: word line, select shifters, what the DAC delivers", "J", 14e-12, 14e-12,
      "simulated on netlists/write_driver: 227 fJ a row, 98 fJ a bitline, 0 to 11 fJ"},
     {"regulator of the bitlines' reference", "J", kSizeNotKnown, kSizeNotKnown,

@@ -23,7 +23,6 @@ namespace {
 using lut::ExampleBench;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using ::testing::StartsWith;
 
 class Program : public lut::TemporaryFolder {

@@ -29,8 +29,8 @@ void expect_times(const Activity& some, double n) {
   EXPECT_EQ(some.sub_tile_steps, n * 3);
   EXPECT_EQ(some.dac_values, n * 4);
   EXPECT_EQ(some.writes, (std::vector<double>{n * 5, n * 6}));
-  EXPECT_EQ(some.first_reads.total(), n * (12 * 13 / 2));
-  EXPECT_EQ(some.second_reads.total(), n * (12 * 13 / 2 + 99));
+  EXPECT_EQ(some.first_reads.total(), n * (12 * 13 / 2.0));
+  EXPECT_EQ(some.second_reads.total(), n * (12 * 13 / 2.0 + 99));
   EXPECT_EQ(some.first_conversions.count, (std::vector<double>{n * 7, n * 8}));
   EXPECT_EQ(some.second_conversions.count, (std::vector<double>{n * 9, n * 10}));
 }

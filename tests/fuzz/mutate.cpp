@@ -282,10 +282,8 @@ std::string odd_text(Random& random) {
                                                "caf\xe9",
                                                "\xc3(",
                                                "\xed\xa0\x80",
-                                               "\xc2\x9b"
-                                               "2J",
-                                               "\xe2\x80\xae"
-                                               "cba",
+                                               "\302\2332J",
+                                               "\342\200\256cba",
                                                "a\tb",
                                                std::string("a\0b", 3),
                                                "../../etc/passwd",

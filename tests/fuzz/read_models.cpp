@@ -239,9 +239,7 @@ std::vector<Sample> prepare_tokenizer(const fs::path& folder) {
   write_models(folder);
   const auto vocabulary = nlohmann::ordered_json::parse(read_file(folder / kPairs / "vocab.json"));
   nlohmann::ordered_json merges = nlohmann::ordered_json::array();
-  for (const char* pair : {"a b", "ab c", "d e", "de a", "\xc4\xa0 b",
-                           "\xc4\xa0"
-                           "b e"})
+  for (const char* pair : {"a b", "ab c", "d e", "de a", "\xc4\xa0 b", "\304\240b e"})
     merges.push_back(pair);
   const nlohmann::ordered_json pre{
       {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}};

@@ -100,7 +100,7 @@ struct Verbs : ::testing::Test {
     return outcome.err;
   }
   std::size_t entries() {
-    std::ofstream(folder.path() / "stderr", std::ios::app);
+    const std::ofstream made(folder.path() / "stderr", std::ios::app);
     return static_cast<std::size_t>(
         std::distance(std::filesystem::directory_iterator(folder.path()), {}));
   }

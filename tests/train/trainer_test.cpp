@@ -125,7 +125,7 @@ TEST_F(Repeated, TheSameSeedGivesTheSameBytesAndAnotherSeedDoesNot) {
 // Runs the program until its first state is on disk, kills it, and goes on.
 TEST_F(Repeated, AKilledRunResumesToTheBytesOfAnUninterruptedOne) {
   const auto command = [&](const std::filesystem::path& out) {
-    return std::vector<std::string>{GAINCELL_BINARY_DIR "/bin/gaincell-train",
+    return std::vector<std::string>{std::string(GAINCELL_BINARY_DIR) + "/bin/gaincell-train",
                                     "--text",
                                     (folder_.path() / "text.txt").string(),
                                     "--attention",
@@ -301,9 +301,9 @@ TEST_F(WrongInput, AStateOfAnotherRecipeIsNotResumed) {
   for (const auto& [name, entry] : whole.entries()) tensors[name] = whole.read(name);
   auto words = whole.metadata();
   o.lr = 1e30;
-  for (const char* numbers : {"{", "{}", "{\"step\":1,\"step\":2}", "[]",
-                              "{\"step\":\"1\",\"wall_time_s\":0,\"loss_sum\":0,"
-                              "\"loss_count\":0,\"best\":[1,2,3]}"}) {
+  for (const char* numbers :
+       {"{", "{}", "{\"step\":1,\"step\":2}", "[]",
+        R"({"step":"1","wall_time_s":0,"loss_sum":0,"loss_count":0,"best":[1,2,3]})"}) {
     words["numbers"] = numbers;
     model::write_safetensors(state, tensors, words);
     EXPECT_THAT(error_of(o), HasSubstr("without --resume")) << numbers;

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -114,7 +115,8 @@ TEST_F(Store, WritesEqualBytesForEqualCalls) {
 
 TEST_F(Store, CompressesWithoutLoss) {
   std::vector<double> values(300000);
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i / 7);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = std::floor(static_cast<double>(i) / 7);
   {
     Writer writer(file_);
     writer.root().dimension("i", values.size());

@@ -10,7 +10,6 @@ namespace gaincell::characterize {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 constexpr double kAvt = 2e-9;
 

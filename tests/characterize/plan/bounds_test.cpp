@@ -8,7 +8,6 @@
 namespace gaincell::characterize {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 class Bounds : public BenchTest {
