@@ -87,6 +87,8 @@ std::optional<Table> tabulate(const SampledBench& bench, const TableOrder& reque
       return std::nullopt;
     }
     if (planned[index]) {
+      // A condition that changes nothing here is no axis, and its points are one simulation's.
+      if (simulated(bench, request, point) && values[index] == measured[point]) continue;
       report.problems.push_back(
           fmt::format("{} is simulated more than once: `over` must name every swept condition",
                       coordinates(axes, x)));

@@ -17,6 +17,7 @@ struct Required {
   const char* unit;
   const char* bench;                                      // bench of gaincell that provides it
   std::vector<std::pair<const char*, const char*>> axes;  // name, unit
+  std::size_t optional_axes = 0;                          // of them, the last ones
 };
 
 const std::pair<const char*, const char*> kStore{"v_store", "V"}, kWidth{"pulse_width", "s"},
@@ -29,7 +30,7 @@ const std::vector<Required>& required_tables() {
       {"cell_read_energy", "J", "read_charge", {kStore, kWidth, kBitline}},
       {"cell_word_line_energy", "J", "read_charge", {kStore, kWidth, kBitline}},
       {"cell_static_current", "A", "read_current", {kStore, kBitline}},
-      {"cell_written_voltage", "V", "write", {kTarget}},
+      {"cell_written_voltage", "V", "write", {kTarget, kAge}, 1},
       {"cell_write_energy", "J", "write", {kTarget}},
       {"cell_retention", "V", "leakage` and `storage_capacitance", {kInitial, kAge}},
       {"relu_pulse_width", "s", "relu_conversion", {kCharge}},
@@ -104,9 +105,17 @@ Table checked(const DeviceFile& file, const std::string& name) {
     std::string found, wanted;
     for (const Axis& axis : table.axes())
       found += fmt::format("{}{} [{}]", found.empty() ? "" : ", ", axis.name(), axis.unit());
-    for (const auto& [axis, unit] : required.axes)
+    std::size_t n = 0;
+    bool right = false;
+    std::string least;
+    for (const auto& [axis, unit] : required.axes) {
       wanted += fmt::format("{}{} [{}]", wanted.empty() ? "" : ", ", axis, unit);
-    if (found != wanted)
+      if (++n + required.optional_axes < required.axes.size()) continue;
+      if (least.empty()) least = wanted;
+      right = right || found == wanted;
+    }
+    if (least != wanted) wanted = least + " or " + wanted;
+    if (!right)
       throw Error({.place = file.place(),
                    .key = name,
                    .value = found,

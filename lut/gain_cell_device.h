@@ -42,7 +42,8 @@ class GainCellDevice {
   std::optional<Table> word_line_energy;
   // A over (v_store, v_bitline): out of the bitline.
   Table static_current;
-  // V over (v_target): stored after a write and its pedestal. J over the same, DAC excluded.
+  // V over (v_target) or (v_target, age s): stored after a write, with the ages in which the cell
+  // settles; retention goes on from the last of them. J over (v_target), DAC excluded.
   Table written_voltage;
   std::optional<Table> write_energy;
   // V over (v_initial, age s).
@@ -59,6 +60,21 @@ class GainCellDevice {
   int tile;                    // rows and columns of a sub-tile
   double signed_full_scale_s;  // pulse of the signed converter that means 1
   double latency_first_stage_s, latency_second_stage_s;
+
+  // Stored voltage at an age, of a cell that was written to a level of the DAC. Held beyond the
+  // tables.
+  double settled_s() const {
+    return written_voltage.axes().size() > 1 ? written_voltage.axis(1).back() : 0.0;
+  }
+  double written_v(double v_target, double age_s) const {
+    return written_voltage.axes().size() > 1 ? written_voltage.at(v_target, age_s)
+                                             : written_voltage.at(v_target);
+  }
+  double stored_v(double v_target, double age_s) const {
+    const double settled = settled_s();
+    if (age_s <= settled && settled > 0) return written_v(v_target, age_s);
+    return retention.at(written_v(v_target, settled), age_s - settled);
+  }
 
   // What the write DAC adds to a level to make up for the mean pedestal; 0 where the bench states
   // no `write_offset`.

@@ -71,6 +71,25 @@ const Block& table_block() {
   return table;
 }
 
+// Whether a swept condition can change a measurement: it is in the simulation, or in the arguments
+// of the measurement or of those that it rests on.
+bool BenchReader::changes(const std::string& condition, std::size_t measurement) const {
+  if (condition == "corner" || condition == "temperature" || simulated_.contains(condition))
+    return true;
+  for (const Analysis& analysis : bench_.analyses)
+    for (const Sweep& sweep : analysis.sweeps)
+      if (sweep.condition && bench_.conditions[*sweep.condition].name == condition) return true;
+  const Measurement& m = bench_.measurements[measurement];
+  const auto named = [&](const Expression* expression) {
+    return expression != nullptr && expression->names().contains(condition);
+  };
+  return (m.formula && named(&*m.formula)) ||
+         std::any_of(m.numbers.begin(), m.numbers.end(),
+                     [&](const auto& number) { return named(number.second.expression()); }) ||
+         std::any_of(m.uses.begin(), m.uses.end(),
+                     [&](std::size_t other) { return changes(condition, other); });
+}
+
 void BenchReader::read_tables() {
   if (!root_.has("tables")) return;
   if (root_.has("rows"))
@@ -84,7 +103,7 @@ void BenchReader::read_tables() {
     TableRequest table;
     table.name = name;
     table.of = item.text("of");
-    (void)index_of(measured, item["of"], "measurement");
+    const std::size_t of = index_of(measured, item["of"], "measurement");
     bool narrowed = false;  // by a filter, to fewer axes than the table has
     for (const Item& axis : item["over"].list()) {
       if (std::find(axes.begin(), axes.end(), axis.text()) == axes.end()) {
@@ -103,7 +122,8 @@ void BenchReader::read_tables() {
     }
     if (narrowed) continue;
     for (const std::string& axis : axes) {
-      if (std::find(table.over.begin(), table.over.end(), axis) == table.over.end())
+      if (std::find(table.over.begin(), table.over.end(), axis) == table.over.end() &&
+          changes(axis, of))
         item["over"].refuse(fmt::format("`{}` is swept, but is no axis of this table", axis),
                             axis == "corner"
                                 ? "choose one: --filter corner=NAME, or fix it with `typical`"

@@ -85,6 +85,7 @@ class BenchReader {
   void read_argument(Measurement& m, const Key& key, const Item& item);
   void read_place(Measurement& m, const Item& item) const;
   void check_unit(const Measurement& m, const Item& item) const;
+  bool changes(const std::string& condition, std::size_t measurement) const;
   void rest_on(Measurement& m, const Expression* expression, const Item& item) const;
   Spec read_spec(const Item& item, const std::string& unit) const;
   void add_searched();
@@ -100,6 +101,7 @@ class BenchReader {
   const Item& root_;
   const BenchOptions& options_;
   Bench& bench_;
+  std::set<std::string> simulated_;  // conditions that stand in a deck, not in measurements alone
   // Conditions by row and their cells, the place of each row, and whether the filters leave it.
   std::map<std::string, std::vector<std::string>> row_cells_;
   std::vector<Where> row_places_;

@@ -135,11 +135,11 @@ std::vector<bool> levels_beyond(const Circuit& circuit, double oldest_age_s) {
   std::vector<bool> levels(circuit.kv_levels);
   for (int level = 0; level < circuit.kv_levels; ++level) {
     const double target = circuit.v_max * level / (circuit.kv_levels - 1);
-    const double written = circuit.written_v(target);
+    const double written = circuit.written_v(target, 0);
     levels[level] = target < circuit.target_low_v - slack ||
                     target > circuit.target_high_v + slack || beyond(written);
     for (int i = 0; i <= kAges && !levels[level]; ++i)
-      levels[level] = beyond(circuit.retained_v(written, oldest_age_s * i / kAges));
+      levels[level] = beyond(circuit.stored_v(target, oldest_age_s * i / kAges));
   }
   return levels;
 }
@@ -150,7 +150,7 @@ double uniform_column_rms(const Circuit& circuit, const Circuit::Converter& conv
   double of_cell = 0, squares = 0;
   const std::size_t nodes = circuit.pulse_nodes_s.size();
   for (int level = 0; level < circuit.kv_levels; ++level) {
-    const double v = circuit.written_v(circuit.v_max * level / (circuit.kv_levels - 1));
+    const double v = circuit.stored_v(circuit.v_max * level / (circuit.kv_levels - 1), 0);
     const double longest = circuit.read_charge_c(v, nodes - 1, bitline);
     of_cell += longest / 2 / circuit.kv_levels;  // widths are uniform, and charge is near linear
     squares += longest * longest / 3 / circuit.kv_levels;
@@ -162,12 +162,14 @@ double uniform_column_rms(const Circuit& circuit, const Circuit::Converter& conv
 
 Circuit with_effects(Circuit circuit, EffectSet effects) {
   if (!effects.has(Effect::kWrite)) {
-    circuit.written_v = [](double target) { return target; };
+    circuit.written_v = [](double target, double) { return target; };
+    circuit.settled_s = 0;
     circuit.target_low_v = -Circuit::kUnlimited;
     circuit.target_high_v = Circuit::kUnlimited;
   }
   if (!effects.has(Effect::kRetention)) {
     circuit.retained_v = [](double initial, double) { return initial; };
+    circuit.settled_s = 0;
     circuit.known_age_s = Circuit::kUnlimited;
   }
   if (!effects.has(Effect::kPulseEdges)) {
@@ -219,7 +221,7 @@ Circuit published_circuit(const PublishedHardware& hw, double token_period_s) {
     const double z = v_store - zero;
     return node == 0 ? 0.0 : t_max * (p[0] + z * (p[1] + z * (p[2] + z * p[3])));
   };
-  circuit.written_v = [](double target) { return target; };
+  circuit.written_v = [](double target, double) { return target; };
   const double rate = token_period_s > 0 ? hw.decay_per_token / token_period_s : 0.0;
   circuit.retained_v = [rate, zero = hw.v_zero](double initial, double age) {
     return zero + (initial - zero) * std::exp(-rate * age);

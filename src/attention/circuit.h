@@ -29,12 +29,19 @@ struct Circuit {
   std::vector<double> pulse_nodes_s;
   std::function<double(double v_store, std::size_t node, double v_bitline)> read_charge_c;
 
-  std::function<double(double v_target)> written_v;
+  // Stored voltage after a write, while the cell settles (ages up to settled_s); from there on
+  // retained_v. stored_v is both.
+  std::function<double(double v_target, double age_s)> written_v;
+  double settled_s = 0;
   std::function<double(double v_initial, double age_s)> retained_v;
+  double stored_v(double v_target, double age_s) const {
+    if (age_s <= settled_s && settled_s > 0) return written_v(v_target, age_s);
+    return retained_v(written_v(v_target, settled_s), age_s - settled_s);
+  }
   // Where these functions are known; held outside.
   double target_low_v = -kUnlimited, target_high_v = kUnlimited;
   double store_low_v = -kUnlimited, store_high_v = kUnlimited;
-  double known_age_s = kUnlimited;  // likewise for retained_v, where it still changes
+  double known_age_s = kUnlimited;  // likewise for stored_v, where it still changes
 
   struct Converter {
     // Pulse (signed converter: positive minus negative output) and bitline voltage at the end of

@@ -108,9 +108,15 @@ Circuit circuit_of(const lut::GainCellDevice& device) {
     return node == 0 ? 0.0 : table.at(v_store, widths[node], v_bitline);
   };
   const double offset = device.write_offset_v();
-  circuit.written_v = [table = device.written_voltage, offset](double target) {
-    return table.at(target + offset);
-  };
+  circuit.settled_s = device.settled_s();
+  if (circuit.settled_s > 0)
+    circuit.written_v = [table = device.written_voltage, offset](double target, double age_s) {
+      return table.at(target + offset, age_s);
+    };
+  else
+    circuit.written_v = [table = device.written_voltage, offset](double target, double) {
+      return table.at(target + offset);
+    };
   circuit.retained_v = [table = device.retention](double initial, double age) {
     return table.at(initial, age);
   };
@@ -119,7 +125,7 @@ Circuit circuit_of(const lut::GainCellDevice& device) {
   const lut::Axis &initial = device.retention.axis(0), &read = device.read_charge.axis(0);
   circuit.store_low_v = std::max(initial.front(), read.front());
   circuit.store_high_v = std::min(initial.back(), read.back());
-  circuit.known_age_s = known_age_s(device.retention);
+  circuit.known_age_s = circuit.settled_s + known_age_s(device.retention);
   const lut::Axis& bitline = device.read_charge.axis(2);
   circuit.relu = converter_of(device.relu, device.t_max_s, bitline);
   circuit.differential = converter_of(device.differential, device.signed_full_scale_s, bitline);

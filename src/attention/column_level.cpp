@@ -39,7 +39,7 @@ class ColumnLevel final : public Analog {
         simulator_(std::move(simulator)) {
     const std::size_t cells = static_cast<std::size_t>(shape.heads) * shape.window * shape.dim;
     for (Cells* array : {&keys_, &values_}) {
-      array->written_v.resize(cells);
+      array->target_v.resize(cells);
       array->level.resize(cells);
     }
   }
@@ -53,7 +53,7 @@ class ColumnLevel final : public Analog {
   // One array's cells, [head][slot][dim].
   struct Cells {
     PhysicalSpread::Array which;
-    std::vector<double> written_v;    // just after their write
+    std::vector<double> target_v;     // what they were written to
     std::vector<std::uint8_t> level;  // nearest one, for the energy
   };
 
@@ -91,7 +91,7 @@ class ColumnLevel final : public Analog {
     const auto check = [&](const char* which, int token, int head, int d, double x) {
       const double target = target_v(x);
       const bool known = target >= circuit_.target_low_v && target <= circuit_.target_high_v;
-      const double written = known ? circuit_.written_v(target) : 0.0;
+      const double written = known ? circuit_.written_v(target, 0) : 0.0;
       if (known && written >= circuit_.store_low_v && written <= circuit_.store_high_v) return;
       throw Error(
           {.place = place(),
@@ -154,11 +154,11 @@ class ColumnLevel final : public Analog {
 
   void write(Cells& array, int head, const float* x, double a, double b) {
     const int slot = static_cast<int>(now_ % shape().window);
-    double* written = cells(array.written_v, head, slot);
+    double* targets = cells(array.target_v, head, slot);
     std::uint8_t* levels = cells(array.level, head, slot);
     for (int d = 0; d < shape().dim; ++d) {
       const double target = a * x[d] + b;
-      written[d] = circuit_.written_v(target_v(target));
+      targets[d] = target_v(target);
       levels[d] = static_cast<std::uint8_t>(kv_.index(target));
       counter_.activity().writes[levels[d]] += 1;
       ranges_.heads[head].stored_beyond += beyond_[levels[d]];
@@ -173,25 +173,25 @@ class ColumnLevel final : public Analog {
   };
   Stored stored(Cells& array, int head, int slot, double age_s) {
     const int dim = shape().dim;
-    const double* written = cells(array.written_v, head, slot);
+    const double* targets = cells(array.target_v, head, slot);
     Stored now{std::vector<double>(dim), {}};
-    double last = std::numeric_limits<double>::quiet_NaN(), retained = last;
-    std::array<std::pair<double, double>, 16> seen;  // few distinct voltages where quantised
+    double last = std::numeric_limits<double>::quiet_NaN(), v = last;
+    std::array<std::pair<double, double>, 16> seen;  // few distinct targets where quantised
     std::size_t known = 0;
     for (int d = 0; d < dim; ++d) {
-      if (written[d] != last) {
-        last = written[d];
+      if (targets[d] != last) {
+        last = targets[d];
         const auto end = seen.begin() + static_cast<std::ptrdiff_t>(known);
         const auto found =
             std::find_if(seen.begin(), end, [&](const auto& pair) { return pair.first == last; });
         if (found != end) {
-          retained = found->second;
+          v = found->second;
         } else {
-          retained = circuit_.retained_v(last, age_s);
-          if (known < seen.size()) seen[known++] = {last, retained};
+          v = circuit_.stored_v(last, age_s);
+          if (known < seen.size()) seen[known++] = {last, v};
         }
       }
-      now.v[d] = retained;
+      now.v[d] = v;
     }
     if (!spread_.of_cells()) return now;
     now.gain.resize(dim);
@@ -321,7 +321,12 @@ class ColumnLevel final : public Analog {
     for (int slot = 0; slot < filled; ++slot) {
       trace.key_v.insert(trace.key_v.end(), key[slot].v.begin(), key[slot].v.end());
       trace.value_v.insert(trace.value_v.end(), value[slot].v.begin(), value[slot].v.end());
+      const double* targets = cells(keys_.target_v, head, slot);
+      trace.key_target_v.insert(trace.key_target_v.end(), targets, targets + dim);
+      trace.age_s.push_back(age_s[slot]);
     }
+    trace.age_s.resize(window, kNan);
+    trace.key_target_v.resize(static_cast<std::size_t>(window) * dim, kNan);
     trace.key_v.resize(static_cast<std::size_t>(window) * dim, kNan);
     trace.value_v.resize(static_cast<std::size_t>(window) * dim, kNan);
     const std::size_t columns = static_cast<std::size_t>((window + tile - 1) / tile) * dim;

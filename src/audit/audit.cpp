@@ -174,15 +174,19 @@ std::vector<std::size_t> Comparison::worst(double Compared::*level, std::size_t 
   return order;
 }
 
-Audit replay(const Cases& cases, const attention::Circuit& circuit, ColumnBench& first,
-             ColumnBench& second, const characterize::SimulateOptions& options) {
+Audit replay(const Cases& cases, const attention::Circuit& circuit, ColumnBenches& benches,
+             const characterize::SimulateOptions& options) {
+  ColumnBench& first = benches.first_written ? *benches.first_written : benches.first;
+  ColumnBench& second = benches.second;
   Audit audit;
+  audit.written_cells = first.writes_cells();
   audit.t_max_s = circuit.t_max_s;
   audit.full_scale_s = circuit.differential.full_scale_s;
   audit.output_levels = circuit.output_levels;
   audit.first = replay_columns(cases.first, circuit, circuit.relu, first, options);
   audit.second = replay_columns(cases.second, circuit, circuit.differential, second, options);
-  if (!cases.tiles.empty()) replay_tiles(audit, cases.tiles, circuit, first, second, options);
+  if (!cases.tiles.empty())
+    replay_tiles(audit, cases.tiles, circuit, benches.first, second, options);
   for (const auto& [comparison, bench] :
        {std::pair{&audit.first, &first}, {&audit.second, &second}}) {
     if (comparison->columns.empty()) continue;
@@ -200,6 +204,7 @@ Audit replay(const Cases& cases, const attention::Circuit& circuit, ColumnBench&
 nlohmann::ordered_json Audit::to_json() const {
   const double percent_s = t_max_s / 100;
   nlohmann::ordered_json json{{"columns", first.columns.size()},
+                              {"first_stage_cells", written_cells ? "written" : "set"},
                               {"failed", {{"first", first.failed()}, {"second", second.failed()}}},
                               {"lsb_s", lsb_s()}};
   const auto level = [&](double Compared::*of, const Comparison& one, const Comparison& two) {
@@ -232,9 +237,13 @@ nlohmann::ordered_json Audit::to_json() const {
 std::string Audit::brief() const {
   const auto json = to_json();
   std::string text = fmt::format(
-      "{}\n{} columns of each stage, transistor by transistor; LSB = {:.4g} ns\n\n"
+      "{}\n{} columns of each stage, transistor by transistor; LSB = {:.4g} ns\n"
+      "cells of the first stage: {}\n\n"
       "{:<26}{:>12}{:>12}{:>12}\n",
-      title, first.columns.size(), lsb_s() * 1e9, "against SPICE", "rms", "max", "bias");
+      title, first.columns.size(), lsb_s() * 1e9,
+      written_cells ? "written through their drivers, held for their age, and read"
+                    : "set to what the tables say they hold",
+      "against SPICE", "rms", "max", "bias");
   const auto row = [&](const std::string& name, const nlohmann::ordered_json& level,
                        const std::string& what, const char* unit) {
     text += fmt::format("{:<26}{:>12.4f}{:>12.4f}{:>12.4f}  {}\n", name,
@@ -326,6 +335,15 @@ void Audit::write(const std::filesystem::path& path, const std::string& settings
           .attribute("long_name", long_name);
     };
     cells("v_store", "V", "stored voltage", &ColumnCase::v_store);
+    if (!comparison->cases.front().target_v.empty()) {
+      cells("v_target", "V", "level that the cell was written to, without the DAC's offset",
+            &ColumnCase::target_v);
+      std::vector<double> ages;
+      for (const ColumnCase& c : comparison->cases) ages.push_back(c.age_s);
+      group.dataset("age", {"case"}, ages)
+          .attribute("units", "s")
+          .attribute("long_name", "time since the token's own read");
+    }
     cells("pulse_width", "s", "pulse at half height; 0: none", &ColumnCase::width_s);
   }
   if (!worst_decks.empty())

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ struct Audit {
   int output_levels = 0;
   Comparison first, second;
   Comparison tile_first, tile_second;    // of chained sub-tiles
+  bool written_cells = false;            // of `first`: written in SPICE too, not set
   std::vector<std::string> worst_decks;  // of the worst column of first and second
 
   double lsb_s() const { return 2 * full_scale_s / (output_levels - 1); }
@@ -48,8 +50,15 @@ struct Audit {
   void write(const std::filesystem::path& path, const std::string& settings) const;
 };
 
-// Replays the recorded columns with both benches. Throws Error where not one of them ran.
-Audit replay(const Cases& cases, const attention::Circuit& circuit, ColumnBench& first,
-             ColumnBench& second, const characterize::SimulateOptions& options);
+// The column benches of both stages; of the first also the one that writes its cells, where there
+// is one. Whole sub-tiles are simulated with cells that are set.
+struct ColumnBenches {
+  ColumnBench first, second;
+  std::optional<ColumnBench> first_written;
+};
+
+// Replays the recorded columns. Throws Error where not one of a stage ran.
+Audit replay(const Cases& cases, const attention::Circuit& circuit, ColumnBenches& benches,
+             const characterize::SimulateOptions& options);
 
 }  // namespace gaincell::audit

@@ -19,6 +19,10 @@ struct ColumnCase {
   Place place;
   std::vector<double> v_store, width_s;
   double fast_pulse_s = 0;
+  // Of the first stage: what the cells were written to, and how long ago (Circuit::stored_v makes
+  // v_store of it). Empty where nothing says so.
+  std::vector<double> target_v = {};
+  double age_s = 0;
 };
 
 // A whole sub-tile in one step: its columns of the first array, whose pulses read the second.

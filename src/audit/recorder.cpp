@@ -74,6 +74,10 @@ void Recorder::fill_first(const attention::StepTrace& trace, ColumnCase& column,
   column.width_s.assign(tile_, 0.0);
   std::copy_n(trace.key_v.begin() + static_cast<std::ptrdiff_t>(slot * shape_.dim), shape_.dim,
               column.v_store.begin());
+  column.target_v.assign(tile_, v_zero);
+  std::copy_n(trace.key_target_v.begin() + static_cast<std::ptrdiff_t>(slot * shape_.dim),
+              shape_.dim, column.target_v.begin());
+  column.age_s = trace.age_s[slot];
   std::copy_n(trace.q_width_s.begin(), shape_.dim, column.width_s.begin());
   column.fast_pulse_s = trace.phi_s[slot];
 }

@@ -24,11 +24,48 @@ std::vector<std::string> lines_of(const lut::Provenance& provenance, const std::
   return lines;
 }
 
+// The column bench at the conditions that the device was made at: corner, supply, temperature.
+std::unique_ptr<const characterize::Bench> bench_at(const std::filesystem::path& path,
+                                                    const lut::GainCellDevice& device) {
+  const std::string& cell_bench = device.file().find_table("cell_read_charge")->bench;
+  const auto& all = device.file().provenance();
+  const auto cell = std::find_if(all.begin(), all.end(),
+                                 [&](const auto& one) { return one.bench == cell_bench; });
+  if (cell == all.end()) return characterize::read_bench(path);
+  const std::map<std::string, std::string> fixed = cell->fixed();
+  for (const lut::Provenance& other : all)
+    for (const auto& [name, value] : other.fixed())
+      if (const auto same = fixed.find(name); same != fixed.end() && same->second != value)
+        throw Error(
+            {.place = device.file().place(),
+             .key = name,
+             .value = fmt::format("{} ({}), {} ({})", same->second, cell_bench, value, other.bench),
+             .rule = "parts of the device were made at different conditions, and a column "
+                     "has one",
+             .remedy = "characterize all of them at the same"});
+  const auto bench = characterize::read_bench(path);
+  characterize::BenchOptions options;
+  for (const auto& [name, value] : fixed) {
+    const bool known =
+        std::any_of(bench->conditions.begin(), bench->conditions.end(),
+                    [&, &name = name](const auto& condition) { return condition.name == name; });
+    if (!known)
+      throw Error({.place = bench->path,
+                   .key = "conditions." + name,
+                   .value = value,
+                   .rule = "the device was made at this value, and the column bench has no such "
+                           "condition",
+                   .remedy = "give it one, as netlists/column/column_relu.yaml has"});
+    options.at.push_back(name + "=" + value);
+  }
+  return characterize::read_bench(path, options);
+}
+
 }  // namespace
 
 ColumnBench::ColumnBench(const std::filesystem::path& path, const lut::GainCellDevice& device,
                          int cells)
-    : bench_(characterize::read_bench(path)) {
+    : bench_(bench_at(path, device)), write_offset_v_(device.write_offset_v()) {
   const auto refuse = [&](const std::string& key, const std::string& rule) {
     throw Error({.place = bench_->path,
                  .key = key,
@@ -44,7 +81,18 @@ ColumnBench::ColumnBench(const std::filesystem::path& path, const lut::GainCellD
            fmt::format("a column bench has this vector, one number for each of {} cells", cells));
     return std::size_t{0};
   };
-  v_store_ = vector_condition("v_store");
+  const auto has = [&](const char* name) {
+    return std::any_of(bench_->conditions.begin(), bench_->conditions.end(),
+                       [&](const auto& condition) { return condition.name == name; });
+  };
+  cell_v_ = vector_condition(has("v_target") ? "v_target" : "v_store");
+  if (has("v_target")) {
+    const auto age = std::find_if(bench_->conditions.begin(), bench_->conditions.end(),
+                                  [](const auto& condition) { return condition.name == "age"; });
+    if (age == bench_->conditions.end() || age->count != 0)
+      refuse("conditions.age", "a column bench that writes its cells has this number");
+    age_ = static_cast<std::size_t>(age - bench_->conditions.begin());
+  }
   pulse_width_ = vector_condition("pulse_width");
   if (!measures("pulse_width_out"))
     refuse("measurements.pulse_width_out", "a column bench measures its output pulse");
@@ -104,7 +152,12 @@ characterize::Point ColumnBench::point_of(const ColumnCase& column) const {
     point.values.push_back(condition.count == 0 ? condition.values.front() : 0.0);
     point.vectors.emplace_back();
   }
-  point.vectors[v_store_] = column.v_store;
+  point.vectors[cell_v_] = column.v_store;
+  if (age_) {
+    point.values[*age_] = column.age_s;
+    point.vectors[cell_v_] = column.target_v;
+    for (double& level : point.vectors[cell_v_]) level += write_offset_v_;
+  }
   point.vectors[pulse_width_] = column.width_s;
   return point;
 }

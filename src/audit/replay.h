@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,7 +25,8 @@ struct Replayed {
 
 // A column bench: a whole column with vector conditions v_store (V) and pulse_width (s; 0 is no
 // pulse), one entry a cell, and the measurement pulse_width_out (s); it may have bitline_voltage
-// (V), cell_energy and converter_energy (J) as well.
+// (V), cell_energy and converter_energy (J) as well. One that writes its cells has v_target (V) of
+// the DAC in place of v_store, and the condition age (s).
 class ColumnBench {
  public:
   // Throws Error where the bench is no such column of `cells` cells, or is made of other models or
@@ -34,6 +36,7 @@ class ColumnBench {
   std::vector<Replayed> run(std::span<const ColumnCase> columns,
                             const characterize::SimulateOptions& options);
   const std::string& path() const { return bench_->path; }
+  bool writes_cells() const { return age_.has_value(); }
   bool measures(const std::string& name) const;
   // The deck of one column, for plain `ngspice -b`.
   std::string deck(const ColumnCase& column);
@@ -43,7 +46,9 @@ class ColumnBench {
   void require_same_models(const lut::GainCellDevice& device) const;
 
   std::unique_ptr<const characterize::Bench> bench_;
-  std::size_t v_store_ = 0, pulse_width_ = 0;
+  double write_offset_v_;                     // what the DAC adds to a level
+  std::size_t cell_v_ = 0, pulse_width_ = 0;  // conditions: v_store or v_target
+  std::optional<std::size_t> age_;
 };
 
 }  // namespace gaincell::audit

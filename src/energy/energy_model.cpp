@@ -74,8 +74,7 @@ double EnergyModel::reads_j(const CellReads& reads, const std::optional<lut::Tab
   double sum = 0;
   for (std::size_t age = 0; age < reads.age_s.size(); ++age)
     for (int level = 0; level < reads.levels; ++level) {
-      const double v_store = device_.retention.at(
-          device_.written_voltage.at(level_v(level, reads.levels)), reads.age_s[age]);
+      const double v_store = device_.stored_v(level_v(level, reads.levels), reads.age_s[age]);
       sum = reads.pulse_s.add_integral(
           sum, [&](std::size_t pulse) { return reads.at(age, pulse)[level]; },
           [&](double width_s) { return table->at(v_store, width_s, v_bitline); });
@@ -142,10 +141,9 @@ Item EnergyModel::standing_bias(const std::string& name, const std::optional<lut
 }
 
 double EnergyModel::mean_power_w(int level, int levels, const Nodes& age_s) const {
-  const double written_v = device_.written_voltage.at(level_v(level, levels));
   double sum = 0;
   for (const double age : age_s)
-    sum += device_.cell_standing_power->at(device_.retention.at(written_v, age));
+    sum += device_.cell_standing_power->at(device_.stored_v(level_v(level, levels), age));
   return sum / static_cast<double>(age_s.size());
 }
 

@@ -101,7 +101,7 @@ TEST(Effects, OffLeaveTheIdealBehind) {
   const Circuit real = smooth_circuit();
   const auto all = EffectSet::all();
   const Circuit exact = with_effects(real, EffectSet::none().with(Effect::kSaturation));
-  EXPECT_EQ(exact.written_v(0.3), 0.3);
+  EXPECT_EQ(exact.written_v(0.3, 0), 0.3);
   EXPECT_EQ(exact.retained_v(0.3, 1e-3), 0.3);
   EXPECT_EQ(exact.relu.bitline_v(1e-13), real.relu.bitline_v(0));
   // Charge becomes proportional to the width, with the current of the long pulse.
@@ -117,7 +117,7 @@ TEST(Effects, OffLeaveTheIdealBehind) {
   // One at a time: the others stay.
   const Circuit no_offset = with_effects(real, all.without(Effect::kConverterOffset));
   EXPECT_NEAR(no_offset.differential.pulse_s(0.0), 0.0, 1e-12);  // 30 ps with it
-  EXPECT_EQ(no_offset.written_v(0.3), real.written_v(0.3));
+  EXPECT_EQ(no_offset.written_v(0.3, 0), real.written_v(0.3, 0));
   const Circuit no_curve = with_effects(real, all.without(Effect::kConverterCurve));
   EXPECT_NEAR(no_curve.differential.pulse_s(differential_line(real).zero_charge_c), 0.0, 1e-15);
   EXPECT_NE(no_curve.differential.pulse_s(0.0), 0.0);

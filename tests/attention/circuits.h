@@ -41,7 +41,7 @@ inline Circuit smooth_circuit(int dim = 64) {
                                                           double bitline) {
     return node == 0 ? 0.0 : SmoothCell::read_charge_c(v_store, nodes[node], bitline);
   };
-  circuit.written_v = [](double target) { return target - 0.006 - 0.008 * (0.9 - target); };
+  circuit.written_v = [](double target, double) { return target - 0.006 - 0.008 * (0.9 - target); };
   circuit.retained_v = [](double initial, double age) {
     return 0.45 + (initial - 0.45) * std::exp(-age / 5e-3) - 0.5 * age * (initial > 0.6);
   };

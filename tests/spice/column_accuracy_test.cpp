@@ -37,8 +37,7 @@ std::filesystem::path device_path() {
 // What a random level holds after `age`.
 double stored_v(const attention::Circuit& circuit, Random& random, double age_s) {
   const double level = static_cast<double>(random.below(circuit.kv_levels));
-  return circuit.retained_v(circuit.written_v(circuit.v_max * level / (circuit.kv_levels - 1)),
-                            age_s);
+  return circuit.stored_v(circuit.v_max * level / (circuit.kv_levels - 1), age_s);
 }
 
 double random_age_s(Random& random) {
@@ -106,8 +105,8 @@ TEST(ColumnLevel, FollowsTransistorsInTheFirstStage) {
       const bool high = random.uniform() < lean;
       const double half = static_cast<double>(circuit.kv_levels) / 2;
       const double level = std::floor(half * random.uniform()) + (high ? half : 0);
-      column.v_store.push_back(circuit.retained_v(
-          circuit.written_v(circuit.v_max * level / (circuit.kv_levels - 1)), age_s));
+      column.v_store.push_back(
+          circuit.stored_v(circuit.v_max * level / (circuit.kv_levels - 1), age_s));
       column.width_s.push_back(circuit.t_max_s *
                                static_cast<double>(random.below(circuit.q_levels)) /
                                (circuit.q_levels - 1));

@@ -47,7 +47,7 @@ AgeTables::AgeTables(const Circuit& circuit, const StageFit& fit, double oldest_
     std::vector<double> table(rows * kernels::kLevels, 0.0);
     for (int level = 0; level < circuit.kv_levels; ++level) {
       const double target = circuit.v_max * level / (circuit.kv_levels - 1);
-      const auto u = fit.cell(circuit.retained_v(circuit.written_v(target), age));
+      const auto u = fit.cell(circuit.stored_v(target, age));
       for (std::size_t r = 0; r < rows; ++r) table[r * kernels::kLevels + level] = u[r];
     }
     table_.push_back(std::move(table));

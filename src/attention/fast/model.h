@@ -72,9 +72,9 @@ class FastModel {
   FastModel(const FastModel&) = delete;
   FastModel& operator=(const FastModel&) = delete;
 
+  double target_v(int level) const { return circuit.v_max * level / (circuit.kv_levels - 1); }
   double stored_v(int level, double age_s) const {
-    const double target = circuit.v_max * level / (circuit.kv_levels - 1);
-    return circuit.retained_v(circuit.written_v(target), age_s);
+    return circuit.stored_v(target_v(level), age_s);
   }
   // Pulse that a head's query puts on a row.
   double q_width_s(const Scalers& scalers, int head, float q) const;

@@ -20,6 +20,8 @@ StepTrace Tracer::begin(std::int64_t token, int head, const float* q,
   for (int d = 0; d < dim; ++d) trace.q_width_s.push_back(model_.q_width_s(scalers, head, q[d]));
   trace.key_v.assign(cells, kNan);
   trace.value_v.assign(cells, kNan);
+  trace.key_target_v.assign(cells, kNan);
+  trace.age_s.assign(window, kNan);
   trace.first_charge_c.assign(window, kNan);
   trace.phi_s.assign(window, kNan);
   trace.second_charge_c.assign(outputs, kNan);
@@ -38,6 +40,7 @@ void Tracer::add(const TilePlan& plan, const kernels::SubTile& done, int query, 
       const int at = (query * done.units + i) * kUnit + lane;
       const double age_s =
           (part.age(now, window) - (slot - part.begin)) * model_.options.token_period_s;
+      trace.age_s[slot] = age_s;
       trace.first_charge_c[slot] = done.x[at] * model_.first.full_scale_c();
       trace.phi_s[slot] = done.phi[at] * model_.circuit.relu.full_scale_s;
       add_cells(done, done.unit[i], lane, slot, age_s, trace);
@@ -56,6 +59,7 @@ void Tracer::add_cells(const kernels::SubTile& done, const kernels::Unit& unit, 
   using Which = PhysicalSpread::Array;
   for (int d = 0; d < shape_.dim; ++d) {
     const std::size_t cell = static_cast<std::size_t>(slot) * shape_.dim + d;
+    trace.key_target_v[cell] = model_.target_v(unit.keys[key_at(lane, d)]);
     trace.key_v[cell] = model_.stored_v(unit.keys[key_at(lane, d)], age_s);
     trace.value_v[cell] = model_.stored_v(unit.values[value_at(lane, d, done.dim)], age_s);
     if (!spread_) continue;

@@ -169,6 +169,17 @@ void check(const AuditOptions& o) {
                  .remedy = "give --model and --text, or --random"});
 }
 
+// The bench that writes the first stage's cells as the engine's tables say they were: where there
+// is one, and neither write nor retention is left out.
+std::optional<audit::ColumnBench> writing_bench(const std::filesystem::path& path,
+                                                const lut::GainCellDevice& device,
+                                                attention::EffectSet effects) {
+  if (!std::filesystem::exists(path) || !effects.has(attention::Effect::kWrite) ||
+      !effects.has(attention::Effect::kRetention))
+    return std::nullopt;
+  return std::make_optional<audit::ColumnBench>(path, device, device.tile);
+}
+
 int run(const AuditOptions& o) {
   check(o);
   const std::filesystem::path benches =
@@ -176,8 +187,11 @@ int run(const AuditOptions& o) {
   const characterize::Shard shard = characterize::parse_shard(o.shard);
   Subject subject = o.random ? random_inputs(o) : inference(o);
   const lut::GainCellDevice& device = subject.device();
-  audit::ColumnBench first(benches / "column_relu.yaml", device, device.tile);
-  audit::ColumnBench second(benches / "column_signed.yaml", device, device.tile);
+  audit::ColumnBenches columns{
+      .first = {benches / "column_relu.yaml", device, device.tile},
+      .second = {benches / "column_signed.yaml", device, device.tile},
+      .first_written = writing_bench(benches / "column_relu_written.yaml", device, subject.effects),
+  };
   if (!o.output.empty()) require_output(o.output);
   keep_shard(subject.cases.first, shard);
   keep_shard(subject.cases.second, shard);
@@ -191,7 +205,7 @@ int run(const AuditOptions& o) {
   replay.progress = progress.get();
   const attention::Circuit circuit =
       attention::with_effects(attention::circuit_of(device), subject.effects);
-  audit::Audit audit = audit::replay(subject.cases, circuit, first, second, replay);
+  audit::Audit audit = audit::replay(subject.cases, circuit, columns, replay);
   audit.title = subject.title + (shard.whole() ? "" : ", shard " + shard.name());
   subject.settings["seed"] = o.draw.seed;
   subject.settings["shard"] = shard.name();
