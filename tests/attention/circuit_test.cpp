@@ -97,6 +97,23 @@ TEST(Effects, WithoutGainHaveThePublishedFullScales) {
   EXPECT_EQ(circuit.relu.pulse_s(0.5e-12), 7.5e-9);
 }
 
+TEST(Effects, OfWriteAndRetentionLeaveWhatTheOtherDoes) {
+  Circuit circuit = smooth_circuit();
+  circuit.settled_s = 1e-6;
+  circuit.written_v = [](double target, double age) { return target - 0.01 - 1e3 * age; };
+  circuit.retained_v = [](double initial, double age) { return initial - 20 * age; };
+  EXPECT_NEAR(circuit.stored_v(0.6, 0), 0.59, 1e-15);
+  EXPECT_NEAR(circuit.stored_v(0.6, 1e-6), 0.589, 1e-15);
+  EXPECT_NEAR(circuit.stored_v(0.6, 3e-6), 0.589 - 40e-6, 1e-15);
+  const auto all = EffectSet::all();
+  // Without retention a cell holds what it held when its own token read it.
+  EXPECT_NEAR(with_effects(circuit, all.without(Effect::kRetention)).stored_v(0.6, 3e-6), 0.59,
+              1e-15);
+  // Without write it starts from its target, and leaks.
+  EXPECT_NEAR(with_effects(circuit, all.without(Effect::kWrite)).stored_v(0.6, 3e-6), 0.6 - 60e-6,
+              1e-15);
+}
+
 TEST(Effects, OffLeaveTheIdealBehind) {
   const Circuit real = smooth_circuit();
   const auto all = EffectSet::all();

@@ -60,6 +60,10 @@ TEST(Recorder, KeepsTheColumnsThatTheEngineShows) {
       for (int d = 0; d < kTile; ++d) {
         EXPECT_EQ(c.v_store[d], d < 16 ? step.key_v[slot * 16 + d] : kZero);
         EXPECT_EQ(c.width_s[d], d < 16 ? step.q_width_s[d] : 0.0);
+        EXPECT_EQ(c.target_v[d], d < 16 ? step.key_target_v[slot * 16 + d] : kZero);
+        if (d >= 16) continue;
+        // What was written, and how long ago, gives what is held.
+        EXPECT_EQ(c.v_store[d], attention::smooth_circuit(16).stored_v(c.target_v[d], c.age_s));
       }
       EXPECT_EQ(c.fast_pulse_s, step.phi_s[slot]);
     }

@@ -46,8 +46,9 @@ class AuditProgram : public ::testing::Test {
 TEST_F(AuditProgram, HoldsTheEngineToTransistorsOnAModelsActivations) {
   const Json json = audit(with(of_model(), {"--columns", "8", "--seed", "5", "-o", "audit.h5"}));
   EXPECT_EQ(json["columns"], 8);
-  EXPECT_LE(json["column"]["pulse_rms_percent"], 0.5);
-  EXPECT_LE(json["column"]["pulse_max_percent"], 2.0);
+  EXPECT_EQ(json["first_stage_cells"], "written");
+  EXPECT_LE(json["column"]["pulse_rms_percent"], 0.034);  // 5 ps
+  EXPECT_LE(json["column"]["pulse_max_percent"], 0.1);
   EXPECT_LE(json["column"]["output_rms_lsb"], 0.25);
   EXPECT_LE(json["column"]["output_max_lsb"], 1.0);
   EXPECT_LE(json["fast"]["output_rms_lsb"].get<double>(),
@@ -69,6 +70,36 @@ TEST_F(AuditProgram, TakesRandomInputs) {
   EXPECT_LE(json["column"]["pulse_max_percent"], 2.0);
   EXPECT_LE(json["column"]["output_max_lsb"], 1.0);
   EXPECT_EQ(json["settings"]["inputs"], "random");
+}
+
+TEST_F(AuditProgram, SetsCellsWhereNoBenchWritesThemOrWritesAreLeftOut) {
+  const Json json = audit(with(of_model(), {"--columns", "1", "--without", "write"}));
+  EXPECT_EQ(json["first_stage_cells"], "set");
+}
+
+TEST_F(AuditProgram, TakesColumnsAtTheDevicesOwnConditions) {
+  const std::string folder = folder_.path().string() + "/";
+  std::filesystem::copy(kSource + "/netlists", folder + "netlists",
+                        std::filesystem::copy_options::recursive);
+  const std::string bench = folder + "netlists/column/column_relu.yaml";
+  std::string text = read_file(bench);
+  const auto replace = [&text](const std::string& from, const std::string& to) {
+    ASSERT_NE(text.find(from), std::string::npos);
+    text.replace(text.find(from), from.size(), to);
+  };
+  // The bench's own supply is another; the device's holds.
+  replace("v_dd: {unit: V, typical: 0.9}", "v_dd: {unit: V, typical: 0.7}");
+  write_file(bench, text);
+  const Json json = audit({"audit", "--random", "--device", kDevice, "--columns", "2", "--benches",
+                           folder + "netlists/column", "--without", "write"});
+  EXPECT_LE(json["column"]["pulse_max_percent"], 0.2);
+  replace("  corner: {typical: typical}\n", "");
+  write_file(bench, text);
+  const auto outcome = run({"audit", "--random", "--device", kDevice, "--columns", "2", "--benches",
+                            folder + "netlists/column"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("the device was made at this value, and the column bench has "
+                                     "no such condition"));
 }
 
 TEST_F(AuditProgram, RefusesWrongInputInOneLine) {

@@ -98,6 +98,22 @@ TEST_F(Compile, MakesATableAndMeasuresItOnTheHoldOut) {
   EXPECT_EQ(std::get<std::string>(attributes.at("ngspice_version")), "39");
 }
 
+TEST_F(Compile, LeavesOutAnAxisThatChangesNothing) {
+  ExampleBench bench = charge_bench();
+  bench.over = "v_store";
+  bench.f = [](const std::vector<double>& x) { return x[0] * x[0]; };
+  const Compiled compiled = of({bench});
+  ASSERT_TRUE(compiled.report.ok()) << compiled.report.brief();
+  const TableEntry* entry = compiled.device.find_table("cell_read_charge");
+  ASSERT_NE(entry, nullptr);
+  EXPECT_EQ(entry->table.axes().size(), 1u);
+  EXPECT_NEAR(entry->table.at(0.5), 0.25, 1e-3);
+
+  bench.f = charge_bench().f;
+  EXPECT_THAT(of({bench}).report.brief(),
+              HasSubstr("is simulated more than once: `over` must name every swept condition"));
+}
+
 TEST_F(Compile, ReportsTheTextbookErrorOfStraightLines) {
   // x^2 on steps of 0.25, straight lines: at most h^2/4, rms h^2/sqrt(30) over uniform points.
   const double h = 0.25;

@@ -25,6 +25,7 @@ struct ExampleBench {
   std::string measurement, unit;
   std::function<double(const std::vector<double>&)> f;
   std::string table{};                     // its name; empty: none is asked for
+  std::string over{};                      // its axes; empty: all
   std::map<std::string, double> limits{};  // limit_max_percent, ...
   std::string interpolation{};             // empty: attribute left out
   std::size_t hold_out_points = 20;
@@ -96,7 +97,7 @@ inline void write_bench(store::Group& root, const ExampleBench& bench) {
 
   if (!bench.table.empty()) {
     store::Group table = group.group("tables/" + bench.table);
-    std::string over = order;
+    const std::string over = bench.over.empty() ? order : bench.over;
     table.attribute("of", bench.measurement)
         .attribute("over", over)
         .attribute("long_name", "table " + bench.table);

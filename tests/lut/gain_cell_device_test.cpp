@@ -42,6 +42,23 @@ TEST(GainCellDevice, TakesAWholeDevice) {
   EXPECT_EQ(device.file().tables().size(), 13u);
 }
 
+TEST(GainCellDevice, KnowsWhatAWrittenCellHoldsWhileItSettlesAndAfterwards) {
+  const Axis target("v_target", "V", linear_nodes(-0.05, 0.95, 5)), age("age", "s", {0, 1e-6});
+  DeviceFile file = without("cell_written_voltage");
+  file.add({.table = tabulate({"cell_written_voltage", "V"}, {target, age},
+                              [](const auto& x) { return x[0] - 0.01 - 1e3 * x[1]; }),
+            .bench = "write"});
+  const GainCellDevice settles(file), at_once(example_device());
+  EXPECT_EQ(settles.settled_s(), 1e-6);
+  EXPECT_NEAR(settles.stored_v(0.8, 0), 0.79, 1e-12);
+  EXPECT_NEAR(settles.stored_v(0.8, 0.5e-6), 0.7895, 1e-12);
+  EXPECT_NEAR(settles.stored_v(0.8, 1e-6), 0.789, 1e-12);
+  // From there on as any cell that holds so much.
+  EXPECT_EQ(settles.stored_v(0.8, 5e-4), settles.retention.at(0.789, 5e-4 - 1e-6));
+  EXPECT_EQ(at_once.settled_s(), 0);
+  EXPECT_EQ(at_once.stored_v(0.8, 5e-4), at_once.retention.at(0.79, 5e-4));
+}
+
 TEST(GainCellDevice, NamesWhatIsMissingAndTheBenchThatProvidesIt) {
   EXPECT_THAT(
       message(without("cell_written_voltage")),

@@ -96,6 +96,28 @@ TEST_F(BenchFile, TableMustCoverEverySweptCondition) {
               HasSubstr("`v_in` is swept, but is no axis"));
 }
 
+TEST_F(BenchFile, TableMayLeaveOutAConditionThatItsMeasurementDoesNotKnow) {
+  const auto with = [&](const std::string& source, const std::string& table) {
+    return complaint(
+        "gaincell_bench: 1\nname: x\n"
+        "conditions: {age: {unit: s, enumerate: [1n, 2n]}, v: {unit: V, enumerate: [0, 1]}}\n"
+        "sources: {a: {net: a, dc: \"" +
+        source +
+        "\"}}\nelements: [R1 a b 1k, C1 b 0 1p]\n"
+        "analysis: {type: tran, step: 1n, stop: 3n}\n"
+        "measurements:\n  late: {unit: V, value: v(b), at: \"{age}\"}\n"
+        "  energy: {unit: J, energy: a}\n  of_late: {unit: V, formula: \"late + 0*energy\"}\n"
+        "tables: {t: {" +
+        table + "}}\n");
+  };
+  EXPECT_EQ(with("{v}", "of: late, over: [v, age]"), "");
+  EXPECT_EQ(with("{v}", "of: energy, over: [v]"), "");
+  EXPECT_THAT(with("{v}", "of: late, over: [v]"), HasSubstr("`age` is swept, but is no axis"));
+  EXPECT_THAT(with("{v}", "of: of_late, over: [v]"), HasSubstr("`age` is swept, but is no axis"));
+  EXPECT_THAT(with("{v + 1e9*age}", "of: energy, over: [v]"),
+              HasSubstr("`age` is swept, but is no axis"));
+}
+
 TEST_F(BenchFile, ElementWithoutModelIsReadAndRefusedByThePlan) {
   const std::string text =
       "gaincell_bench: 1\nname: x\nsources: {a: {net: a, dc: 1}}\nelements: [D1 a 0 dmod]\n"
