@@ -93,7 +93,7 @@ TEST_F(AuditProgram, TakesColumnsAtTheDevicesOwnConditions) {
   const Json json = audit({"audit", "--random", "--device", kDevice, "--columns", "2", "--benches",
                            folder + "netlists/column", "--without", "write"});
   EXPECT_LE(json["column"]["pulse_max_percent"], 0.2);
-  replace("  corner: {typical: typical}\n", "");
+  replace("  temperature: {unit: degC, typical: 27}\n", "");
   write_file(bench, text);
   const auto outcome = run({"audit", "--random", "--device", kDevice, "--columns", "2", "--benches",
                             folder + "netlists/column"});

@@ -54,9 +54,9 @@ TEST(GainCellDevice, KnowsWhatAWrittenCellHoldsWhileItSettlesAndAfterwards) {
   EXPECT_NEAR(settles.stored_v(0.8, 0.5e-6), 0.7895, 1e-12);
   EXPECT_NEAR(settles.stored_v(0.8, 1e-6), 0.789, 1e-12);
   // From there on as any cell that holds so much.
-  EXPECT_EQ(settles.stored_v(0.8, 5e-4), settles.retention.at(0.789, 5e-4 - 1e-6));
+  EXPECT_NEAR(settles.stored_v(0.8, 5e-4), settles.retention.at(0.789, 5e-4 - 1e-6), 1e-12);
   EXPECT_EQ(at_once.settled_s(), 0);
-  EXPECT_EQ(at_once.stored_v(0.8, 5e-4), at_once.retention.at(0.79, 5e-4));
+  EXPECT_NEAR(at_once.stored_v(0.8, 5e-4), at_once.retention.at(0.79, 5e-4), 1e-12);
 }
 
 TEST(GainCellDevice, NamesWhatIsMissingAndTheBenchThatProvidesIt) {

@@ -1,6 +1,7 @@
 #include "characterize/campaign/progress.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -68,10 +69,15 @@ TEST(TextProgress, IsABarOnATerminal) {
     progress->tick(kSome);
     progress->end();
   }
-  std::array<char, 4096> bytes{};
-  const ssize_t got = ::read(master, bytes.data(), bytes.size());
-  ASSERT_GT(got, 0);
-  const std::string seen(bytes.data(), static_cast<std::size_t>(got));
+  // A terminal hands on what it has so far.
+  std::string seen;
+  pollfd ready{master, POLLIN, 0};
+  while (!seen.ends_with("\r\x1b[K") && ::poll(&ready, 1, 2000) == 1) {
+    std::array<char, 4096> bytes{};
+    const ssize_t got = ::read(master, bytes.data(), bytes.size());
+    ASSERT_GT(got, 0);
+    seen.append(bytes.data(), static_cast<std::size_t>(got));
+  }
   EXPECT_THAT(seen,
               HasSubstr("\r[############..................] 4/10 simulations, 1/s, 0:06 left"));
   EXPECT_THAT(seen, AllOf(Not(HasSubstr("\n")), EndsWith("\r\x1b[K")));
