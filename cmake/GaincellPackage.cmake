@@ -27,6 +27,7 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libgaincell-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
   "cmake, pkg-config, libfmt-dev, libhdf5-dev, libhwy-dev, liblzf-dev, libopenblas-dev, libssl-dev, nlohmann-json3-dev")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS gaincell)  # the examples
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "Headers, static libraries and CMake files: gaincell::lut reads device
 files and looks up their tables, gaincell::attention runs attention on
 them.")
