@@ -87,6 +87,7 @@ TEST_F(PlanTest, SweepsOfDcNestInOneRun) {
   EXPECT_EQ(p.jobs[0].calls.size(), 15u);
   EXPECT_THAT(p.jobs[0].body, HasSubstr(".dc vx 0 1 0.25 vy_count 0 2 1\n"));
   EXPECT_THAT(p.jobs[0].body, HasSubstr("pwl(v(y_count),0,0,1,1,2,5)"));
+  EXPECT_THAT(p.jobs[0].body, HasSubstr(".save i(vx)\n"));
   EXPECT_THAT(p.jobs[2].body, HasSubstr(".op\n"));
 }
 
