@@ -48,10 +48,11 @@ file(WRITE ${package_folder}/changelog "gaincell (${PROJECT_VERSION}) unstable; 
  -- ${CPACK_PACKAGE_CONTACT}  ${date}
 ")
 execute_process(COMMAND gzip -9nf ${package_folder}/changelog COMMAND_ERROR_IS_FATAL ANY)
-foreach(pair runtime:gaincell development:libgaincell-dev train:gaincell-train)
-  string(REPLACE ":" ";" pair ${pair})
-  list(GET pair 0 component)
-  list(GET pair 1 package)
+set(runtime_package gaincell)
+set(development_package libgaincell-dev)
+set(train_package gaincell-train)
+foreach(component ${CPACK_COMPONENTS_ALL})
+  set(package ${${component}_package})
   install(FILES ${package_folder}/changelog.gz cmake/copyright DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/${package}
     COMPONENT ${component})
 endforeach()

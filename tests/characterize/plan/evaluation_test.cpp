@@ -34,6 +34,7 @@ double number(const Evaluation& at, const std::string& name) {
 
 TEST_F(EvaluationTest, PointsDoNotMeetInTheBenchOrInOneAnother) {
   const auto read = bench(kSwept);
+  EXPECT_EQ(read->draw_points, 1u);  // vectors of given values are one draw
   const std::vector<Point> points = bench_points(*read);
   ASSERT_EQ(points.size(), 2u);
   const Evaluation first(*read, points[0]);

@@ -354,8 +354,8 @@ TEST(Frequencies, SpanOfLessThanAStepHasBothItsEnds) {
     ASSERT_EQ(std::sscanf(ac_card(span).c_str(), ".ac dec %lf %lf %lf", &points, &start, &stop), 3);
     EXPECT_GE(std::floor(points * std::log10(stop / start)), 1) << span;
   }
-  for (const char* span :
-       {"0 1 10", "2 1 10", "1 1.0000001 10", "1 10 0.5", "1 1e19 1", "1e-300 1e300 100000"})
+  for (const char* span : {"0 1 10", "2 1 10", "1 1.0000001 10", "1 10 0.5", "1 10 2.5",
+                           "1 10 100001", "1 1e19 1", "1e-300 1e300 100000"})
     EXPECT_THROW(ac_card(span), BadCard) << span;
   EXPECT_THAT(ac_card("1e3 2e3 3", "noise"), HasSubstr(" dec 4 1000 "));
 }
