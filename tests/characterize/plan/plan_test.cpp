@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 class PlanTest : public BenchTest {
  protected:
@@ -88,7 +89,10 @@ TEST_F(PlanTest, SweepsOfDcNestInOneRun) {
   EXPECT_THAT(p.jobs[0].body, HasSubstr(".dc vx 0 1 0.25 vy_count 0 2 1\n"));
   EXPECT_THAT(p.jobs[0].body, HasSubstr("pwl(v(y_count),0,0,1,1,2,5)"));
   EXPECT_THAT(p.jobs[0].body, HasSubstr(".save i(vx)\n"));
-  EXPECT_THAT(p.jobs[2].body, HasSubstr(".op\n"));
+  const std::string& alone = p.jobs[2].body;
+  EXPECT_THAT(alone, HasSubstr(".op\n"));
+  EXPECT_THAT(alone, StartsWith("vx x 0 dc 0.65"));
+  EXPECT_EQ(alone.rfind("vx "), 0u) << alone;  // once
 }
 
 TEST_F(PlanTest, ConditionSweptInsideTheSimulatorHasNoValueInTheDeck) {
