@@ -24,7 +24,7 @@ set(CMAKE_VERIFY_INTERFACE_HEADER_SETS ON)
 # programs: their files' helpers have the same names and would be taken for each other's overloads.
 function(gaincell_compile_whole target)
   if(GAINCELL_COMPILE_WHOLE)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
   endif()
 endfunction()
 

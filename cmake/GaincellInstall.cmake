@@ -21,7 +21,12 @@ endif()
 install(DIRECTORY ${GAINCELL_DATA_FOLDERS} DESTINATION share/gaincell
   FILE_PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 install(FILES LICENSE NOTICE README.md CHANGELOG.md DESTINATION ${doc_folder})
-install(DIRECTORY docs/ DESTINATION ${doc_folder}/docs FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY docs/ DESTINATION ${doc_folder}/docs FILES_MATCHING PATTERN "*.md" PATTERN "*.png")
+# What those pages lead to.
+foreach(stage lut characterize)
+  install(FILES ${stage}/FORMAT.md DESTINATION ${doc_folder}/${stage})
+endforeach()
+install(DIRECTORY examples DESTINATION ${doc_folder})
 
 # page(FILE NAME): FILE as `gaincell doc NAME` prints it.
 set(page_folder ${PROJECT_BINARY_DIR}/pages)
@@ -72,7 +77,6 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/gaincell-config-version.c
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/gaincell-config.cmake
   ${PROJECT_BINARY_DIR}/gaincell-config-version.cmake DESTINATION ${config_folder})
-install(DIRECTORY examples DESTINATION ${doc_folder})
 
 # For tools/doc: the installed headers, without building anything.
 set(copies "")

@@ -27,6 +27,7 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libgaincell-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
   "cmake, pkg-config, libfmt-dev, libhdf5-dev, libhwy-dev, liblzf-dev, libopenblas-dev, libssl-dev, nlohmann-json3-dev")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS gaincell)  # the examples
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "Headers, static libraries and CMake files: gaincell::lut reads device
 files and looks up their tables, gaincell::attention runs attention on
 them.")
@@ -47,10 +48,11 @@ file(WRITE ${package_folder}/changelog "gaincell (${PROJECT_VERSION}) unstable; 
  -- ${CPACK_PACKAGE_CONTACT}  ${date}
 ")
 execute_process(COMMAND gzip -9nf ${package_folder}/changelog COMMAND_ERROR_IS_FATAL ANY)
-foreach(pair runtime:gaincell development:libgaincell-dev train:gaincell-train)
-  string(REPLACE ":" ";" pair ${pair})
-  list(GET pair 0 component)
-  list(GET pair 1 package)
+set(runtime_package gaincell)
+set(development_package libgaincell-dev)
+set(train_package gaincell-train)
+foreach(component ${CPACK_COMPONENTS_ALL})
+  set(package ${${component}_package})
   install(FILES ${package_folder}/changelog.gz cmake/copyright DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/${package}
     COMPONENT ${component})
 endforeach()

@@ -30,6 +30,18 @@ Form block(const Block& block) { return {.is = Form::Is::kBlock, .block = &block
 Form either(std::vector<Form> of) { return {.is = Form::Is::kEither, .of = std::move(of)}; }
 }  // namespace form
 
+// As renderers of Markdown name a heading.
+static std::string heading_anchor(const std::string& title) {
+  std::string anchor;
+  for (const char c : title) {
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_')
+      anchor += lower(c);
+    else if (c == ' ')
+      anchor += '-';
+  }
+  return anchor;
+}
+
 static std::string describe_number(const Form& form) {
   switch (form.unit_of) {
     case Form::UnitOf::kItself:
@@ -68,16 +80,7 @@ std::string Form::describe() const {
     case Is::kNets:
       return "mapping of nets to " + of[0].describe();
     case Is::kBlock:
-      return fmt::format("[{}](#{})", block->title, [](const std::string& anchor) {
-        std::string out;
-        for (const char c : anchor) {
-          if (std::isalnum(static_cast<unsigned char>(c)))
-            out += lower(c);
-          else if (c == ' ')
-            out += '-';
-        }
-        return out;
-      }(block->title));
+      return fmt::format("[{}](#{})", block->title, heading_anchor(block->title));
     case Is::kEither: {
       std::vector<std::string> all;
       for (const Form& form : of) all.push_back(form.describe());

@@ -182,6 +182,7 @@ TEST_F(CurrentCsv, TakesWhatIsSaidOfColumnsUnitsAndSeparators) {
 }
 
 TEST_F(CurrentCsv, SaysWhatItFoundWhereColumnsAreNotNamed) {
+  expect_refused(with_header("vg,vd,id\n \n"), "iv.csv:1: header = vg,vd,id: 3 columns by commas");
   expect_refused(with_header("vg,vd,id"),
                  "iv.csv:1: header = vg,vd,id: 3 columns by commas, and none is named V_store or "
                  "V_in or I; say which is which, --columns V_store=NAME,V_in=NAME,I=NAME");

@@ -131,6 +131,17 @@ TEST_F(BenchFile, ElementWithoutModelIsReadAndRefusedByThePlan) {
   }
 }
 
+TEST_F(BenchFile, ListOfValuesStandsAlone) {
+  for (const char* key : {"minimum: 0", "maximum: 3", "step: linear", "points: 3"})
+    EXPECT_THAT(complaint(std::string("gaincell_bench: 1\nname: x\n"
+                                      "conditions: {a: {unit: V, enumerate: [1, 2], ") +
+                          key +
+                          "}}\nelements: [R1 s 0 1k]\nanalysis: {type: op}\n"
+                          "measurements: {m: {unit: V, value: v(s)}}\n"),
+                HasSubstr("`enumerate` stands alone"))
+        << key;
+}
+
 TEST_F(BenchFile, SweepsAreLinearLogarithmicOrLists) {
   const auto b = bench(
       "gaincell_bench: 1\nname: x\n"

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "tests/characterize/support.h"
 
 namespace gaincell::characterize {
@@ -39,6 +41,27 @@ TEST_F(NetlistTest, SplitsWordsAroundExpressions) {
   const auto words = circuit_words("M1 D g s B Nch W = {2 * w0} l='1u + 2u'");
   EXPECT_EQ(words, (std::vector<std::string>{"m1", "d", "g", "s", "b", "nch", "w={2 * w0}",
                                              "l='1u + 2u'"}));
+}
+
+TEST_F(NetlistTest, QuotesAndBracesComeOffInPairs) {
+  for (const auto& [text, plain] : std::map<std::string, std::string>{{"{w}", "w"},
+                                                                      {"'w'", "w"},
+                                                                      {"\"w\"", "w"},
+                                                                      {"''", ""},
+                                                                      {"{}", ""},
+                                                                      {"'", "'"},
+                                                                      {"", ""},
+                                                                      {"'w\"", "'w\""},
+                                                                      {"{w'", "{w'"},
+                                                                      {"w", "w"}})
+    EXPECT_EQ(unquoted(text), plain) << text;
+}
+
+TEST_F(NetlistTest, BracketsAroundNetsAreBlanks) {
+  const Library l =
+      library(".subckt cell (a b)\nr1 a b 1k\n.ends\n.subckt top c d\nxu (c d) cell\n.ends\n");
+  EXPECT_EQ(l.subcircuit("cell")->ports, (std::vector<std::string>{"a", "b"}));
+  EXPECT_THAT(l.text(), HasSubstr("\nxu  c d  cell\n"));
 }
 
 TEST_F(NetlistTest, KnowsPortsAndParametersOfSubcircuits) {
@@ -267,6 +290,18 @@ TEST_F(NetlistTest, ModelsOfSubcircuitsAreLocal) {
 
 TEST_F(NetlistTest, BinnedModelsServeTheirName) {
   EXPECT_EQ(complaint(".model n.1 nmos\n.model n.2 nmos\n.subckt x a\nm1 a a 0 0 n\n.ends\n"), "");
+}
+
+TEST_F(NetlistTest, ModelsThatBeginWithAnotherNeedIt) {
+  const auto as_pspice = [&](const std::string& text) {
+    Library result(folder_.path());
+    result.speak(dialect_of("psa"));
+    result.add(file("circuit.cir", text), "", "bench.yaml:1");
+    result.check();
+  };
+  EXPECT_NO_THROW(as_pspice(".model n nmos level=14\n.model fast ako:n nmos u0=0.1\n"));
+  EXPECT_THROW(as_pspice(".model fast ako:gone nmos u0=0.1\n"), Error);
+  EXPECT_THAT(complaint(".model n nmos\n.model fast ako:n\n"), HasSubstr("is PSpice's"));
 }
 
 TEST_F(NetlistTest, WrongInstancesAreRefused) {

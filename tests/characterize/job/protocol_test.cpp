@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <memory>
+#include <set>
 
 #include "characterize/job/wire.h"
 
@@ -179,6 +181,45 @@ TEST(Protocol, AllOfARunArrives) {
   EXPECT_EQ(run.proof.count, 4u);
   EXPECT_EQ(run.proof.axis, (std::vector<double>{0, 1.5}));
   EXPECT_EQ(decode_run(encode_run(job, 3, true)).body, "c1 a 0 1p\nr1 a 0 1\n.options gmin=1n\n");
+}
+
+TEST(JobKey, FollowsFromAllThatTheResultFollowsFrom) {
+  const auto deck = [](const char* sha256) {
+    return std::make_shared<const DeckHead>(DeckHead{"", sha256});
+  };
+  Job job = some_job();
+  job.head = deck("head");
+  const std::function<void(Job&)> changes[] = {
+      [&](Job& one) { one.head = deck("other"); },
+      [](Job& one) { one.title += "."; },
+      [&](Job& one) { one.circuit = deck("other"); },
+      [](Job& one) { one.circuit = nullptr; },
+      [](Job& one) { one.body = "r1 a 0 2\n"; },
+      [](Job& one) { one.aids = nullptr; },
+      [](Job& one) { one.proof.count = 5; },
+      [](Job& one) { one.calls.pop_back(); },
+      [](Job& one) { one.calls[0].numbers["at"] = 1.5; },
+      [](Job& one) { one.waveforms[1] = "i(v2)"; },
+      [](Job& one) { one.waveforms.pop_back(); },
+      [](Job& one) { one.behaviour = "hs"; },
+      // Where one text ends and the next begins counts too.
+      [](Job& one) {
+        one.body += *one.aids;
+        one.aids = std::make_shared<const std::string>();
+      },
+  };
+  std::set<std::string> keys{job.key()};
+  for (const auto& change : changes) {
+    Job one = job;
+    change(one);
+    keys.insert(one.key());
+  }
+  EXPECT_EQ(keys.size(), 1 + std::size(changes));
+  Job same = job;
+  same.id = 12;
+  same.timeout_s = 8;
+  same.memory_bytes = 1 << 30;
+  EXPECT_EQ(same.key(), job.key());
 }
 
 TEST(Protocol, CutOrLongerPayloadsAreRefusedNotRead) {

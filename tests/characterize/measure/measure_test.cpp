@@ -84,6 +84,7 @@ TEST_F(MeasureTest, ExtremesIncludeTheEndsOfTheWindow) {
 
 TEST_F(MeasureTest, MeansAreOverTime) {
   EXPECT_DOUBLE_EQ(run({"average", {"v(a)"}, {}, {}}), 0.5);
+  EXPECT_DOUBLE_EQ(run({"average", {"v(a)"}, {{"from", 0.5}, {"to", 1}}, {}}), 0.75);
   EXPECT_DOUBLE_EQ(run({"rms", {"v(a)"}, {}, {}}), std::sqrt(1.0 / 3));
 }
 
@@ -355,6 +356,13 @@ TEST(TotalNoise, IsExactOnWhiteAndFlickerNoise) {
   EXPECT_NEAR(run({"total_noise", {"onoise(R1)"}, {}, {}}), std::sqrt(3 * std::log(1000.0)), 1e-10);
   EXPECT_NEAR(run({"total_noise", {"onoise(r1)"}, {{"from", 2}, {"to", 50}}, {}}),
               std::sqrt(3 * std::log(25.0)), 1e-10);
+}
+
+TEST(TotalNoise, IsAStraightLineOfPowerWhereADensityVanishes) {
+  Signals run({1, 3}, {{"onoise_r1", {0, 2}}, {"onoise_r2", {2, 0}}, {"onoise_r3", {0, 0}}});
+  EXPECT_NEAR(run({"total_noise", {"onoise(r1)"}, {}, {}}), 2, 1e-12);
+  EXPECT_NEAR(run({"total_noise", {"onoise(r2)"}, {}, {}}), 2, 1e-12);
+  EXPECT_EQ(run({"total_noise", {"onoise(r3)"}, {}, {}}), 0);
 }
 
 TEST(MeasureAll, ArgumentsFollowFromEarlierResults) {

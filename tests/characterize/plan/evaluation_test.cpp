@@ -34,6 +34,7 @@ double number(const Evaluation& at, const std::string& name) {
 
 TEST_F(EvaluationTest, PointsDoNotMeetInTheBenchOrInOneAnother) {
   const auto read = bench(kSwept);
+  EXPECT_EQ(read->draw_points, 1u);  // vectors of given values are one draw
   const std::vector<Point> points = bench_points(*read);
   ASSERT_EQ(points.size(), 2u);
   const Evaluation first(*read, points[0]);
@@ -73,6 +74,20 @@ TEST_F(EvaluationTest, ResultNamedTemperatureIsNotThatOfTheSimulation) {
   const Evaluation at(*read, bench_points(*read).front());
   EXPECT_EQ(at.temperature(), std::nullopt);
   EXPECT_THAT(deck_body(at, {read->analyses[2]}).text, Not(HasSubstr(".temp")));
+}
+
+TEST_F(EvaluationTest, TemperatureIsAParameterOrACondition) {
+  const auto named = [&](const std::string& line) {
+    const auto read = bench(
+        "gaincell_bench: 1\nname: x\nsources: {s: {net: s, dc: 1}}\n"
+        "elements: [R1 s 0 1k]\nanalysis: {type: op}\n"
+        "measurements: {m: {unit: V, value: v(s)}}\n" +
+        line);
+    return Evaluation(*read, bench_points(*read).front()).temperature();
+  };
+  EXPECT_EQ(named("parameters: {temperature: 85}\n"), 85);
+  EXPECT_EQ(named("conditions: {temperature: {unit: degC, typical: -40}}\n"), -40);
+  EXPECT_EQ(named("parameters: {other: 85}\n"), std::nullopt);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 class PlanTest : public BenchTest {
  protected:
@@ -145,7 +146,11 @@ TEST_F(PlanTest, SweepsOfDcNestInOneRun) {
   EXPECT_EQ(p.jobs[0].calls.size(), 15u);
   EXPECT_THAT(p.jobs[0].body, HasSubstr(".dc vx 0 1 0.25 vy_count 0 2 1\n"));
   EXPECT_THAT(p.jobs[0].body, HasSubstr("pwl(v(y_count),0,0,1,1,2,5)"));
-  EXPECT_THAT(p.jobs[2].body, HasSubstr(".op\n"));
+  EXPECT_THAT(p.jobs[0].body, HasSubstr(".save i(vx)\n"));
+  const std::string& alone = p.jobs[2].body;
+  EXPECT_THAT(alone, HasSubstr(".op\n"));
+  EXPECT_THAT(alone, StartsWith("vx x 0 dc 0.65"));
+  EXPECT_EQ(alone.rfind("vx "), 0u) << alone;  // once
 }
 
 TEST_F(PlanTest, ConditionSweptInsideTheSimulatorHasNoValueInTheDeck) {
@@ -411,8 +416,8 @@ TEST(Frequencies, SpanOfLessThanAStepHasBothItsEnds) {
     ASSERT_EQ(std::sscanf(ac_card(span).c_str(), ".ac dec %lf %lf %lf", &points, &start, &stop), 3);
     EXPECT_GE(std::floor(points * std::log10(stop / start)), 1) << span;
   }
-  for (const char* span :
-       {"0 1 10", "2 1 10", "1 1.0000001 10", "1 10 0.5", "1 1e19 1", "1e-300 1e300 100000"})
+  for (const char* span : {"0 1 10", "2 1 10", "1 1.0000001 10", "1 10 0.5", "1 10 2.5",
+                           "1 10 100001", "1 1e19 1", "1e-300 1e300 100000"})
     EXPECT_THROW(ac_card(span), BadCard) << span;
   EXPECT_THAT(ac_card("1e3 2e3 3", "noise"), HasSubstr(" dec 4 1000 "));
 }

@@ -54,7 +54,9 @@ TEST(Expression, TakesElementsOfVectors) {
   Scope scope;
   scope.know_elements();
   scope.set("level", std::vector<double>{0.1, 0.2, 0.3});
+  EXPECT_FALSE(scope.used("level"));
   const Expression next("level[i] + 10*level[i+1]", scope, kHere);
+  EXPECT_TRUE(scope.used("level"));
   EXPECT_DOUBLE_EQ(next.value({scope, 1}), 3.2);
   EXPECT_DOUBLE_EQ(next.value(scope), 2.1);
   EXPECT_THROW((void)next.value({scope, 2}), Error);
