@@ -31,6 +31,8 @@ struct Circuit {
 
   std::function<double(double v_target)> written_v;
   std::function<double(double v_initial, double age_s)> retained_v;
+  // Of read_charge_c, what a read takes of a cell of this age; empty: all.
+  std::function<double(double age_s)> read_share;
   // Where these functions are known; held outside.
   double target_low_v = -kUnlimited, target_high_v = kUnlimited;
   double store_low_v = -kUnlimited, store_high_v = kUnlimited;

@@ -73,6 +73,7 @@ void declare(Arguments& app, ModelRunOptions& o) {
                  "softmax, linear or analog (default: the model's own)");
   app.add_option("--device", o.device,
                  "device tables (`gaincell compile`, `gaincell import`), or `published`");
+  declare_published_variant(app, o.published_variant);
   app.add_option("--window", o.window, "tokens attended to (default: the model's own)");
   app.add_option("--level", o.level, "analog engine: fast, or column (reference, slow)");
   app.add_option("--without", o.without, "switch effects of the circuits off, by name")
@@ -140,7 +141,8 @@ double DeviceFacts::latency_s_per_token(int layers) const {
   return layers * (device->latency_first_stage_s + device->latency_second_stage_s);
 }
 
-DeviceFacts read_device(const std::string& path) {
+DeviceFacts read_device(const std::string& path,
+                        const std::vector<std::string>& published_variant) {
   if (path.empty()) {
     throw Error({.place = "--device",
                  .rule = "analog attention needs the tables of a device",
@@ -149,9 +151,15 @@ DeviceFacts read_device(const std::string& path) {
   }
   DeviceFacts facts;
   if (path == "published") {
-    facts.device = std::make_unique<lut::GainCellDevice>(lut::published_device());
+    facts.variant = parse_published_variant(published_variant);
+    facts.device = std::make_unique<lut::GainCellDevice>(lut::published_device(*facts.variant));
     return facts;
   }
+  if (!published_variant.empty())
+    throw Error(
+        {.place = "--published-variant",
+         .rule = fmt::format("{} is a device file, which says itself how it computes", path),
+         .remedy = "drop it, or give --device published"});
   facts.device = std::make_unique<lut::GainCellDevice>(lut::GainCellDevice::read(path));
   facts.sha256 = sha256_of_file(path);
   return facts;
@@ -316,13 +324,16 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
         model.weights->has_scalers ? "checkpoint" : "none: a = 1, b = 0 (0.45 for k and v)";
   if (analog) {
     refuse_idle_engine_options(o.app, o.spread, o.level);
-    DeviceFacts facts = read_device(o.device);
+    DeviceFacts facts = read_device(o.device, o.published_variant);
     attention_latency_s = facts.latency_s_per_token(config.n_layer);
     choice.analog = analog_options(o.level, o.without,
                                    token_period_of_layers(o.token_period_s, facts, config.n_layer));
     set_error_limit(o.error_limit, choice.analog);
     settings["device"] = o.device;
     if (!facts.sha256.empty()) settings["device_sha256"] = facts.sha256;
+    if (facts.variant) settings["published_variant"] = to_json(*facts.variant);
+    if (const auto current = published_current_note(*facts.device))
+      settings["published_current"] = *current;
     settings["level"] = o.level;
     settings["effects"] = effect_names(choice.analog.effects);
     settings["token_period_s"] = choice.analog.token_period_s;
@@ -348,8 +359,8 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     choice.device = device.get();
   } else {
     refuse_idle(o.app,
-                {"--device", "--level", "--without", "--spread", "--spread-seed", "--noise-seed",
-                 "--error-limit", "--token-period"},
+                {"--device", "--published-variant", "--level", "--without", "--spread",
+                 "--spread-seed", "--noise-seed", "--error-limit", "--token-period"},
                 fmt::format("{} attention has no circuits", to_string(choice.kind)),
                 "drop it, or give --attention analog");
   }

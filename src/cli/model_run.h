@@ -9,6 +9,7 @@
 
 #include "attention/analog.h"
 #include "cli/arguments.h"
+#include "cli/published_variant.h"
 #include "cli/range_notes.h"
 #include "lut/gain_cell_device.h"
 #include "model/attention_choice.h"
@@ -21,6 +22,7 @@ struct ModelRunOptions {
   std::string model;
   std::string attention;  // empty = the model's own
   std::string device;
+  std::vector<std::string> published_variant;  // see parse_published_variant
   std::string level = "fast";
   std::vector<std::string> without;      // effects switched off
   std::vector<std::string> spread;       // mismatch and noise, see parse_spread
@@ -60,10 +62,13 @@ struct ModelRun {
 // The device, checked, with latency and hash. `published` is the authors' analytic device.
 struct DeviceFacts {
   std::unique_ptr<const lut::GainCellDevice> device;
-  std::string sha256;  // of the file; empty for the published device
+  std::string sha256;                            // of the file; empty for the published device
+  std::optional<lut::PublishedVariant> variant;  // of the published device; none for a file
   double latency_s_per_token(int layers) const;
 };
-DeviceFacts read_device(const std::string& path);
+// Error where a variant is asked of a file, which holds its own.
+DeviceFacts read_device(const std::string& path,
+                        const std::vector<std::string>& published_variant = {});
 
 // Error where one of the options was given though nothing here heeds it.
 void refuse_idle(const Arguments* app, std::initializer_list<const char*> options,

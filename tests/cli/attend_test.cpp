@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -106,6 +107,74 @@ TEST_F(Attend, WritesScoresPulsesOutputAndEnergy) {
   // What the published device draws between tokens is not published, so no sum with it is known.
   for (const char* unknown : {"standing", "circuits", "total"})
     EXPECT_TRUE(std::isnan(joules(unknown))) << unknown;
+}
+
+TEST_F(Attend, RunsThePublishedDeviceAsTheAuthorsGoldenFilesHaveIt) {
+  shape_ = {2, 1, 64, 64};
+  write_random_input("in.h5");
+  const auto q = read("in.h5", "q"), k = read("in.h5", "k"), v = read("in.h5", "v");
+  const auto current_ua = [](double z) {
+    return 0.5213636139 + 13.612260634 * z - 2.620445619 * z * z + 46.05483778 * z * z * z;
+  };
+  for (const auto& [words, sign] :
+       {std::pair{"decay=product", 1.0}, {"decay=product,sign=minus", -1.0}}) {
+    const auto outcome =
+        run({"attend", "--device", "published", "--published-variant", words, "--input", "in.h5",
+             "--output", "out.h5", "--no-quantise", "--decay", "1e-4"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("130 nA rms and 340 nA at most off their own SPICE data"));
+    const auto s = read("out.h5", "S"), output = read("out.h5", "output");
+    double worst_s = 0, worst_output = 0;
+    for (std::size_t b = 0; b < 2; ++b)
+      for (std::size_t t = 0; t < 64; ++t) {
+        std::array<double, 64> sums{};
+        for (std::size_t u = 0; u <= t; ++u) {
+          const double fade = std::exp(-1e-4 * static_cast<double>(t - u));
+          double sum = 0;
+          for (std::size_t d = 0; d < 64; ++d)
+            sum += q.values[(b * 64 + t) * 64 + d] *
+                   current_ua(k.values[(b * 64 + u) * 64 + d] - 0.45);
+          sum *= sign * fade;
+          worst_s = std::max(worst_s, std::abs(1e6 * s.values[(b * 64 + t) * 64 + u] - sum));
+          const double phi = std::clamp(sum / 80, 0.0, 1.0);
+          for (std::size_t d = 0; d < 64; ++d)
+            sums[d] += sign * fade * phi * current_ua(v.values[(b * 64 + u) * 64 + d] - 0.45);
+        }
+        for (std::size_t d = 0; d < 64; ++d)
+          worst_output = std::max(worst_output, std::abs(output.values[(b * 64 + t) * 64 + d] -
+                                                         std::clamp(sums[d] / 40, -1.0, 1.0)));
+      }
+    EXPECT_LE(worst_s, 1e-4) << words;
+    EXPECT_LE(worst_output, 2e-6) << words;
+    const auto settings =
+        nlohmann::json::parse(store::Reader(folder_ / "out.h5").root().text_attribute("settings"));
+    EXPECT_EQ(settings.at("published_variant"),
+              (nlohmann::json{{"decay", "product"}, {"sign", sign > 0 ? "plus" : "minus"}}));
+    // The same from a file.
+    ASSERT_EQ(run({"import", "published", "--published-variant", words, "-o", "d.h5"}).exit_code,
+              0);
+    ASSERT_EQ(run({"attend", "--device", "d.h5", "--input", "in.h5", "--output", "out2.h5",
+                   "--no-quantise", "--decay", "1e-4"})
+                  .exit_code,
+              0);
+    EXPECT_EQ(read("out2.h5", "output").values, output.values);
+  }
+}
+
+TEST_F(Attend, RefusesVariantsThatThereAreNot) {
+  write_random_input("in.h5");
+  lut::example_device().write(folder_ / "d.h5");
+  const auto refused = [&](const std::string& device, const std::string& words,
+                           const std::string& part) {
+    expect_refused({"attend", "--device", device, "--published-variant", words, "--input", "in.h5",
+                    "--output", "o.h5"},
+                   part);
+  };
+  refused("published", "decay=once", "is no value of this key");
+  refused("published", "decay", "is no value of this key");
+  refused("published", "fade=product", "is no variant of the published device");
+  refused("published", "sign=plus,sign=minus", "says the same key again");
+  refused("d.h5", "decay=product", "--published-variant: d.h5 is a device file");
 }
 
 TEST_F(Attend, TakesKeysAndValuesFromWhatItIsTold) {

@@ -59,6 +59,7 @@ struct Report {
     const auto text = [&](const char* key) { return settings.at(key).get<std::string>(); };
     line("model", text("model"));
     if (settings.contains("device")) line("device", text("device"));
+    if (settings.contains("published_current")) line("current", text("published_current"));
     line("attention",
          fmt::format("{}, window {}{}", text("attention"), settings.at("window").get<int>(),
                      settings.contains("level") ? ", level " + text("level") : ""));
