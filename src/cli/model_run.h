@@ -26,6 +26,7 @@ struct ModelRunOptions {
   std::string level = "fast";
   std::vector<std::string> without;      // effects switched off
   std::vector<std::string> spread;       // mismatch and noise, see parse_spread
+  bool all_alike = false;                // no mismatch and no noise, whatever the device states
   std::uint64_t seed = 1;                // of the mismatch
   std::uint64_t noise_seed = 1;          // of the read noise
   double error_limit = 2e-3;             // of the fast level
@@ -74,7 +75,7 @@ DeviceFacts read_device(const std::string& path,
 void refuse_idle(const Arguments* app, std::initializer_list<const char*> options,
                  const std::string& rule, const std::string& remedy);
 // The seeds where nothing is drawn, and the fast level's limit at another.
-void refuse_idle_engine_options(const Arguments* app, const std::vector<std::string>& spread,
+void refuse_idle_engine_options(const Arguments* app, const attention::Spread& spread,
                                 const std::string& level);
 
 // --token-period.
@@ -97,7 +98,9 @@ attention::AnalogOptions analog_options(const std::string& level,
 void declare_error_limit(Arguments& app, double& error_limit);
 void set_error_limit(double error_limit, attention::AnalogOptions& options);
 // Mismatch and noise from `name=value` words (SI units), or the word `device`: what the device file
-// states under `spread_<name>`. Error where a name is unknown or a number is negative.
+// states under `spread_<name>`, which is also what no words mean, with nothing where it states
+// none. Its `spread_cell_noise_c` is added to the noise of both converters, as of a column. Error
+// where a name is unknown or a number is negative.
 attention::Spread parse_spread(const std::vector<std::string>& words,
                                const lut::GainCellDevice& device);
 nlohmann::ordered_json to_json(const attention::Spread& spread);

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/store/reader.h"
 #include "base/store/writer.h"
+#include "lut/gain_cell_device.h"
 #include "tests/lut/example_device.h"
 #include "tests/support/program.h"
 
@@ -289,6 +290,62 @@ TEST_F(Attend, MeetsTheSameMismatchAndNoiseAtBothLevels) {
     between_seeds += std::pow(fast[i] - other[i], 2);
   }
   EXPECT_LT(std::sqrt(squares), 0.1 * std::sqrt(between_seeds));
+}
+
+// What a device file states is drawn where nothing is said, and a cell's noise as that of a column.
+TEST_F(Attend, DrawsTheMismatchAndNoiseThatADeviceStates) {
+  write_random_input("in.h5");
+  lut::DeviceFile device = lut::example_device();
+  const auto state = [&](const char* name, const char* unit, double value) {
+    device.add(lut::Constant{{name, unit, "one standard deviation"}, value, "bench"});
+  };
+  device.write(folder_ / "plain.h5");
+  state("spread_cell_gain", "1", 0.05);
+  state("spread_relu_noise_c", "C", 3e-15);
+  state("spread_cell_noise_c", "C", 1e-15);
+  device.write(folder_ / "device.h5");
+  const auto phi = [&](const std::string& file, std::vector<std::string> more,
+                       const std::string& level = "column") {
+    more.insert(more.begin(), {"attend", "--device", file, "--input", "in.h5", "--output", "out.h5",
+                               "--level", level});
+    const auto outcome = run(more);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read("out.h5", "phi").values;
+  };
+  const auto settings = [&] {
+    return nlohmann::json::parse(
+        store::Reader(folder_ / "out.h5").root().text_attribute("settings"));
+  };
+  const auto plain = phi("plain.h5", {});
+  EXPECT_EQ(settings().at("spread").at("cell_gain"), 0);
+  const auto drawn = phi("device.h5", {});
+  const double tile = lut::GainCellDevice(lut::example_device()).tile;
+  EXPECT_EQ(settings().at("spread").at("cell_gain"), 0.05);
+  EXPECT_NEAR(settings().at("spread").at("relu_noise_c").get<double>(),
+              1e-15 * std::sqrt(9 + tile / 2), 1e-21);
+  EXPECT_NEAR(settings().at("spread").at("signed_noise_c").get<double>(),
+              1e-15 * std::sqrt(tile / 2), 1e-21);
+  EXPECT_EQ(settings().at("spread_seed"), 1);
+  EXPECT_EQ(settings().at("noise_seed"), 1);
+  EXPECT_NE(drawn, plain);
+  EXPECT_EQ(drawn, phi("device.h5", {"--spread", "device"}));
+  EXPECT_EQ(plain, phi("device.h5", {"--without", "mismatch,read_noise"}));
+  EXPECT_NE(drawn, phi("device.h5", {"--spread-seed", "2"}));
+  EXPECT_NE(drawn, phi("device.h5", {"--noise-seed", "2"}));
+  // Noise alone moves what mismatch alone does not, and each has its own seed.
+  EXPECT_EQ(phi("device.h5", {"--without", "mismatch"}),
+            phi("device.h5", {"--without", "mismatch", "--spread-seed", "2"}));
+  EXPECT_EQ(phi("device.h5", {"--without", "read_noise"}),
+            phi("device.h5", {"--without", "read_noise", "--noise-seed", "2"}));
+  EXPECT_EQ(phi("device.h5", {"--spread", "cell_gain=0"}), plain);
+  expect_refused({"attend", "--device", "plain.h5", "--input", "in.h5", "--output", "o.h5",
+                  "--noise-seed", "2"},
+                 "no mismatch and no noise is drawn");
+  lut::DeviceFile wrong = lut::example_device();
+  wrong.add(lut::Constant{{"spread_cell_noise_c", "V", ""}, 1e-15, "bench"});
+  wrong.write(folder_ / "wrong.h5");
+  expect_refused({"attend", "--device", "wrong.h5", "--input", "in.h5", "--output", "o.h5"},
+                 "spread_cell_noise_c@units = V: must be C");
 }
 
 TEST_F(Attend, SaysWhatTheFastLevelReachedOfItsLimit) {

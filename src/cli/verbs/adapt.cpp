@@ -106,6 +106,7 @@ int adapt(AdaptOptions o) {
       {"level", o.level},
       {"effects", effect_names(analog.effects)},
       {"token_period_s", analog.token_period_s},
+      {"spread", "none: all alike"},  // scalers are of the circuit, not of one chip
       {"start",
        o.adapt.start_from_identity ? "a = 1, b = 0 (0.45 for k and v)" : "the model's scalers"},
       {"alpha", {o.adapt.alpha_first, o.adapt.alpha_last}},

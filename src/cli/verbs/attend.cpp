@@ -280,7 +280,6 @@ int attend(AttendOptions& o) {
   // unquantised cells.
   if (o.level.empty()) o.level = o.no_quantise || !circuit.relu.bitline_moves ? "column" : "fast";
   const bool simulated = o.level == "spice";
-  refuse_idle_engine_options(o.app, o.spread, o.level);
   if (!simulated)
     refuse_idle(o.app, {"--benches", "--jobs", "--cache"},
                 fmt::format("level {} simulates nothing", o.level),
@@ -288,7 +287,9 @@ int attend(AttendOptions& o) {
   attention::AnalogOptions options =
       analog_options(simulated ? "column" : o.level, o.without, token_period_s(o, facts));
   set_error_limit(o.error_limit, options);
-  options.spread = parse_spread(o.spread, *facts.device);
+  // Transistors are all alike, and refused with a spread that is asked for.
+  if (!simulated || !o.spread.empty()) options.spread = parse_spread(o.spread, *facts.device);
+  refuse_idle_engine_options(o.app, options.spread, o.level);
   options.seed = o.seed;
   options.noise_seed = o.noise_seed;
   const double known_age_s = attention::with_effects(circuit, options.effects).known_age_s;
