@@ -272,6 +272,26 @@ void spread(const SampledBench& bench, const SpreadOrder& request, Compiled& res
       good.push_back(of.values[point]);
   report.draws = good.size();
   report.failed = bench.points() - good.size();
+  if (request.deviation) {
+    report.draws = 0;
+    if (bench.points() != 1)
+      report.problems.push_back(
+          fmt::format("a measured deviation is of one point, and there are {}", bench.points()));
+    else if (good.empty())
+      report.problems.push_back("its simulation gave no value");
+    else if (good.front() < 0)
+      report.problems.push_back("a standard deviation cannot be negative");
+    if (report.problems.empty()) {
+      report.value = good.front();
+      result.device.add(Constant{
+          {report.name, report.unit,
+           fmt::format("{}: standard deviation, measured as {}", request.long_name, request.of)},
+          report.value,
+          bench.name});
+    }
+    result.report.spreads.push_back(std::move(report));
+    return;
+  }
   double square = 0;
   for (const double value : good) report.mean += value / static_cast<double>(good.size());
   for (const double value : good) square += (value - report.mean) * (value - report.mean);
@@ -346,7 +366,12 @@ std::string CompileReport::brief() const {
     text += table.problems.empty() ? "\n" : "  FAILS\n";
   }
   for (const SpreadReport& one : spreads)
-    if (one.problems.empty())
+    if (one.problems.empty() && one.draws == 0)
+      text += fmt::format("{}: {}, measured (bench {})\n", one.name,
+                          one.unit == "1" ? fmt::format("{:.3g} %", 100 * one.value)
+                                          : format_si(one.value, one.unit, 3),
+                          one.bench);
+    else if (one.problems.empty())
       text += fmt::format(
           "{}: {} over {} draws{}, mean {} (bench {})\n", one.name,
           one.unit == "1" ? fmt::format("{:.3g} %", 100 * one.value)

@@ -31,7 +31,7 @@ struct TableReport {
 // What happened to one standard deviation over draws: constant `spread_<name>`.
 struct SpreadReport {
   std::string name, unit, bench;
-  std::size_t draws = 0, failed = 0;  // failed ones count in nothing
+  std::size_t draws = 0, failed = 0;  // failed ones count in nothing; no draws: measured as such
   double mean = 0, value = 0;
   std::vector<std::string> problems{};  // why there is no constant
 };
@@ -57,7 +57,8 @@ struct Compiled {
 // cell_storage_capacitance (retention.h); a bench table of that name is then hold-out altogether.
 // A bench's spreads become constants `spread_<name>`: the standard deviation (n - 1) of a
 // measurement over the draws that gave a value, of which there must be two or more; relative ones
-// are divided by the size of the mean. Throws Error where two benches give one name different
+// are divided by the size of the mean. A deviation that was measured as such is of the only point.
+// Throws Error where two benches give one name different
 // meanings, or a request makes no table.
 Compiled compile(const std::vector<SamplesFile>& files, const CompileOptions& options = {});
 

@@ -44,6 +44,7 @@ const std::vector<Required>& required_tables() {
       {"relu_bias_power", "W", "relu_bias", {kPeriod}},
       {"signed_bias_power", "W", "signed_bias", {kPeriod}},
       {"cell_standing_power", "W", "leakage", {kStore}},
+      {"cell_read_share", "1", "import published", {kAge}},
   };
   return tables;
 }
@@ -197,6 +198,7 @@ GainCellDevice::GainCellDevice(DeviceFile file)
       write_energy(energy(file, "cell_write_energy")),
       retention(checked(file, "cell_retention")),
       cell_standing_power(if_there(file, "cell_standing_power")),
+      read_share(if_there(file, "cell_read_share")),
       relu(converter(file, "relu")),
       differential(converter(file, "signed")),
       t_max_s(constant(file, "t_max")),

@@ -50,6 +50,8 @@ class GainCellDevice {
   Table retention;
   // W over (v_store): from VDD, of a cell that holds; none as in ConverterTables.
   std::optional<Table> cell_standing_power;
+  // 1 over (age s): of read_charge, what a read of a cell of that age takes; none: all.
+  std::optional<Table> read_share;
 
   ConverterTables relu;          // first stage
   ConverterTables differential;  // second stage, signed

@@ -17,7 +17,8 @@ struct ColumnEnergies {
 
 // Everything but the cell's current, of a device that is given by its current alone: bitlines that
 // do not move, converters that are clamps, exact writes, and a stored voltage that decays to v_zero
-// with one time constant. Where not said otherwise the figures are the published ones.
+// with one time constant (or a read's charge that fades with it). Where not said otherwise the
+// figures are the published ones.
 struct IdealPeriphery {
   int q_levels = kPublished.q_levels, kv_levels = kPublished.kv_levels;
   int output_levels = kPublished.output_levels, tile = kPublished.tile;
@@ -26,6 +27,8 @@ struct IdealPeriphery {
   // A x (pulse / longest pulse)
   double s_sat_first_a = kPublished.s_sat_first_a, s_sat_second_a = kPublished.s_sat_second_a;
   double retention_tau_s = kPublished.retention_tau_s;
+  // What decays with it: the stored voltage, or the charge of a read, whatever the voltage.
+  PublishedVariant::Decay decay = PublishedVariant::Decay::kPower;
   double latency_s = kPublished.latency_s;  // in halves
   // None: the device has no energies. A current says nothing of them.
   std::optional<ColumnEnergies> column;
@@ -45,8 +48,9 @@ struct CellCurrent {
 // does not cover 0 .. 2 v_zero.
 DeviceFile ideal_device(const CellCurrent& current, const IdealPeriphery& periphery);
 
-// The authors' device: the cubic current and S_sat of `kPublished`.
-DeviceFile published_device();
+// The authors' device: the cubic current and S_sat of `kPublished`. Constants `current_off_rms` and
+// `current_off_max` say how far the cubic is off the simulations that it was fitted to.
+DeviceFile published_device(const PublishedVariant& variant = {});
 
 // Least-squares slope of the current over the stored voltages 0 .. 2 v_zero, A/V.
 double slope_a_per_v(const CellCurrent& current, double v_zero);

@@ -192,7 +192,8 @@ SampledBench read_bench(const store::ReadGroup& group, const std::string& name,
       const store::ReadGroup one = spreads.group(spread);
       bench.spreads.push_back({spread, one.text_attribute(names::kOf),
                                one.text_attribute("long_name", ""),
-                               one.number_attribute(names::kRelative) != 0});
+                               one.number_attribute(names::kRelative) != 0,
+                               one.number_attribute(names::kDeviation, 0) != 0});
       if (!bench.measurements.contains(bench.spreads.back().of))
         refuse(one, bench.spreads.back().of, "no such measurement");
     }

@@ -25,10 +25,11 @@ struct TableOrder {
   Limit limit;
 };
 
-// A standard deviation over the draws that a bench asks for.
+// A standard deviation over the draws that a bench asks for, or a measurement that is one.
 struct SpreadOrder {
   std::string name, of, long_name;
-  bool relative = false;  // over the size of the mean
+  bool relative = false;   // over the size of the mean
+  bool deviation = false;  // the measurement of the only point is the standard deviation
 };
 
 // What one bench has simulated.

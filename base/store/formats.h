@@ -66,6 +66,7 @@ inline constexpr const char* kOf = "of";
 inline constexpr const char* kOver = "over";
 inline constexpr const char* kInterpolation = "interpolation";
 inline constexpr const char* kRelative = "relative";
+inline constexpr const char* kDeviation = "deviation";
 }  // namespace samples
 
 // The device file: tables and constants at its root.

@@ -172,11 +172,12 @@ struct ConstantRequest {
   double value = 0;
 };
 
-// A standard deviation over the draws.
+// A standard deviation over the draws, or a measurement that is one.
 struct SpreadRequest {
   std::string name;
   std::string of;
-  bool relative = false;  // over the size of the mean
+  bool relative = false;   // over the size of the mean
+  bool deviation = false;  // the measurement is a standard deviation: of the only point
   std::string long_name;
 };
 

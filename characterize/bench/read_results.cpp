@@ -188,11 +188,15 @@ const Block& spread_block() {
   static const Block table{
       "Spreads",
       "What `gaincell compile` makes of the draws: constants `spread_<name>`, one standard "
-      "deviation "
-      "(n - 1). The engine knows `cell_gain`, `cell_offset_v`, `relu_gain`, `relu_offset_c`, "
-      "`relu_noise_c`, and the same three of `signed_`.",
+      "deviation (n - 1). A bench of one point may state one that it measures as such, as "
+      "`total_noise` does: `deviation: true`. The engine knows `cell_gain`, `cell_offset_v`, "
+      "`cell_noise_c`, `relu_gain`, `relu_offset_c`, `relu_noise_c`, and the same three of "
+      "`signed_`.",
       {{"of", name(), kRequired, "a measurement"},
        {"relative", boolean(), kOptional, "true: over the size of the mean; default false"},
+       {"deviation", boolean(), kOptional,
+        "true: the measurement is a standard deviation itself, and there are no draws; default "
+        "false"},
        {"long_name", prose(), kOptional, "for people"}}};
   return table;
 }
@@ -202,15 +206,26 @@ void BenchReader::read_spreads() {
   const std::vector<std::string> measured = names_of(bench_.measurements);
   for (const auto& [name, item] : root_["spreads"].map()) {
     (void)index_of(measured, item["of"], "measurement");
-    if (bench_.draw_points < 2)
-      item.refuse("a spread is over draws, and this bench has none", "add `draws` and `mismatch`");
+    const bool deviation = item.has("deviation") && item["deviation"].boolean();
+    const bool relative = item.has("relative") && item["relative"].boolean();
+    if (deviation && bench_.draw_points > 1)
+      item["deviation"].refuse("a spread is over the draws, and this bench has some",
+                               "leave it out, or `draws`");
+    if (deviation && relative)
+      item["relative"].refuse("a standard deviation that is measured has no mean beside it",
+                              "divide it in a formula");
+    if (!deviation && bench_.draw_points < 2)
+      item.refuse("a spread is over draws, and this bench has none",
+                  "add `draws` and `mismatch`, or `deviation: true` where the measurement is a "
+                  "standard deviation itself");
     for (const Condition& c : bench_.conditions)
       if (c.swept || (c.by_row && bench_.rows > 1))
-        item.refuse(fmt::format("a spread is over the draws alone, but `{}` is swept", c.name),
-                    "fix it with `typical`, or choose one: --filter " + c.name + "=VALUE");
-    bench_.spreads.push_back({name, item.text("of"),
-                              item.has("relative") && item["relative"].boolean(),
-                              item.text("long_name")});
+        item.refuse(
+            deviation
+                ? fmt::format("a measured deviation is of one point, but `{}` is swept", c.name)
+                : fmt::format("a spread is over the draws alone, but `{}` is swept", c.name),
+            "fix it with `typical`, or choose one: --filter " + c.name + "=VALUE");
+    bench_.spreads.push_back({name, item.text("of"), relative, deviation, item.text("long_name")});
   }
 }
 

@@ -268,6 +268,8 @@ class NetCheck {
       // What is measured may hang on a source or a capacitor alone, or be a port; a current through
       // one device ends nowhere.
       if (named.contains(net.name) && !one_device) continue;
+      // An inner net of an instance has its own elements on it.
+      if (net.name.find('.') != std::string::npos && net.first_element != pin.element) continue;
       if (pin.subcircuit.empty()) {
         say(net.name, fmt::format("nothing but `{}` is on the net `{}`{}", pin.element, net.name,
                                   near_net(net.name)));

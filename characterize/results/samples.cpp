@@ -234,6 +234,7 @@ void write_requests(store::Group& group, const Bench& bench) {
     spreads.group(spread.name)
         .attribute(names::kOf, spread.of)
         .attribute(names::kRelative, spread.relative ? 1 : 0)
+        .attribute(names::kDeviation, spread.deviation ? 1 : 0)
         .attribute("long_name", spread.long_name.empty() ? spread.name : spread.long_name);
 }
 

@@ -174,6 +174,7 @@ Circuit with_effects(Circuit circuit, EffectSet effects) {
   if (!effects.has(Effect::kRetention)) {
     circuit.retained_v = [](double initial, double) { return initial; };
     circuit.settled_s = 0;
+    circuit.read_share = nullptr;
     circuit.known_age_s = Circuit::kUnlimited;
   }
   if (!effects.has(Effect::kPulseEdges)) {
@@ -199,7 +200,8 @@ Circuit with_effects(Circuit circuit, EffectSet effects) {
   change_transfer(circuit.differential, differential, effects,
                   saturates ? -circuit.differential.full_scale_s : -Circuit::kUnlimited);
   if (!effects.has(Effect::kConverterGain)) {
-    const double per_volt_c = cell_slope_a_per_v(circuit) * circuit.t_max_s;
+    // A current that falls with the voltage needs as much of a full scale.
+    const double per_volt_c = std::abs(cell_slope_a_per_v(circuit)) * circuit.t_max_s;
     change_gain(circuit.relu, relu, kReluFullScaleV * per_volt_c);
     change_gain(circuit.differential, differential, kDifferentialFullScaleV * per_volt_c);
   }

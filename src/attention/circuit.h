@@ -38,6 +38,8 @@ struct Circuit {
     if (age_s <= settled_s && settled_s > 0) return written_v(v_target, age_s);
     return retained_v(written_v(v_target, settled_s), age_s - settled_s);
   }
+  // Of read_charge_c, what a read takes of a cell of this age; empty: all.
+  std::function<double(double age_s)> read_share;
   // Where these functions are known; held outside.
   double target_low_v = -kUnlimited, target_high_v = kUnlimited;
   double store_low_v = -kUnlimited, store_high_v = kUnlimited;

@@ -78,6 +78,14 @@ double known_age_s(const lut::Table& retention) {
   return Circuit::kUnlimited;
 }
 
+// The last age at which a read's share still falls, as known_age_s() has it for voltages.
+double known_share_age_s(const lut::Table& share) {
+  const lut::Axis& age = share.axis(0);
+  const double last = age.back(), before = age.nodes()[age.size() - 2];
+  const double slope = (share.at(last) - share.at(before)) / (last - before);
+  return std::abs(slope) * last > 1e-4 ? last : Circuit::kUnlimited;
+}
+
 Circuit::Converter converter_of(const lut::ConverterTables& tables, double full_scale_s,
                                 const lut::Axis& bitline) {
   Circuit::Converter converter;
@@ -126,6 +134,10 @@ Circuit circuit_of(const lut::GainCellDevice& device) {
   circuit.store_low_v = std::max(initial.front(), read.front());
   circuit.store_high_v = std::min(initial.back(), read.back());
   circuit.known_age_s = circuit.settled_s + known_age_s(device.retention);
+  if (device.read_share) {
+    circuit.read_share = [table = *device.read_share](double age) { return table.at(age); };
+    circuit.known_age_s = std::min(circuit.known_age_s, known_share_age_s(*device.read_share));
+  }
   const lut::Axis& bitline = device.read_charge.axis(2);
   circuit.relu = converter_of(device.relu, device.t_max_s, bitline);
   circuit.differential = converter_of(device.differential, device.signed_full_scale_s, bitline);

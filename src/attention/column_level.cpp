@@ -169,7 +169,7 @@ class ColumnLevel final : public Analog {
 
   // A token's cells as they are now.
   struct Stored {
-    std::vector<double> v, gain;  // [dim]; gain is empty without mismatch
+    std::vector<double> v, gain;  // [dim]; gain is empty where every read takes its whole charge
   };
   Stored stored(Cells& array, int head, int slot, double age_s) {
     const int dim = shape().dim;
@@ -193,12 +193,13 @@ class ColumnLevel final : public Analog {
       }
       now.v[d] = v;
     }
+    if (circuit_.read_share) now.gain.assign(dim, circuit_.read_share(age_s));
     if (!spread_.of_cells()) return now;
-    now.gain.resize(dim);
+    now.gain.resize(dim, 1.0);
     for (int d = 0; d < dim; ++d) {
       const auto cell = spread_.cell(array.which, head, slot, d);
       now.v[d] += cell.offset_v;
-      now.gain[d] = cell.gain;
+      now.gain[d] *= cell.gain;
     }
     return now;
   }
@@ -235,7 +236,7 @@ class ColumnLevel final : public Analog {
         std::vector<double> column, gain;
         for (int slot = first; slot < last; ++slot) {
           column.push_back(value[slot].v[d]);
-          if (spread_.of_cells()) gain.push_back(value[slot].gain[d]);
+          if (!value[slot].gain.empty()) gain.push_back(value[slot].gain[d]);
         }
         if (simulator_) {
           columns.push_back({std::move(column), widths});
@@ -368,6 +369,12 @@ std::unique_ptr<Analog> make_simulated_level(Shape shape, const Circuit& circuit
                  .value = "spice",
                  .rule = "has no mismatch and no noise: its transistors are all alike",
                  .remedy = "choose the column level"});
+  if (circuit.read_share && options.effects.has(Effect::kRetention))
+    throw Error({.place = "attention",
+                 .key = "level",
+                 .value = "spice",
+                 .rule = "a transistor's charge does not fade as a whole (table cell_read_share)",
+                 .remedy = "choose the column level, or switch the effect `retention` off"});
   for (const Effect effect :
        {Effect::kPulseEdges, Effect::kBitline, Effect::kConverterOffset, Effect::kConverterCurve,
         Effect::kConverterGain, Effect::kSaturation, Effect::kClipping})

@@ -42,25 +42,54 @@ std::string spread_names() {
   return names;
 }
 
-attention::Spread spread_of(const lut::GainCellDevice& device) {
+// A constant `spread_<name>` of the device; none where it states no such.
+std::optional<double> stated_spread(const lut::GainCellDevice& device, const std::string& name,
+                                    const char* unit) {
+  const lut::Constant* found = device.file().find_constant("spread_" + name);
+  if (found == nullptr) return std::nullopt;
+  const auto refuse = [&](const std::string& key, const std::string& value,
+                          const std::string& rule) {
+    throw Error({.place = device.file().place(),
+                 .key = found->quantity.name + key,
+                 .value = value,
+                 .rule = rule});
+  };
+  if (found->quantity.unit != unit)
+    refuse("@units", found->quantity.unit, std::string("must be ") + unit);
+  if (!(found->value >= 0 && std::isfinite(found->value)))
+    refuse("", fmt::format("{}", found->value), "must be 0 or more, one standard deviation");
+  return found->value;
+}
+
+// What the device states; none where it states nothing.
+std::optional<attention::Spread> stated_spread(const lut::GainCellDevice& device) {
   attention::Spread spread;
   bool any = false;
   for (const SpreadField& field : kSpreadFields)
-    if (const auto* found = device.file().find_constant(std::string("spread_") + field.name)) {
-      if (found->quantity.unit != field.unit)
-        throw Error({.place = device.file().place(),
-                     .key = found->quantity.name + "@units",
-                     .value = found->quantity.unit,
-                     .rule = std::string("must be ") + field.unit});
-      field.of(spread) = found->value;
+    if (const auto value = stated_spread(device, field.name, field.unit)) {
+      field.of(spread) = *value;
       any = true;
     }
-  if (!any)
+  // Of one cell under the longest pulse; a column has a tile of them, under half of it on average,
+  // and the converter meets their sum.
+  if (const auto cell = stated_spread(device, "cell_noise_c", "C")) {
+    const double of_column = *cell * std::sqrt(0.5 * device.tile);
+    for (attention::Spread::Converter* converter : {&spread.relu, &spread.differential})
+      converter->noise_c = std::hypot(converter->noise_c, of_column);
+    any = true;
+  }
+  if (!any) return std::nullopt;
+  return spread;
+}
+
+attention::Spread spread_of(const lut::GainCellDevice& device) {
+  const auto spread = stated_spread(device);
+  if (!spread)
     throw Error({.place = device.file().place(),
                  .key = "spread_*",
                  .rule = "the device states no mismatch and no noise",
                  .remedy = "give numbers, --spread cell_gain=0.02; there are " + spread_names()});
-  return spread;
+  return *spread;
 }
 
 }  // namespace
@@ -73,13 +102,14 @@ void declare(Arguments& app, ModelRunOptions& o) {
                  "softmax, linear or analog (default: the model's own)");
   app.add_option("--device", o.device,
                  "device tables (`gaincell compile`, `gaincell import`), or `published`");
+  declare_published_variant(app, o.published_variant);
   app.add_option("--window", o.window, "tokens attended to (default: the model's own)");
   app.add_option("--level", o.level, "analog engine: fast, or column (reference, slow)");
   app.add_option("--without", o.without, "switch effects of the circuits off, by name")
       .delimiter(',');
   app.add_option("--spread", o.spread,
                  "mismatch and read noise, one standard deviation each: " + spread_names() +
-                     "; or `device` for what the device file states")
+                     "; in place of what the device file states, or with `device` beside it")
       .delimiter(',');
   declare_seeds(app, o.seed, o.noise_seed);
   declare_error_limit(app, o.error_limit);
@@ -95,9 +125,9 @@ void refuse_idle(const Arguments* app, std::initializer_list<const char*> option
   }
 }
 
-void refuse_idle_engine_options(const Arguments* app, const std::vector<std::string>& spread,
+void refuse_idle_engine_options(const Arguments* app, const attention::Spread& spread,
                                 const std::string& level) {
-  if (spread.empty())
+  if (spread == attention::Spread{})
     refuse_idle(app, {"--spread-seed", "--noise-seed"}, "no mismatch and no noise is drawn",
                 "drop it, or give --spread");
   if (level != "fast")
@@ -140,7 +170,8 @@ double DeviceFacts::latency_s_per_token(int layers) const {
   return layers * (device->latency_first_stage_s + device->latency_second_stage_s);
 }
 
-DeviceFacts read_device(const std::string& path) {
+DeviceFacts read_device(const std::string& path,
+                        const std::vector<std::string>& published_variant) {
   if (path.empty()) {
     throw Error({.place = "--device",
                  .rule = "analog attention needs the tables of a device",
@@ -149,9 +180,15 @@ DeviceFacts read_device(const std::string& path) {
   }
   DeviceFacts facts;
   if (path == "published") {
-    facts.device = std::make_unique<lut::GainCellDevice>(lut::published_device());
+    facts.variant = parse_published_variant(published_variant);
+    facts.device = std::make_unique<lut::GainCellDevice>(lut::published_device(*facts.variant));
     return facts;
   }
+  if (!published_variant.empty())
+    throw Error(
+        {.place = "--published-variant",
+         .rule = fmt::format("{} is a device file, which says itself how it computes", path),
+         .remedy = "drop it, or give --device published"});
   facts.device = std::make_unique<lut::GainCellDevice>(lut::GainCellDevice::read(path));
   facts.sha256 = sha256_of_file(path);
   return facts;
@@ -210,6 +247,7 @@ void set_error_limit(double error_limit, attention::AnalogOptions& options) {
 
 attention::Spread parse_spread(const std::vector<std::string>& words,
                                const lut::GainCellDevice& device) {
+  if (words.empty()) return stated_spread(device).value_or(attention::Spread{});
   attention::Spread spread;
   for (const std::string& word : words) {
     if (word == "device") {
@@ -315,18 +353,24 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     settings["scalers"] =
         model.weights->has_scalers ? "checkpoint" : "none: a = 1, b = 0 (0.45 for k and v)";
   if (analog) {
-    refuse_idle_engine_options(o.app, o.spread, o.level);
-    DeviceFacts facts = read_device(o.device);
+    DeviceFacts facts = read_device(o.device, o.published_variant);
     attention_latency_s = facts.latency_s_per_token(config.n_layer);
     choice.analog = analog_options(o.level, o.without,
                                    token_period_of_layers(o.token_period_s, facts, config.n_layer));
     set_error_limit(o.error_limit, choice.analog);
     settings["device"] = o.device;
     if (!facts.sha256.empty()) settings["device_sha256"] = facts.sha256;
+    if (facts.variant) settings["published_variant"] = to_json(*facts.variant);
+    if (const auto current = published_current_note(*facts.device))
+      settings["published_current"] = *current;
     settings["level"] = o.level;
     settings["effects"] = effect_names(choice.analog.effects);
     settings["token_period_s"] = choice.analog.token_period_s;
-    choice.analog.spread = parse_spread(o.spread, *facts.device);
+    if (o.all_alike)
+      settings["spread"] = "none: all alike";
+    else
+      choice.analog.spread = parse_spread(o.spread, *facts.device);
+    refuse_idle_engine_options(o.app, choice.analog.spread, o.level);
     choice.analog.seed = o.seed;
     choice.analog.noise_seed = o.noise_seed;
     const attention::Circuit circuit =
@@ -339,7 +383,7 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
           "clipped as they are; train it with linear attention, then `gaincell adapt`",
           o.model));
     if (!warnings.empty()) settings["warnings"] = warnings;
-    if (!o.spread.empty()) {
+    if (!o.all_alike) {
       settings["spread"] = to_json(choice.analog.spread);
       settings["spread_seed"] = o.seed;
       settings["noise_seed"] = o.noise_seed;
@@ -348,8 +392,8 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     choice.device = device.get();
   } else {
     refuse_idle(o.app,
-                {"--device", "--level", "--without", "--spread", "--spread-seed", "--noise-seed",
-                 "--error-limit", "--token-period"},
+                {"--device", "--published-variant", "--level", "--without", "--spread",
+                 "--spread-seed", "--noise-seed", "--error-limit", "--token-period"},
                 fmt::format("{} attention has no circuits", to_string(choice.kind)),
                 "drop it, or give --attention analog");
   }

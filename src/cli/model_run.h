@@ -9,6 +9,7 @@
 
 #include "attention/analog.h"
 #include "cli/arguments.h"
+#include "cli/published_variant.h"
 #include "cli/range_notes.h"
 #include "lut/gain_cell_device.h"
 #include "model/attention_choice.h"
@@ -21,9 +22,11 @@ struct ModelRunOptions {
   std::string model;
   std::string attention;  // empty = the model's own
   std::string device;
+  std::vector<std::string> published_variant;  // see parse_published_variant
   std::string level = "fast";
   std::vector<std::string> without;      // effects switched off
   std::vector<std::string> spread;       // mismatch and noise, see parse_spread
+  bool all_alike = false;                // no mismatch and no noise, whatever the device states
   std::uint64_t seed = 1;                // of the mismatch
   std::uint64_t noise_seed = 1;          // of the read noise
   double error_limit = 2e-3;             // of the fast level
@@ -60,16 +63,19 @@ struct ModelRun {
 // The device, checked, with latency and hash. `published` is the authors' analytic device.
 struct DeviceFacts {
   std::unique_ptr<const lut::GainCellDevice> device;
-  std::string sha256;  // of the file; empty for the published device
+  std::string sha256;                            // of the file; empty for the published device
+  std::optional<lut::PublishedVariant> variant;  // of the published device; none for a file
   double latency_s_per_token(int layers) const;
 };
-DeviceFacts read_device(const std::string& path);
+// Error where a variant is asked of a file, which holds its own.
+DeviceFacts read_device(const std::string& path,
+                        const std::vector<std::string>& published_variant = {});
 
 // Error where one of the options was given though nothing here heeds it.
 void refuse_idle(const Arguments* app, std::initializer_list<const char*> options,
                  const std::string& rule, const std::string& remedy);
 // The seeds where nothing is drawn, and the fast level's limit at another.
-void refuse_idle_engine_options(const Arguments* app, const std::vector<std::string>& spread,
+void refuse_idle_engine_options(const Arguments* app, const attention::Spread& spread,
                                 const std::string& level);
 
 // --token-period.
@@ -92,7 +98,9 @@ attention::AnalogOptions analog_options(const std::string& level,
 void declare_error_limit(Arguments& app, double& error_limit);
 void set_error_limit(double error_limit, attention::AnalogOptions& options);
 // Mismatch and noise from `name=value` words (SI units), or the word `device`: what the device file
-// states under `spread_<name>`. Error where a name is unknown or a number is negative.
+// states under `spread_<name>`, which is also what no words mean, with nothing where it states
+// none. Its `spread_cell_noise_c` is added to the noise of both converters, as of a column. Error
+// where a name is unknown or a number is negative.
 attention::Spread parse_spread(const std::vector<std::string>& words,
                                const lut::GainCellDevice& device);
 nlohmann::ordered_json to_json(const attention::Spread& spread);

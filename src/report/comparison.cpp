@@ -203,7 +203,15 @@ std::string table_errors(const lut::GainCellDevice& device) {
                fmt::format("{:.3f}", a.max_percent), format_si(a.rms_abs, unit, 3),
                fmt::format("{:.3f}", a.rms_percent)});
   }
-  return table.text();
+  std::string text = table.text();
+  const lut::Constant* rms = device.file().find_constant("current_off_rms");
+  const lut::Constant* most = device.file().find_constant("current_off_max");
+  if (rms != nullptr && most != nullptr)
+    text += fmt::format(
+        "\nThe published current is the authors' cubic: {} rms and {} at most off their own SPICE "
+        "data.\n",
+        format_si(rms->value, "A"), format_si(most->value, "A"));
+  return text;
 }
 
 std::string run_times(const Comparison& comparison) {

@@ -67,7 +67,7 @@ TEST(SimulatedLevel, IsTheColumnLevelWithTheCircuitAsItsSimulator) {
 }
 
 TEST(SimulatedLevel, RefusesWhatASimulatorDoesNotKnow) {
-  const Circuit circuit = smooth_circuit(16);
+  Circuit circuit = smooth_circuit(16);
   const auto refused = [&](const AnalogOptions& options, const std::string& part) {
     try {
       make_simulated_level({1, 16, 8}, circuit, Scalers::identity(1), options, nullptr);
@@ -86,6 +86,9 @@ TEST(SimulatedLevel, RefusesWhatASimulatorDoesNotKnow) {
     options.effects = EffectSet::all().without(effect);
     refused(options, "transistors cannot lose this effect");
   }
+  options.effects = EffectSet::all();
+  circuit.read_share = [](double) { return 0.9; };
+  refused(options, "charge does not fade as a whole");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 #include "base/random.h"
 #include "base/store/reader.h"
 #include "base/store/writer.h"
+#include "lut/gain_cell_device.h"
 #include "tests/lut/example_device.h"
 #include "tests/support/program.h"
 
@@ -106,6 +108,74 @@ TEST_F(Attend, WritesScoresPulsesOutputAndEnergy) {
   // What the published device draws between tokens is not published, so no sum with it is known.
   for (const char* unknown : {"standing", "circuits", "total"})
     EXPECT_TRUE(std::isnan(joules(unknown))) << unknown;
+}
+
+TEST_F(Attend, RunsThePublishedDeviceAsTheAuthorsGoldenFilesHaveIt) {
+  shape_ = {2, 1, 64, 64};
+  write_random_input("in.h5");
+  const auto q = read("in.h5", "q"), k = read("in.h5", "k"), v = read("in.h5", "v");
+  const auto current_ua = [](double z) {
+    return 0.5213636139 + 13.612260634 * z - 2.620445619 * z * z + 46.05483778 * z * z * z;
+  };
+  for (const auto& [words, sign] :
+       {std::pair{"decay=product", 1.0}, {"decay=product,sign=minus", -1.0}}) {
+    const auto outcome =
+        run({"attend", "--device", "published", "--published-variant", words, "--input", "in.h5",
+             "--output", "out.h5", "--no-quantise", "--decay", "1e-4"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("130 nA rms and 340 nA at most off their own SPICE data"));
+    const auto s = read("out.h5", "S"), output = read("out.h5", "output");
+    double worst_s = 0, worst_output = 0;
+    for (std::size_t b = 0; b < 2; ++b)
+      for (std::size_t t = 0; t < 64; ++t) {
+        std::array<double, 64> sums{};
+        for (std::size_t u = 0; u <= t; ++u) {
+          const double fade = std::exp(-1e-4 * static_cast<double>(t - u));
+          double sum = 0;
+          for (std::size_t d = 0; d < 64; ++d)
+            sum += q.values[(b * 64 + t) * 64 + d] *
+                   current_ua(k.values[(b * 64 + u) * 64 + d] - 0.45);
+          sum *= sign * fade;
+          worst_s = std::max(worst_s, std::abs(1e6 * s.values[(b * 64 + t) * 64 + u] - sum));
+          const double phi = std::clamp(sum / 80, 0.0, 1.0);
+          for (std::size_t d = 0; d < 64; ++d)
+            sums[d] += sign * fade * phi * current_ua(v.values[(b * 64 + u) * 64 + d] - 0.45);
+        }
+        for (std::size_t d = 0; d < 64; ++d)
+          worst_output = std::max(worst_output, std::abs(output.values[(b * 64 + t) * 64 + d] -
+                                                         std::clamp(sums[d] / 40, -1.0, 1.0)));
+      }
+    EXPECT_LE(worst_s, 1e-4) << words;
+    EXPECT_LE(worst_output, 2e-6) << words;
+    const auto settings =
+        nlohmann::json::parse(store::Reader(folder_ / "out.h5").root().text_attribute("settings"));
+    EXPECT_EQ(settings.at("published_variant"),
+              (nlohmann::json{{"decay", "product"}, {"sign", sign > 0 ? "plus" : "minus"}}));
+    // The same from a file.
+    ASSERT_EQ(run({"import", "published", "--published-variant", words, "-o", "d.h5"}).exit_code,
+              0);
+    ASSERT_EQ(run({"attend", "--device", "d.h5", "--input", "in.h5", "--output", "out2.h5",
+                   "--no-quantise", "--decay", "1e-4"})
+                  .exit_code,
+              0);
+    EXPECT_EQ(read("out2.h5", "output").values, output.values);
+  }
+}
+
+TEST_F(Attend, RefusesVariantsThatThereAreNot) {
+  write_random_input("in.h5");
+  lut::example_device().write(folder_ / "d.h5");
+  const auto refused = [&](const std::string& device, const std::string& words,
+                           const std::string& part) {
+    expect_refused({"attend", "--device", device, "--published-variant", words, "--input", "in.h5",
+                    "--output", "o.h5"},
+                   part);
+  };
+  refused("published", "decay=once", "is no value of this key");
+  refused("published", "decay", "is no value of this key");
+  refused("published", "fade=product", "is no variant of the published device");
+  refused("published", "sign=plus,sign=minus", "says the same key again");
+  refused("d.h5", "decay=product", "--published-variant: d.h5 is a device file");
 }
 
 TEST_F(Attend, TakesKeysAndValuesFromWhatItIsTold) {
@@ -220,6 +290,62 @@ TEST_F(Attend, MeetsTheSameMismatchAndNoiseAtBothLevels) {
     between_seeds += std::pow(fast[i] - other[i], 2);
   }
   EXPECT_LT(std::sqrt(squares), 0.1 * std::sqrt(between_seeds));
+}
+
+// What a device file states is drawn where nothing is said, and a cell's noise as that of a column.
+TEST_F(Attend, DrawsTheMismatchAndNoiseThatADeviceStates) {
+  write_random_input("in.h5");
+  lut::DeviceFile device = lut::example_device();
+  const auto state = [&](const char* name, const char* unit, double value) {
+    device.add(lut::Constant{{name, unit, "one standard deviation"}, value, "bench"});
+  };
+  device.write(folder_ / "plain.h5");
+  state("spread_cell_gain", "1", 0.05);
+  state("spread_relu_noise_c", "C", 3e-15);
+  state("spread_cell_noise_c", "C", 1e-15);
+  device.write(folder_ / "device.h5");
+  const auto phi = [&](const std::string& file, std::vector<std::string> more,
+                       const std::string& level = "column") {
+    more.insert(more.begin(), {"attend", "--device", file, "--input", "in.h5", "--output", "out.h5",
+                               "--level", level});
+    const auto outcome = run(more);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read("out.h5", "phi").values;
+  };
+  const auto settings = [&] {
+    return nlohmann::json::parse(
+        store::Reader(folder_ / "out.h5").root().text_attribute("settings"));
+  };
+  const auto plain = phi("plain.h5", {});
+  EXPECT_EQ(settings().at("spread").at("cell_gain"), 0);
+  const auto drawn = phi("device.h5", {});
+  const double tile = lut::GainCellDevice(lut::example_device()).tile;
+  EXPECT_EQ(settings().at("spread").at("cell_gain"), 0.05);
+  EXPECT_NEAR(settings().at("spread").at("relu_noise_c").get<double>(),
+              1e-15 * std::sqrt(9 + tile / 2), 1e-21);
+  EXPECT_NEAR(settings().at("spread").at("signed_noise_c").get<double>(),
+              1e-15 * std::sqrt(tile / 2), 1e-21);
+  EXPECT_EQ(settings().at("spread_seed"), 1);
+  EXPECT_EQ(settings().at("noise_seed"), 1);
+  EXPECT_NE(drawn, plain);
+  EXPECT_EQ(drawn, phi("device.h5", {"--spread", "device"}));
+  EXPECT_EQ(plain, phi("device.h5", {"--without", "mismatch,read_noise"}));
+  EXPECT_NE(drawn, phi("device.h5", {"--spread-seed", "2"}));
+  EXPECT_NE(drawn, phi("device.h5", {"--noise-seed", "2"}));
+  // Noise alone moves what mismatch alone does not, and each has its own seed.
+  EXPECT_EQ(phi("device.h5", {"--without", "mismatch"}),
+            phi("device.h5", {"--without", "mismatch", "--spread-seed", "2"}));
+  EXPECT_EQ(phi("device.h5", {"--without", "read_noise"}),
+            phi("device.h5", {"--without", "read_noise", "--noise-seed", "2"}));
+  EXPECT_EQ(phi("device.h5", {"--spread", "cell_gain=0"}), plain);
+  expect_refused({"attend", "--device", "plain.h5", "--input", "in.h5", "--output", "o.h5",
+                  "--noise-seed", "2"},
+                 "no mismatch and no noise is drawn");
+  lut::DeviceFile wrong = lut::example_device();
+  wrong.add(lut::Constant{{"spread_cell_noise_c", "V", ""}, 1e-15, "bench"});
+  wrong.write(folder_ / "wrong.h5");
+  expect_refused({"attend", "--device", "wrong.h5", "--input", "in.h5", "--output", "o.h5"},
+                 "spread_cell_noise_c@units = V: must be C");
 }
 
 TEST_F(Attend, SaysWhatTheFastLevelReachedOfItsLimit) {

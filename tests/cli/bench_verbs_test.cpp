@@ -723,6 +723,36 @@ TEST_F(BenchVerbs, SpreadsBecomeConstantsOfTheDevice) {
               HasSubstr("a spread is over draws, and this bench has none"));
 }
 
+// kT/C, and a deviation that `total_noise` measures becomes the device's.
+TEST_F(BenchVerbs, AMeasuredDeviationBecomesAConstantOfTheDevice) {
+  const std::string head =
+      "gaincell_bench: 1\nname: noise\nsources: {in: {net: in, dc: 0, ac: 1}}\n"
+      "elements: [R1 in out 1k, C1 out 0 1p]\n"
+      "conditions: {temperature: {unit: degC, typical: 27}}\n"
+      "analysis: {type: noise, start: 1, stop: 1t, points_per_decade: 50, output: v(out), source: "
+      "in}\nmeasurements:\n  v: {unit: V, total_noise: onoise}\n"
+      "  q: {unit: C, formula: \"v*1p\"}\n";
+  write("noise.yaml", head + "spreads: {relu_noise_c: {of: q, deviation: true}}\n");
+  ASSERT_EQ(characterize({"noise.yaml"}).exit_code, 0);
+  const auto compiled = gaincell({"compile", "s.h5", "-o", "d.h5"});
+  ASSERT_EQ(compiled.exit_code, 0) << compiled.out << compiled.err;
+  const auto shown = nlohmann::json::parse(gaincell({"show", "d.h5", "--json"}).out);
+  const auto& noise = shown["constants"]["spread_relu_noise_c"];
+  EXPECT_NEAR(noise["value"].get<double>(), std::sqrt(1.380649e-23 * 300.15 * 1e-12), 1e-17);
+  EXPECT_EQ(noise["units"], "C");
+  EXPECT_THAT(noise["long_name"], HasSubstr("standard deviation, measured as q"));
+  std::string two = head +
+                    "draws: {points: 2, seed: 1}\n"
+                    "spreads: {n: {of: q, deviation: true}}\n";
+  two.replace(two.find("dc: 0"), 5, "dc: \"{z[0]}\"");
+  two.replace(two.find("conditions: {"), 13,
+              "conditions: {z: {unit: V, count: 1, draw: {uniform: [0, 1]}}, ");
+  write("two.yaml", two);
+  EXPECT_THAT(characterize({"two.yaml"}).err, HasSubstr("over the draws, and this bench has some"));
+  write("relative.yaml", head + "spreads: {n: {of: q, deviation: true, relative: true}}\n");
+  EXPECT_THAT(characterize({"relative.yaml"}).err, HasSubstr("has no mean beside it"));
+}
+
 TEST_F(BenchVerbs, NothingThatACampaignReadsOrDidNotMakeIsWrittenOver) {
   write("m.inc", ".model rm r rsh=1\n");
   write("c.cir", ".subckt one a\n.include inner.inc\n.ends\n");

@@ -152,6 +152,8 @@ TEST_F(Program, ImportsAnImplausibleCurrentOnlyWhereItsUnitIsSaid) {
   EXPECT_EQ(run("import iv.csv -o d.h5 --columns V_store=vg,V_in=vd,I=id --current-unit uA").err,
             "");
   expect_refused("import published -o d.h5 --tau 1e-3", "--tau: has no effect on the published");
+  expect_refused("import iv.csv -o d.h5 --published-variant sign=minus",
+                 "--published-variant: has no effect on an imported current");
   expect_refused("import iv.csv -o d.h5 --columns I", "--columns = I: must be a column and");
   expect_refused("import iv.csv -o d.h5 --columns V=vg", "--columns = V: is none of V_store");
   expect_refused("import iv.csv -o d.h5 --separator .", "--separator = .: must be comma");

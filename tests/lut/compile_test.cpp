@@ -307,6 +307,28 @@ TEST_F(Compile, MakesConstantsOfSpreads) {
   EXPECT_EQ(compiled.report.to_json()["spreads"]["spread_slope"]["draws"], 3);
 }
 
+TEST_F(Compile, TakesADeviationThatWasMeasuredAsItIs) {
+  ExampleBench bench = spread_bench({2.5}, {{"relu_noise_c", false}});
+  bench.deviation = true;
+  const Compiled compiled = of({charge_bench(), bench});
+  EXPECT_TRUE(compiled.report.ok()) << compiled.report.brief();
+  EXPECT_EQ(compiled.device.constant("spread_relu_noise_c"), 2.5);
+  EXPECT_EQ(compiled.device.find_constant("spread_relu_noise_c")->quantity.long_name,
+            "spread relu_noise_c: standard deviation, measured as gain");
+  EXPECT_THAT(compiled.report.brief(), HasSubstr("measured (bench read_spread)"));
+  const auto problem = [&](std::vector<double> values, std::set<std::size_t> failed) {
+    ExampleBench bad = spread_bench(std::move(values), {{"relu_noise_c", false}});
+    bad.deviation = true;
+    bad.failed = std::move(failed);
+    const Compiled made = of({charge_bench(), bad});
+    EXPECT_EQ(made.device.find_constant("spread_relu_noise_c"), nullptr);
+    return made.report.brief();
+  };
+  EXPECT_THAT(problem({1, 2}, {}), HasSubstr("is of one point, and there are 2"));
+  EXPECT_THAT(problem({-1}, {}), HasSubstr("cannot be negative"));
+  EXPECT_THAT(problem({1}, {0}), HasSubstr("gave no value"));
+}
+
 TEST_F(Compile, RefusesSpreadsOfNothing) {
   ExampleBench lone = spread_bench({1, 2, 3}, {{"cell_gain", true}});
   lone.failed = {0, 2};

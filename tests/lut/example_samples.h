@@ -33,6 +33,7 @@ struct ExampleBench {
   std::map<std::string, double> constants{};  // in s
   std::vector<double> drawn{};                // values of so many draws, in place of axes and f
   std::map<std::string, bool> spreads{};      // whether relative
+  bool deviation = false;                     // the spreads are measured as such
 };
 
 inline void write_bench(store::Group& root, const ExampleBench& bench) {
@@ -114,6 +115,7 @@ inline void write_bench(store::Group& root, const ExampleBench& bench) {
     group.group("spreads/" + name)
         .attribute("of", bench.measurement)
         .attribute("relative", relative ? 1 : 0)
+        .attribute("deviation", bench.deviation ? 1 : 0)
         .attribute("long_name", "spread " + name);
 
   store::Group failures = group.group("failures");

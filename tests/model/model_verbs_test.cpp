@@ -330,6 +330,31 @@ TEST_F(Verbs, InferMeetsNewNoiseInEveryWindow) {
   EXPECT_EQ(two, nats("--stride 16 --tokens 33 --spread-seed 2"));  // no mismatch to draw
 }
 
+TEST_F(Verbs, InferDrawsWhatTheDeviceStatesAndAdaptFitsToTheCircuit) {
+  lut::DeviceFile file = lut::example_device();
+  file.add(lut::Constant{{"spread_relu_noise_c", "C", "noise"}, 1e-13, "bench"});
+  file.write(device);
+  const std::string analog = infer() + "--attention analog --tokens 40 --device " + device.string();
+  const auto of = [&](const std::string& more) {
+    const Outcome outcome = run(analog + " --json" + more);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return json::parse(outcome.out);
+  };
+  const json drawn = of(""), off = of(" --without mismatch,read_noise"),
+             other = of(" --noise-seed 2");
+  EXPECT_EQ(drawn.at("settings").at("spread").at("relu_noise_c"), 1e-13);
+  EXPECT_EQ(drawn.at("settings").at("spread_seed"), 1);
+  EXPECT_EQ(drawn.at("settings").at("noise_seed"), 1);
+  EXPECT_NE(drawn.at("nats_per_token"), off.at("nats_per_token"));
+  EXPECT_NE(drawn.at("nats_per_token"), other.at("nats_per_token"));
+  EXPECT_THAT(run(analog).out, HasSubstr("mismatch and noise       noise 1\n"));
+  EXPECT_THAT(run(analog + " --without read_noise").out,
+              HasSubstr("mismatch and noise       none\n"));
+  const Outcome adapted = run(adapt("--batch 2 --length 100 --steps 2 --json"));
+  ASSERT_EQ(adapted.code, 0) << adapted.err;
+  EXPECT_EQ(json::parse(adapted.out).at("spread"), "none: all alike");
+}
+
 TEST_F(Verbs, InferWarnsOfAModelThatWasNeverFitted) {
   config.attention.kind = AttentionKind::kSoftmax;
   write_tiny_model(model, config, tiny_tensors(config));
@@ -376,9 +401,14 @@ TEST_F(Verbs, RefuseNumbersThatNothingHolds) {
 
 TEST_F(Verbs, RefuseOptionsThatDoNothing) {
   const std::string on_device = " --device " + device.string();
-  const std::vector<std::string> of_circuits{
-      on_device,          " --level fast",   " --without write",   " --spread cell_gain=0.01",
-      " --spread-seed 2", " --noise-seed 2", " --error-limit 1e-3"};
+  const std::vector<std::string> of_circuits{on_device,
+                                             " --level fast",
+                                             " --without write",
+                                             " --spread cell_gain=0.01",
+                                             " --spread-seed 2",
+                                             " --noise-seed 2",
+                                             " --error-limit 1e-3",
+                                             " --published-variant sign=minus"};
   for (const std::string attention : {"softmax", "linear"})
     for (const std::string& option : of_circuits)
       EXPECT_THAT(refused(infer() + "--attention " + attention + option), HasSubstr("no circuits"))

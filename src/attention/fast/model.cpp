@@ -30,6 +30,12 @@ const Circuit& checked(const Circuit& circuit, const AnalogOptions& options) {
                  .value = std::to_string(circuit.kv_levels),
                  .rule = fmt::format("the fast level holds at most {}", kernels::kLevels),
                  .remedy = "use level column"});
+  if (circuit.read_share && options.effects.has(Effect::kRetention) &&
+      circuit.pulse_nodes_s.size() > 2)
+    throw Error({.place = "attention",
+                 .key = "cell_read_share",
+                 .rule = "the fast level's pulse edges do not fade with a read's charge",
+                 .remedy = "use level column, or switch the effect `retention` off"});
   return circuit;
 }
 
@@ -44,11 +50,12 @@ AgeTables::AgeTables(const Circuit& circuit, const StageFit& fit, double oldest_
   for (int i = 0; i < nodes_; ++i) {
     const double age = nodes_ > 1 ? oldest_age_s * i / (nodes_ - 1) : 0.0;
     const std::size_t rows = fit.has_slopes() ? 2 * rank_ : rank_;
+    const double share = circuit.read_share ? circuit.read_share(age) : 1.0;
     std::vector<double> table(rows * kernels::kLevels, 0.0);
     for (int level = 0; level < circuit.kv_levels; ++level) {
       const double target = circuit.v_max * level / (circuit.kv_levels - 1);
       const auto u = fit.cell(circuit.stored_v(target, age));
-      for (std::size_t r = 0; r < rows; ++r) table[r * kernels::kLevels + level] = u[r];
+      for (std::size_t r = 0; r < rows; ++r) table[r * kernels::kLevels + level] = share * u[r];
     }
     table_.push_back(std::move(table));
   }

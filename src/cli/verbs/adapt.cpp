@@ -24,6 +24,7 @@ namespace {
 
 struct AdaptOptions {
   std::string model, device, out;
+  std::vector<std::string> published_variant;
   TextInput text;
   std::string level = "fast";
   std::vector<std::string> without;
@@ -58,7 +59,7 @@ int adapt(AdaptOptions o) {
          .rule = "has no hardware scalers, so there is no linear hardware model to take as target",
          .remedy = "adapt a model of `gaincell train` with linear attention"});
   }
-  DeviceFacts facts = read_device(o.device);
+  DeviceFacts facts = read_device(o.device, o.published_variant);
   const int window = o.window.value_or(weights.config.attention.window);
   const auto analog = analog_options(
       o.level, o.without, token_period_of_layers(o.token_period_s, facts, weights.config.n_layer));
@@ -105,6 +106,7 @@ int adapt(AdaptOptions o) {
       {"level", o.level},
       {"effects", effect_names(analog.effects)},
       {"token_period_s", analog.token_period_s},
+      {"spread", "none: all alike"},  // scalers are of the circuit, not of one chip
       {"start",
        o.adapt.start_from_identity ? "a = 1, b = 0 (0.45 for k and v)" : "the model's scalers"},
       {"alpha", {o.adapt.alpha_first, o.adapt.alpha_last}},
@@ -119,6 +121,7 @@ int adapt(AdaptOptions o) {
       {"rms_error_after", last.rms_error},
       {"worst_mean_error_after", last.worst_mean_error},
       {"worst_deviation_error_after", last.worst_deviation_error}};
+  if (facts.variant) record["published_variant"] = to_json(*facts.variant);
   const RangeNotes notes{range_reports(device), circuit.known_age_s, full_scale_warnings(circuit)};
   notes.warn();
   record["ranges"] = notes.to_json();
@@ -147,6 +150,7 @@ Run cmd_adapt(Arguments& app) {
   auto o = std::make_shared<AdaptOptions>();
   app.add_option("--model", o->model, "model folder with linear hardware attention").required();
   app.add_option("--device", o->device, "device tables (`gaincell compile`)").required();
+  declare_published_variant(app, o->published_variant);
   app.add_option("--text", o->text.path,
                  "calibration text: a part of what the model was trained on")
       .required();

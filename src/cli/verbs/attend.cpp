@@ -38,6 +38,7 @@ constexpr std::size_t kLargestMatrix = std::size_t{1} << 31;
 
 struct AttendOptions {
   std::string device, level;
+  std::vector<std::string> published_variant;
   AttendInputOptions input;
   std::filesystem::path output;
   std::vector<std::string> without, spread;
@@ -254,7 +255,7 @@ std::string brief_energy(const energy::Energy& energy, double steps, double toke
 int attend(AttendOptions& o) {
   if (!o.level.empty() && o.level != "fast" && o.level != "column" && o.level != "spice")
     throw Error({.key = "--level", .value = o.level, .rule = "must be fast, column or spice"});
-  const DeviceFacts facts = read_device(o.device);
+  const DeviceFacts facts = read_device(o.device, o.published_variant);
   for (const std::string& name : o.datasets)
     if (name != "S" && name != "phi" && name != "output")
       throw Error({.key = "--datasets", .value = name, .rule = "there are S, phi and output"});
@@ -279,7 +280,6 @@ int attend(AttendOptions& o) {
   // unquantised cells.
   if (o.level.empty()) o.level = o.no_quantise || !circuit.relu.bitline_moves ? "column" : "fast";
   const bool simulated = o.level == "spice";
-  refuse_idle_engine_options(o.app, o.spread, o.level);
   if (!simulated)
     refuse_idle(o.app, {"--benches", "--jobs", "--cache"},
                 fmt::format("level {} simulates nothing", o.level),
@@ -287,7 +287,9 @@ int attend(AttendOptions& o) {
   attention::AnalogOptions options =
       analog_options(simulated ? "column" : o.level, o.without, token_period_s(o, facts));
   set_error_limit(o.error_limit, options);
-  options.spread = parse_spread(o.spread, *facts.device);
+  // Transistors are all alike, and refused with a spread that is asked for.
+  if (!simulated || !o.spread.empty()) options.spread = parse_spread(o.spread, *facts.device);
+  refuse_idle_engine_options(o.app, options.spread, o.level);
   options.seed = o.seed;
   options.noise_seed = o.noise_seed;
   const double known_age_s = attention::with_effects(circuit, options.effects).known_age_s;
@@ -320,6 +322,9 @@ int attend(AttendOptions& o) {
                                   {"spread", to_json(options.spread)},
                                   {"spread_seed", o.seed},
                                   {"noise_seed", o.noise_seed}};
+  if (facts.variant) settings["published_variant"] = to_json(*facts.variant);
+  const auto current = published_current_note(*facts.device);
+  if (current) settings["published_current"] = *current;
   if (const attention::FastReport* report = engine->fast_report())
     settings["fast_level"] = to_json(*report, options.error_limit);
   settings["energy_not_counted"] = not_counted_json();
@@ -337,6 +342,7 @@ int attend(AttendOptions& o) {
       in.sizes.head, in.sizes.dim, o.window, o.level,
       brief_energy(energy, steps, options.token_period_s));
   say("k counts from {}, v from {}\n", in.keys_from, in.values_from);
+  if (current) say("current: {}\n", *current);
   if (settings.contains("fast_level"))
     say("fast level: {}\n", brief_fast_level(settings["fast_level"]));
   say("wrote {}\n", o.output.string());
@@ -349,6 +355,7 @@ Run cmd_attend(Arguments& app) {
   auto o = std::make_shared<AttendOptions>();
   o->app = &app;
   app.add_option("--device", o->device, "device tables, or `published`").required();
+  declare_published_variant(app, o->published_variant);
   app.add_option("--input", o->input.file,
                  "HDF5 with q, k and v, each [batch, head, time, dim]; scalers a_q, b_q, a_k, b_k, "
                  "a_v, b_v, a_o, b_o [head] if there are any")

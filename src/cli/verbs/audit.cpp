@@ -78,6 +78,7 @@ Subject inference(const AuditOptions& o) {
   ModelRunOptions options = o.run;
   options.attention = "analog";
   options.level = "fast";
+  options.all_alike = true;  // as the transistors that are replayed
   options.window = o.window;
   subject.model = std::make_unique<ModelRun>(options);
   ModelRun& run = *subject.model;
@@ -138,7 +139,8 @@ Subject random_inputs(const AuditOptions& o) {
   subject.effects = options.effects;
   subject.title = fmt::format("random inputs on {}, {} tokens, window {}, seed {}", o.run.device,
                               o.tokens, shape.window, o.draw.seed);
-  subject.settings = {{"device", o.run.device},
+  subject.settings = {{"spread", "none: all alike"},
+                      {"device", o.run.device},
                       {"device_sha256", facts.sha256},
                       {"inputs", "random"},
                       {"window", shape.window},

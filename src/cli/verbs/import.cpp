@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/published_variant.h"
 #include "cli/say.h"
 #include "lut/current_csv.h"
 #include "lut/gain_cell_device.h"
@@ -28,6 +29,7 @@ struct ImportOptions {
   lut::CurrentCsvOptions csv;
   std::vector<std::string> columns;  // NAME=HEADER
   std::string voltage_unit, current_unit;
+  std::vector<std::string> published_variant;
 };
 
 void take_dialect(ImportOptions& o) {
@@ -93,10 +95,10 @@ lut::DeviceFile imported(ImportOptions& o) {
   return device;
 }
 
-// The published device is what was published; nothing of it can be set.
+// The published device is what was published; nothing of it can be set but which of its variants.
 void refuse_all_but_output(const Arguments& app) {
   for (const std::string& name : app.given())
-    if (name != "source" && name != "--output")
+    if (name != "source" && name != "--output" && name != "--published-variant")
       throw Error({.place = name,
                    .rule = "has no effect on the published device",
                    .remedy = "drop it, or import a CSV"});
@@ -112,7 +114,13 @@ int import(ImportOptions& o) {
                                     {o.s_sat_second_a.value_or(1), "--s-sat-second"}})
     if (!(value > 0 && std::isfinite(value)))
       throw Error({.key = name, .value = fmt::format("{}", value), .rule = "must be positive"});
-  lut::DeviceFile device = o.source == "published" ? lut::published_device() : imported(o);
+  const bool published = o.source == "published";
+  if (!published && !o.published_variant.empty())
+    throw Error({.place = "--published-variant",
+                 .rule = "has no effect on an imported current",
+                 .remedy = "drop it, or import `published`"});
+  lut::DeviceFile device =
+      published ? lut::published_device(parse_published_variant(o.published_variant)) : imported(o);
   device.write(o.output);
   say("wrote {}\n", o.output.string());
   return 0;
@@ -127,6 +135,7 @@ Run cmd_import(Arguments& app) {
                  "positive out of the bitline); or `published`: the authors' cubic")
       .required();
   app.add_option("-o,--output", o->output, "device file to write").required();
+  declare_published_variant(app, o->published_variant);
   app.add_option("--v-in", o->v_in, "read voltage, V (default: the highest in the table)");
   app.add_option("--s-sat-first", o->s_sat_first_a,
                  "full scale of the first converter, A (default: 4.145 V x the current's slope)");

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <string_view>
 
 #include "attention/analog_options.h"
 #include "base/error.h"
@@ -59,11 +61,13 @@ struct Report {
     const auto text = [&](const char* key) { return settings.at(key).get<std::string>(); };
     line("model", text("model"));
     if (settings.contains("device")) line("device", text("device"));
+    if (settings.contains("published_current")) line("current", text("published_current"));
     line("attention",
          fmt::format("{}, window {}{}", text("attention"), settings.at("window").get<int>(),
                      settings.contains("level") ? ", level " + text("level") : ""));
     if (settings.contains("fast_level"))
       line("fast level", brief_fast_level(settings.at("fast_level")));
+    if (settings.contains("spread")) line("mismatch and noise", drawn());
     line("positions", evaluation.stride > 0
                           ? fmt::format("{}, stride {}", text("positions"), evaluation.stride)
                           : fmt::format("{}, one sliding pass", text("positions")));
@@ -86,6 +90,23 @@ struct Report {
   }
 
  private:
+  std::string drawn() const {
+    const auto& spread = settings.at("spread");
+    const auto has = [&](std::string_view effect) {
+      const auto& on = settings.at("effects");
+      return std::find(on.begin(), on.end(), effect) != on.end();
+    };
+    bool mismatch = false, noise = false;
+    for (const auto& [name, value] : spread.items())
+      (name.ends_with("_noise_c") ? noise : mismatch) |= value.get<double>() > 0;
+    std::string text;
+    if (mismatch && has("mismatch"))
+      text = fmt::format("chip {}", settings.at("spread_seed").get<std::uint64_t>());
+    if (noise && has("read_noise"))
+      text += fmt::format("{}noise {}", text.empty() ? "" : ", ",
+                          settings.at("noise_seed").get<std::uint64_t>());
+    return text.empty() ? "none" : text;
+  }
   const char* no_energy() const {
     return settings.contains("device") ? "not known (the device has no such energy)"
                                        : "none (no circuits)";

@@ -228,7 +228,7 @@ class Effect {
     for (const ConstantRequest& c : bench.constants)
       add("constant", c.name, c.unit, c.long_name, c.value);
     for (const SpreadRequest& s : bench.spreads)
-      add("spread", s.name, s.of, s.relative, s.long_name);
+      add("spread", s.name, s.of, s.relative, s.deviation, s.long_name);
     for (const WaveformRequest& w : bench.waveforms) add("waveform", w.name, w.signal, w.analysis);
     if (bench.search)
       add("search", bench.search->over, bench.search->unit, bench.search->minimum,
@@ -468,6 +468,18 @@ analysis: {type: op}
 measurements: {m: {unit: V, value: v(in)}}
 )",
        {{"Mismatch: library", "{library: true}", "{devices: {n: {a_vt: 2m}}}"}}},
+      {R"(gaincell_bench: 1
+name: measured
+sources: {in: {net: in, dc: "{y}"}}
+elements: [R1 in out 1k, R2 out 0 1k]
+analysis: {type: op}
+measurements: {m: {unit: V, value: v(out)}}
+conditions: {y: {unit: V, typical: 1}}
+spreads: {p: {of: m, deviation: true}}
+)",
+       {{"Spreads: deviation", "typical: 1}}\nspreads: {p: {of: m, deviation: true}}",
+         "typical: 1}, z: {unit: V, count: 1, draw: {uniform: [0, 1]}}}\n"
+         "draws: {points: 2, seed: 1}\nspreads: {p: {of: m, deviation: false}}"}}},
       {R"(gaincell_bench: 1
 name: search
 sources: {in: {net: in, dc: "{x+y}"}}

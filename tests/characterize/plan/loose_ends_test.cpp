@@ -53,6 +53,13 @@ const char* const kFromZero =
     "{type: tran, step: 1n, stop: 20n, use_initial_conditions: true, options: {chgtol: 1e-17}}";
 const char* const kAc = "{type: ac, start: 1, stop: 1k}";
 
+TEST_F(LooseEnds, AnInnerNetOfAnInstanceHasItsOwnElements) {
+  EXPECT_THAT(said(Parts{.more = "elements: [X1 a y2 vdd cell, R9 y2 0 1k, L1 x1.m a 1]\n"}),
+              IsEmpty());
+  EXPECT_THAT(said(Parts{.more = "elements: [X1 a y2 vdd cell, R9 y2 0 1k, L1 x1.n a 1]\n"}),
+              Contains(HasSubstr("nothing but `l1` is on the net `x1.n`")));
+}
+
 TEST_F(LooseEnds, ARightBenchHasNone) {
   EXPECT_THAT(said(Parts{}), IsEmpty());
   EXPECT_THAT(said(Parts{.analysis = kTran}), IsEmpty());
