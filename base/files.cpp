@@ -72,6 +72,7 @@ struct Inputs {
   std::mutex mutex;
   bool protected_ = false;
   std::set<std::pair<dev_t, ino_t>> files;
+  std::set<std::pair<dev_t, ino_t>> made_here;  // nobody's loss
 };
 
 Inputs& inputs() {
@@ -86,7 +87,13 @@ bool is_input(const struct stat& file) {
 
 void note(const struct stat& file) {
   const std::scoped_lock lock(inputs().mutex);
-  if (inputs().protected_) inputs().files.emplace(file.st_dev, file.st_ino);
+  const std::pair<dev_t, ino_t> id{file.st_dev, file.st_ino};
+  if (inputs().protected_ && !inputs().made_here.contains(id)) inputs().files.insert(id);
+}
+
+void note_made(const struct stat& file) {
+  const std::scoped_lock lock(inputs().mutex);
+  inputs().made_here.emplace(file.st_dev, file.st_ino);
 }
 
 // Behind symbolic links; where one leads to nothing, what was meant can't be known.
@@ -194,6 +201,7 @@ void PendingFile::commit() {
   if (::stat(target_.c_str(), &found) == 0 && (!S_ISREG(found.st_mode) || is_input(found)))
     refuse_writing(name_, "is a file that this command reads, and would replace");
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail_writing(name_, errno);
+  if (::stat(target_.c_str(), &found) == 0) note_made(found);
   committed_ = true;
   sync_folder_of(target_);
 }

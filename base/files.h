@@ -15,8 +15,9 @@ inline constexpr std::uint64_t kMostFileBytes = std::uint64_t{1} << 30;
 std::string read_file(const std::filesystem::path& path, std::uint64_t most_bytes = kMostFileBytes);
 
 // Inputs are not to be lost: from protect_inputs() on, which a program calls first, no PendingFile
-// takes the place of a file that was noted, by whatever name, symbolic or hard link it goes. Who
-// reads a file otherwise than by read_file() notes it.
+// takes the place of a file that was noted, by whatever name, symbolic or hard link it goes; but
+// for files that the program itself has made. Who reads a file otherwise than by read_file() notes
+// it.
 void protect_inputs();
 void note_input(const std::filesystem::path& path);
 

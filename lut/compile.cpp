@@ -88,7 +88,7 @@ std::optional<Table> tabulate(const SampledBench& bench, const TableOrder& reque
     }
     if (planned[index]) {
       // A condition that changes nothing here is no axis, and its points are one simulation's.
-      if (simulated(bench, request, point) && values[index] == measured[point]) continue;
+      if (!simulated(bench, request, point) || values[index] == measured[point]) continue;
       report.problems.push_back(
           fmt::format("{} is simulated more than once: `over` must name every swept condition",
                       coordinates(axes, x)));

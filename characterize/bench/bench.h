@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "characterize/analysis/analysis.h"
+#include "characterize/bench/added_node.h"
 #include "characterize/circuit/mismatch.h"
 #include "characterize/circuit/netlist.h"
 #include "characterize/measure/measure.h"
@@ -242,6 +243,7 @@ struct Bench {
   double memory_bytes = 0;           // of one simulation; 0 = no limit
   std::vector<std::string> filters;  // as given
   std::vector<std::string> at;       // as given
+  std::vector<AddedNode> added_nodes;
 
   // Its index. Throws Error where there is none of this name.
   std::size_t condition(const std::string& condition_name) const;
@@ -257,6 +259,8 @@ struct BenchOptions {
   // "corner=slow", "v_dd=0.81": fixed conditions at other values than the bench's own. Each must be
   // a fixed condition of the bench, and named once.
   std::vector<std::string> at{};
+  // Those of other benches are passed over.
+  std::vector<AddedNode> added_nodes{};
 };
 
 // Throws Error naming file, line and key. A filter on a condition that this bench does not have is

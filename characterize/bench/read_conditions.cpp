@@ -369,6 +369,21 @@ bool BenchReader::apply_at(Condition& condition) {
   return false;
 }
 
+void BenchReader::add_nodes(Condition& condition) {
+  for (const AddedNode& node : options_.added_nodes) {
+    if ((!node.bench.empty() && node.bench != bench_.name) || node.condition != condition.name)
+      continue;
+    if (!condition.swept || condition.count > 0 || !condition.words.empty())
+      throw Error({.place = bench_.path,
+                   .key = "conditions." + condition.name,
+                   .rule = "is not swept over numbers, so no value can be added to it"});
+    const auto at = std::lower_bound(condition.values.begin(), condition.values.end(), node.value);
+    if (at != condition.values.end() && *at == node.value) continue;
+    condition.values.insert(at, node.value);
+    bench_.added_nodes.push_back(node);
+  }
+}
+
 void BenchReader::refuse_unused_at() const {
   std::set<std::string> seen;
   std::vector<std::string> known;
@@ -444,6 +459,7 @@ void BenchReader::add_condition(const std::string& name, const Item& item) {
                                                : by_row ? Where{row_places_[k].place, name}
                                                         : item.where());
   }
+  add_nodes(condition);
   apply_filters(condition, item);
   if (condition.count > 0) {
     bench_.scope.set(name, std::vector<double>(condition.count, 0));

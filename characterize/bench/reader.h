@@ -37,6 +37,7 @@ class BenchReader {
   void read_fixed();
   bool apply_at(Condition& condition);
   void refuse_unused_at() const;
+  void add_nodes(Condition& condition);
   void read_rows();
   void add_row(const std::vector<std::pair<std::string, std::string>>& cells, const Where& where);
   void fill_by_row(Condition& condition) const;

@@ -288,8 +288,8 @@ void refuse_searches(const CampaignPlan& campaign) {
 }  // namespace
 
 CampaignReport characterize(const CampaignOptions& options) {
-  CampaignPlan campaign =
-      plan_campaign(options.benches, options.filters, options.pool.allow, options.at);
+  CampaignPlan campaign = plan_campaign(options.benches, options.filters, options.pool.allow,
+                                        options.at, options.added_nodes);
   if (options.progress != nullptr) {
     for (const CampaignPlan::Unit& unit : campaign.units) {
       for (const std::string& text : unit.warnings)

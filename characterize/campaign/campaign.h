@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "characterize/bench/added_node.h"
 #include "characterize/campaign/progress.h"
 #include "characterize/pool/pool.h"
 #include "characterize/results/shard.h"
@@ -13,8 +14,9 @@ namespace gaincell::characterize {
 
 struct CampaignOptions {
   std::vector<std::string> benches;
-  std::vector<std::string> filters;  // which points: BenchOptions
-  std::vector<std::string> at;       // and what is fixed where: BenchOptions
+  std::vector<std::string> filters;    // which points: BenchOptions
+  std::vector<std::string> at;         // and what is fixed where: BenchOptions
+  std::vector<AddedNode> added_nodes;  // BenchOptions; not for shards
   std::filesystem::path output;
   PoolOptions pool;
   bool resume = true;            // use an earlier journal of this output

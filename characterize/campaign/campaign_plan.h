@@ -43,6 +43,7 @@ struct CampaignPlan {
 CampaignPlan plan_campaign(const std::vector<std::string>& benches,
                            const std::vector<std::string>& filters = {},
                            const std::vector<std::string>& allow = {},
-                           const std::vector<std::string>& at = {});
+                           const std::vector<std::string>& at = {},
+                           const std::vector<AddedNode>& added_nodes = {});
 
 }  // namespace gaincell::characterize

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -44,6 +45,25 @@ store::ReadGroup bench_group(const store::ReadGroup& root, const ReplayOptions& 
 std::vector<std::string> texts(const store::ReadGroup& group, const std::string& name) {
   if (!group.has_attribute(name)) return {};
   return group.texts_attribute(name);
+}
+
+std::vector<AddedNode> added_nodes(const store::ReadGroup& group) {
+  std::vector<AddedNode> nodes;
+  for (const std::string& line : texts(group, names::kAddedNodes)) {
+    AddedNode node;
+    const std::size_t equals = std::min(line.find('='), line.size());
+    node.condition = line.substr(0, equals);
+    const char* const end = line.data() + line.size();
+    const char* const begin = line.data() + std::min(equals + 1, line.size());
+    const auto read = std::from_chars(begin, end, node.value);
+    if (read.ec != std::errc() || read.ptr != end || !std::isfinite(node.value))
+      throw Error({.place = "samples file",
+                   .key = names::kAddedNodes,
+                   .value = line,
+                   .rule = "is not CONDITION=NUMBER"});
+    nodes.push_back(std::move(node));
+  }
+  return nodes;
 }
 
 std::size_t point_of(const Bench& bench, std::span<const Point> points,
@@ -205,7 +225,8 @@ ReplayReport replay(const ReplayOptions& options) {
                                   texts(group, names::kNetlistText),
                                   {options.pool.allow.begin(), options.pool.allow.end()},
                                   inputs_of(group),
-                                  texts(group, names::kAt)});
+                                  texts(group, names::kAt),
+                                  added_nodes(group)});
   std::vector<Point> points = bench_points(*bench);
   if (bench->search) set_searched(*bench, group, options, points);
   const Plan whole = make_plan(*bench, std::move(points));

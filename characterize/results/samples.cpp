@@ -74,6 +74,12 @@ void write_attributes(store::Group& group, const Bench& bench) {
   if (!names.empty()) group.attribute("model_files", names).attribute("model_sha256", hashes);
   if (!bench.filters.empty()) group.attribute(names::kFilters, bench.filters);
   if (!bench.at.empty()) group.attribute(names::kAt, bench.at);
+  if (!bench.added_nodes.empty()) {
+    std::vector<std::string> lines;
+    for (const AddedNode& node : bench.added_nodes)
+      lines.push_back(fmt::format("{}={}", node.condition, node.value));
+    group.attribute(names::kAddedNodes, lines);
+  }
   if (bench.draw_points > 0) group.attribute("seed", bench.draw_seed);
   if (bench.holdout_share > 0 || bench.holdout_points > 0)
     group.attribute("holdout_seed", bench.holdout_seed);

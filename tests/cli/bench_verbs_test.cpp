@@ -1,4 +1,5 @@
 // The verbs around a bench, as a user meets them: new, check, doc, characterize, replay, datasheet.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -126,6 +127,36 @@ class DeviceVerbs : public BenchVerbs {
     return nlohmann::json::parse(gaincell(std::move(arguments)).out);
   }
 };
+
+TEST_F(DeviceVerbs, AnAxisGetsValuesWhereItsTableMissesTheLimit) {
+  std::filesystem::create_directory(folder_ / "cell");
+  write("cell/cell.cir",
+        ".subckt cell line store\nmn line store 0 0 mine_n w=1u l=1u\n"
+        ".model mine_n nmos level=1 vto=0.3 kp=200u\n.ends\n");
+  write("cell/current.yaml",
+        "gaincell_bench: 1\nname: mine\ncircuit: {netlist: cell.cir, subcircuit: cell}\n"
+        "conditions: {v: {unit: V, minimum: 0, maximum: 1, step: linear, points: 5}}\n"
+        "sources: {line: {net: line, dc: 1}, store: {net: store, dc: \"{v}\"}}\n"
+        "analysis: {type: op}\nmeasurements: {current: {unit: A, value: \"-i(line)\"}}\n"
+        "tables: {my_current: {of: current, over: [v], interpolation: linear, limit: "
+        "{max_percent: 0.2}}}\nholdout: {points: 60, seed: 3}\n");
+  const nlohmann::json made =
+      json_of({"device", "cell", "-o", "d.h5", "--cache", "cache", "--json"});
+  ASSERT_TRUE(made["ok"]) << made;
+  const auto added = made["devices"][0]["added_nodes"]["mine.v"].get<std::vector<double>>();
+  // Below the threshold the current is zero, and nothing is missing.
+  EXPECT_GE(added.size(), 5u);
+  EXPECT_GE(added.front(), 0.25);
+  EXPECT_LE(made["devices"][0]["tables"]["my_current"]["error_max_percent"], 0.2);
+  // The points are those of the refined axis wherever the samples are read again.
+  const Outcome again = gaincell(
+      {"replay", "d.samples.h5", "--at", fmt::format("v={}", added.front()), "-o", "point"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(gaincell({"verify", "d.h5", "--points", "20", "-j", "1"}).exit_code, 0);
+  // Once more from the cache: the same bytes.
+  ASSERT_EQ(gaincell({"device", "cell", "-o", "e.h5", "-q", "--cache", "cache"}).exit_code, 0);
+  EXPECT_EQ(read_file(folder_ / "d.h5"), read_file(folder_ / "e.h5"));
+}
 
 TEST_F(DeviceVerbs, OneCommandMakesADeviceWhoseAxesFollowTheSupply) {
   write_cell("{points: 30, seed: 1, working: {v_store: [0.8, 0.9]}}");

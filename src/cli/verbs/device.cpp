@@ -1,9 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <limits>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -54,6 +58,7 @@ struct Made {
   std::size_t simulations = 0, from_cache = 0, from_journal = 0, failed = 0;
   bool written = false;
   std::vector<std::string> reasons;  // why not
+  std::vector<characterize::AddedNode> added_nodes;
 };
 
 bool makes_a_device(const std::string& path, const std::vector<std::string>& allow) {
@@ -132,6 +137,71 @@ std::unique_ptr<characterize::Progress> progress(const DeviceOptions& o) {
   return characterize::text_progress(stderr);
 }
 
+// So often are nodes added where tables miss their limits.
+constexpr int kRefinements = 3;
+// Into so many parts at most is an interval cut at a time.
+constexpr double kMostParts = 8;
+
+// What a table of one axis lacks to hold its limits, by its hold-out points: an interval whose
+// points are off is cut by how far they are. At a bend a straight table is off in proportion to the
+// interval.
+void add_missing_nodes(const lut::TableEntry& entry, std::vector<double>& nodes) {
+  if (entry.table.axes().size() != 1) return;
+  const double percent = entry.table.full_scale() / 100;
+  double limit = std::numeric_limits<double>::infinity();
+  const auto bound = [&](const std::optional<double>& value, double unit, double share) {
+    if (value) limit = std::min(limit, *value * unit * share);
+  };
+  bound(entry.limit.max_abs, 1, 0.5);
+  bound(entry.limit.max_percent, percent, 0.5);
+  bound(entry.limit.rms_abs, 1, 2);
+  bound(entry.limit.rms_percent, percent, 2);
+  const auto x = entry.table.axis(0).nodes();
+  std::vector<double> worst(x.size() - 1, 0.0);  // by interval
+  for (std::size_t i = 0; i < entry.hold_out.measured.size(); ++i) {
+    const double at = entry.hold_out.coordinates[0][i];
+    const auto above = std::upper_bound(x.begin() + 1, x.end() - 1, at);
+    double& error = worst[static_cast<std::size_t>(above - x.begin()) - 1];
+    error = std::max(error, std::abs(entry.hold_out.predicted[i] - entry.hold_out.measured[i]));
+  }
+  for (std::size_t i = 0; i < worst.size(); ++i) {
+    if (!(worst[i] > limit)) continue;
+    const double parts = std::clamp(std::ceil(2 * worst[i] / limit), 2.0, kMostParts);
+    for (double part = 1; part < parts; ++part)
+      nodes.push_back(std::lerp(x[i], x[i + 1], part / parts));
+  }
+}
+
+// "leakage.v_store": an axis that the simulator itself goes along, in even steps.
+std::set<std::string> swept_inside(const characterize::CampaignPlan& campaign) {
+  std::set<std::string> axes;
+  for (const characterize::CampaignPlan::Unit& unit : campaign.units)
+    for (const characterize::Analysis& analysis : unit.bench->analyses)
+      for (const characterize::Sweep& sweep : analysis.sweeps)
+        if (sweep.condition)
+          axes.insert(unit.bench->name + "." + unit.bench->conditions[*sweep.condition].name);
+  return axes;
+}
+
+// Of all tables that miss a limit; none where nothing can be done about it.
+std::vector<characterize::AddedNode> missing_nodes(const lut::Compiled& compiled,
+                                                   const std::set<std::string>& fixed_axes) {
+  std::vector<characterize::AddedNode> added;
+  for (const lut::TableReport& report : compiled.report.tables) {
+    const lut::TableEntry* entry = compiled.device.find_table(report.name);
+    if (report.problems.empty() || entry == nullptr || entry->bench != report.bench ||
+        fixed_axes.contains(report.bench + "." + entry->table.axis(0).name()))
+      continue;
+    std::vector<double> nodes;
+    add_missing_nodes(*entry, nodes);
+    for (const double node : nodes) {
+      const characterize::AddedNode one{report.bench, entry->table.axis(0).name(), node};
+      if (std::find(added.begin(), added.end(), one) == added.end()) added.push_back(one);
+    }
+  }
+  return added;
+}
+
 // False where it was interrupted.
 bool make(const DeviceOptions& o, const std::vector<std::string>& benches, const Member& member,
           Made& made) {
@@ -146,18 +216,29 @@ bool make(const DeviceOptions& o, const std::vector<std::string>& benches, const
   campaign.keep_going = o.keep_going;
   if (!o.no_cache) campaign.cache = o.cache;
   campaign.progress = watcher.get();
-  const characterize::CampaignReport report = characterize::characterize(campaign);
-  made.simulations = report.simulations;
-  made.from_cache = report.from_cache;
-  made.from_journal = report.from_journal;
-  made.failed = report.failed_simulations;
-  if (report.interrupted) return false;
-  if (!report.ok())
-    for (const characterize::BenchReport& bench : report.benches)
-      for (const auto& [reason, failure] : bench.failures)
-        made.reasons.push_back(fmt::format("{}: {} of {} points: {}", bench.name, failure.points,
-                                           bench.points, reason));
-  const lut::Compiled compiled = lut::compile({lut::SamplesFile::read(member.samples)});
+  const auto fixed_axes =
+      swept_inside(characterize::plan_campaign(benches, {}, o.allow, member.at));
+  std::optional<lut::Compiled> made_of;
+  for (int round = 0; round <= kRefinements; ++round) {
+    campaign.added_nodes = made.added_nodes;
+    const characterize::CampaignReport report = characterize::characterize(campaign);
+    made.simulations = report.simulations;
+    made.from_cache = report.from_cache;
+    made.from_journal = report.from_journal;
+    made.failed = report.failed_simulations;
+    made.reasons.clear();
+    if (report.interrupted) return false;
+    if (!report.ok())
+      for (const characterize::BenchReport& bench : report.benches)
+        for (const auto& [reason, failure] : bench.failures)
+          made.reasons.push_back(fmt::format("{}: {} of {} points: {}", bench.name, failure.points,
+                                             bench.points, reason));
+    made_of = lut::compile({lut::SamplesFile::read(member.samples)});
+    const auto missing = missing_nodes(*made_of, fixed_axes);
+    if (missing.empty() || round == kRefinements) break;
+    made.added_nodes.insert(made.added_nodes.end(), missing.begin(), missing.end());
+  }
+  const lut::Compiled& compiled = *made_of;
   made.tables = compiled.report;
   for (const lut::TableReport& table : compiled.report.tables)
     for (const std::string& problem : table.problems)
@@ -178,11 +259,23 @@ std::string at_text(const Member& member) {
   return member.name.empty() ? "the benches' own conditions" : member.name;
 }
 
+// "relu_conversion.charge" -> its added values
+std::map<std::string, std::vector<double>> by_axis(
+    const std::vector<characterize::AddedNode>& added) {
+  std::map<std::string, std::vector<double>> axes;
+  for (const characterize::AddedNode& node : added)
+    axes[node.bench + "." + node.condition].push_back(node.value);
+  for (auto& [axis, nodes] : axes) std::sort(nodes.begin(), nodes.end());
+  return axes;
+}
+
 void say_made(const Member& member, const Made& made) {
   say("{}: {} simulations", at_text(member), made.simulations);
   if (made.from_cache > 0) say(", {} from the cache", made.from_cache);
   if (made.from_journal > 0) say(", {} from an interrupted run", made.from_journal);
   say("\n");
+  for (const auto& [axis, nodes] : by_axis(made.added_nodes))
+    say("  {}: {} values added, where a table missed its limit\n", axis, nodes.size());
   for (const std::string& reason : made.reasons) say("  {}\n", reason);
   if (made.written) {
     say("{}wrote {}\n", made.tables.brief(), member.device.string());
@@ -203,6 +296,7 @@ nlohmann::json member_json(const Member& member, const Made& made) {
   json["output"] = made.written ? nlohmann::json(member.device.string()) : nlohmann::json();
   json["samples"] = member.samples.string();
   json["simulations"] = made.simulations;
+  json["added_nodes"] = by_axis(made.added_nodes);
   json["failed_simulations"] = made.failed;
   json["from_cache"] = made.from_cache;
   json["reasons"] = made.reasons;
@@ -273,7 +367,8 @@ Run cmd_device(Arguments& app) {
       "The samples\nstay beside the device: d.samples.h5. Several --at make a family: of -o d.h5 "
       "and "
       "--at corner=slow,v_dd=0.81\nthe file is d_slow_0.81.h5. An interrupted run goes on by the "
-      "same command. Exits with 1 where a device\nis not written: a table misses its limit or "
+      "same command. Where a table of one axis misses its limit, the axis gets values there, up to "
+      "three times. Exits with 1 where a device\nis not written: a table misses its limit or "
       "lacks "
       "points.");
   return [o] { return run(*o); };
