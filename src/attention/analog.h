@@ -33,7 +33,7 @@ struct StepTrace {
 struct FastReport {
   struct Stage {
     int segments = 0;       // equal parts of the longest pulse, over which cells are added up first
-    int substeps = 0;       // of the integration in each of them
+    int substeps = 0;       // of the integration in each of them; 0: a closed form
     int rank = 0;           // products in the separable form of the read charge
     int low_ranks = 0;      // of them in two bytes instead of one
     int low_per_high = 0;   // units of the second byte that make one of the first

@@ -26,13 +26,6 @@ std::size_t Cells::bytes() const {
   return of(keys_) + of(values_) + of(value_counts_) + of(key_counts_) + of(value_totals_);
 }
 
-Cells::View Cells::unit(int head, int slot) const {
-  const std::size_t unit = unit_index(head, slot);
-  return {.keys = keys_.data() + unit * unit_cells_,
-          .values = values_.data() + unit * unit_cells_,
-          .counts = value_counts_.data() + unit * kUnit * kLevels};
-}
-
 Cells::Kept Cells::room() const {
   return {.keys = Lines<std::uint8_t>(unit_cells_),
           .values = Lines<std::uint8_t>(unit_cells_),
@@ -40,14 +33,14 @@ Cells::Kept Cells::room() const {
 }
 
 void Cells::keep(int head, int slot, Kept& to) const {
-  const View now = unit(head, slot);
+  const View now = unit(head, ring_.unit_of(slot));
   std::copy_n(now.keys, unit_cells_, to.keys.data());
   std::copy_n(now.values, unit_cells_, to.values.data());
   std::copy_n(now.counts, kUnit * kLevels, to.counts.data());
 }
 
 Cells::Writes Cells::write(int head, const Token& token, std::int32_t* reads) {
-  const std::size_t unit = unit_index(head, token.slot);
+  const std::size_t unit = first_unit(head) + ring_.unit_of(token.slot);
   const int lane = ring_.lane_of(token.slot);
   Writes written;
 

@@ -23,12 +23,17 @@ class Cells {
   void clear();
   std::size_t bytes() const;
 
-  // One unit's.
+  // One unit's (Ring::unit_of()).
   struct View {
     const std::uint8_t *keys, *values;
     const std::uint16_t* counts;
   };
-  View unit(int head, int slot) const;
+  View unit(int head, int unit) const {
+    const std::size_t at = first_unit(head) + unit;
+    return {.keys = keys_.data() + at * unit_cells_,
+            .values = values_.data() + at * unit_cells_,
+            .counts = value_counts_.data() + at * kUnit * kLevels};
+  }
 
   // A unit as it was, for queries that still see what later tokens of their block overwrite.
   struct Kept {
@@ -60,9 +65,7 @@ class Cells {
   const std::int32_t* value_totals(int head) const;
 
  private:
-  std::size_t unit_index(int head, int slot) const {
-    return static_cast<std::size_t>(head) * ring_.units() + ring_.unit_of(slot);
-  }
+  std::size_t first_unit(int head) const { return static_cast<std::size_t>(head) * ring_.units(); }
 
   const Ring& ring_;
   const int dim_, columns_;

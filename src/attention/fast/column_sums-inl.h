@@ -8,6 +8,7 @@
 #endif
 
 #include <cstring>
+#include <type_traits>
 
 #include "attention/fast/kernels.h"
 #include "attention/fast/vectors-inl.h"
@@ -44,6 +45,40 @@ HWY_INLINE VI Dot(VI acc, VB weights, VS cells) {
   const auto pairs = hn::BitCast(kI, hn::Add(even, odd));  // at most 2 * 255 * 63
   const auto low = hn::ShiftRight<16>(hn::ShiftLeft<16>(pairs));
   return hn::Add(acc, hn::Add(low, hn::ShiftRight<16>(pairs)));
+#endif
+}
+
+// The same of cells up to 127, whose pairs of products a word does not hold.
+HWY_INLINE VI WideDot(VI acc, VB weights, VS cells) {
+#if HWY_TARGET == HWY_AVX3_DL
+  return Dot(acc, weights, cells);
+#elif HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+  const hn::Repartition<std::int16_t, Floats> d;
+  const hn::Repartition<std::uint16_t, Floats> u;
+  const auto w = hn::BitCast(u, weights);
+  const auto c = hn::BitCast(d, cells);
+  const auto even = hn::And(w, hn::Set(u, 255)), odd = hn::ShiftRight<8>(w);
+  const auto even_cells = hn::ShiftRight<8>(hn::ShiftLeft<8>(c)), odd_cells = hn::ShiftRight<8>(c);
+#if HWY_TARGET == HWY_AVX3
+  const VI evens{_mm512_madd_epi16(even.raw, even_cells.raw)};
+  const VI odds{_mm512_madd_epi16(odd.raw, odd_cells.raw)};
+#else
+  const VI evens{_mm256_madd_epi16(even.raw, even_cells.raw)};
+  const VI odds{_mm256_madd_epi16(odd.raw, odd_cells.raw)};
+#endif
+  return hn::Add(acc, hn::Add(evens, odds));
+#else
+  const VI w = hn::BitCast(kI, weights), c = hn::BitCast(kI, cells);
+  const auto add = [&](auto byte) HWY_ATTR {
+    constexpr int kBits = 8 * decltype(byte)::value;
+    const VI weight = hn::And(hn::ShiftRight<kBits>(w), hn::Set(kI, 255));
+    acc = hn::Add(acc, hn::Mul(weight, hn::ShiftRight<24>(hn::ShiftLeft<24 - kBits>(c))));
+  };
+  add(std::integral_constant<int, 0>());
+  add(std::integral_constant<int, 1>());
+  add(std::integral_constant<int, 2>());
+  add(std::integral_constant<int, 3>());
+  return acc;
 #endif
 }
 

@@ -96,47 +96,73 @@ HWY_INLINE hn::Vec<LevelCounts> RowCounts(const std::uint16_t* HWY_RESTRICT coun
   return hn::ConvertTo(f, hn::PromoteTo(i32, hn::LoadU(u16, counts + i)));
 }
 
-// One query's reads, row by row, each put on the two nodes around its pulse.
-void CountRows(const SubTile& tile, int query) {
-  Reads& reads = *tile.reads;
-  const LevelCounts f;
-  const VF top = hn::Set(kF, static_cast<float>(reads.steps)), zero = hn::Zero(kF);
-  const VF scale = hn::Set(kF, static_cast<float>(reads.steps) * tile.phi_per_pulse);
-  const VI last = hn::Set(kI, reads.steps - 1), nowhere = hn::Set(kI, reads.steps + 1);
-  static_assert(kNodeFloats == 1 << 6 && kLevels == 1 << 3);  // below
-  const VI copies = hn::Set(kI, kReadCopies - 1);
-  HWY_ALIGN std::int32_t to[kUnit];
-  HWY_ALIGN float share[kUnit];
-  VI lane_sum = hn::Zero(kI);
-  for (int u = 0; u < tile.units; ++u) {
-    const Unit& unit = tile.unit[u];
-    std::size_t pulses = 0;
-    for (int i = 0; i < kUnit; i += kN) {
-      const VF pulse = hn::LoadU(kF, tile.phi + (query * tile.units + u) * kUnit + i);
-      const VF at = hn::Min(hn::Mul(pulse, scale), top);
-      const auto has_pulse = hn::Gt(pulse, zero);
-      const auto has_pulse_i = hn::RebindMask(kI, has_pulse);
-      const VI between = hn::Min(hn::ConvertTo(kI, at), last), lane = hn::Iota(kI, i);
-      const VI node = hn::IfThenElse(has_pulse_i, between, nowhere);
-      const VI copy = hn::And(lane, copies);
-      hn::Store(hn::Add(hn::ShiftLeft<6>(node), hn::ShiftLeft<3>(copy)), kI, to + i);
-      hn::Store(hn::Sub(at, hn::ConvertTo(kF, between)), kF, share + i);
-      lane_sum = hn::Add(lane_sum, hn::IfThenElseZero(has_pulse_i, lane));
-      pulses += hn::CountTrue(kF, has_pulse);
-    }
-    if (pulses == 0) continue;
-    reads.pulses += static_cast<std::int64_t>(pulses);
-    reads.age_sum_s += static_cast<double>(pulses) * (unit.age_s + query * reads.period_s);
-    for (int lane = 0; lane < kUnit; ++lane)  // a branch would cost more than a row
+// Rows of a sub-tile with a pulse: which, where the node below their pulse stands in Reads::count,
+// and the share that the node above has.
+struct PulsedRows {
+  static constexpr int kMost = 256;  // rows at a time, so that few branches are missed
+  HWY_ALIGN std::int32_t row[kMost + kUnit], to[kMost];
+  HWY_ALIGN float share[kMost];
+
+  // Puts n of them on the nodes; row 0 is the first of `unit`.
+  HWY_INLINE void deposit(std::size_t n, const Unit* HWY_RESTRICT unit,
+                          float* HWY_RESTRICT count) const {
+    const LevelCounts f;
+    for (std::size_t k = 0; k < n; ++k) {
+      const auto at = static_cast<std::size_t>(row[k]);
+      const std::uint16_t* counts = unit[at / kUnit].counts + at % kUnit * kLevels;
       for (int i = 0; i < kLevels; i += kCountLanes) {
-        const auto cells = RowCounts(unit.counts + lane * kLevels, i);
-        const auto above = hn::Mul(cells, hn::Set(f, share[lane]));
-        float* node = reads.count + to[lane] + i;
+        const auto cells = RowCounts(counts, i);
+        const auto above = hn::Mul(cells, hn::Set(f, share[at]));
+        float* node = count + to[at] + i;
         hn::Store(hn::Add(hn::Load(f, node), hn::Sub(cells, above)), f, node);
         hn::Store(hn::Add(hn::Load(f, node + kNodeFloats), above), f, node + kNodeFloats);
       }
+    }
   }
-  reads.age_sum_s -= hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
+};
+
+// One query's reads, row by row, each put on the two nodes around its pulse.
+void CountRows(const SubTile& tile, int query) {
+  Reads& reads = *tile.reads;
+  const VF top = hn::Set(kF, static_cast<float>(reads.steps)), zero = hn::Zero(kF);
+  const VF scale = hn::Set(kF, static_cast<float>(reads.steps) * tile.phi_per_pulse);
+  const VI last = hn::Set(kI, reads.steps - 1);
+  static_assert(kNodeFloats == 1 << 6 && kLevels == 1 << 3);  // below
+  const VI copies = hn::Set(kI, kReadCopies - 1);
+  PulsedRows rows;
+  VI lane_sum = hn::Zero(kI);
+  std::int64_t pulses = 0;
+  double age_sum_s = 0;
+  constexpr int kUnits = PulsedRows::kMost / kUnit;
+  for (int begin = 0; begin < tile.units; begin += kUnits) {
+    const int units = HWY_MIN(kUnits, tile.units - begin);
+    const float* HWY_RESTRICT phi = tile.phi + (query * tile.units + begin) * kUnit;
+    std::size_t n = 0;
+    for (int u = 0; u < units; ++u) {
+      std::size_t before = n;
+      for (int i = 0; i < kUnit; i += kN) {
+        const VF pulse = hn::LoadU(kF, phi + u * kUnit + i);
+        const VF at = hn::Min(hn::Mul(pulse, scale), top);
+        const auto has_pulse = hn::Gt(pulse, zero);
+        const auto has_pulse_i = hn::RebindMask(kI, has_pulse);
+        const VI node = hn::Min(hn::ConvertTo(kI, at), last), lane = hn::Iota(kI, i);
+        const VI copy = hn::And(lane, copies);
+        hn::Store(hn::Add(hn::ShiftLeft<6>(node), hn::ShiftLeft<3>(copy)), kI,
+                  rows.to + u * kUnit + i);
+        hn::Store(hn::Sub(at, hn::ConvertTo(kF, node)), kF, rows.share + u * kUnit + i);
+        hn::StoreU(hn::Compress(hn::Add(lane, hn::Set(kI, u * kUnit)), has_pulse_i), kI,
+                   rows.row + n);
+        lane_sum = hn::Add(lane_sum, hn::IfThenElseZero(has_pulse_i, lane));
+        n += hn::CountTrue(kF, has_pulse);
+      }
+      age_sum_s +=
+          static_cast<double>(n - before) * (tile.unit[begin + u].age_s + query * reads.period_s);
+    }
+    pulses += static_cast<std::int64_t>(n);
+    rows.deposit(n, tile.unit + begin, reads.count);
+  }
+  reads.pulses += pulses;
+  reads.age_sum_s += age_sum_s - hn::GetLane(hn::SumOfLanes(kI, lane_sum)) * reads.period_s;
 }
 
 // Into how many whole parts a read is shared between nodes; Nearest() bounds those of all.

@@ -9,6 +9,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -24,6 +25,12 @@ constexpr int kTransferPerFullScale = 512;  // so that 0 and full scale are node
 // Columns start at 0 and pass the middle more often than the ends, so it weighs more in the fits.
 double weight(double x) { return 1.0 / (0.3 + std::abs(x)); }
 
+double largest(const std::vector<double>& of) {
+  double most = 0;
+  for (const double x : of) most = std::max(most, std::abs(x));
+  return most;
+}
+
 struct Digits {
   int high, low;
 };
@@ -35,6 +42,39 @@ Digits digits(const kernels::Stage& stage, double u) {
   const int high = within(u, kernels::kHigh);
   return {high, within((u - high) * stage.low_per_high(),
                        stage.fine_low ? kernels::kFineLow : kernels::kCoarseLow)};
+}
+
+// Levels of one table as digits of a closed form: u = unit (digit + offset), nearly.
+struct OneDigit {
+  double unit = 1, offset = 0;
+  std::array<double, kernels::kLevels> digit{};
+};
+
+// Of scales and offsets the one that rounds the levels least; they err by nothing on the average.
+OneDigit one_digit(const double* u, int levels) {
+  constexpr int kScales = 64, kOffsets = 4;
+  OneDigit best;
+  double least = std::numeric_limits<double>::infinity();
+  const double mean_u = std::accumulate(u, u + levels, 0.0) / levels;
+  for (int i = 0; i < kScales; ++i)
+    for (int j = 0; j < kOffsets; ++j) {
+      const double scale = 1 - (1.0 - kernels::kLeastScale) * i / kScales;
+      OneDigit one;
+      double mean = 0, both = 0, squares = 0, all = 0;
+      for (int level = 0; level < levels; ++level) {
+        one.digit[level] = std::nearbyint(u[level] * scale - static_cast<double>(j) / kOffsets);
+        mean += one.digit[level] / levels;
+      }
+      for (int level = 0; level < levels; ++level) {
+        const double digit = one.digit[level] - mean, of_u = u[level] - mean_u;
+        both += digit * of_u, squares += digit * digit, all += of_u * of_u;
+      }
+      one.unit = squares > 0 ? both / squares : 1 / scale;
+      one.offset = mean_u / one.unit - mean;
+      const double off = all - one.unit * both;
+      if (off < least) least = off, best = one;
+    }
+  return best;
 }
 
 // Root mean square, three standard errors above what the sample has.
@@ -55,6 +95,8 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
       full_scale_c_(line.full_scale_c(converter.full_scale_s)),
       draw_(circuit, converter, full_scale_c_, options),
       cells_differ_(draw_.cells_differ()),
+      is_second_(options.is_signed),
+      levels_(options.levels),
       whole_weights_(options.whole_widths ? options.q_levels - 1 : 0),
       offset_step_v_(draw_.offset_step_v()) {
   stage_.x_low = options.is_signed ? -1.0f : -0.3f;
@@ -84,7 +126,7 @@ void StageFit::find(const FitOptions& options) {
   constexpr int kChecked = 64, kFitted = 64, kMeasured = 512;
   // Columns of one level err in one direction: fitted as closely as the others, they would cost
   // those more than they gain; not at all, polynomials would run away from them.
-  constexpr double kOneLevelMatters = 0.3;
+  constexpr double kOneLevelMatters = 0.4;
   // Below no pulse, charges still stand in what is written out, but matter less.
   const double lowest = options.is_signed ? -1.0 : 0.0;
   std::vector<Columns> checked;
@@ -101,7 +143,7 @@ void StageFit::find(const FitOptions& options) {
   const auto refined_error = [&] {
     const double before = worst_rms(checked, options);
     constexpr double kWithinReach = 6;  // times the limit: what refinement may take away
-    if (before > kWithinReach * options.error_limit) return before;
+    if (!stage_.closed() && before > kWithinReach * options.error_limit) return before;
     const Form form_before = form();
     refine(fitted, options);
     const double after = worst_rms(checked, options);
@@ -147,6 +189,11 @@ void StageFit::find(const FitOptions& options) {
     for (const Columns& columns : measured)
       error_ = std::max(error_, highest_rms(errors(columns, options)));
     slow_error_ = highest_rms(errors(slow, options));
+    // A column of the first array has one table, and its digits are rounded otherwise at other ages
+    // than the few that are looked at; some per cent more were seen.
+    constexpr double kOtherAges = 1.15;
+    if (stage_.closed() && stage_.bytes && !is_second_)
+      error_ *= kOtherAges, slow_error_ *= kOtherAges;
   };
   const double limit = options.limit_share * options.error_limit;
   const std::vector<kernels::Stage> all = fit_candidates(options.cells, cells_differ_);
@@ -175,9 +222,22 @@ void StageFit::find(const FitOptions& options) {
 
 std::vector<StageFit::Cell> StageFit::cells(const std::vector<double>& v_store) const {
   std::vector<Cell> all;
-  for (const double v : v_store) {
-    const std::vector<double> u = cell(v);
+  OneDigit of_table;
+  for (std::size_t i = 0; i < v_store.size(); ++i) {
+    const std::vector<double> u = cell(v_store[i]);
     Cell& one = all.emplace_back();
+    if (stage_.bytes && stage_.closed()) {
+      const std::size_t level = i % levels_;
+      if (level == 0) {
+        std::vector<double> of_levels;
+        for (int l = 0; l < levels_; ++l) of_levels.push_back(cell(v_store[i + l])[0]);
+        of_table = one_digit(of_levels.data(), levels_);
+      }
+      one.high[0] = of_table.digit[level] + of_table.offset;
+      if (stage_.rank == 2) one.high[1] = std::nearbyint(u[1] / of_table.unit);
+      one.scale = of_table.unit;
+      continue;
+    }
     for (int r = 0; r < stage_.rank; ++r) {
       if (!stage_.bytes) {
         one.high[r] = u[r];
@@ -328,13 +388,34 @@ void StageFit::separate() {
     table.row(v) = Eigen::Map<const Eigen::RowVectorXd>(row.data(), kChargeNodes);
   }
   const Eigen::JacobiSVD<Eigen::MatrixXd> svd(table, Eigen::ComputeThinV);
+  std::vector<std::vector<double>> u;
   for (int r = 0; r < kernels::kMaxRank; ++r) {
-    const Eigen::VectorXd column = svd.matrixV().col(r);
+    const Eigen::VectorXd column = svd.matrixV().col(r), of_cells = table * column;
     basis_.emplace_back(column.data(), column.data() + kChargeNodes);
+    u.emplace_back(of_cells.data(), of_cells.data() + kVoltageNodes);
     // Bytes hold the largest u_r that occurs; a floor keeps empty ranks at 0.
-    const double largest = (table * column).cwiseAbs().maxCoeff();
-    unit_.push_back(std::max(largest, 1e-30) / kernels::kHigh);
+    unit_.push_back(std::max(largest(u.back()), 1e-30) / kernels::kHigh);
   }
+  separate_at_start(u);
+}
+
+// For closed forms: u_1 is turned so that it is all of the current where a column starts.
+void StageFit::separate_at_start(const std::vector<std::vector<double>>& u) {
+  constexpr int kPowers = 8;
+  Eigen::MatrixXd powers(kChargeNodes, kPowers);
+  for (int i = 0; i < kChargeNodes; ++i)
+    for (int p = 0; p < kPowers; ++p) powers(i, p) = weight(x_nodes_[i]) * std::pow(x_nodes_[i], p);
+  const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(powers);
+  for (int r = 0; r < 2; ++r)
+    at_start_[r] = qr.solve(Eigen::Map<const Eigen::VectorXd>(basis_[r].data(), kChargeNodes))(0);
+  turn_ = at_start_[1] / at_start_[0];
+  std::vector<double> turned = u[0];
+  for (int i = 0; i < kVoltageNodes; ++i) turned[i] += turn_ * u[1][i];
+  const auto unit = [](const std::vector<double>& of) {
+    return std::max(largest(of), 1e-30) / (kernels::kOneDigit - 1);  // room for an offset
+  };
+  one_digit_unit_[0] = {unit(u[0]), 0};
+  one_digit_unit_[1] = {unit(turned), unit(u[1])};
 }
 
 void StageFit::choose(const kernels::Stage& candidate) {
@@ -351,6 +432,12 @@ void StageFit::choose(const kernels::Stage& candidate) {
                      whole_weights_ > 0 && whole_weights_ <= kernels::kMostWholeWeights;
   stage_.whole_weights = whole ? whole_weights_ : 0;
   stage_.fine_low = candidate.fine_low || whole;  // under small weights they cost no more
+  if (stage_.closed()) {                          // the rest follows from columns: refine()
+    Form straight{{std::vector<double>(kernels::kClosedTerms, 0.0)}, edge_x_};
+    straight.w[0][0] = at_start_[0];
+    set_form(straight);
+    return;
+  }
   Eigen::MatrixXd powers(kChargeNodes, stage_.degree + 1);
   for (int i = 0; i < kChargeNodes; ++i)
     for (int p = 0; p <= stage_.degree; ++p)
@@ -368,6 +455,14 @@ std::vector<double> StageFit::cell(double v_store) const {
   const auto at = [&](double v) {
     const std::vector<double> all = currents(v);
     std::vector<double> u;
+    if (stage_.closed()) {
+      for (int r = 0; r < stage_.rank; ++r)
+        u.push_back(std::inner_product(all.begin(), all.end(), basis_[r].begin(), 0.0));
+      if (stage_.rank == 2) u[0] += turn_ * u[1];
+      for (int r = 0; stage_.bytes && r < stage_.rank; ++r)
+        u[r] /= one_digit_unit_[stage_.rank - 1][r];
+      return u;
+    }
     for (int r = 0; r < stage_.rank; ++r)
       u.push_back(std::inner_product(all.begin(), all.end(), basis_[r].begin(), 0.0) /
                   (stage_.bytes ? unit_[r] : 1.0));
@@ -384,6 +479,19 @@ std::vector<double> StageFit::cell(double v_store) const {
 }
 
 void StageFit::encode(const double* u, std::size_t plane, std::byte* entry) const {
+  if (stage_.closed()) {
+    const OneDigit of_table = one_digit(u, levels_);
+    for (int level = 0; level < levels_; ++level) {
+      const auto put = [&](int r, double digit) {
+        entry[2 * r * plane + level] = static_cast<std::byte>(static_cast<int>(digit));
+      };
+      put(0, of_table.digit[level]);
+      if (stage_.rank == 2) put(1, std::nearbyint(u[kernels::kLevels + level] / of_table.unit));
+    }
+    const float of_all[] = {static_cast<float>(of_table.unit), static_cast<float>(of_table.offset)};
+    std::memcpy(entry + kernels::Stage::kScaleAt, of_all, sizeof of_all);
+    return;
+  }
   for (int r = 0; r < stage_.rank; ++r)
     for (int level = 0; level < kernels::kLevels; ++level) {
       const double value = u[r * kernels::kLevels + level];
@@ -426,7 +534,11 @@ StageFit::Sums StageFit::sums(const std::vector<Cell>& cells, const Column& colu
   std::vector<double> low(rank, 0.0), used(segments, 0.0);
   const bool whole = stage_.whole_weights > 0;
   if (whole) longest = 1;
-  const double full = !stage_.bytes ? 1.0 : whole ? stage_.whole_weights : kernels::kFullWeight;
+  // Rows of the second array have tables of several ages: their scales lie on the weights.
+  const bool scaled = stage_.bytes && stage_.closed() && is_second_;
+  const double full = !stage_.bytes ? 1.0
+                      : whole       ? stage_.whole_weights
+                                    : kernels::kFullWeight * (scaled ? kernels::kLeastScale : 1.0);
   const auto length = [&](int s) { return stage_.begin[s + 1] - stage_.begin[s]; };
   const auto rounded = [&](double share) {
     return stage_.bytes ? std::nearbyint(share * full) : share;
@@ -441,7 +553,8 @@ StageFit::Sums StageFit::sums(const std::vector<Cell>& cells, const Column& colu
     for (int s = 0; s < segments; ++s) {
       const double share = std::clamp((lasting - stage_.begin[s]) / length(s), 0.0, 1.0);
       used[s] += length(s) * share;
-      for (int r = 0; r < rank; ++r) of.charge[s][r] += rounded(share) * cell.high[r];
+      const double weight = scaled ? rounded(share * cell.scale) : rounded(share) * cell.scale;
+      for (int r = 0; r < rank; ++r) of.charge[s][r] += weight * cell.high[r];
     }
     for (int r = 0; r < stage_.low_ranks; ++r) low[r] += rounded(lasting) * cell.low[r];
   }
@@ -456,6 +569,7 @@ StageFit::Sums StageFit::sums(const std::vector<Cell>& cells, const Column& colu
 double StageFit::end(const Sums& sums, const Form& form) const {
   const int rank = stage_.rank;
   double x = sums.pulses * form.pulse_x;
+  if (stage_.closed()) return sums.charge.empty() ? x : closed_end(sums, form.w[0], x);
   std::array<double, kernels::kMaxRank> w{};
   for (int r = 0; r < rank; ++r) w[r] = form.w[r][0];
   for (const std::vector<double>& charge : sums.charge)
@@ -474,8 +588,27 @@ double StageFit::end(const Sums& sums, const Form& form) const {
   return x;
 }
 
+double StageFit::closed_end(const Sums& sums, const std::vector<double>& k, double start) const {
+  const auto held = [&](double x) {
+    return std::clamp(x, static_cast<double>(kernels::kClosedReach * stage_.x_low),
+                      static_cast<double>(kernels::kClosedReach * stage_.x_high));
+  };
+  const auto& first = sums.charge.front();
+  const auto& last = sums.charge.back();
+  const double early = start + k[0] * first[0];
+  const double end = sums.charge.size() == 1 ? early : early + k[0] * last[0];
+  const double a = held(early), c = held(end), x = end + c * c * (k[1] + k[2] * c);
+  if (sums.charge.size() == 1) return x;
+  return x + first[1] * a * (k[3] + k[4] * a * a) +
+         last[1] * (k[5] * a + c * (k[6] + k[7] * c * c + k[8] * c * a));
+}
+
 StageFit::Form StageFit::form() const {
   Form here{{}, stage_.pulse_x};
+  if (stage_.closed()) {
+    here.w.emplace_back(stage_.form, stage_.form + kernels::kClosedTerms);
+    return here;
+  }
   for (int r = 0; r < stage_.rank; ++r)
     here.w.emplace_back(stage_.polynomial[r], stage_.polynomial[r] + stage_.degree + 1);
   return here;
@@ -483,12 +616,24 @@ StageFit::Form StageFit::form() const {
 
 void StageFit::set_form(const Form& form) {
   stage_.pulse_x = static_cast<float>(form.pulse_x);
+  if (stage_.closed()) {
+    for (int i = 0; i < kernels::kClosedTerms; ++i)
+      stage_.form[i] = static_cast<float>(form.w[0][i]);
+    for (int r = 0; r < stage_.rank; ++r) stage_.polynomial[r][0] = r == 0 ? stage_.form[0] : 0.0f;
+    return;
+  }
   for (int r = 0; r < stage_.rank; ++r)
     for (int p = 0; p <= stage_.degree; ++p)
       stage_.polynomial[r][p] = static_cast<float>(form.w[r][p]);
 }
 
 StageFit::Form StageFit::in_bytes(Form form) const {
+  if (stage_.closed()) {
+    const auto& unit = one_digit_unit_[stage_.rank - 1];
+    form.w[0][0] *= unit[0];
+    for (int i = kernels::kOfSecondRank; i < kernels::kClosedTerms; ++i) form.w[0][i] *= unit[1];
+    return form;
+  }
   for (std::size_t r = 0; r < form.w.size(); ++r)
     for (double& coefficient : form.w[r]) coefficient *= unit_[r];
   return form;
@@ -498,13 +643,18 @@ StageFit::Form StageFit::in_bytes(Form form) const {
 // columns end, by least squares (Gauss and Newton). Columns that it cannot reach count little.
 void StageFit::refine(const Columns& columns, const FitOptions& options) {
   constexpr int kIterations = 6;
-  constexpr double kDamping = 1e-3, kStep = 1e-4;
+  constexpr double kStep = 1e-4;
+  const double damping = stage_.closed() ? 1e-6 : 1e-3;
   constexpr double kBelow = 0.1;  // weight of columns that make no pulse
   const auto of_cells = cells(options.check_v);
   std::vector<Sums> all;
   for (const Column& column : columns) all.push_back(sums(of_cells, column));
   const auto n = static_cast<Eigen::Index>(columns.size());
-  const Eigen::Index powers = stage_.degree + 1, unknowns = stage_.rank * powers + 1;
+  const bool closed = stage_.closed();
+  const Eigen::Index powers = !closed            ? stage_.degree + 1
+                              : stage_.rank == 1 ? kernels::kOfSecondRank
+                                                 : kernels::kClosedTerms;
+  const Eigen::Index unknowns = (closed ? 1 : stage_.rank) * powers + 1;
   const auto unknown = [&](Form& form, Eigen::Index j) -> double& {
     return j + 1 == unknowns ? form.pulse_x : form.w[j / powers][j % powers];
   };
@@ -518,7 +668,8 @@ void StageFit::refine(const Columns& columns, const FitOptions& options) {
     ends(here, [&](Eigen::Index i, double x_end) {
       const Column& column = columns[static_cast<std::size_t>(i)];
       const double x = column.x;
-      const double far = (x - x_end) / (3 * options.error_limit);
+      // What a closed form is not yet fitted to is far.
+      const double far = closed && iteration == 0 ? 0.0 : (x - x_end) / (3 * options.error_limit);
       weight(i) = column.matters * (x < 0 && !options.is_signed ? kBelow : 1.0) / (1 + far * far);
       at(i) = x_end;
       off(i) = weight(i) * (x - x_end);
@@ -534,7 +685,7 @@ void StageFit::refine(const Columns& columns, const FitOptions& options) {
       });
     }
     Eigen::MatrixXd normal = slopes.transpose() * slopes;
-    normal.diagonal() *= 1 + kDamping;
+    normal.diagonal() *= 1 + damping;
     const Eigen::VectorXd change = normal.ldlt().solve(slopes.transpose() * off);
     if (!change.allFinite()) return;
     for (Eigen::Index j = 0; j < unknowns; ++j) unknown(here, j) += change(j);

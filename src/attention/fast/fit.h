@@ -62,6 +62,7 @@ class StageFit {
   void fit_transfer(const FitOptions& options);
   void fit_edges(const FitOptions& options);
   void separate();
+  void separate_at_start(const std::vector<std::vector<double>>& u);
   void choose(const kernels::Stage& candidate);
   // What the kernels compute, in plain loops: sums over cells, then where the column ends.
   struct Sums {
@@ -69,7 +70,7 @@ class StageFit {
     std::vector<std::vector<double>> charge;  // [segment][r]; empty without a pulse
   };
   // What refinement moves: the polynomials [r][power], and the charge of a pulse that no cell
-  // changes.
+  // changes. Of a closed form [0][term].
   struct Form {
     std::vector<std::vector<double>> w;
     double pulse_x = 0;
@@ -77,10 +78,12 @@ class StageFit {
   // A cell as the kernels add it up: digits of bytes, or floats and their slopes.
   struct Cell {
     std::array<double, kernels::kMaxRank> high{}, low{}, slope{};
+    double scale = 1;  // of a closed form's digit
   };
   std::vector<Cell> cells(const std::vector<double>& v_store) const;
   Sums sums(const std::vector<Cell>& cells, const Column& column) const;
   double end(const Sums& sums, const Form& form) const;
+  double closed_end(const Sums& sums, const std::vector<double>& k, double start) const;
   // The stage's, in the units of its sums.
   Form form() const;
   void set_form(const Form& form);
@@ -96,7 +99,8 @@ class StageFit {
   const Circuit::Converter& converter_;
   double full_scale_c_, error_ = 0, slow_error_ = 0, one_level_error_ = 0, two_levels_error_ = 0;
   const FitColumns draw_;
-  bool cells_differ_;
+  bool cells_differ_, is_second_;
+  int levels_;
   int whole_weights_;  // that pulses are multiples for; 0 where they are not
   double offset_step_v_;
   double edge_x_ = 0;          // see kernels::Stage::pulse_x
@@ -104,6 +108,9 @@ class StageFit {
   std::vector<double> x_nodes_, v_nodes_;
   std::vector<std::vector<double>> basis_;  // [r][x node], orthonormal
   std::vector<double> unit_;                // [r] of u_r in the polynomials' units
+  // Of a closed form: w_r where a column starts, u_1 += turn u_2, and units by number of ranks.
+  double at_start_[2] = {}, turn_ = 0;
+  std::array<std::array<double, 2>, 2> one_digit_unit_{};
   std::vector<float> knot_, slope_;
   kernels::Stage stage_{};
 };

@@ -44,6 +44,15 @@ std::vector<kernels::Stage> fit_candidates(int cells, bool cells_differ) {
             if (fine_low || low_ranks > 0) add(true, rank, low_ranks, fine_low, segments);
     for (const int segments : kernels::kFloatSegments) add(false, rank, 0, false, segments);
   }
+  for (const int segments : kernels::kClosedSegments) {
+    if (cells_differ) break;
+    kernels::Stage stage{};
+    stage.bytes = true;
+    stage.rank = stage.segments = segments;
+    stage.degree = 3;
+    const int ends = segments == 1 ? 8 : 27;
+    all.push_back({stage, cells / 4.0 * (segments * (segments + 1) + 1) + ends});
+  }
   std::stable_sort(all.begin(), all.end(),
                    [](const Priced& a, const Priced& b) { return a.cost < b.cost; });
   std::vector<kernels::Stage> stages;

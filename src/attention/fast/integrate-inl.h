@@ -178,6 +178,43 @@ HWY_INLINE void IntegrateRank(const Stage& stage, int sets, const Meaning* meani
   return Integrate<R, 5>(stage, sets, meaning, columns);
 }
 
+// A closed form, of G segments and as many ranks.
+template <int G>
+class ClosedForm {
+ public:
+  static constexpr int kSums = G * G;
+
+  HWY_INLINE explicit ClosedForm(const Stage& stage)
+      : k_(stage.form),
+        low_(hn::Set(kF, kClosedReach * stage.x_low)),
+        high_(hn::Set(kF, kClosedReach * stage.x_high)) {}
+
+  // sum[rank][segment]; offset: what lacks in those of rank 0; unit: of time and digits.
+  HWY_INLINE VF End(const VI (&sum)[kSums], const VF (&offset)[G], const VF (&unit)[G],
+                    VF start) const {
+    const auto k = [&](int i) HWY_ATTR { return hn::Set(kF, k_[i]); };
+    const auto held = [&](VF x) HWY_ATTR { return hn::Min(hn::Max(x, low_), high_); };
+    const auto charge = [&](int r, int g) HWY_ATTR {
+      const VF digits = hn::ConvertTo(kF, sum[r * G + g]);
+      return hn::Mul(r == 0 ? hn::Add(digits, offset[g]) : digits, unit[g]);
+    };
+    const VF first = hn::MulAdd(charge(0, 0), k(0), start);
+    const VF end = G == 1 ? first : hn::MulAdd(charge(0, G - 1), k(0), first);
+    const VF c = held(end), c2 = hn::Mul(c, c);
+    const VF x = hn::MulAdd(c2, hn::MulAdd(c, k(2), k(1)), end);
+    if constexpr (G == 1) return x;
+    const VF a = held(first), a2 = hn::Mul(a, a);
+    const VF early = hn::Mul(a, hn::MulAdd(a2, k(4), k(3)));
+    VF late = hn::MulAdd(hn::Mul(c, a), k(8), hn::MulAdd(c2, k(7), k(6)));
+    late = hn::MulAdd(c, late, hn::Mul(a, k(5)));
+    return hn::MulAdd(charge(1, 0), early, hn::MulAdd(charge(1, 1), late, x));
+  }
+
+ private:
+  const float* k_;
+  VF low_, high_;
+};
+
 // From sums to x of every column.
 void FinishColumns(const Stage& stage, int sets, const Meaning* meaning, Columns& columns) {
   switch (stage.rank) {

@@ -14,14 +14,17 @@
 // `segments`, each longer than the one before since ever fewer cells are left; in each of them the
 // sums over cells, weighted with the time that their pulses last in it, are taken first:
 //   C_r = sum over cells of u_r(s) x time,   then   dx = sum_r C_r w_r(x)   by `substeps` midpoint
-// steps whose middle is found with the w_r of the step before. The order in which charge comes
-// matters only as far as the ratio of the C_r changes, so few segments do.
+// steps whose middle is found with the w_r of the step before; or, where there are none, by a
+// closed form: x is a polynomial of the sums of one segment and rank, or of two segments and two
+// ranks. The order in which charge comes matters only as far as the ratio of the C_r changes, so
+// few segments do.
 //
 // Sums are taken in bytes where the error limit permits: u_r = high + low / 126 (both -63 .. 63, in
 // units that the polynomials carry; or low / 7, -3 .. 3), times 0 .. 255 in bytes. `low`, which
 // only the first `low_ranks` need, is not resolved by segment: its sum over the whole pulse is
 // shared among the segments as the pulses are. Sums of bytes are exact, so they do not depend on
 // order, vector length or the number of queries taken together.
+// A closed form has one digit: every table has the scale and offset that round its levels best.
 //
 // Every kGroup neighbouring slots have level tables of their own age; a group is what one 128-bit
 // block of a vector holds, so tables change from block to block at no cost.
@@ -38,9 +41,15 @@ constexpr int kMaxRank = 4, kMaxDegree = 5, kMaxSegments = 8;
 constexpr int kDegrees[] = {0, 3, 5};           // those that have a kernel
 constexpr int kByteSegments[] = {1, 2, 3, 4};   // likewise, for sums in bytes
 constexpr int kFloatSegments[] = {1, 2, 4, 8};  // and in floats
+constexpr int kClosedSegments[] = {1, 2};       // and of a closed form, with as many ranks
 constexpr int kReadCopies = 8;  // of sums, so that neighbouring rows do not wait for each other
 constexpr int kHigh = 63, kFullWeight = 255;
 constexpr int kFineLow = 63, kCoarseLow = 3;  // at most
+// Of a closed form: one digit, in a scale of each table's own that is not far from 1.
+constexpr int kOneDigit = 127;
+constexpr float kLeastScale = 0.75f;
+constexpr int kClosedTerms = 9, kOfSecondRank = 3;  // from there on
+constexpr float kClosedReach = 1.2f;                // times x_low and x_high: where its powers hold
 constexpr int kMostWholeWeights = 16;
 
 // Where segment s of so many begins, as a share of the longest pulse. Found by trial: of columns
@@ -54,7 +63,11 @@ struct Stage {
   bool bytes;  // sums in bytes, else in floats
   int rank, low_ranks, segments, degree, substeps;
   float begin[kMaxSegments + 1];  // of every segment, and the last one's end: segment_begin()
-  bool fine_low;                  // low digits up to kFineLow, else kCoarseLow
+  // No substeps: x = c + k1 c^2 + k2 c^3 + B1 (k3 a + k4 a^3) + B2 (k5 a + k6 c + k7 c^3 + k8 c^2
+  // a), a = start + k0 A1, c = a + k0 A2, with A and B the sums of u_1 and u_2 in both segments
+  // (one segment: c alone). In powers a and c are held within kClosedReach.
+  float form[kClosedTerms];
+  bool fine_low;  // low digits up to kFineLow, else kCoarseLow
   // Sums in bytes under pulses that are all whole multiples of the longest possible one's so
   // manieth part (at most kMostWholeWeights): those multiples are the weights. 0: under any pulses,
   // and the longest at hand has kFullWeight.
@@ -71,12 +84,15 @@ struct Stage {
   const float *knot, *slope;
   float at_low, at_high, x_end;
 
-  // A table of one age is so many entries: per rank high and low, or floats by level.
+  bool closed() const { return substeps == 0; }
+  // A table of one age is so many entries: per rank high and low, or floats by level. The first one
+  // of a closed form has two floats behind the levels: u_1 = scale (digit + offset).
   int low_per_high() const { return fine_low ? 2 * kFineLow : 2 * kCoarseLow + 1; }
   int table_planes() const { return bytes ? 2 * rank : rank; }
   static constexpr std::size_t kByteEntry = 16, kFloatEntry = kLevels * sizeof(float);
   std::size_t table_entry() const { return bytes ? kByteEntry : kFloatEntry; }
-  int weight_rows() const { return bytes && segments > 1 ? segments + 1 : segments; }
+  static constexpr std::size_t kScaleAt = 8;
+  int weight_rows() const { return bytes && !closed() && segments > 1 ? segments + 1 : segments; }
   std::size_t weight_bytes() const { return bytes ? 1 : 4; }
 };
 
@@ -102,6 +118,9 @@ struct Pulses {
   // Time of weight 1 in each segment, of high and of low digits, in longest pulses.
   float unit[kMaxSegments];
   float low_unit[kMaxSegments];
+  // Of a closed form, by segment: the sum of all weights, in the second array times the offset of
+  // each row's table.
+  float offset[kMaxSegments];
   float x;  // that columns start with
 };
 

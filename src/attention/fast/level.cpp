@@ -271,9 +271,9 @@ class FastLevel final : public Analog {
     int columns = 0;
     for (int i = 0; i < parts; ++i) {
       const TilePlan::Part& part = plan.part(begin + i);
-      const int lane = ring_.lane_of(part.begin), size = part.end - part.begin;
+      const int lane = part.lane, size = part.end - part.begin;
       const bool old = keeps_old && part.is_written && part.laps_ago == 1;
-      const Cells::View cells = old ? work.old.view() : cells_.unit(step.head, part.begin);
+      const Cells::View cells = old ? work.old.view() : cells_.unit(step.head, part.unit);
       const int age = part.age(slot, ring_.window()) + lane;  // of lane 0
       work.units[i] = {.keys = cells.keys,
                        .values = cells.values,
@@ -283,7 +283,7 @@ class FastLevel final : public Analog {
                        .first_fading = part.first_fading,
                        .second_fading = part.second_fading,
                        .age_s = age * options_.token_period_s};
-      if (spread_) spread_->set_unit(step.head, ring_.unit_of(part.begin), i, work.spread);
+      if (spread_) spread_->set_unit(step.head, part.unit, i, work.spread);
       for (int q = 0; q < step.queries; ++q) {
         int first = lane, last = lane + size;
         if (part.is_written) {

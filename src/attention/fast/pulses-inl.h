@@ -18,19 +18,49 @@ namespace HWY_NAMESPACE {
 
 using Narrow = hn::Rebind<std::uint8_t, Floats>;
 
-// Weights of rows whose pulses last lasting[row], at most `longest`.
-void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float longest,
-                const float* HWY_RESTRICT lasting, void* to, Pulses& pulses) {
+// Scale and offset of a group's table, for its slots or rows: part `part` of a unit's.
+struct OfTable {
+  VF scale, offset;
+
+  HWY_INLINE OfTable(const std::byte* first_entry, int part) {
+    const VF all = hn::LoadU(kF, reinterpret_cast<const float*>(first_entry) + part * kN);
+    static_assert(Stage::kByteEntry == 16 && Stage::kScaleAt == 8);
+    scale = InEachBlock<2>(all);
+    offset = InEachBlock<3>(all);
+  }
+
+ private:
+  template <int L>
+  static HWY_INLINE VF InEachBlock(VF all) {
+#if HWY_TARGET <= HWY_AVX3
+    return VF{_mm512_permute_ps(all.raw, L * 0x55)};
+#elif HWY_TARGET == HWY_AVX2
+    return VF{_mm256_permute_ps(all.raw, L * 0x55)};
+#else
+    return hn::Broadcast<L>(all);
+#endif
+  }
+};
+
+// Weights of rows whose pulses last lasting[row], at most `longest`. Of a closed form, of_rows(i)
+// is OfTable of those from i on, where that differs from row to row.
+template <bool kDiffer, class OfRows>
+HWY_INLINE void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float longest,
+                           const float* HWY_RESTRICT lasting, const OfRows& of_rows, void* to,
+                           Pulses& pulses) {
   const VF zero = hn::Zero(kF), one = hn::Set(kF, 1.0f);
   const int segments = stage.segments;
   pulses.weights = to;
   pulses.x = stage.pulse_x * static_cast<float>(pulsed_rows);
-  const int full = stage.whole_weights > 0 ? stage.whole_weights : kFullWeight;
+  const float full = stage.whole_weights > 0     ? static_cast<float>(stage.whole_weights)
+                     : stage.closed() && kDiffer ? kFullWeight * kLeastScale
+                                                 : static_cast<float>(kFullWeight);
   if (stage.whole_weights > 0 && longest > 0) longest = 1;
   const auto length = [&](int s) { return stage.begin[s + 1] - stage.begin[s]; };
   for (int s = 0; s < segments; ++s)
-    pulses.unit[s] = longest * length(s) / static_cast<float>(stage.bytes ? full : 1);
+    pulses.unit[s] = longest * length(s) / (stage.bytes ? full : 1.0f);
   for (float& low : pulses.low_unit) low = 0;
+  for (float& offset : pulses.offset) offset = 0;
   if (longest <= 0) {
     std::memset(to, 0, static_cast<std::size_t>(stage.weight_rows()) * rows * stage.weight_bytes());
     return;
@@ -54,12 +84,30 @@ void SetWeights(const Stage& stage, int rows, std::size_t pulsed_rows, float lon
 
   auto* bytes = static_cast<std::uint8_t*>(to);
   const auto store = [&](VF part, std::uint8_t* at) HWY_ATTR {
-    const VI weight = Nearest(hn::Mul(part, hn::Set(kF, static_cast<float>(full))));
+    const VI weight = Nearest(hn::Mul(part, hn::Set(kF, full)));
     hn::StoreU(hn::DemoteTo(Narrow{}, weight), Narrow{}, at);
+    return weight;
   };
-  const float low = longest / static_cast<float>(full * stage.low_per_high());
+  if (stage.closed()) {
+    for (int s = 0; s < segments; ++s) {
+      VF offset = zero;
+      for_shares(s, [&](int i, VF share) HWY_ATTR {
+        if constexpr (kDiffer) {
+          const OfTable table = of_rows(i);
+          const VI weight = store(hn::Mul(share, table.scale), bytes + s * rows + i);
+          offset = hn::MulAdd(hn::ConvertTo(kF, weight), table.offset, offset);
+        } else {
+          const VI weight = store(share, bytes + s * rows + i);
+          offset = hn::Add(hn::ConvertTo(kF, weight), offset);
+        }
+      });
+      pulses.offset[s] = hn::GetLane(hn::SumOfLanes(kF, offset));
+    }
+    return;
+  }
+  const float low = longest / (full * static_cast<float>(stage.low_per_high()));
   const auto store_whole = [&](std::uint8_t* row) HWY_ATTR {
-    const VF scale = hn::Set(kF, static_cast<float>(full) / longest);
+    const VF scale = hn::Set(kF, full / longest);
     for (int i = 0; i < rows; i += kN) {
       const VI weight = Nearest(hn::Mul(hn::LoadU(kF, lasting + i), scale));
       hn::StoreU(hn::DemoteTo(Narrow{}, weight), Narrow{}, row + i);
@@ -97,8 +145,8 @@ void SetPulses(const Stage& stage, int rows, const float* HWY_RESTRICT width,
     longest = hn::Max(longest, lasts);
     pulsed_rows += hn::CountTrue(kF, pulsed);
   }
-  SetWeights(stage, rows, pulsed_rows, hn::GetLane(hn::MaxOfLanes(kF, longest)), lasting, to,
-             pulses);
+  SetWeights<false>(stage, rows, pulsed_rows, hn::GetLane(hn::MaxOfLanes(kF, longest)), lasting,
+                    nullptr, to, pulses);
 }
 
 // The second array's pulses, those of the first converters. A row that has faded is read as if by a
@@ -125,8 +173,11 @@ void SetSecondPulses(const Stage& stage, const SubTile& tile, int query, void* t
       pulsed_rows += hn::CountTrue(kF, pulsed);
     }
   }
-  SetWeights(stage, tile.units * kUnit, pulsed_rows, hn::GetLane(hn::MaxOfLanes(kF, longest)),
-             tile.lasting, to, pulses);
+  const auto of_rows = [&](int i) HWY_ATTR {
+    return OfTable(tile.unit[i / kUnit].second_table, i % kUnit / kN);
+  };
+  SetWeights<true>(stage, tile.units * kUnit, pulsed_rows, hn::GetLane(hn::MaxOfLanes(kF, longest)),
+                   tile.lasting, of_rows, to, pulses);
 }
 
 }  // namespace HWY_NAMESPACE

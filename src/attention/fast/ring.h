@@ -14,12 +14,16 @@ inline int blocks(int n, int size) { return (n + size - 1) / size; }
 // kernels::kUnit slots (the last may be partly empty).
 class Ring {
  public:
-  Ring(int window, int tile) : window_(window), tile_(std::min(tile, window)) {}
+  Ring(int window, int tile)
+      : window_(window),
+        tile_(std::min(tile, window)),
+        tiles_(blocks(window_, tile_)),
+        units_per_tile_(blocks(tile_, kUnit)) {}
 
   int window() const { return window_; }
   int tile() const { return tile_; }
-  int tiles() const { return blocks(window_, tile_); }
-  int units_per_tile() const { return blocks(tile_, kUnit); }
+  int tiles() const { return tiles_; }
+  int units_per_tile() const { return units_per_tile_; }
   int units() const { return tiles() * units_per_tile(); }
   int unit_of(int slot) const { return slot / tile_ * units_per_tile() + slot % tile_ / kUnit; }
   int lane_of(int slot) const { return slot % tile_ % kUnit; }
@@ -31,7 +35,7 @@ class Ring {
   }
 
  private:
-  int window_, tile_;
+  int window_, tile_, tiles_, units_per_tile_;
 };
 
 // Where a cell's level stands among those of its unit (kernels::Unit).

@@ -12,6 +12,7 @@
 #define HWY_TARGET_INCLUDE "attention/fast/sub_tile.cpp"
 #include "hwy/foreach_target.h"  // compiles this file once for every instruction set
 //
+#include "attention/fast/closed_form-inl.h"
 #include "attention/fast/column_sums-inl.h"
 #include "attention/fast/count-inl.h"
 #include "attention/fast/integrate-inl.h"
@@ -56,9 +57,9 @@ void SumSecondFloats(const Stage& stage, const SubTile& tile, int q, int first, 
 }
 
 // Calls sum(G, Q, V, query, set) so that every query meets every set of 16 columns.
-template <class SumBatch>
+template <const auto& Kernels, class SumBatch>
 HWY_INLINE void ForEachBatch(int segments, int queries, int sets, const SumBatch& sum) {
-  WithSegments<kByteSegments>(segments, [&](auto g) HWY_ATTR {
+  WithSegments<Kernels>(segments, [&](auto g) HWY_ATTR {
     constexpr int Q = kQueryBatch<decltype(g)::value>, V = kUnitBatch;
     using One = std::integral_constant<int, 1>;
     int q = 0;
@@ -92,17 +93,24 @@ void FirstArray(const Stage& stage, const SubTile& tile, Columns& columns) {
       }
     return;
   }
-  ForEachBatch(stage.segments, tile.queries, tile.units,
-               [&](auto g, auto qs, auto vs, int q, int u) HWY_ATTR {
-                 constexpr int G = decltype(g)::value, Q = decltype(qs)::value,
-                               V = decltype(vs)::value;
-                 using High = std::conditional_t<G == 1, SmallSum, WholeSum>;
-                 const auto sum = stage.whole_weights > 0 ? FirstBytes<G, Q, V, High, SmallSum>
-                                  : stage.fine_low        ? FirstBytes<G, Q, V, WholeSum, WholeSum>
-                                                          : FirstBytes<G, Q, V, WholeSum, SmallSum>;
-                 sum(stage, tile, tile.unit + u, tile.pulses + q, columns.bytes);
-                 finish(Q, V, q, u);
-               });
+  if (stage.closed())
+    return ForEachBatch<kClosedSegments>(
+        stage.segments, tile.queries, tile.units,
+        [&](auto g, auto qs, auto vs, int q, int u) HWY_ATTR {
+          FirstClosed<decltype(g)::value, decltype(qs)::value, decltype(vs)::value>(stage, tile, q,
+                                                                                    u);
+        });
+  ForEachBatch<kByteSegments>(
+      stage.segments, tile.queries, tile.units,
+      [&](auto g, auto qs, auto vs, int q, int u) HWY_ATTR {
+        constexpr int G = decltype(g)::value, Q = decltype(qs)::value, V = decltype(vs)::value;
+        using High = std::conditional_t<G == 1, SmallSum, WholeSum>;
+        const auto sum = stage.whole_weights > 0 ? FirstBytes<G, Q, V, High, SmallSum>
+                         : stage.fine_low        ? FirstBytes<G, Q, V, WholeSum, WholeSum>
+                                                 : FirstBytes<G, Q, V, WholeSum, SmallSum>;
+        sum(stage, tile, tile.unit + u, tile.pulses + q, columns.bytes);
+        finish(Q, V, q, u);
+      });
 }
 
 void SecondArray(const Stage& stage, const SubTile& tile, const Pulses* pulses, Columns& columns) {
@@ -126,7 +134,13 @@ void SecondArray(const Stage& stage, const SubTile& tile, const Pulses* pulses, 
       }
     return;
   }
-  ForEachBatch(
+  if (stage.closed())
+    return ForEachBatch<kClosedSegments>(
+        stage.segments, tile.queries, sets, [&](auto g, auto qs, auto vs, int q, int s) HWY_ATTR {
+          SecondClosed<decltype(g)::value, decltype(qs)::value, decltype(vs)::value>(stage, tile,
+                                                                                     pulses, q, s);
+        });
+  ForEachBatch<kByteSegments>(
       stage.segments, tile.queries, sets, [&](auto g, auto qs, auto vs, int q, int s) HWY_ATTR {
         constexpr int G = decltype(g)::value, Q = decltype(qs)::value, V = decltype(vs)::value;
         const auto* weights = static_cast<const std::uint8_t*>(pulses[q].weights);

@@ -40,6 +40,8 @@ void TilePlan::add(int begin, int end, int laps_ago, bool is_written, int block)
   };
   parts_.push_back({.begin = begin,
                     .end = end,
+                    .unit = ring_.unit_of(begin),
+                    .lane = ring_.lane_of(begin),
                     .laps_ago = laps_ago,
                     .is_written = is_written,
                     .first_table = model_.first_tables->unit(unit_age),

@@ -16,6 +16,7 @@ class TilePlan {
  public:
   struct Part {
     int begin, end;   // slots of one unit
+    int unit, lane;   // where slot `begin` stands
     int laps_ago;     // 0 or 1
     bool is_written;  // holds the block at hand: its slots belong to one lap or the other by query
     const std::byte *first_table, *second_table;

@@ -36,7 +36,7 @@ void Tracer::add(const TilePlan& plan, const kernels::SubTile& done, int query, 
     const TilePlan::Part& part = plan.part(plan.first_part(tile) + i);
     const kernels::Lanes lanes = done.lanes[query * done.units + i];
     for (int lane = lanes.first; lane < lanes.last; ++lane) {
-      const int slot = part.begin + lane - ring_.lane_of(part.begin);
+      const int slot = part.begin + lane - part.lane;
       const int at = (query * done.units + i) * kUnit + lane;
       const double age_s =
           (part.age(now, window) - (slot - part.begin)) * model_.options.token_period_s;

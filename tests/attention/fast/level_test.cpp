@@ -81,6 +81,33 @@ TEST_F(InstructionSets, AllEqualTheColumnLevelAndEachOther) {
   });
 }
 
+// Of one rank in both arrays and, where bitlines move more, of two in the first.
+TEST_F(InstructionSets, EndColumnsByClosedForms) {
+  const Shape shape{1, 48, 70};
+  const Inputs in(shape, 100, 8);
+  int ranks = 0;
+  for (const auto& [moves, limit] : {std::pair{1.0, 4e-3}, {1.35, 2.5e-3}}) {
+    const auto make = [&, times = moves](Level level) {
+      Circuit circuit = smooth_circuit(shape.dim);
+      for (Circuit::Converter* converter : {&circuit.relu, &circuit.differential})
+        converter->bitline_v = [times, bitline_v = converter->bitline_v](double charge) {
+          return bitline_v(times * charge);
+        };
+      return make_analog(shape, circuit, scalers_near_training(1, 3), options(level, limit));
+    };
+    auto column = make(Level::kColumn), fast = make(Level::kFast);
+    const FastReport& report = *fast->fast_report();
+    if (report.first.substeps == 0) ranks |= report.first.rank;
+    if (report.second.substeps == 0) ranks |= 4 * report.second.rank;
+    const Pulses expected = column_pulses_of_last(*column, in, 3);
+    on_every_instruction_set([&, most = limit](const char* name) {
+      fast->reset();
+      expect_near(expected, pulses_of_last(*fast, in, 3), most, name);
+    });
+  }
+  EXPECT_EQ(ranks & 7, 7) << "both of the first array, one rank of the second";
+}
+
 // Columns as full as they get, of any level, where sums of bytes come nearest to the ends of words;
 // and every way to take such sums.
 TEST_F(InstructionSets, SumFullColumnsInBytes) {
