@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "characterize/analysis/analysis.h"
-#include "characterize/bench/added_node.h"
 #include "characterize/circuit/mismatch.h"
 #include "characterize/circuit/netlist.h"
 #include "characterize/measure/measure.h"
@@ -197,6 +196,13 @@ struct Search {
 struct InputFile {
   std::string name;  // as the bench has it
   std::string text;
+};
+
+// A value that a swept condition has beside those of the bench's text.
+struct AddedNode {
+  std::string bench, condition;  // empty bench: whichever is read
+  double value = 0;              // in the condition's unit
+  bool operator==(const AddedNode&) const = default;
 };
 
 // A bench file, read and checked as far as that is possible without a simulator. It is constant

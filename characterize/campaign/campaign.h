@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "characterize/bench/added_node.h"
 #include "characterize/campaign/progress.h"
+#include "characterize/plan/plan.h"
 #include "characterize/pool/pool.h"
 #include "characterize/results/shard.h"
 
