@@ -41,11 +41,11 @@ int run(VerifyOptions o) {
   simulate.progress = progress.get();
   const audit::Verification result = audit::verify(device, o.verify, simulate);
   if (o.json) {
-    auto json = result.to_json();
-    json["device"] = o.device.string();
-    json["seed"] = o.verify.seed;
-    json["points"] = o.points;
-    fmt::print("{}\n", json_text(json, 2));
+    auto report = result.to_json();
+    report["device"] = o.device.string();
+    report["seed"] = o.verify.seed;
+    report["points"] = o.points;
+    fmt::print("{}\n", json_text(report, 2));
   } else {
     say("{}: {} fresh conditions a table, seed {}\n{}", o.device.string(), o.points, o.verify.seed,
         result.brief());
