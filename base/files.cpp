@@ -93,7 +93,7 @@ void note(const struct stat& file) {
 
 void note_made(const struct stat& file) {
   const std::scoped_lock lock(inputs().mutex);
-  inputs().made_here.emplace(file.st_dev, file.st_ino);
+  if (inputs().protected_) inputs().made_here.emplace(file.st_dev, file.st_ino);
 }
 
 // Behind symbolic links; where one leads to nothing, what was meant can't be known.

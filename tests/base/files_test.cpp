@@ -80,6 +80,16 @@ TEST_F(Inputs, AreNotWrittenOverByAnyOfTheirNames) {
   EXPECT_EXIT(refuse_in_child(input, folder_ / "out"), testing::ExitedWithCode(0), "");
 }
 
+TEST_F(Inputs, MadeByTheProgramItselfMayBeMadeAgain) {
+  const fs::path file = folder_ / "made";
+  const auto make_twice = [&] {
+    protect_inputs();
+    write_file(file, "once");
+    refuse_in_child(file, file);
+  };
+  EXPECT_EXIT(make_twice(), testing::ExitedWithCode(0), "");
+}
+
 TEST_F(Files, OutputsThatAreNoFilesAreRefusedAndStay) {
   fs::create_directory(folder_ / "d");
   ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);

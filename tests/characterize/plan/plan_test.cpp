@@ -149,7 +149,7 @@ TEST_F(PlanTest, SweepsOfDcNestInOneRun) {
   EXPECT_THAT(p.jobs[0].body, HasSubstr(".save i(vx)\n"));
   const std::string& alone = p.jobs[2].body;
   EXPECT_THAT(alone, HasSubstr(".op\n"));
-  EXPECT_THAT(alone, StartsWith("vx x 0 dc 0.65"));
+  EXPECT_THAT(alone, StartsWith("vx x 0 dc 0.6809"));
   EXPECT_EQ(alone.rfind("vx "), 0u) << alone;  // once
 }
 
