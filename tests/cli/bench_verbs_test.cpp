@@ -130,13 +130,14 @@ class DeviceVerbs : public BenchVerbs {
 
 TEST_F(DeviceVerbs, EveryBenchThatMakesADeviceStandsAtAnyCorner) {
   for (const char* cell : {"gain_cell_a", "gain_cell_b", "gain_cell_c"}) {
-    std::vector<std::string> arguments{"characterize", "--dry-run", "--at",
-                                       "corner=slow,temperature=-40,v_dd=0.81"};
+    std::vector<std::string> arguments{"characterize"};
     for (const std::string& circuit :
          {std::string(cell), std::string("converter_relu"), std::string("converter_signed")})
       for (const auto& file : std::filesystem::directory_iterator(std::string(GAINCELL_SOURCE_DIR) +
                                                                   "/netlists/" + circuit))
         if (file.path().extension() == ".yaml") arguments.push_back(file.path().string());
+    arguments.insert(arguments.end(),
+                     {"--dry-run", "--at", "corner=slow,temperature=-40,v_dd=0.81"});
     const Outcome planned = gaincell(arguments);
     EXPECT_EQ(planned.exit_code, 0) << cell << ": " << planned.err;
   }
