@@ -115,7 +115,7 @@ Table checked(const DeviceFile& file, const std::string& name) {
       if (least.empty()) least = wanted;
       right = right || found == wanted;
     }
-    if (least != wanted) wanted = least + " or " + wanted;
+    if (least != wanted) wanted = fmt::format("{} or {}", least, wanted);
     if (!right)
       throw Error({.place = file.place(),
                    .key = name,
