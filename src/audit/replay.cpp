@@ -56,7 +56,7 @@ std::unique_ptr<const characterize::Bench> bench_at(const std::filesystem::path&
                    .rule = "the device was made at this value, and the column bench has no such "
                            "condition",
                    .remedy = "give it one, as netlists/column/column_relu.yaml has"});
-    options.at.push_back(name + "=" + value);
+    options.at.push_back(fmt::format("{}={}", name, value));
   }
   return characterize::read_bench(path, options);
 }
