@@ -166,9 +166,10 @@ void add_missing_nodes(const lut::TableEntry& entry, std::vector<double>& nodes)
   }
   for (std::size_t i = 0; i < worst.size(); ++i) {
     if (!(worst[i] > limit)) continue;
-    const double parts = std::clamp(std::ceil(2 * worst[i] / limit), 2.0, kMostParts);
-    for (double part = 1; part < parts; ++part)
-      nodes.push_back(std::lerp(x[i], x[i + 1], part / parts));
+    const int parts =
+        static_cast<int>(std::clamp(std::ceil(2 * worst[i] / limit), 2.0, kMostParts));
+    for (int part = 1; part < parts; ++part)
+      nodes.push_back(std::lerp(x[i], x[i + 1], static_cast<double>(part) / parts));
   }
 }
 

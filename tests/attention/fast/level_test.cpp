@@ -87,13 +87,13 @@ TEST_F(InstructionSets, EndColumnsByClosedForms) {
   const Inputs in(shape, 100, 8);
   int ranks = 0;
   for (const auto& [moves, limit] : {std::pair{1.0, 4e-3}, {1.35, 2.5e-3}}) {
-    const auto make = [&, times = moves](Level level) {
+    const auto make = [&, times = moves, error = limit](Level level) {
       Circuit circuit = smooth_circuit(shape.dim);
       for (Circuit::Converter* converter : {&circuit.relu, &circuit.differential})
         converter->bitline_v = [times, bitline_v = converter->bitline_v](double charge) {
           return bitline_v(times * charge);
         };
-      return make_analog(shape, circuit, scalers_near_training(1, 3), options(level, limit));
+      return make_analog(shape, circuit, scalers_near_training(1, 3), options(level, error));
     };
     auto column = make(Level::kColumn), fast = make(Level::kFast);
     const FastReport& report = *fast->fast_report();
