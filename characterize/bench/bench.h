@@ -30,7 +30,8 @@ struct Condition {
   std::vector<double> values;      // of a scalar: one if fixed; of words: their numbers in `words`
   std::vector<std::string> words;  // what the values 0, 1, ... of a condition of words stand for
   bool swept = false;
-  bool by_row = false;  // `values` are those of the rows, one each
+  bool simulated = true;  // a simulation follows from it; false: measurements alone
+  bool by_row = false;    // `values` are those of the rows, one each
   bool logarithmic = false;
   std::size_t count = 0;  // elements of a vector; 0 for a scalar
   Draw draw;

@@ -301,6 +301,7 @@ void BenchReader::read_conditions() {
     for (const auto& [name, item] : root_["conditions"].map()) add_condition(name, item);
   }
   refuse_unused_at();
+  refuse_idle_nodes();
   drop_rows();
   read_draws();
 }
@@ -382,6 +383,20 @@ void BenchReader::add_nodes(Condition& condition) {
     condition.values.insert(at, node.value);
     bench_.added_nodes.push_back(node);
   }
+}
+
+void BenchReader::refuse_idle_nodes() const {
+  std::vector<std::string> swept;
+  for (const Condition& c : bench_.conditions)
+    if (c.swept) swept.push_back(c.name);
+  for (const AddedNode& node : options_.added_nodes)
+    if (node.bench == bench_.name &&
+        std::find(swept.begin(), swept.end(), node.condition) == swept.end())
+      throw Error({.place = bench_.path,
+                   .key = "conditions." + node.condition,
+                   .value = format_exact(node.value),
+                   .rule = "no condition of this name is swept, so no value can be added to it",
+                   .remedy = suggest_remedy(node.condition, swept)});
 }
 
 void BenchReader::refuse_unused_at() const {

@@ -33,8 +33,9 @@ std::string BenchReader::known_source(const Item& item) const {
 // i(source) of the bench becomes the simulator's i(element); of a current source, minus its own
 // current, which the simulator counts from ground into the net. In ac runs im(source), idb(source)
 // and so on stand for the parts of a complex current.
-std::string BenchReader::simulator_signal(const Item& item, const AnalysisKind& kind) {
-  const std::string text = item.text();
+std::string BenchReader::simulator_signal(const Item& item, const AnalysisKind& kind,
+                                          Number number) {
+  const std::string text = numbered(item, number);
   std::string out;
   const auto is_word = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
@@ -145,7 +146,10 @@ Block make_measurement_block() {
       {"description", prose(), kOptional, "what it is; goes into the samples file"},
       {"scale", constant(""), kOptional, "the result is multiplied by it"},
       {"analysis", name(), kOptional, "which of `analyses` it is read off; default the first"},
-      {"spec", spec_form(), kOptional, "what it must hold"}};
+      {"spec", spec_form(), kOptional, "what it must hold"},
+      {"count", integer(1), kOptional,
+       "so many measurements `<name>0` ...; `i` counts them from 0, and a `{...}` in the signal or "
+       "the formula makes each its own"}};
   std::set<std::string> known;
   for (const MeasureKind& kind : measure_kinds()) {
     const Form form =
@@ -171,14 +175,43 @@ void BenchReader::read_measurements() {
   if (root_["measurements"].map().empty())
     root_["measurements"].refuse("must hold at least one measurement");
   if (bench_.search) add_searched();
-  for (const auto& [name, item] : root_["measurements"].map()) {
-    read_measurement(name, item);
+  const auto read_one = [this](const std::string& name, const Item& item, Number number) {
+    read_measurement(name, item, number);
     know(name, item);
     bench_.scope.set(name, kNotKnown);
+  };
+  std::size_t counted = 0;
+  for (const auto& [name, item] : root_["measurements"].map()) {
+    if (!item.has("count")) {
+      read_one(name, item, std::nullopt);
+      continue;
+    }
+    const std::size_t count = read_count(item["count"], counted);
+    for (std::size_t i = 0; i < count; ++i) read_one(fmt::format("{}{}", name, i), item, i);
   }
 }
 
-void BenchReader::read_measurement(const std::string& name, const Item& item) {
+// A signal's name, or a formula's, is the same at all points.
+std::string BenchReader::numbered(const Item& item, Number number) const {
+  if (!number) return item.text();
+  const Template text(item.text(), bench_.scope, item.where());
+  for (const std::string& name : text.names())
+    if (name != "i")
+      item.refuse(fmt::format("names `{}`, and what is measured follows from `i` alone", name),
+                  "leave the braces to `i`: v(out{i}), width{i} - 1n");
+  return text.text({bench_.scope, *number});
+}
+
+void BenchReader::require_numbered(const Item& item, const MeasureKind& kind) const {
+  if (kind.takes == MeasureKind::Takes::kSources)
+    item["count"].refuse(
+        fmt::format("`{}` is of sources, which have a count of their own", kind.name),
+        "write such measurements one by one");
+  if (item["count"].integer() > 1 && item.text(kind.name).find('{') == std::string::npos)
+    item[kind.name].refuse("so many measurements of the same", "number them: v(out{i})");
+}
+
+void BenchReader::read_measurement(const std::string& name, const Item& item, Number number) {
   Measurement m;
   m.name = name;
   m.unit = item.text("unit");
@@ -189,14 +222,15 @@ void BenchReader::read_measurement(const std::string& name, const Item& item) {
     if (item.has(kind.name)) m.kind = &kind;
   }
   const Item subject = item[m.kind->name];
-  std::vector<std::string> own{"unit", "description", "scale", "spec", m.kind->name};
+  std::vector<std::string> own{"unit", "description", "scale", "spec", "count", m.kind->name};
   if (m.kind->takes != MeasureKind::Takes::kFormula) own.push_back("analysis");
   for (const Key& key : m.kind->keys) own.push_back(key.name);
   refuse_other_keys(item, m.kind->name, own);
+  if (number) require_numbered(item, *m.kind);
   const AnalysisKind& analysis = *bench_.analyses[m.analysis].kind;
   switch (m.kind->takes) {
     case MeasureKind::Takes::kSignal:
-      m.signals.push_back(simulator_signal(subject, analysis));
+      m.signals.push_back(simulator_signal(subject, analysis, number));
       break;
     case MeasureKind::Takes::kSources:
       if (analysis.signals != SignalKind::kReal || analysis.scale_unit != "s")
@@ -211,7 +245,7 @@ void BenchReader::read_measurement(const std::string& name, const Item& item) {
       }
       break;
     case MeasureKind::Takes::kFormula:
-      m.formula.emplace(subject.text(), bench_.scope, subject.where());
+      m.formula.emplace(numbered(subject, number), bench_.scope, subject.where());
       rest_on(m, &*m.formula, subject);
       break;
   }
@@ -219,7 +253,7 @@ void BenchReader::read_measurement(const std::string& name, const Item& item) {
   if (!m.formula) read_place(m, item);
   for (const Key& key : m.kind->keys) {
     if (item.has(key.name)) {
-      read_argument(m, key, item[key.name]);
+      read_argument(m, key, item[key.name], number);
     } else if (key.presence == Key::Presence::kRequired) {
       item.refuse(fmt::format("`{}` needs the key `{}`", m.kind->name, key.name), key.text);
     }
@@ -304,7 +338,7 @@ std::string BenchReader::unit_of_argument(const Measurement& m, const Form& form
   return {};
 }
 
-void BenchReader::read_argument(Measurement& m, const Key& key, const Item& item) {
+void BenchReader::read_argument(Measurement& m, const Key& key, const Item& item, Number number) {
   switch (key.form.is) {
     case Form::Is::kQuantity:
     case Form::Is::kConstant:
@@ -322,7 +356,7 @@ void BenchReader::read_argument(Measurement& m, const Key& key, const Item& item
       m.words[key.name] = item.boolean() ? "true" : "false";
       return;
     case Form::Is::kText:
-      m.signals.push_back(simulator_signal(item, *bench_.analyses[m.analysis].kind));
+      m.signals.push_back(simulator_signal(item, *bench_.analyses[m.analysis].kind, number));
       return;
     case Form::Is::kProse:
     case Form::Is::kList:

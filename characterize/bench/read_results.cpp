@@ -39,7 +39,7 @@ void BenchReader::read_waveforms() {
       item.refuse(fmt::format("`{}` has no waveforms", analysis.name),
                   "name another analysis, or sweep a source from `start` to `stop`");
     const Item signal = item.is_map() ? item["signal"] : item;
-    request.signal = simulator_signal(signal, *analysis.kind);
+    request.signal = simulator_signal(signal, *analysis.kind, std::nullopt);
     request.unit = unit_of_signal(request.signal);
     bench_.waveforms.push_back(std::move(request));
   }
@@ -74,11 +74,7 @@ const Block& table_block() {
 // Whether a swept condition can change a measurement: it is in the simulation, or in the arguments
 // of the measurement or of those that it rests on.
 bool BenchReader::changes(const std::string& condition, std::size_t measurement) const {
-  if (condition == "corner" || condition == "temperature" || simulated_.contains(condition))
-    return true;
-  for (const Analysis& analysis : bench_.analyses)
-    for (const Sweep& sweep : analysis.sweeps)
-      if (sweep.condition && bench_.conditions[*sweep.condition].name == condition) return true;
+  if (bench_.conditions[bench_.condition(condition)].simulated) return true;
   const Measurement& m = bench_.measurements[measurement];
   const auto named = [&](const Expression* expression) {
     return expression != nullptr && expression->names().contains(condition);

@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxLines = 100'000;  // of one kind in one deck
 
-// How often a block with `count` stands in the deck; `lines` counts those of its kind, which are
-// bounded together.
+}  // namespace
+
 std::size_t read_count(const Item& item, std::size_t& lines) {
   const auto count = static_cast<std::size_t>(item.integer());
   if (count > kMaxLines - lines)
@@ -24,8 +24,6 @@ std::size_t read_count(const Item& item, std::size_t& lines) {
   lines += count;
   return count;
 }
-
-}  // namespace
 
 static const Block& pulse_block() {
   using namespace form;
@@ -231,6 +229,20 @@ void BenchReader::refuse_idle_voltages() const {
     root_["starting_guesses"].refuse(
         "with `use_initial_conditions` there is no operating point that they could start",
         "give `initial_conditions`");
+}
+
+void BenchReader::note_simulated() {
+  const auto swept_inside = [this](const Condition& condition) {
+    return std::any_of(
+        bench_.analyses.begin(), bench_.analyses.end(), [&](const Analysis& analysis) {
+          return std::any_of(analysis.sweeps.begin(), analysis.sweeps.end(), [&](const Sweep& s) {
+            return s.condition && &bench_.conditions[*s.condition] == &condition;
+          });
+        });
+  };
+  for (Condition& c : bench_.conditions)
+    c.simulated = c.name == "corner" || c.name == "temperature" || bench_.scope.used(c.name) ||
+                  swept_inside(c);
 }
 
 }  // namespace gaincell::characterize

@@ -44,8 +44,7 @@ void BenchReader::read() {
   read_analyses();
   refuse_idle_voltages();
   read_limits();
-  for (const Condition& c : bench_.conditions)
-    if (bench_.scope.used(c.name)) simulated_.insert(c.name);
+  note_simulated();
   read_measurements();
   read_search();
   read_waveforms();

@@ -37,6 +37,7 @@ class BenchReader {
   void read_fixed();
   bool apply_at(Condition& condition);
   void refuse_unused_at() const;
+  void refuse_idle_nodes() const;
   void add_nodes(Condition& condition);
   void read_rows();
   void add_row(const std::vector<std::pair<std::string, std::string>>& cells, const Where& where);
@@ -65,6 +66,7 @@ class BenchReader {
   void read_elements();
   void read_net_voltages();
   void refuse_idle_voltages() const;
+  void note_simulated();
   std::vector<NetVoltage> net_voltages(const std::string& key) const;
 
   void read_analyses();
@@ -75,15 +77,19 @@ class BenchReader {
   void read_noise(const Item& item, Analysis& analysis);
   Options read_options(const Item& block) const;
   std::size_t analysis_of(const Item& item) const;
-  std::string simulator_signal(const Item& item, const AnalysisKind& kind);
+  // Of a measurement with `count`: which one it is.
+  using Number = std::optional<std::size_t>;
+  std::string simulator_signal(const Item& item, const AnalysisKind& kind, Number number);
   const Source& source_of(const std::string& name) const;
   std::string known_source(const Item& item) const;
   std::string current_of(const std::string& name) const;
   std::vector<SourceSignals> source_signals(const Item& item);
   void read_measurements();
-  void read_measurement(const std::string& name, const Item& item);
+  std::string numbered(const Item& item, Number number) const;
+  void require_numbered(const Item& item, const MeasureKind& kind) const;
+  void read_measurement(const std::string& name, const Item& item, Number number);
   std::string unit_of_argument(const Measurement& m, const Form& form) const;
-  void read_argument(Measurement& m, const Key& key, const Item& item);
+  void read_argument(Measurement& m, const Key& key, const Item& item, Number number);
   void read_place(Measurement& m, const Item& item) const;
   void check_unit(const Measurement& m, const Item& item) const;
   bool changes(const std::string& condition, std::size_t measurement) const;
@@ -102,7 +108,6 @@ class BenchReader {
   const Item& root_;
   const BenchOptions& options_;
   Bench& bench_;
-  std::set<std::string> simulated_;  // conditions that stand in a deck, not in measurements alone
   // Conditions by row and their cells, the place of each row, and whether the filters leave it.
   std::map<std::string, std::vector<std::string>> row_cells_;
   std::vector<Where> row_places_;
@@ -120,6 +125,10 @@ void refuse_other_keys(const Item& item, const std::string& kind,
 // A kind of analysis or measurement has a key of a form that nobody would read: a bug, which the
 // test that walks all of them finds.
 [[noreturn]] void no_argument(const Key& key);
+
+// How many a block with `count` stands for; `lines` counts those of its kind, which are bounded
+// together.
+std::size_t read_count(const Item& item, std::size_t& lines);
 
 // Throws Error where nothing can be simulated at it.
 void require_temperature(double celsius, const Where& where);

@@ -99,26 +99,11 @@ class EvenPlaces {
 // as the age of a stored voltage that one transient measures at any.
 constexpr std::size_t kPointsARun = 8;
 
-// By condition, whether no simulation follows from it.
+// By condition, whether one simulation is measured at many values of it.
 std::vector<bool> measured_alone(const Bench& bench) {
-  std::vector<bool> alone(bench.conditions.size(), false);
-  if (bench.search) return alone;
-  const EvenPlaces places(2);
-  for (std::size_t k = 0; k < alone.size(); ++k) {
-    const Condition& c = bench.conditions[k];
-    if (!c.swept || !c.words.empty()) continue;
-    std::vector<Point> points;
-    for (std::size_t n = 1; n <= 3; ++n) {
-      Random same(bench.holdout_seed, "measured alone");
-      points.push_back(drawn_point(bench, DrawnIn::kRange, same));
-      points.back().values[k] = drawn_value(bench, c, DrawnIn::kRange, {0, places.at(n, 0, 0)});
-    }
-    try {
-      alone[k] = make_plan(bench, std::move(points)).jobs.size() == bench.analyses.size();
-    } catch (const Error&) {
-      // A deck that can't be made is refused where the bench is planned, by the name of its point.
-    }
-  }
+  std::vector<bool> alone;
+  for (const Condition& c : bench.conditions)
+    alone.push_back(c.swept && c.words.empty() && !c.simulated && !bench.search);
   return alone;
 }
 

@@ -91,6 +91,64 @@ TEST_F(BenchFile, UnknownSourceOfAnEnergyIsRefused) {
       HasSubstr("did you mean `vdd`?"));
 }
 
+TEST_F(BenchFile, ValuesAreAddedToSweptConditionsOfNumbersAlone) {
+  const std::string text =
+      "gaincell_bench: 1\nname: x\n"
+      "conditions: {v: {unit: V, enumerate: [0, 1]}, r: {unit: Ohm, typical: 1k}}\n"
+      "sources: {a: {net: a, dc: \"{v}\"}}\nelements: [\"R1 a 0 {r}\"]\n"
+      "analysis: {type: op}\nmeasurements: {m: {unit: V, value: v(a)}}\n";
+  const auto values_with = [&](const AddedNode& node) {
+    BenchOptions options;
+    options.added_nodes = {node};
+    return read_bench(file("bench.yaml", text).string(), options)->conditions[0].values;
+  };
+  EXPECT_EQ(values_with({"x", "v", 0.5}), (std::vector<double>{0, 0.5, 1}));
+  EXPECT_EQ(values_with({"other", "w", 0.5}), (std::vector<double>{0, 1}));
+  const auto complaint_of = [&](const AddedNode& node) -> std::string {
+    try {
+      values_with(node);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(complaint_of({"x", "r", 2e3}), HasSubstr("conditions.r"));
+  EXPECT_THAT(complaint_of({"x", "vv", 0.5}), HasSubstr("did you mean `v`?"));
+}
+
+// A column of dividers, measured one by one.
+std::string ladder(const std::string& measurement) {
+  return "gaincell_bench: 1\nname: x\nsources: {a: {count: 3, net: \"a{i}\", dc: \"{i}\"}}\n"
+         "conditions: {v: {unit: V, typical: 1}}\n"
+         "elements: [{count: 3, line: \"R{i} a{i} b{i} 1k\"}, {count: 3, line: \"Rb{i} b{i} 0 "
+         "1k\"}]\n"
+         "analysis: {type: op}\nmeasurements:\n" +
+         measurement;
+}
+
+TEST_F(BenchFile, MeasurementsWithACountAreNumbered) {
+  const auto b =
+      bench(ladder("  out: {count: 3, unit: V, value: \"v(b{i})\"}\n"
+                   "  next: {count: 2, unit: V, formula: \"out{i + 1} - out{i}\"}\n"));
+  std::vector<std::string> names;
+  for (const Measurement& m : b->measurements) names.push_back(m.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"out0", "out1", "out2", "next0", "next1"}));
+  EXPECT_EQ(b->measurements[2].signals, std::vector<std::string>{"v(b2)"});
+  EXPECT_EQ(b->measurements[4].uses, (std::set<std::size_t>{1, 2}));
+}
+
+TEST_F(BenchFile, NumberedMeasurementsAreRefusedWhereTheNumberSaysNothing) {
+  EXPECT_THAT(complaint(ladder("  out: {count: 3, unit: V, value: v(b0)}\n")),
+              HasSubstr("so many measurements of the same; number them: v(out{i})"));
+  EXPECT_THAT(complaint(ladder("  out: {count: 3, unit: V, value: \"v(b{v})\"}\n")),
+              HasSubstr("names `v`, and what is measured follows from `i` alone"));
+  EXPECT_THAT(complaint(ladder("  out: {count: 3, unit: J, energy: a}\n")),
+              HasSubstr("which have a count of their own"));
+  EXPECT_THAT(complaint(ladder("  out0: {unit: V, value: v(b0)}\n"
+                               "  out: {count: 3, unit: V, value: \"v(b{i})\"}\n")),
+              HasSubstr("the name `out0` stands for something else already"));
+}
+
 TEST_F(BenchFile, TableMustCoverEverySweptCondition) {
   EXPECT_THAT(complaint(divider("tables: {t: {of: v_out, over: []}}\n")),
               HasSubstr("`v_in` is swept, but is no axis"));

@@ -391,6 +391,7 @@ retry: {options: {itl1: 300}}
         {"Measurements: description", "the value", "a value"},
         {"Measurements: scale", "scale: 2", "scale: 3"},
         {"Measurements: analysis", "scale: 2, analysis: t", "scale: 2, analysis: u"},
+        {"Measurements: count", "q2: {unit", "q2: {count: 1, unit"},
         {"Measurements: spec", "spec: {minimum: 0", "spec: {minimum: -1"},
         {"Specification: minimum", "spec: {minimum: 0", "spec: {minimum: -1"},
         {"Specification: typical", "typical: 1, maximum: {", "typical: 2, maximum: {"},
