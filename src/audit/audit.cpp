@@ -46,30 +46,57 @@ Comparison replay_columns(const std::vector<ColumnCase>& cases, const attention:
   return compare(cases, bench.run(cases, options), column_s);
 }
 
+using Arrays = std::vector<std::vector<ColumnCase>>;
+
+// All columns of some arrays: in arrays where there is a bench for them, and by themselves.
+Comparison replay_arrays(const Arrays& arrays, const std::vector<double>& column_s,
+                         ColumnBench& column_bench, const std::optional<ArrayBench>& array_bench,
+                         const characterize::SimulateOptions& options) {
+  std::vector<ColumnCase> columns;
+  for (const auto& array : arrays) columns.insert(columns.end(), array.begin(), array.end());
+  const auto alone = column_bench.run(columns, options);
+  if (!array_bench) return compare(std::move(columns), alone, column_s);
+  Comparison comparison = compare(std::move(columns), array_bench->run(arrays, options), column_s);
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    Compared& column = comparison.columns[i];
+    column.alone_s = alone[i].pulse_s;
+    if (!column.ok || alone[i].ok) continue;
+    column.ok = false;
+    column.reason = alone[i].reason;
+  }
+  return comparison;
+}
+
 void replay_tiles(Audit& audit, const std::vector<TileCase>& tiles,
-                  const attention::Circuit& circuit, ColumnBench& first_bench,
-                  ColumnBench& second_bench, const characterize::SimulateOptions& options) {
-  std::vector<ColumnCase> first, second;
-  for (const TileCase& tile : tiles)
-    first.insert(first.end(), tile.first.begin(), tile.first.end());
-  audit.tile_first = replay_columns(first, circuit, circuit.relu, first_bench, options);
+                  const attention::Circuit& circuit, ColumnBenches& benches,
+                  const characterize::SimulateOptions& options) {
+  Arrays first, second;
+  std::vector<double> first_s, second_s;  // of the column level
+  for (const TileCase& tile : tiles) {
+    first.push_back(tile.first);
+    for (const ColumnCase& column : tile.first)
+      first_s.push_back(column_pulse_s(circuit, circuit.relu, column));
+  }
+  audit.tile_first = replay_arrays(first, first_s, benches.first, benches.first_array, options);
   // Each level goes on with its own pulses; a sub-tile that SPICE could not finish is left out.
-  std::vector<double> column_s;
   std::size_t at = 0;
   for (const TileCase& tile : tiles) {
     const auto begin = audit.tile_first.columns.begin() + static_cast<std::ptrdiff_t>(at);
     const auto end = begin + static_cast<std::ptrdiff_t>(tile.first.size());
     at += tile.first.size();
     if (!std::all_of(begin, end, [](const Compared& c) { return c.ok; })) continue;
+    std::vector<ColumnCase> array;
     for (ColumnCase column : tile.second) {
       for (std::size_t i = 0; i < tile.first.size(); ++i) column.width_s[i] = begin[i].column_s;
-      column_s.push_back(column_pulse_s(circuit, circuit.differential, column));
+      second_s.push_back(column_pulse_s(circuit, circuit.differential, column));
       for (std::size_t i = 0; i < tile.first.size(); ++i) column.width_s[i] = begin[i].spice_s;
-      second.push_back(std::move(column));
+      array.push_back(std::move(column));
     }
+    second.push_back(std::move(array));
   }
-  const auto spice = second_bench.run(second, options);
-  audit.tile_second = compare(std::move(second), spice, column_s);
+  audit.tile_second =
+      replay_arrays(second, second_s, benches.second, benches.second_array, options);
+  audit.whole_arrays = benches.first_array.has_value();
 }
 
 std::vector<double> errors(const Comparison& comparison, double Compared::*level, double unit_s) {
@@ -139,6 +166,21 @@ std::string bars(const std::vector<double>& errors, const char* unit) {
   return text;
 }
 
+std::string worst_text(const char* name, const Comparison& comparison) {
+  std::string text;
+  for (const std::size_t i : comparison.worst(&Compared::column_s, 3)) {
+    const Compared& c = comparison.columns[i];
+    text += fmt::format(
+        "{} stage, index {}: layer {} head {} token {} sub-tile {} column {}: SPICE {:.4f} ns, "
+        "column {:+.2f} ps, fast {:+.2f} ps\n",
+        name, i, c.place.layer, c.place.head, c.place.token, c.place.sub_tile, c.place.column,
+        c.spice_s * 1e9, (c.column_s - c.spice_s) * 1e12, (c.fast_s - c.spice_s) * 1e12);
+  }
+  for (const Compared& c : comparison.columns)
+    if (!c.ok) text += fmt::format("{} stage: no pulse from SPICE: {}\n", name, c.reason);
+  return text;
+}
+
 }  // namespace
 
 std::size_t Comparison::failed() const {
@@ -174,6 +216,18 @@ std::vector<std::size_t> Comparison::worst(double Compared::*level, std::size_t 
   return order;
 }
 
+namespace {
+
+void require_any(const Comparison& comparison, const std::string& bench) {
+  if (comparison.columns.empty() || comparison.failed() < comparison.columns.size()) return;
+  throw Error({.place = "gaincell audit",
+               .value = comparison.columns.front().reason,
+               .rule = "not one column could be simulated",
+               .remedy = "run " + bench + " by `gaincell characterize` to see why"});
+}
+
+}  // namespace
+
 Audit replay(const Cases& cases, const attention::Circuit& circuit, ColumnBenches& benches,
              const characterize::SimulateOptions& options) {
   ColumnBench& first = benches.first_written ? *benches.first_written : benches.first;
@@ -185,20 +239,22 @@ Audit replay(const Cases& cases, const attention::Circuit& circuit, ColumnBenche
   audit.output_levels = circuit.output_levels;
   audit.first = replay_columns(cases.first, circuit, circuit.relu, first, options);
   audit.second = replay_columns(cases.second, circuit, circuit.differential, second, options);
-  if (!cases.tiles.empty())
-    replay_tiles(audit, cases.tiles, circuit, benches.first, second, options);
+  if (!cases.tiles.empty()) replay_tiles(audit, cases.tiles, circuit, benches, options);
+  require_any(audit.tile_first,
+              benches.first_array ? benches.first_array->path() : benches.first.path());
   for (const auto& [comparison, bench] :
        {std::pair{&audit.first, &first}, {&audit.second, &second}}) {
     if (comparison->columns.empty()) continue;
-    if (comparison->failed() == comparison->columns.size())
-      throw Error({.place = "gaincell audit",
-                   .value = comparison->columns.front().reason,
-                   .rule = "not one column could be simulated",
-                   .remedy = "run the column bench by `gaincell characterize` to see why"});
+    require_any(*comparison, bench->path());
     audit.worst_decks.push_back(
         bench->deck(comparison->cases[comparison->worst(&Compared::column_s, 1).front()]));
   }
   return audit;
+}
+
+std::pair<const Comparison*, const Comparison*> Audit::shown() const {
+  if (first.columns.empty()) return {&tile_first, &tile_second};
+  return {&first, &second};
 }
 
 nlohmann::ordered_json Audit::to_json() const {
@@ -218,32 +274,33 @@ nlohmann::ordered_json Audit::to_json() const {
         {"output_bias_lsb", output.bias},
         {"counts_that_differ", two.counts_that_differ(of, full_scale_s, output_levels)}};
   };
-  json["column"] = level(&Compared::column_s, first, second);
-  json["fast"] = level(&Compared::fast_s, first, second);
-  if (!tile_first.columns.empty()) {
-    json["sub_tiles"] = {{"columns_first", tile_first.columns.size()},
-                         {"columns_second", tile_second.columns.size()},
-                         {"column", level(&Compared::column_s, tile_first, tile_second)},
-                         {"fast", level(&Compared::fast_s, tile_first, tile_second)}};
+  if (!first.columns.empty()) {
+    json["column"] = level(&Compared::column_s, first, second);
+    json["fast"] = level(&Compared::fast_s, first, second);
   }
+  if (!tile_first.columns.empty()) {
+    json["sub_tiles"] = {
+        {"simulated", whole_arrays ? "arrays" : "columns"},
+        {"columns_first", tile_first.columns.size()},
+        {"columns_second", tile_second.columns.size()},
+        {"failed", {{"first", tile_first.failed()}, {"second", tile_second.failed()}}},
+        {"column", level(&Compared::column_s, tile_first, tile_second)},
+        {"fast", level(&Compared::fast_s, tile_first, tile_second)}};
+    if (whole_arrays)
+      json["sub_tiles"]["alone"] = level(&Compared::alone_s, tile_first, tile_second);
+  }
+  const auto [one, two] = shown();
   json["histogram"] = {
-      {"pulse", histogram(errors(first, &Compared::column_s, percent_s), "percent of T_max")},
-      {"output", histogram(errors(second, &Compared::column_s, lsb_s()), "LSB")}};
-  json["worst"] = {{"first", worst_json(first)}, {"second", worst_json(second)}};
-  json["failures"] = {{"first", failures_json(first)}, {"second", failures_json(second)}};
+      {"pulse", histogram(errors(*one, &Compared::column_s, percent_s), "percent of T_max")},
+      {"output", histogram(errors(*two, &Compared::column_s, lsb_s()), "LSB")}};
+  json["worst"] = {{"first", worst_json(*one)}, {"second", worst_json(*two)}};
+  json["failures"] = {{"first", failures_json(*one)}, {"second", failures_json(*two)}};
   return json;
 }
 
 std::string Audit::brief() const {
   const auto json = to_json();
-  std::string text = fmt::format(
-      "{}\n{} columns of each stage, transistor by transistor; LSB = {:.4g} ns\n"
-      "cells of the first stage: {}\n\n"
-      "{:<26}{:>12}{:>12}{:>12}\n",
-      title, first.columns.size(), lsb_s() * 1e9,
-      written_cells ? "written through their drivers, held for their age, and read"
-                    : "set to what the tables say they hold",
-      "against SPICE", "rms", "max", "bias");
+  std::string text = fmt::format("{}\nLSB = {:.4g} ns\n", title, lsb_s() * 1e9);
   const auto row = [&](const std::string& name, const nlohmann::ordered_json& level,
                        const std::string& what, const char* unit) {
     text += fmt::format("{:<26}{:>12.4f}{:>12.4f}{:>12.4f}  {}\n", name,
@@ -252,36 +309,40 @@ std::string Audit::brief() const {
                         level.at(what + "_bias_" + unit).get<double>(),
                         std::string(unit) == "lsb" ? "LSB" : "% of T_max");
   };
-  const auto both = [&](const std::string& prefix, const nlohmann::ordered_json& of) {
-    for (const char* level : {"column", "fast"}) {
-      row(prefix + "first, " + level, of.at(level), "pulse", "percent");
-      row(prefix + "second, " + level, of.at(level), "output", "lsb");
+  const auto table = [&](const std::string& head, const nlohmann::ordered_json& of) {
+    text += fmt::format("\n{}\n{:<26}{:>12}{:>12}{:>12}\n", head, "against SPICE", "rms", "max",
+                        "bias");
+    for (const char* level : {"column", "fast", "alone"}) {
+      if (!of.contains(level)) continue;
+      row(fmt::format("first, {}", level), of.at(level), "pulse", "percent");
+      row(fmt::format("second, {}", level), of.at(level), "output", "lsb");
     }
-    for (const char* level : {"column", "fast"})
-      text += fmt::format("{}counts that differ, {}: {:.2f} %\n", prefix, level,
-                          100 * of.at(level).at("counts_that_differ").get<double>());
+    for (const char* level : {"column", "fast", "alone"})
+      if (of.contains(level))
+        text += fmt::format("counts that differ, {}: {:.2f} %\n", level,
+                            100 * of.at(level).at("counts_that_differ").get<double>());
   };
-  both("", json);
-  if (json.contains("sub_tiles")) {
-    text += "\nwhole sub-tiles, both arrays in a chain\n";
-    both("", json.at("sub_tiles"));
-  }
+  if (!first.columns.empty())
+    table(fmt::format("{} columns of each stage, transistor by transistor\n"
+                      "cells of the first stage: {}",
+                      first.columns.size(),
+                      written_cells ? "written through their drivers, held for their age, and read"
+                                    : "set to what the tables say they hold"),
+          json);
+  if (!tile_first.columns.empty())
+    table(
+        fmt::format("whole sub-tiles, both arrays in a chain: {} and {} columns, {}",
+                    tile_first.columns.size(), tile_second.columns.size(),
+                    whole_arrays ? "whole arrays with all that their columns share; `alone`: each "
+                                   "column by itself in SPICE"
+                                 : "each by itself"),
+        json.at("sub_tiles"));
+  const auto [one, two] = shown();
   text += "\nfirst stage, column level, % of T_max\n" +
-          bars(errors(first, &Compared::column_s, t_max_s / 100), "");
-  text += "\nsecond stage, column level, LSB\n" +
-          bars(errors(second, &Compared::column_s, lsb_s()), "");
-  for (const auto& [name, comparison] : {std::pair{"first", &first}, {"second", &second}}) {
-    for (const std::size_t i : comparison->worst(&Compared::column_s, 3)) {
-      const Compared& c = comparison->columns[i];
-      text += fmt::format(
-          "{} stage, index {}: layer {} head {} token {} sub-tile {} column {}: SPICE {:.4f} ns, "
-          "column {:+.2f} ps, fast {:+.2f} ps\n",
-          name, i, c.place.layer, c.place.head, c.place.token, c.place.sub_tile, c.place.column,
-          c.spice_s * 1e9, (c.column_s - c.spice_s) * 1e12, (c.fast_s - c.spice_s) * 1e12);
-    }
-    for (const Compared& c : comparison->columns)
-      if (!c.ok) text += fmt::format("{} stage: no pulse from SPICE: {}\n", name, c.reason);
-  }
+          bars(errors(*one, &Compared::column_s, t_max_s / 100), "");
+  text +=
+      "\nsecond stage, column level, LSB\n" + bars(errors(*two, &Compared::column_s, lsb_s()), "");
+  text += worst_text("first", *one) + worst_text("second", *two);
   return text;
 }
 
@@ -318,6 +379,9 @@ void Audit::write(const std::filesystem::path& path, const std::string& settings
             [](const Compared& c) { return c.column_s; });
     numbers("fast_pulse", "s", "output pulse, fast level",
             [](const Compared& c) { return c.fast_s; });
+    if (whole_arrays && comparison != &first && comparison != &second)
+      numbers("alone_pulse", "s", "output pulse of the column by itself in SPICE",
+              [](const Compared& c) { return c.ok ? c.alone_s : std::nan(""); });
     numbers("layer", "1", "layer", [](const Compared& c) { return c.place.layer; });
     numbers("head", "1", "head", [](const Compared& c) { return c.place.head; });
     numbers("token", "1", "token",

@@ -4,9 +4,11 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "attention/circuit.h"
+#include "audit/array_bench.h"
 #include "audit/column_case.h"
 #include "audit/deviation.h"
 #include "audit/replay.h"
@@ -19,6 +21,7 @@ struct Compared {
   bool ok = false;     // SPICE gave a pulse
   std::string reason;  // where not
   double spice_s = 0, column_s = 0, fast_s = 0;
+  double alone_s = 0;  // in SPICE, where spice_s is of the whole array
 };
 
 // A set of columns beside each other, each level given the same stored voltages and pulses.
@@ -42,19 +45,26 @@ struct Audit {
   Comparison first, second;
   Comparison tile_first, tile_second;    // of chained sub-tiles
   bool written_cells = false;            // of `first`: written in SPICE too, not set
+  bool whole_arrays = false;             // of chained sub-tiles: simulated with all they share
   std::vector<std::string> worst_decks;  // of the worst column of first and second
 
   double lsb_s() const { return 2 * full_scale_s / (output_levels - 1); }
   nlohmann::ordered_json to_json() const;
   std::string brief() const;
   void write(const std::filesystem::path& path, const std::string& settings) const;
+
+ private:
+  // Both stages, of the drawn columns where there are some.
+  std::pair<const Comparison*, const Comparison*> shown() const;
 };
 
 // The column benches of both stages; of the first also the one that writes its cells, where there
-// is one. Whole sub-tiles are simulated with cells that are set.
+// is one. Whole sub-tiles are simulated with cells that are set: column by column, or as arrays
+// where there are benches of such.
 struct ColumnBenches {
   ColumnBench first, second;
   std::optional<ColumnBench> first_written;
+  std::optional<ArrayBench> first_array, second_array;
 };
 
 // Replays the recorded columns. Throws Error where not one of a stage ran.

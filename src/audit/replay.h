@@ -1,13 +1,13 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "audit/column_case.h"
+#include "audit/device_bench.h"
 #include "characterize/campaign/simulation.h"
 #include "lut/gain_cell_device.h"
 
@@ -35,17 +35,16 @@ class ColumnBench {
 
   std::vector<Replayed> run(std::span<const ColumnCase> columns,
                             const characterize::SimulateOptions& options);
-  const std::string& path() const { return bench_->path; }
+  const std::string& path() const { return bench_.path(); }
   bool writes_cells() const { return age_.has_value(); }
-  bool measures(const std::string& name) const;
+  bool measures(const std::string& name) const { return bench_.measures(name); }
   // The deck of one column, for plain `ngspice -b`.
   std::string deck(const ColumnCase& column);
 
  private:
   characterize::Point point_of(const ColumnCase& column) const;
-  void require_same_models(const lut::GainCellDevice& device) const;
 
-  std::unique_ptr<const characterize::Bench> bench_;
+  DeviceBench bench_;
   double write_offset_v_;                     // what the DAC adds to a level
   std::size_t cell_v_ = 0, pulse_width_ = 0;  // conditions: v_store or v_target
   std::optional<std::size_t> age_;

@@ -102,6 +102,56 @@ TEST_F(AuditProgram, TakesColumnsAtTheDevicesOwnConditions) {
                                      "no such condition"));
 }
 
+// Benches that stand in for columns and arrays: a pulse is a first cell's voltage, 1 ns a volt, and
+// 3 ps longer where the array is whole.
+std::string stand_in(const std::string& name, const std::string& sizes, const std::string& outputs,
+                     const std::string& measurement) {
+  const std::string netlists = kSource + "/netlists/";
+  return "gaincell_bench: 1\nname: " + name + "\ncircuit: {netlist: [" + netlists +
+         "gain_cell_a/gain_cell_a.cir]}\nmodels: [" + netlists +
+         "models/gen28.inc]\n"
+         "corners: {typical: [{file: " +
+         netlists +
+         "models/corners.lib, section: typical}]}\n"
+         "conditions: {corner: {typical: typical}, " +
+         sizes +
+         ", v_dd: {unit: V, typical: 0.9}, temperature: {unit: degC, typical: 27}}\n"
+         "sources: {out: {" +
+         outputs +
+         "}}\nelements: [\"R1 load 0 {1k + 0*pulse_width[0]}\", C1 load 0 1f]\n"
+         "draws: {points: 1, seed: 1}\nanalysis: {type: op}\nmeasurements: {pulse_width_out: "
+         "{unit: s, scale: 1n, " +
+         measurement + "}}\n";
+}
+
+TEST_F(AuditProgram, HoldsWholeArraysToTheirColumnsAlone) {
+  for (const std::string stage : {"relu", "signed"}) {
+    write_file(folder_ / ("column_" + stage + ".yaml"),
+               stand_in("column_" + stage,
+                        "v_store: {unit: V, count: 64, draw: {uniform: [0, 1]}}, "
+                        "pulse_width: {unit: s, count: 64, draw: {uniform: [0, 1n]}}",
+                        "net: out, dc: \"{v_store[0]}\"", "value: v(out)"));
+    write_file(folder_ / ("array_" + stage + ".yaml"),
+               stand_in("array_" + stage,
+                        "v_store: {unit: V, count: 4096, draw: {uniform: [0, 1]}}, "
+                        "pulse_width: {unit: s, count: 64, draw: {uniform: [0, 1n]}}",
+                        "count: 64, net: \"out{i}\", dc: \"{v_store[64*i] + 3m}\"",
+                        "count: 64, value: \"v(out{i})\""));
+  }
+  const Json json =
+      audit({"audit", "--random", "--device", kDevice, "--array", "--tiles", "2", "--tokens", "100",
+             "--window", "128", "--benches", folder_.path().string(), "-o", "arrays.h5"});
+  const Json& tiles = json["sub_tiles"];
+  EXPECT_EQ(tiles["simulated"], "arrays");
+  EXPECT_EQ(tiles["columns_second"], 128);
+  EXPECT_NEAR(tiles["alone"]["pulse_bias_percent"].get<double>(), -100 * 3e-12 / 15e-9, 1e-6);
+  EXPECT_NEAR(tiles["alone"]["pulse_max_percent"].get<double>(), 100 * 3e-12 / 15e-9, 1e-6);
+  EXPECT_NEAR(tiles["alone"]["output_rms_lsb"].get<double>(), 3e-12 / json["lsb_s"].get<double>(),
+              1e-6);
+  EXPECT_FALSE(json.contains("column"));  // none was drawn by itself
+  EXPECT_GT(tiles["column"]["pulse_rms_percent"], 1.0);
+}
+
 TEST_F(AuditProgram, RefusesWrongInputInOneLine) {
   const auto refused = [&](const std::vector<std::string>& arguments, const std::string& part) {
     const auto outcome = run(arguments);
@@ -114,6 +164,7 @@ TEST_F(AuditProgram, RefusesWrongInputInOneLine) {
     EXPECT_EQ(outcome.out, "");
   };
   refused(with(of_model(), {"--columns", "0"}), "--columns = 0: must be from 1 to 1000000");
+  refused(with(of_model(), {"--array", "--tiles", "0"}), "--array replays whole sub-tiles");
   refused(with(of_model(), {"--random"}), "give --model and --text, or --random");
   refused({"audit", "--random", "--device", "published"}, "no file in common");
   refused(with(of_model(), {"--shard", "3/2"}), "3/2");

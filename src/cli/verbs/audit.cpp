@@ -36,6 +36,8 @@ struct AuditOptions {
   std::optional<int> window;
   int tokens = 1200;
   audit::DrawOptions draw;
+  std::optional<int> columns, tiles;
+  bool array = false;
   std::filesystem::path benches;  // empty = those that come with gaincell
   std::string output;
   unsigned jobs = 0;
@@ -153,10 +155,21 @@ Subject random_inputs(const AuditOptions& o) {
   return subject;
 }
 
+// With --array whole sub-tiles alone are replayed, and without one that is drawn there is nothing.
+void choose_draws(AuditOptions& o) {
+  o.draw.columns = o.columns.value_or(o.array ? 0 : o.draw.columns);
+  o.draw.tiles = o.tiles.value_or(o.array ? 1 : 0);
+  if (o.array && o.draw.tiles < 1)
+    throw Error({.key = "--tiles",
+                 .value = "0",
+                 .rule = "--array replays whole sub-tiles",
+                 .remedy = "give --tiles 1 or more"});
+}
+
 void check(const AuditOptions& o) {
   constexpr int kMostColumns = 1'000'000, kMostTiles = 10'000, kMostTokens = 100'000'000;
   for (const auto& [value, name, least, most] :
-       {std::tuple{o.draw.columns, "--columns", 1, kMostColumns},
+       {std::tuple{o.draw.columns, "--columns", o.array ? 0 : 1, kMostColumns},
         {o.draw.tiles, "--tiles", 0, kMostTiles},
         {o.tokens, "--tokens", 1, kMostTokens},
         {o.window.value_or(1), "--window", 1, 65536}})
@@ -182,7 +195,15 @@ std::optional<audit::ColumnBench> writing_bench(const std::filesystem::path& pat
   return std::make_optional<audit::ColumnBench>(path, device, device.tile);
 }
 
-int run(const AuditOptions& o) {
+std::optional<audit::ArrayBench> array_bench(const AuditOptions& o, const char* file,
+                                             const lut::GainCellDevice& device) {
+  if (!o.array) return std::nullopt;
+  const std::filesystem::path folder = o.benches.empty() ? data_path("netlists/array") : o.benches;
+  return std::make_optional<audit::ArrayBench>(folder / file, device);
+}
+
+int run(AuditOptions o) {
+  choose_draws(o);
   check(o);
   const std::filesystem::path benches =
       o.benches.empty() ? data_path("netlists/column") : o.benches;
@@ -193,6 +214,8 @@ int run(const AuditOptions& o) {
       .first = {benches / "column_relu.yaml", device, device.tile},
       .second = {benches / "column_signed.yaml", device, device.tile},
       .first_written = writing_bench(benches / "column_relu_written.yaml", device, subject.effects),
+      .first_array = array_bench(o, "array_relu.yaml", device),
+      .second_array = array_bench(o, "array_signed.yaml", device),
   };
   if (!o.output.empty()) require_output(o.output);
   keep_shard(subject.cases.first, shard);
@@ -220,7 +243,9 @@ int run(const AuditOptions& o) {
     say("{}", audit.brief());
     if (!o.output.empty()) say("wrote {}\n", o.output);
   }
-  return audit.first.failed() + audit.second.failed() == 0 ? 0 : 1;
+  const std::size_t failed = audit.first.failed() + audit.second.failed() +
+                             audit.tile_first.failed() + audit.tile_second.failed();
+  return failed == 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -232,9 +257,16 @@ Run cmd_audit(Arguments& app) {
   app.add_option("--text", o->text.path, "text that the model reads");
   declare(app, o->text);
   app.add_flag("--random", o->random, "random inputs at window 1,024 in place of a model and text");
-  app.add_option("--columns", o->draw.columns, "columns of each stage to replay");
-  app.add_option("--tiles", o->draw.tiles,
-                 "whole sub-tiles to replay, both arrays in a chain (64 + 64 columns each)");
+  app.add_option("--columns", o->columns,
+                 "columns of each stage to replay (default: 200; with --array none)");
+  app.add_option(
+      "--tiles", o->tiles,
+      "whole sub-tiles to replay, both arrays in a chain (64 + 64 columns each; default: "
+      "none, with --array one)");
+  app.add_flag(
+      "--array", o->array,
+      "of sub-tiles whole arrays, with the start, mirrors, supply, reference and wires that "
+      "64 columns share, beside each column by itself; some ten minutes an array");
   app.add_option("--seed", o->draw.seed, "of the draw of layers, heads, tokens and columns");
   app.add_option("--tokens", o->tokens, "of the text, from its beginning");
   app.add_option("--without", o->run.without, "switch effects of the circuits off, by name")
@@ -245,8 +277,9 @@ Run cmd_audit(Arguments& app) {
   app.add_option("--window", o->window, "tokens attended to (default: the model's own)");
   app.add_option(
       "--benches", o->benches,
-      "folder with column_relu.yaml and column_signed.yaml of the device's cell (default: the "
-      "netlists/column that gaincell comes with)");
+      "folder with column_relu.yaml and column_signed.yaml of the device's cell, and for --array "
+      "array_relu.yaml and array_signed.yaml (default: the netlists/column and netlists/array that "
+      "gaincell comes with)");
   app.add_option("-j,--jobs", o->jobs, "simulators at a time; 0 = as many as cores");
   app.add_option("--cache", o->cache, "folder with results of earlier simulations");
   app.add_option("--shard", o->shard,
