@@ -8,6 +8,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <memory>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -184,6 +185,104 @@ std::vector<InputFile> inputs_of(const store::ReadGroup& group) {
   return inputs;
 }
 
+// The bench as the file holds it, with its netlist: nothing is read from where it once lay.
+std::unique_ptr<const Bench> bench_of(const store::ReadGroup& group, const ReplayOptions& options) {
+  if (!group.has_attribute(names::kNetlistText))
+    throw Error({.place = options.samples.string(),
+                 .key = names::kNetlistText,
+                 .rule = "is missing: the file does not hold the netlist of its decks"});
+  return parse_bench(group.text_attribute(names::kBenchText), options.samples.string(),
+                     {texts(group, names::kFilters),
+                      texts(group, names::kNetlistText),
+                      {options.pool.allow.begin(), options.pool.allow.end()},
+                      inputs_of(group),
+                      texts(group, names::kAt),
+                      added_nodes(group)});
+}
+
+Plan whole_plan(const Bench& bench, const store::ReadGroup& group, const ReplayOptions& options) {
+  std::vector<Point> points = bench_points(bench);
+  if (bench.search) set_searched(bench, group, options, points);
+  return make_plan(bench, std::move(points));
+}
+
+// One point's jobs as they ran, nested sweeps included, that is with all their points.
+Plan plan_of_point(const Bench& bench, const Plan& whole, std::size_t point,
+                   const store::ReadGroup& group, const ReplayOptions& options) {
+  Plan plan;
+  plan.points = {whole.points[point]};
+  plan.sources = {whole.sources[point]};
+  if (bench.search) {
+    const auto found = numbers(group, std::string(names::kMeasurements) + "/" + bench.search->over,
+                               options.samples, whole.points.size());
+    if (std::isnan(found[point]))
+      plan.sources[0].unfound =
+          fmt::format("its search has found nothing; this is its simulation at {}",
+                      searched_value(bench, whole.points[point]));
+  }
+  for (std::size_t a = 0; a < bench.analyses.size(); ++a) {
+    Job job = whole.jobs[plan.sources[0].jobs[a]];
+    job.id = a;
+    job.waveforms = signals_of(bench, a);
+    plan.sources[0].jobs[a] = static_cast<std::uint32_t>(a);
+    plan.jobs.push_back(std::move(job));
+  }
+  return plan;
+}
+
+std::vector<JobResult> run_jobs(const Plan& plan, const PoolOptions& options) {
+  std::vector<JobResult> results(plan.jobs.size());
+  std::vector<const Job*> jobs;
+  for (const Job& job : plan.jobs) jobs.push_back(&job);
+  PoolListener listener;
+  listener.tick = [] { return true; };
+  listener.done = [&](const Job& job, JobResult result) { results[job.id] = std::move(result); };
+  Pool(options).run(jobs, listener);
+  return results;
+}
+
+// Deck, log and waveforms of each analysis, so that `ngspice` in the folder runs them as they ran.
+std::vector<ReplayedRun> write_runs(const Bench& bench, const Plan& plan,
+                                    const std::vector<JobResult>& results, const fs::path& folder) {
+  std::string init = fmt::format("{}\nset num_threads=1\n", kMark);
+  if (!bench.behaviour.empty()) init += "set ngbehavior=" + bench.behaviour + "\n";
+  write_file(folder / ".spiceinit", init);
+  std::vector<ReplayedRun> runs;
+  for (std::size_t a = 0; a < plan.jobs.size(); ++a) {
+    const Analysis& analysis = bench.analyses[a];
+    const fs::path stem = folder / analysis.name;
+    ReplayedRun run{stem.string() + ".cir", stem.string() + ".log", stem.string() + ".csv"};
+    write_file(run.deck, plan.jobs[a].deck(results[a].aided));
+    write_file(run.log, results[a].failure.log_tail);
+    write_file(run.waveforms,
+               csv(scale_name(analysis), plan.jobs[a].waveforms, results[a].waveforms));
+    runs.push_back(std::move(run));
+  }
+  return runs;
+}
+
+// Of each noise analysis that succeeded, device by device.
+std::vector<NoiseShares> write_noise_shares(const Bench& bench, const Plan& plan,
+                                            const std::vector<JobResult>& results,
+                                            const ReplayOptions& options, const fs::path& folder) {
+  std::vector<NoiseShares> all;
+  for (std::size_t a = 0; a < plan.jobs.size(); ++a) {
+    const Analysis& analysis = bench.analyses[a];
+    if (analysis.kind->signals != SignalKind::kNoise || !results[a].ok) continue;
+    const Evaluation at(bench, plan.points[0]);
+    const DeckBody body = deck_body(at, {analysis, false, true});
+    Job job = plan.jobs[a];
+    job.body = body.text;
+    if (auto shares = noise_shares(at, job, results[a].aided, options.pool)) {
+      shares->analysis = analysis.name;
+      shares->file = folder / (analysis.name + "_devices.csv");
+      write_file(shares->file, csv(*shares));
+      all.push_back(std::move(*shares));
+    }
+  }
+  return all;
+}
+
 }  // namespace
 
 bool ReplayReport::Value::equal() const {
@@ -215,84 +314,22 @@ std::string shell_word(const std::string& text) {
 ReplayReport replay(const ReplayOptions& options) {
   const store::Reader reader(options.samples);
   const store::ReadGroup group = bench_group(reader.root(), options);
-  // Without it the bench would name files of this machine.
-  if (!group.has_attribute(names::kNetlistText))
-    throw Error({.place = options.samples.string(),
-                 .key = names::kNetlistText,
-                 .rule = "is missing: the file does not hold the netlist of its decks"});
-  const auto bench = parse_bench(group.text_attribute(names::kBenchText), options.samples.string(),
-                                 {texts(group, names::kFilters),
-                                  texts(group, names::kNetlistText),
-                                  {options.pool.allow.begin(), options.pool.allow.end()},
-                                  inputs_of(group),
-                                  texts(group, names::kAt),
-                                  added_nodes(group)});
-  std::vector<Point> points = bench_points(*bench);
-  if (bench->search) set_searched(*bench, group, options, points);
-  const Plan whole = make_plan(*bench, std::move(points));
+  const auto bench = bench_of(group, options);
+  const Plan whole = whole_plan(*bench, group, options);
   const std::size_t number = point_of(*bench, whole.points, options);
   ReplayReport report;
   report.point = full_name(*bench, whole.points[number], number);
   report.folder =
       make_folder(options.folder.empty() ? fs::path(fmt::format("{}_point{}", bench->name, number))
                                          : options.folder);
-  // The point's jobs as they ran, nested sweeps included, that is with all their points.
-  Plan plan;
-  plan.points = {whole.points[number]};
-  plan.sources = {whole.sources[number]};
-  if (bench->search) {
-    const auto found = numbers(group, std::string(names::kMeasurements) + "/" + bench->search->over,
-                               options.samples, whole.points.size());
-    if (std::isnan(found[number]))
-      plan.sources[0].unfound =
-          fmt::format("its search has found nothing; this is its simulation at {}",
-                      searched_value(*bench, whole.points[number]));
-  }
-  for (std::size_t a = 0; a < bench->analyses.size(); ++a) {
-    Job job = whole.jobs[plan.sources[0].jobs[a]];
-    job.id = a;
-    job.waveforms = signals_of(*bench, a);
-    plan.sources[0].jobs[a] = static_cast<std::uint32_t>(a);
-    plan.jobs.push_back(std::move(job));
-  }
-  std::vector<JobResult> results(plan.jobs.size());
-  std::vector<const Job*> jobs;
-  for (const Job& job : plan.jobs) jobs.push_back(&job);
-  PoolListener listener;
-  listener.tick = [] { return true; };
-  listener.done = [&](const Job& job, JobResult result) { results[job.id] = std::move(result); };
-  Pool(options.pool).run(jobs, listener);
+  const Plan plan = plan_of_point(*bench, whole, number, group, options);
+  const std::vector<JobResult> results = run_jobs(plan, options.pool);
 
-  std::string init = fmt::format("{}\nset num_threads=1\n", kMark);
-  if (!bench->behaviour.empty()) init += "set ngbehavior=" + bench->behaviour + "\n";
-  write_file(report.folder / ".spiceinit", init);
-  for (std::size_t a = 0; a < plan.jobs.size(); ++a) {
-    const Analysis& analysis = bench->analyses[a];
-    const fs::path stem = report.folder / analysis.name;
-    ReplayedRun run{stem.string() + ".cir", stem.string() + ".log", stem.string() + ".csv"};
-    write_file(run.deck, plan.jobs[a].deck(results[a].aided));
-    write_file(run.log, results[a].failure.log_tail);
-    write_file(run.waveforms,
-               csv(scale_name(analysis), plan.jobs[a].waveforms, results[a].waveforms));
-    report.runs.push_back(std::move(run));
-  }
+  report.runs = write_runs(*bench, plan, results, report.folder);
   report.command =
       fmt::format("cd {} && ngspice -b -r out.raw {}", shell_word(report.folder.string()),
                   shell_word(report.runs.front().deck.filename().string()));
-  for (std::size_t a = 0; a < plan.jobs.size(); ++a) {
-    const Analysis& analysis = bench->analyses[a];
-    if (analysis.kind->signals != SignalKind::kNoise || !results[a].ok) continue;
-    const Evaluation at(*bench, plan.points[0]);
-    const DeckBody body = deck_body(at, {analysis, false, true});
-    Job job = plan.jobs[a];
-    job.body = body.text;
-    if (auto shares = noise_shares(at, job, results[a].aided, options.pool)) {
-      shares->analysis = analysis.name;
-      shares->file = report.folder / (analysis.name + "_devices.csv");
-      write_file(shares->file, csv(*shares));
-      report.noise.push_back(std::move(*shares));
-    }
-  }
+  report.noise = write_noise_shares(*bench, plan, results, options, report.folder);
   const PointResult now = collect(*bench, plan, results).front();
   report.failure = now.reason;
   for (std::size_t k = 0; k < bench->measurements.size(); ++k) {

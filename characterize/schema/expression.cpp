@@ -148,29 +148,73 @@ struct Expression::Compiled {
   std::vector<Element> elements;
   mu::Parser parser;
 
+  void replace_elements(const Scope& scope);
+  void parse(const Scope& scope);
   void fill(const Values& values) const;
 };
 
-// name[index] becomes a hidden variable, filled before each evaluation: muParser knows no vectors.
+namespace {
+
+// Each level of nesting costs muParser and the constructor stack.
+void refuse_unreadable(std::string_view text, const Where& where) {
+  constexpr std::size_t kMaxLength = 10'000;
+  constexpr int kMaxDepth = 100;
+  if (text.size() > kMaxLength)
+    refuse(where, "", "the expression is longer than 10,000 characters");
+  int depth = 0;
+  for (const char ch : text) {
+    if (ch == '(' || ch == '[') ++depth;
+    if (ch == ')' || ch == ']') --depth;
+    if (depth > kMaxDepth) refuse(where, "", "brackets nest more than 100 deep");
+    if (static_cast<unsigned char>(ch) < ' ' || static_cast<unsigned char>(ch) > '~')
+      refuse(where, "", "an expression holds plain printable characters alone");
+  }
+}
+
+bool assigns(const std::string& plain) {
+  for (std::size_t k = 0; k < plain.size(); ++k) {
+    const char before = k > 0 ? plain[k - 1] : ' ';
+    const char after = k + 1 < plain.size() ? plain[k + 1] : ' ';
+    if (plain[k] == '=' && after != '=' &&
+        std::string_view("=<>!").find(before) == std::string::npos)
+      return true;
+  }
+  return false;
+}
+
+// Where the bracket at `open` is closed; the text's end where it is not.
+std::size_t closing_bracket(std::string_view text, std::size_t open) {
+  std::size_t close = open;
+  for (int level = 0; close < text.size(); ++close) {
+    if (text[close] == '[') ++level;
+    if (text[close] == ']' && --level == 0) break;
+  }
+  return close;
+}
+
+}  // namespace
+
 Expression::Expression(std::string_view text, const Scope& scope, Where where)
     : compiled_(std::make_unique<Compiled>()) {
   Compiled& c = *compiled_;
   c.text = text;
   c.where = std::move(where);
-  // Each level of nesting costs muParser and this constructor stack.
-  constexpr std::size_t kMaxLength = 10'000;
-  constexpr int kMaxDepth = 100;
-  if (text.size() > kMaxLength)
-    refuse(c.where, "", "the expression is longer than 10,000 characters");
-  int depth = 0;
-  for (const char ch : text) {
-    if (ch == '(' || ch == '[') ++depth;
-    if (ch == ')' || ch == ']') --depth;
-    if (depth > kMaxDepth) refuse(c.where, "", "brackets nest more than 100 deep");
-    if (static_cast<unsigned char>(ch) < ' ' || static_cast<unsigned char>(ch) > '~')
-      refuse(c.where, "", "an expression holds plain printable characters alone");
+  refuse_unreadable(text, c.where);
+  c.replace_elements(scope);
+  if (assigns(c.plain)) refuse(c.where, text, "an expression does not assign");
+  try {
+    c.parse(scope);
+  } catch (const UnknownName& unknown) {
+    const auto known = scope.names();
+    refuse(c.where, text, fmt::format("nothing is named `{}`", unknown.name),
+           suggest_remedy(unknown.name, known));
+  } catch (const mu::ParserError& error) {
+    refuse(c.where, text, fmt::format("is not an expression ({})", error.GetMsg()));
   }
-  std::string& plain = c.plain;
+}
+
+// name[index] becomes a hidden variable, filled before each evaluation: muParser knows no vectors.
+void Expression::Compiled::replace_elements(const Scope& scope) {
   for (std::size_t k = 0; k < text.size();) {
     if (!is_name_start(text[k]) || (k > 0 && is_name_char(text[k - 1]))) {
       plain += text[k++];
@@ -178,79 +222,64 @@ Expression::Expression(std::string_view text, const Scope& scope, Where where)
     }
     std::size_t end = k;
     while (end < text.size() && is_name_char(text[end])) ++end;
-    const std::string name(text.substr(k, end - k));
+    const std::string name = text.substr(k, end - k);
     if (end >= text.size() || text[end] != '[') {
       if (scope.vector(name))
-        refuse(c.where, text, fmt::format("`{}` is a vector", name),
+        refuse(where, text, fmt::format("`{}` is a vector", name),
                fmt::format("take one element: {}[i]", name));
       plain += name;
       k = end;
       continue;
     }
-    std::size_t close = end;
-    for (int level = 0; close < text.size(); ++close) {
-      if (text[close] == '[') ++level;
-      if (text[close] == ']' && --level == 0) break;
-    }
-    if (close == text.size()) refuse(c.where, text, "a [ is not closed");
+    const std::size_t close = closing_bracket(text, end);
+    if (close == text.size()) refuse(where, text, "a [ is not closed");
     const auto vector = scope.names_->vectors.find(name);
     if (vector == scope.names_->vectors.end()) {
       const auto known = scope.names();
-      refuse(c.where, text, fmt::format("there is no vector `{}`", name),
+      refuse(where, text, fmt::format("there is no vector `{}`", name),
              suggest_remedy(name, known));
     }
     scope.names_->used.insert(name);
-    c.elements.push_back({vector->second, name,
-                          Expression(text.substr(end + 1, close - end - 1), scope, c.where),
-                          std::make_unique<double>(0)});
-    plain += fmt::format("element__{}", c.elements.size() - 1);
+    elements.push_back({vector->second, name,
+                        Expression(text.substr(end + 1, close - end - 1), scope, where),
+                        std::make_unique<double>(0)});
+    plain += fmt::format("element__{}", elements.size() - 1);
     k = close + 1;
   }
-  for (std::size_t k = 0; k < plain.size(); ++k) {
-    const char before = k > 0 ? plain[k - 1] : ' ';
-    const char after = k + 1 < plain.size() ? plain[k + 1] : ' ';
-    if (plain[k] == '=' && after != '=' &&
-        std::string_view("=<>!").find(before) == std::string::npos)
-      refuse(c.where, text, "an expression does not assign");
-  }
-  try {
-    c.parser.ClearConst();
-    c.parser.DefineConst("pi", 3.14159265358979323846);
-    c.parser.DefineFun("floor", floor_of);
-    c.parser.DefineFun("ceil", ceil_of);
-    c.parser.EnableBuiltInOprt(true);
-    c.parser.AddValIdent(read_number);
-    for (std::size_t k = 0; k < c.elements.size(); ++k)
-      c.parser.DefineVar(fmt::format("element__{}", k), c.elements[k].value.get());
-    struct Lookup {
-      const Scope::Names& known;
-      Compiled& compiled;
-    } lookup{*scope.names_, c};
-    const auto find = [](const char* name, void* user) -> double* {
-      const auto& [known, compiled] = *static_cast<const Lookup*>(user);
-      Compiled::Number number{name, 0, known.elements && name == std::string_view(kElementName),
-                              std::make_unique<double>(0)};
-      const auto slot = known.numbers.find(name);
-      if (!number.element && slot == known.numbers.end()) throw UnknownName{name};
-      if (!number.element) number.slot = slot->second;
-      compiled.numbers.push_back(std::move(number));
-      return compiled.numbers.back().value.get();
-    };
-    c.parser.SetVarFactory(find, &lookup);
-    c.parser.SetExpr(plain);
-    int results = 0;
-    c.parser.Eval(results);
-    if (results != 1) refuse(c.where, text, "one expression is wanted, not a list");
-    for (const Compiled::Number& number : c.numbers) {
-      c.names.insert(number.name);
-      scope.names_->used.insert(number.name);
-    }
-  } catch (const UnknownName& unknown) {
-    const auto known = scope.names();
-    refuse(c.where, text, fmt::format("nothing is named `{}`", unknown.name),
-           suggest_remedy(unknown.name, known));
-  } catch (const mu::ParserError& error) {
-    refuse(c.where, text, fmt::format("is not an expression ({})", error.GetMsg()));
+}
+
+// Throws UnknownName and mu::ParserError.
+void Expression::Compiled::parse(const Scope& scope) {
+  parser.ClearConst();
+  parser.DefineConst("pi", 3.14159265358979323846);
+  parser.DefineFun("floor", floor_of);
+  parser.DefineFun("ceil", ceil_of);
+  parser.EnableBuiltInOprt(true);
+  parser.AddValIdent(read_number);
+  for (std::size_t k = 0; k < elements.size(); ++k)
+    parser.DefineVar(fmt::format("element__{}", k), elements[k].value.get());
+  struct Lookup {
+    const Scope::Names& known;
+    Compiled& compiled;
+  } lookup{*scope.names_, *this};
+  const auto find = [](const char* name, void* user) -> double* {
+    const auto& [known, compiled] = *static_cast<const Lookup*>(user);
+    Number number{name, 0, known.elements && name == std::string_view(kElementName),
+                  std::make_unique<double>(0)};
+    const auto slot = known.numbers.find(name);
+    if (!number.element && slot == known.numbers.end()) throw UnknownName{name};
+    if (!number.element) number.slot = slot->second;
+    compiled.numbers.push_back(std::move(number));
+    return compiled.numbers.back().value.get();
+  };
+  parser.SetVarFactory(find, &lookup);
+  parser.SetExpr(plain);
+  int results = 0;
+  parser.Eval(results);
+  if (results != 1) refuse(where, text, "one expression is wanted, not a list");
+  for (const Number& number : numbers) {
+    names.insert(number.name);
+    scope.names_->used.insert(number.name);
   }
 }
 
