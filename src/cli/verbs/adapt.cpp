@@ -45,51 +45,20 @@ void require_count(const char* option, int value) {
                  .rule = fmt::format("must be from 1 to {}", kMost)});
 }
 
-int adapt(AdaptOptions o) {
-  for (const auto& [option, value] :
-       {std::pair("--steps", o.adapt.steps), {"--batch", o.batch}, {"--length", o.length}})
-    require_count(option, value);
-  model::require_replaceable(o.out, o.model);
+model::Model read_target(const std::string& folder) {
+  model::Model model = model::read_model(folder);
+  if (model.weights->has_scalers) return model;
+  throw Error(
+      {.place = folder,
+       .rule = "has no hardware scalers, so there is no linear hardware model to take as target",
+       .remedy = "adapt a model of `gaincell train` with linear attention"});
+}
 
-  const model::Model model = model::read_model(o.model);
-  const model::Weights& weights = *model.weights;
-  if (!weights.has_scalers) {
-    throw Error(
-        {.place = o.model,
-         .rule = "has no hardware scalers, so there is no linear hardware model to take as target",
-         .remedy = "adapt a model of `gaincell train` with linear attention"});
-  }
-  DeviceFacts facts = read_device(o.device, o.published_variant);
-  const int window = o.window.value_or(weights.config.attention.window);
-  const auto analog = analog_options(
-      o.level, o.without, token_period_of_layers(o.token_period_s, facts, weights.config.n_layer));
-  nlohmann::ordered_json text;
-  const auto batch =
-      model::draw_batch(read_tokens(o.text, *model.tokenizer, text), o.batch, o.length, o.seed);
-  const int threads = thread_count(o.threads);
-  const attention::Circuit circuit =
-      attention::with_effects(attention::circuit_of(*facts.device), analog.effects);
-  require_known_ages(circuit, analog, o.length, window);
-
-  const auto start = std::chrono::steady_clock::now();
-  model::Transformer target(
-      model.weights, make_attention(weights, {model::AttentionKind::kLinear, window, nullptr, {}}),
-      threads);
-  model::Transformer device(
-      model.weights,
-      make_attention(weights, {model::AttentionKind::kAnalog, window, facts.device.get(), analog}),
-      threads);
-  model::AdaptReport report;
-  {
-    ProgressBar bar("adapt");
-    o.adapt.progress = [&](const model::AdaptStep& step) {
-      bar.show(static_cast<double>(step.step) / o.adapt.steps);
-    };
-    report = model::adapt(target, device, batch, o.adapt);
-  }
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-
+// What an adaptation was, for the model folder and --json.
+nlohmann::ordered_json record_of(const AdaptOptions& o, const model::Model& model,
+                                 const DeviceFacts& facts, const nlohmann::ordered_json& text,
+                                 int window, const attention::AnalogOptions& analog,
+                                 const model::AdaptReport& report) {
   const model::AdaptStep& last = report.steps.back();
   nlohmann::ordered_json record = {
       {"program_version", kVersion},
@@ -122,16 +91,11 @@ int adapt(AdaptOptions o) {
       {"worst_mean_error_after", last.worst_mean_error},
       {"worst_deviation_error_after", last.worst_deviation_error}};
   if (facts.variant) record["published_variant"] = to_json(*facts.variant);
-  const RangeNotes notes{range_reports(device), circuit.known_age_s, full_scale_warnings(circuit)};
-  notes.warn();
-  record["ranges"] = notes.to_json();
-  model::write_adapted(o.out, model, report.scalers, record);
+  return record;
+}
 
-  if (o.json) {
-    record["seconds"] = seconds;
-    fmt::print("{}\n", json_text(record, 2));
-    return 0;
-  }
+void say_report(const AdaptOptions& o, const model::AdaptReport& report, double seconds) {
+  const model::AdaptStep& last = report.steps.back();
   say("nats per token on {} x {} tokens of {}\n"
       "  linear hardware       {:.4f}\n"
       "  device, as it came    {:.4f}\n"
@@ -141,6 +105,58 @@ int adapt(AdaptOptions o) {
       o.batch, o.length, o.text.path, report.nats_target, report.nats_before, report.nats_after,
       last.step, report.converged ? " (all within the tolerance)" : "",
       report.steps.front().rms_error, last.rms_error, seconds, o.out);
+}
+
+int adapt(AdaptOptions o) {
+  for (const auto& [option, value] :
+       {std::pair("--steps", o.adapt.steps), {"--batch", o.batch}, {"--length", o.length}})
+    require_count(option, value);
+  model::require_replaceable(o.out, o.model);
+
+  const model::Model model = read_target(o.model);
+  const model::Weights& weights = *model.weights;
+  DeviceFacts facts = read_device(o.device, o.published_variant);
+  const int window = o.window.value_or(weights.config.attention.window);
+  const auto analog = analog_options(
+      o.level, o.without, token_period_of_layers(o.token_period_s, facts, weights.config.n_layer));
+  nlohmann::ordered_json text;
+  const auto batch =
+      model::draw_batch(read_tokens(o.text, *model.tokenizer, text), o.batch, o.length, o.seed);
+  const int threads = thread_count(o.threads);
+  const attention::Circuit circuit =
+      attention::with_effects(attention::circuit_of(*facts.device), analog.effects);
+  require_known_ages(circuit, analog, o.length, window);
+
+  const auto start = std::chrono::steady_clock::now();
+  model::Transformer target(
+      model.weights, make_attention(weights, {model::AttentionKind::kLinear, window, nullptr, {}}),
+      threads);
+  model::Transformer device(
+      model.weights,
+      make_attention(weights, {model::AttentionKind::kAnalog, window, facts.device.get(), analog}),
+      threads);
+  model::AdaptReport report;
+  {
+    ProgressBar bar("adapt");
+    o.adapt.progress = [&](const model::AdaptStep& step) {
+      bar.show(static_cast<double>(step.step) / o.adapt.steps);
+    };
+    report = model::adapt(target, device, batch, o.adapt);
+  }
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  nlohmann::ordered_json record = record_of(o, model, facts, text, window, analog, report);
+  const RangeNotes notes{range_reports(device), circuit.known_age_s, full_scale_warnings(circuit)};
+  notes.warn();
+  record["ranges"] = notes.to_json();
+  model::write_adapted(o.out, model, report.scalers, record);
+  if (o.json) {
+    record["seconds"] = seconds;
+    fmt::print("{}\n", json_text(record, 2));
+  } else {
+    say_report(o, report, seconds);
+  }
   return 0;
 }
 

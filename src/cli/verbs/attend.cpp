@@ -57,6 +57,7 @@ struct AttendOptions {
   bool wants(const char* name) const {
     return std::find(datasets.begin(), datasets.end(), name) != datasets.end();
   }
+  bool simulated() const { return level == "spice"; }  // once the level is chosen
 };
 
 using Sizes = AttendSizes;
@@ -252,10 +253,9 @@ std::string brief_energy(const energy::Energy& energy, double steps, double toke
                      format_si(token_period_s, "s"));
 }
 
-int attend(AttendOptions& o) {
+void check(const AttendOptions& o) {
   if (!o.level.empty() && o.level != "fast" && o.level != "column" && o.level != "spice")
     throw Error({.key = "--level", .value = o.level, .rule = "must be fast, column or spice"});
-  const DeviceFacts facts = read_device(o.device, o.published_variant);
   for (const std::string& name : o.datasets)
     if (name != "S" && name != "phi" && name != "output")
       throw Error({.key = "--datasets", .value = name, .rule = "there are S, phi and output"});
@@ -263,7 +263,10 @@ int attend(AttendOptions& o) {
     throw Error({.key = "--window",
                  .value = std::to_string(o.window),
                  .rule = "must be from 1 to 65,536 tokens"});
-  const Input in = read_attend_input(o.input, facts.device->v_zero);
+}
+
+Input read_input(const AttendOptions& o, const lut::GainCellDevice& device) {
+  Input in = read_attend_input(o.input, device.v_zero);
   require_output(o.output);
   for (const std::string& line : in.notes) note("{}\n", line);
   if ((o.wants("S") || o.wants("phi")) && in.sizes.matrices() > kLargestMatrix)
@@ -272,14 +275,19 @@ int attend(AttendOptions& o) {
                  .value = std::to_string(in.sizes.time),
                  .rule = fmt::format("S and phi would have {} numbers each", in.sizes.matrices()),
                  .remedy = "give --datasets output"});
+  return in;
+}
+
+// The level and effects that were asked for, or follow from the device; what has no meaning there
+// is refused.
+attention::AnalogOptions choose_engine(AttendOptions& o, const DeviceFacts& facts,
+                                       const attention::Circuit& circuit) {
   if (o.no_quantise)
     o.without.insert(o.without.end(), {"input_quantiser", "storage_quantiser", "counter"});
-
-  const attention::Circuit circuit = attention::circuit_of(*facts.device);
   // The plain sums of a still bitline are quick in double precision, and the fast level has no
   // unquantised cells.
   if (o.level.empty()) o.level = o.no_quantise || !circuit.relu.bitline_moves ? "column" : "fast";
-  const bool simulated = o.level == "spice";
+  const bool simulated = o.simulated();
   if (!simulated)
     refuse_idle(o.app, {"--benches", "--jobs", "--cache"},
                 fmt::format("level {} simulates nothing", o.level),
@@ -292,25 +300,21 @@ int attend(AttendOptions& o) {
   refuse_idle_engine_options(o.app, options.spread, o.level);
   options.seed = o.seed;
   options.noise_seed = o.noise_seed;
-  const double known_age_s = attention::with_effects(circuit, options.effects).known_age_s;
-  require_known_ages(circuit, options, static_cast<std::int64_t>(in.sizes.time), o.window);
-  const attention::Shape shape{static_cast<int>(in.sizes.head), static_cast<int>(in.sizes.dim),
-                               o.window};
   if (simulated && o.benches.empty()) o.benches = data_path("netlists/column");
-  const auto spice = simulated ? spice_columns(o, *facts.device) : nullptr;
-  const auto engine =
-      simulated ? audit::make_spice_level(shape, *facts.device, in.scalers, options, spice)
-                : attention::make_analog(shape, circuit, in.scalers, options);
-  if (simulated) {
-    constexpr double kColumnS = 0.8;  // of 64 rows, of one core's time
-    const auto n = columns_of(in.sizes, o, static_cast<std::size_t>(circuit.tile));
-    tell(fmt::format("{} columns, transistor by transistor: some {:.0f} s of processor time\n", n,
-                     std::ceil(kColumnS * static_cast<double>(n))));
-  }
-  const Result result = Runner(in, o, circuit, *engine).run();
-  const energy::EnergyModel model(*facts.device);
-  const energy::Energy energy = model.of(result.activity, options.token_period_s);
+  return options;
+}
 
+void say_columns(const Sizes& sizes, const AttendOptions& o, const attention::Circuit& circuit) {
+  constexpr double kColumnS = 0.8;  // of 64 rows, of one core's time
+  const auto n = columns_of(sizes, o, static_cast<std::size_t>(circuit.tile));
+  tell(fmt::format("{} columns, transistor by transistor: some {:.0f} s of processor time\n", n,
+                   std::ceil(kColumnS * static_cast<double>(n))));
+}
+
+// What a result was made with.
+nlohmann::ordered_json settings_of(const AttendOptions& o, const DeviceFacts& facts,
+                                   const Input& in, const attention::AnalogOptions& options,
+                                   const attention::Analog& engine) {
   nlohmann::ordered_json settings{{"device", o.device},
                                   {"device_sha256", facts.sha256},
                                   {"input", o.input.file},
@@ -323,16 +327,40 @@ int attend(AttendOptions& o) {
                                   {"spread_seed", o.seed},
                                   {"noise_seed", o.noise_seed}};
   if (facts.variant) settings["published_variant"] = to_json(*facts.variant);
-  const auto current = published_current_note(*facts.device);
-  if (current) settings["published_current"] = *current;
-  if (const attention::FastReport* report = engine->fast_report())
+  if (const auto current = published_current_note(*facts.device))
+    settings["published_current"] = *current;
+  if (const attention::FastReport* report = engine.fast_report())
     settings["fast_level"] = to_json(*report, options.error_limit);
   settings["energy_not_counted"] = not_counted_json();
   settings["keys_from"] = in.keys_from;
   settings["values_from"] = in.values_from;
   if (!in.notes.empty()) settings["input_read_as"] = in.notes;
   settings["scalers"] = {{"b_k", in.scalers.b_k}, {"b_v", in.scalers.b_v}};
-  if (simulated) settings["benches"] = o.benches.string();
+  if (o.simulated()) settings["benches"] = o.benches.string();
+  return settings;
+}
+
+int attend(AttendOptions& o) {
+  check(o);
+  const DeviceFacts facts = read_device(o.device, o.published_variant);
+  const Input in = read_input(o, *facts.device);
+  const attention::Circuit circuit = attention::circuit_of(*facts.device);
+  const attention::AnalogOptions options = choose_engine(o, facts, circuit);
+  const double known_age_s = attention::with_effects(circuit, options.effects).known_age_s;
+  require_known_ages(circuit, options, static_cast<std::int64_t>(in.sizes.time), o.window);
+
+  const attention::Shape shape{static_cast<int>(in.sizes.head), static_cast<int>(in.sizes.dim),
+                               o.window};
+  const auto spice = o.simulated() ? spice_columns(o, *facts.device) : nullptr;
+  const auto engine =
+      spice ? audit::make_spice_level(shape, *facts.device, in.scalers, options, spice)
+            : attention::make_analog(shape, circuit, in.scalers, options);
+  if (spice) say_columns(in.sizes, o, circuit);
+  const Result result = Runner(in, o, circuit, *engine).run();
+
+  const energy::EnergyModel model(*facts.device);
+  const energy::Energy energy = model.of(result.activity, options.token_period_s);
+  const nlohmann::ordered_json settings = settings_of(o, facts, in, options, *engine);
   const RangeNotes ranges{{engine->ranges()}, known_age_s, full_scale_warnings(circuit)};
   write(o, in, result, energy, settings, ranges, spice.get());
   ranges.say();
@@ -342,7 +370,7 @@ int attend(AttendOptions& o) {
       in.sizes.head, in.sizes.dim, o.window, o.level,
       brief_energy(energy, steps, options.token_period_s));
   say("k counts from {}, v from {}\n", in.keys_from, in.values_from);
-  if (current) say("current: {}\n", *current);
+  if (const auto current = published_current_note(*facts.device)) say("current: {}\n", *current);
   if (settings.contains("fast_level"))
     say("fast level: {}\n", brief_fast_level(settings["fast_level"]));
   say("wrote {}\n", o.output.string());

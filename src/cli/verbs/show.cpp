@@ -186,56 +186,55 @@ TextTable working_table(const lut::DeviceFile& device) {
   return rows;
 }
 
-void show_device(const std::filesystem::path& path, bool as_json) {
-  const lut::DeviceFile device = lut::DeviceFile::read(path);
-  if (as_json) {
-    json out{{"file", path.string()},
-             {"format", "device"},
-             {"format_version", store::kDeviceFormat.version},
-             {"conditions", conditions_json(device)},
-             {"tables", json::object()},
-             {"constants", json::object()},
-             {"provenance", json::object()}};
-    for (const lut::TableEntry& entry : device.tables()) {
-      const lut::Table& table = entry.table;
-      json& t = out["tables"][table.name()];
-      t = {{"units", table.quantity().unit},
-           {"long_name", table.quantity().long_name},
-           {"bench", entry.bench},
-           {"axes", json::array()},
-           {"interpolation", json::array()},
-           {"minimum", table.minimum()},
-           {"maximum", table.maximum()},
-           {"holdout_points", entry.accuracy.points},
-           {"limit", limit_json(entry.limit)}};
-      if (!entry.comment.empty()) t["comment"] = entry.comment;
-      for (const lut::Axis& axis : table.axes()) t["axes"].push_back(axis_json(axis));
-      for (const lut::Interpolation rule : table.interpolation())
-        t["interpolation"].push_back(lut::to_string(rule));
-      if (entry.accuracy.points == 0) continue;
-      t["error_max_abs"] = entry.accuracy.max_abs;
-      t["error_rms_abs"] = entry.accuracy.rms_abs;
-      t["error_max_percent"] = entry.accuracy.max_percent;
-      t["error_rms_percent"] = entry.accuracy.rms_percent;
-      const lut::Accuracy working = lut::working_accuracy(table, entry.hold_out);
-      if (working.points == 0) continue;
-      t["working_points"] = working.points;
-      t["working_error_max_abs"] = working.max_abs;
-      t["working_error_rms_abs"] = working.rms_abs;
-    }
-    for (const lut::Constant& constant : device.constants())
-      out["constants"][constant.quantity.name] = {{"value", constant.value},
-                                                  {"units", constant.quantity.unit},
-                                                  {"long_name", constant.quantity.long_name},
-                                                  {"bench", constant.bench}};
-    for (const lut::Provenance& provenance : device.provenance())
-      out["provenance"][provenance.bench] = provenance_json(provenance);
-    fmt::print("{}\n", json_text(out, 2));
-    return;
-  }
+json table_json(const lut::TableEntry& entry) {
+  const lut::Table& table = entry.table;
+  json t = {{"units", table.quantity().unit},
+            {"long_name", table.quantity().long_name},
+            {"bench", entry.bench},
+            {"axes", json::array()},
+            {"interpolation", json::array()},
+            {"minimum", table.minimum()},
+            {"maximum", table.maximum()},
+            {"holdout_points", entry.accuracy.points},
+            {"limit", limit_json(entry.limit)}};
+  if (!entry.comment.empty()) t["comment"] = entry.comment;
+  for (const lut::Axis& axis : table.axes()) t["axes"].push_back(axis_json(axis));
+  for (const lut::Interpolation rule : table.interpolation())
+    t["interpolation"].push_back(lut::to_string(rule));
+  if (entry.accuracy.points == 0) return t;
+  t["error_max_abs"] = entry.accuracy.max_abs;
+  t["error_rms_abs"] = entry.accuracy.rms_abs;
+  t["error_max_percent"] = entry.accuracy.max_percent;
+  t["error_rms_percent"] = entry.accuracy.rms_percent;
+  const lut::Accuracy working = lut::working_accuracy(table, entry.hold_out);
+  if (working.points == 0) return t;
+  t["working_points"] = working.points;
+  t["working_error_max_abs"] = working.max_abs;
+  t["working_error_rms_abs"] = working.rms_abs;
+  return t;
+}
 
-  say("{}: device, format {}\n", path.string(), store::kDeviceFormat.version);
-  if (const std::string at = conditions_text(device); !at.empty()) say("at {}\n", at);
+json json_of(const lut::DeviceFile& device, const std::filesystem::path& path) {
+  json out{{"file", path.string()},
+           {"format", "device"},
+           {"format_version", store::kDeviceFormat.version},
+           {"conditions", conditions_json(device)},
+           {"tables", json::object()},
+           {"constants", json::object()},
+           {"provenance", json::object()}};
+  for (const lut::TableEntry& entry : device.tables())
+    out["tables"][entry.table.name()] = table_json(entry);
+  for (const lut::Constant& constant : device.constants())
+    out["constants"][constant.quantity.name] = {{"value", constant.value},
+                                                {"units", constant.quantity.unit},
+                                                {"long_name", constant.quantity.long_name},
+                                                {"bench", constant.bench}};
+  for (const lut::Provenance& provenance : device.provenance())
+    out["provenance"][provenance.bench] = provenance_json(provenance);
+  return out;
+}
+
+TextTable tables_table(const lut::DeviceFile& device) {
   TextTable tables({{"table"},
                     {"from", kRight},
                     {"to", kRight},
@@ -246,7 +245,6 @@ void show_device(const std::filesystem::path& path, bool as_json) {
                     {"max %", kRight},
                     {"rms %", kRight},
                     {"limit"}});
-  std::vector<lut::Axis> axes;
   for (const lut::TableEntry& entry : device.tables()) {
     const lut::Table& table = entry.table;
     const std::string& unit = table.quantity().unit;
@@ -263,9 +261,21 @@ void show_device(const std::filesystem::path& path, bool as_json) {
     }
     row.push_back(limits_text(entry.limit, unit));
     tables.row(std::move(row));
-    for (const lut::Axis& axis : table.axes())
-      if (std::find(axes.begin(), axes.end(), axis) == axes.end()) axes.push_back(axis);
   }
+  return tables;
+}
+
+std::vector<lut::Axis> axes_of(const lut::DeviceFile& device) {
+  std::vector<lut::Axis> axes;
+  for (const lut::TableEntry& entry : device.tables())
+    for (const lut::Axis& axis : entry.table.axes())
+      if (std::find(axes.begin(), axes.end(), axis) == axes.end()) axes.push_back(axis);
+  return axes;
+}
+
+void say_contents(const lut::DeviceFile& device, const std::filesystem::path& path) {
+  say("{}: device, format {}\n", path.string(), store::kDeviceFormat.version);
+  if (const std::string at = conditions_text(device); !at.empty()) say("at {}\n", at);
   TextTable constants({{"constant"}, {"value", kRight}, {"what"}});
   for (const lut::Constant& constant : device.constants())
     constants.row({constant.quantity.name, quantity_text(constant.value, constant.quantity.unit),
@@ -273,50 +283,48 @@ void show_device(const std::filesystem::path& path, bool as_json) {
   TextTable provenance({{"made by"}, {"from"}});
   for (const lut::Provenance& entry : device.provenance())
     provenance.row({entry.bench, provenance_text(entry)});
-  for (const TextTable& part :
-       {tables, working_table(device), axes_table(axes), constants, provenance})
+  for (const TextTable& part : {tables_table(device), working_table(device),
+                                axes_table(axes_of(device)), constants, provenance})
     if (!part.empty()) say("\n{}", part.text());
 }
 
-void show_samples(const std::filesystem::path& path, bool as_json) {
-  const lut::SamplesFile samples = lut::SamplesFile::read(path);
-  if (as_json) {
-    json out{{"file", path.string()},
-             {"format", "samples"},
-             {"format_version", store::kSamplesFormat.version},
-             {"program_version", samples.program_version},
-             {"ngspice_version", samples.ngspice_version},
-             {"benches", json::object()}};
-    for (const lut::SampledBench& bench : samples.benches) {
-      json& b = out["benches"][bench.name];
-      b = {{"description", bench.description},
-           {"points", bench.points()},
-           {"failed", bench.failed()},
-           {"holdout_points", std::count_if(bench.hold_out.begin(), bench.hold_out.end(),
-                                            [](auto h) { return h != 0; })},
-           {"axes", json::array()},
-           {"measurements", json::object()},
-           {"tables", json::object()},
-           {"constants", json::object()},
-           {"failures", json::array()},
-           {"provenance", provenance_json(bench.provenance)}};
-      for (const lut::Axis& axis : bench.axes) b["axes"].push_back(axis_json(axis));
-      for (const auto& [name, series] : bench.measurements)
-        b["measurements"][name] = {{"units", series.quantity.unit},
-                                   {"long_name", series.quantity.long_name}};
-      for (const lut::TableOrder& table : bench.tables)
-        b["tables"][table.quantity.name] = {
-            {"of", table.of}, {"over", table.over}, {"limit", limit_json(table.limit)}};
-      for (const lut::Constant& constant : bench.constants)
-        b["constants"][constant.quantity.name] = {{"value", constant.value},
-                                                  {"units", constant.quantity.unit}};
-      for (const auto& [point, reason] : bench.failures)
-        b["failures"].push_back({{"point", point}, {"reason", reason}});
-    }
-    fmt::print("{}\n", json_text(out, 2));
-    return;
+json json_of(const lut::SamplesFile& samples, const std::filesystem::path& path) {
+  json out{{"file", path.string()},
+           {"format", "samples"},
+           {"format_version", store::kSamplesFormat.version},
+           {"program_version", samples.program_version},
+           {"ngspice_version", samples.ngspice_version},
+           {"benches", json::object()}};
+  for (const lut::SampledBench& bench : samples.benches) {
+    json& b = out["benches"][bench.name];
+    b = {{"description", bench.description},
+         {"points", bench.points()},
+         {"failed", bench.failed()},
+         {"holdout_points", std::count_if(bench.hold_out.begin(), bench.hold_out.end(),
+                                          [](auto h) { return h != 0; })},
+         {"axes", json::array()},
+         {"measurements", json::object()},
+         {"tables", json::object()},
+         {"constants", json::object()},
+         {"failures", json::array()},
+         {"provenance", provenance_json(bench.provenance)}};
+    for (const lut::Axis& axis : bench.axes) b["axes"].push_back(axis_json(axis));
+    for (const auto& [name, series] : bench.measurements)
+      b["measurements"][name] = {{"units", series.quantity.unit},
+                                 {"long_name", series.quantity.long_name}};
+    for (const lut::TableOrder& table : bench.tables)
+      b["tables"][table.quantity.name] = {
+          {"of", table.of}, {"over", table.over}, {"limit", limit_json(table.limit)}};
+    for (const lut::Constant& constant : bench.constants)
+      b["constants"][constant.quantity.name] = {{"value", constant.value},
+                                                {"units", constant.quantity.unit}};
+    for (const auto& [point, reason] : bench.failures)
+      b["failures"].push_back({{"point", point}, {"reason", reason}});
   }
+  return out;
+}
 
+void say_contents(const lut::SamplesFile& samples, const std::filesystem::path& path) {
   say("{}: samples, format {}; gaincell {}, ngspice {}\n", path.string(),
       store::kSamplesFormat.version, samples.program_version, samples.ngspice_version);
   for (const lut::SampledBench& bench : samples.benches) {
@@ -351,13 +359,23 @@ void show_samples(const std::filesystem::path& path, bool as_json) {
   }
 }
 
+template <class File>
+void show_file(const ShowOptions& options) {
+  const File file = File::read(options.file);
+  if (options.json) {
+    fmt::print("{}\n", json_text(json_of(file, options.file), 2));
+  } else {
+    say_contents(file, options.file);
+  }
+}
+
 int show(const ShowOptions& options) {
   const store::ReadGroup root = store::Reader(options.file).root();
   const std::string format = root.text_attribute(store::kFormatName, "");
   if (format == store::kSamplesFormat.name) {
-    show_samples(options.file, options.json);
+    show_file<lut::SamplesFile>(options);
   } else if (format == store::kDeviceFormat.name) {
-    show_device(options.file, options.json);
+    show_file<lut::DeviceFile>(options);
   } else {
     throw Error({.place = options.file.string(),
                  .key = format.empty() ? "" : store::kFormatName,
