@@ -296,105 +296,98 @@ void require_own(const std::filesystem::path& out, const std::filesystem::path& 
                .remedy = "move it away or choose another --out"});
 }
 
-}  // namespace
+template <class... Arguments>
+void say(const TrainOptions& o, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  if (o.progress) o.progress(fmt::format(format, std::forward<Arguments>(arguments)...));
+}
 
-TrainReport train(const TrainOptions& o) {
-  check(o);
-  const auto say = [&o]<class... Arguments>(fmt::format_string<Arguments...> format,
-                                            Arguments&&... arguments) {
-    if (o.progress) o.progress(fmt::format(format, std::forward<Arguments>(arguments)...));
-  };
-  use_threads(o.threads);
-  const Corpus corpus = read_corpus(o.text, o.held_out, o.encoding);
+Corpus read_enough(const TrainOptions& o) {
+  Corpus corpus = read_corpus(o.text, o.held_out, o.encoding);
   const auto enough = static_cast<std::size_t>(o.context) + 1;
-  if (corpus.training.size() < enough || corpus.held_out.size() < 2) {
-    throw Error({.place = o.text.string(),
-                 .value = fmt::format("{} training characters, {} held out", corpus.training.size(),
-                                      corpus.held_out.size()),
-                 .rule = fmt::format("at least {} and 2 are needed", enough),
-                 .remedy = "give a longer text or a shorter --context"});
-  }
-  const std::filesystem::path state_path = o.out.string() + ".state";
-  require_own(o.out, state_path);
+  if (corpus.training.size() >= enough && corpus.held_out.size() >= 2) return corpus;
+  throw Error({.place = o.text.string(),
+               .value = fmt::format("{} training characters, {} held out", corpus.training.size(),
+                                    corpus.held_out.size()),
+               .rule = fmt::format("at least {} and 2 are needed", enough),
+               .remedy = "give a longer text or a shorter --context"});
+}
+
+void make_folder(const std::filesystem::path& out) {
   std::error_code failed;
-  std::filesystem::create_directories(o.out, failed);
-  if (failed) {
-    throw Error({.place = o.out.string(),
+  std::filesystem::create_directories(out, failed);
+  if (failed)
+    throw Error({.place = out.string(),
                  .rule = "cannot be made: " + failed.message(),
                  .remedy = "choose another --out"});
+}
+
+// One batch, forwards, backwards and into the parameters; its loss.
+double train_step(const TrainOptions& o, const Corpus& corpus, int step, Network& network,
+                  Optimiser& optimiser) {
+  const Batch batch = draw_batch(o, corpus.training, step);
+  Network::Pass pass;
+  pass.precision = o.precision;
+  pass.dropout = o.dropout;
+  pass.mask_seed =
+      static_cast<std::uint32_t>(Random(o.seed, "masks", static_cast<std::uint64_t>(step)).bits());
+  const Tensor logits = network.logits(batch.input, batch.first, pass);
+  const Tensor loss =
+      at::cross_entropy_loss(logits.view({-1, network.config().vocab_size}), batch.target);
+  loss.backward();
+  optimiser.step(network, o, step);
+  return loss.item<double>();
+}
+
+// Mean loss, speed and time left, told every so many steps.
+class Pace {
+ public:
+  Pace(const TrainOptions& o, int first_step) : o_(o), first_step_(first_step) {}
+
+  // `step` of them are done.
+  void add(int step, double loss) {
+    interval_loss_ += loss;
+    ++interval_steps_;
+    if (step % kReportEvery != 0 && step != o_.steps) return;
+    const double left = seconds() / (step - first_step_) * (o_.steps - step);
+    say(o_, "step {}/{}  loss {:.4f}  lr {:.2e}  {:.0f} tokens/s  {:.0f} min left", step, o_.steps,
+        interval_loss_ / interval_steps_, learning_rate(o_, step - 1),
+        interval_steps_ * static_cast<double>(o_.batch) * o_.context /
+            seconds_since(interval_start_),
+        left / 60);
+    interval_loss_ = 0;
+    interval_steps_ = 0;
+    interval_start_ = Clock::now();
   }
 
-  Network network(make_config(o, corpus.vocabulary.size()), o.seed);
-  Optimiser optimiser(network);
-  nlohmann::json identity = identity_of(o, corpus);
-  State state;
-  if (o.resume && std::filesystem::exists(state_path)) {
-    state = read_state(state_path, identity, o, network, optimiser);
-    say("resumed at step {} of {}", state.step, o.steps);
+  double seconds() const { return seconds_since(start_); }  // of this run
+
+ private:
+  static constexpr int kReportEvery = 50;
+  const TrainOptions& o_;
+  int first_step_;
+  Clock::time_point start_ = Clock::now(), interval_start_ = start_;
+  double interval_loss_ = 0;
+  int interval_steps_ = 0;
+};
+
+// A look at the held-out text; the best weights so far are kept.
+void look(const TrainOptions& o, const Corpus& corpus, Network& network, State& state) {
+  const LossAt at{state.step, state.loss_sum / state.loss_count,
+                  sliding_loss(network, corpus.held_out)};
+  state.loss_sum = 0;
+  state.loss_count = 0;
+  state.losses.push_back(at);
+  if (state.best_weights.empty() || at.held_out < state.best.held_out) {
+    state.best = at;
+    state.best_weights = network.to_tensors(model::Dtype::kF32);
   }
-  if (o.cooldown > 0) identity["fall_from"] = o.steps - o.cooldown;
-  say("{} parameters, {} training and {} held-out characters, {} distinct",
-      network.parameter_count(), corpus.training.size(), corpus.held_out.size(),
-      corpus.vocabulary.size());
+  say(o, "step {}/{}  held out {:.4f}  (best {:.4f} at step {})", state.step, o.steps, at.held_out,
+      state.best.held_out, state.best.step);
+}
 
-  const auto start = Clock::now();
-  const double earlier_s = state.wall_time_s;
-  const int first_step = state.step;
-  double interval_loss = 0;
-  int interval_steps = 0;
-  auto interval_start = Clock::now();
-  constexpr int kReportEvery = 50;
-
-  while (state.step < o.steps) {
-    const Batch batch = draw_batch(o, corpus.training, state.step);
-    Network::Pass pass;
-    pass.precision = o.precision;
-    pass.dropout = o.dropout;
-    pass.mask_seed = static_cast<std::uint32_t>(
-        Random(o.seed, "masks", static_cast<std::uint64_t>(state.step)).bits());
-    const Tensor logits = network.logits(batch.input, batch.first, pass);
-    const Tensor loss =
-        at::cross_entropy_loss(logits.view({-1, network.config().vocab_size}), batch.target);
-    loss.backward();
-    optimiser.step(network, o, state.step);
-    const double value = loss.item<double>();
-    state.loss_sum += value;
-    ++state.loss_count;
-    interval_loss += value;
-    ++interval_steps;
-    ++state.step;
-
-    const bool last = state.step == o.steps;
-    if (state.step % kReportEvery == 0 || last) {
-      const double elapsed = seconds_since(start);
-      const double left = elapsed / (state.step - first_step) * (o.steps - state.step);
-      say("step {}/{}  loss {:.4f}  lr {:.2e}  {:.0f} tokens/s  {:.0f} min left", state.step,
-          o.steps, interval_loss / interval_steps, learning_rate(o, state.step - 1),
-          interval_steps * static_cast<double>(o.batch) * o.context / seconds_since(interval_start),
-          left / 60);
-      interval_loss = 0;
-      interval_steps = 0;
-      interval_start = Clock::now();
-    }
-    if (state.step % o.eval_every == 0 || last) {
-      const LossAt at{state.step, state.loss_sum / state.loss_count,
-                      sliding_loss(network, corpus.held_out)};
-      state.loss_sum = 0;
-      state.loss_count = 0;
-      state.losses.push_back(at);
-      if (state.best_weights.empty() || at.held_out < state.best.held_out) {
-        state.best = at;
-        state.best_weights = network.to_tensors(model::Dtype::kF32);
-      }
-      say("step {}/{}  held out {:.4f}  (best {:.4f} at step {})", state.step, o.steps, at.held_out,
-          state.best.held_out, state.best.step);
-    }
-    if (state.step % o.checkpoint_every == 0 || last) {
-      state.wall_time_s = earlier_s + seconds_since(start);
-      write_state(state_path, identity, state, network, optimiser);
-    }
-  }
-
+// The best weights become a model folder, rounded to F16; the report is of what was written.
+TrainReport write_model(const TrainOptions& o, const Corpus& corpus, Network& network,
+                        State& state) {
   TrainReport report;
   report.losses = state.losses;
   report.best_step = state.best.step;
@@ -415,8 +408,52 @@ TrainReport train(const TrainOptions& o) {
   write_file(o.out / "vocab.json", json_text(nlohmann::json(corpus.vocabulary), 0) + "\n");
   model::write_checksums(o.out);
   write_card(o, corpus, network, report);
+  return report;
+}
+
+}  // namespace
+
+TrainReport train(const TrainOptions& o) {
+  check(o);
+  use_threads(o.threads);
+  const Corpus corpus = read_enough(o);
+  const std::filesystem::path state_path = o.out.string() + ".state";
+  require_own(o.out, state_path);
+  make_folder(o.out);
+
+  Network network(make_config(o, corpus.vocabulary.size()), o.seed);
+  Optimiser optimiser(network);
+  nlohmann::json identity = identity_of(o, corpus);
+  State state;
+  if (o.resume && std::filesystem::exists(state_path)) {
+    state = read_state(state_path, identity, o, network, optimiser);
+    say(o, "resumed at step {} of {}", state.step, o.steps);
+  }
+  if (o.cooldown > 0) identity["fall_from"] = o.steps - o.cooldown;
+  say(o, "{} parameters, {} training and {} held-out characters, {} distinct",
+      network.parameter_count(), corpus.training.size(), corpus.held_out.size(),
+      corpus.vocabulary.size());
+
+  const double earlier_s = state.wall_time_s;
+  Pace pace(o, state.step);
+  while (state.step < o.steps) {
+    const double loss = train_step(o, corpus, state.step, network, optimiser);
+    state.loss_sum += loss;
+    ++state.loss_count;
+    ++state.step;
+    pace.add(state.step, loss);
+    const bool last = state.step == o.steps;
+    if (state.step % o.eval_every == 0 || last) look(o, corpus, network, state);
+    if (state.step % o.checkpoint_every == 0 || last) {
+      state.wall_time_s = earlier_s + pace.seconds();
+      write_state(state_path, identity, state, network, optimiser);
+    }
+  }
+
+  TrainReport report = write_model(o, corpus, network, state);
+  std::error_code failed;
   std::filesystem::remove(state_path, failed);
-  say("held out {:.4f} nats per character, {:.4f} before rounding to F16; {}", report.held_out,
+  say(o, "held out {:.4f} nats per character, {:.4f} before rounding to F16; {}", report.held_out,
       report.held_out_f32, o.out.string());
   return report;
 }
