@@ -252,92 +252,109 @@ class ColumnLevel final : public Analog {
     return simulator_ ? simulator_->second(columns) : read;
   }
 
+  void count_outside(int head, const float* q, const float* k, const float* v) {
+    if (!options_.effects.has(Effect::kClipping)) return;
+    const Scalers& s = scalers();
+    RangeReport::Head& ranges = ranges_.heads[head];
+    ranges.values += shape().dim;
+    ranges.q += outside(q_, s.a_q[head], s.b_q[head], q);
+    ranges.k += outside(kv_, s.a_k[head], s.b_k[head], k);
+    ranges.v += outside(kv_, s.a_v[head], s.b_v[head], v);
+  }
+
+  // What a token's step computes on its way to the output, of one head.
+  struct Step {
+    std::vector<double> q_width_s;               // [dim]
+    std::vector<double> age_s, charge_c, phi_s;  // [slot]
+    std::vector<Stored> key, value;              // [slot]
+    std::vector<ColumnOutput> second;            // [sub-tile][dim]
+  };
+
   void step(int head, const float* q, const float* k, const float* v, float* out) {
     const int dim = shape().dim, window = shape().window, tile = circuit_.tile;
     const Scalers& s = scalers();
     energy::Activity& activity = counter_.activity();
     write(keys_, head, k, s.a_k[head], s.b_k[head]);
     write(values_, head, v, s.a_v[head], s.b_v[head]);
-    RangeReport::Head& ranges = ranges_.heads[head];
-    if (options_.effects.has(Effect::kClipping)) {
-      ranges.values += dim;
-      ranges.q += outside(q_, s.a_q[head], s.b_q[head], q);
-      ranges.k += outside(kv_, s.a_k[head], s.b_k[head], k);
-      ranges.v += outside(kv_, s.a_v[head], s.b_v[head], v);
-    }
+    count_outside(head, q, k, v);
 
-    std::vector<double> q_width_s(dim);
+    Step now;
     for (int d = 0; d < dim; ++d)
-      q_width_s[d] =
-          circuit_.t_max_s * q_share(static_cast<double>(s.a_q[head]) * q[d] + s.b_q[head]);
-
+      now.q_width_s.push_back(circuit_.t_max_s *
+                              q_share(static_cast<double>(s.a_q[head]) * q[d] + s.b_q[head]));
     const int filled = this->filled();
     const int newest = static_cast<int>(now_ % window);
-    std::vector<double> age_s(filled), charge_c(filled), phi_s(filled);
-    std::vector<Stored> key(filled), value(filled);
     for (int slot = 0; slot < filled; ++slot) {
-      age_s[slot] = (newest - slot + window) % window * options_.token_period_s;
-      key[slot] = stored(keys_, head, slot, age_s[slot]);
-      value[slot] = stored(values_, head, slot, age_s[slot]);
+      const double age_s = (newest - slot + window) % window * options_.token_period_s;
+      now.age_s.push_back(age_s);
+      now.key.push_back(stored(keys_, head, slot, age_s));
+      now.value.push_back(stored(values_, head, slot, age_s));
     }
-    const std::vector<ColumnOutput> first = read_first(head, key, q_width_s);
+
+    const std::vector<ColumnOutput> first = read_first(head, now.key, now.q_width_s);
     for (int slot = 0; slot < filled; ++slot) {
-      charge_c[slot] = first[slot].charge_c;
-      phi_s[slot] = first[slot].pulse_s;
-      counter_.convert(activity.first_conversions, charge_c[slot]);
+      now.charge_c.push_back(first[slot].charge_c);
+      now.phi_s.push_back(first[slot].pulse_s);
+      counter_.convert(activity.first_conversions, first[slot].charge_c);
       const std::uint8_t* levels = cells(keys_.level, head, slot);
       for (int d = 0; d < dim; ++d)
-        counter_.read_cell(activity.first_reads, age_s[slot], std::abs(q_width_s[d]), levels[d]);
+        counter_.read_cell(activity.first_reads, now.age_s[slot], std::abs(now.q_width_s[d]),
+                           levels[d]);
     }
 
     const int tiles = (filled + tile - 1) / tile;
-    const std::vector<ColumnOutput> second = read_second(head, value, phi_s);
+    now.second = read_second(head, now.value, now.phi_s);
     std::vector<double> sum(dim, 0.0);
     for (int i = 0; i < tiles; ++i)
       for (int d = 0; d < dim; ++d) {
-        const auto& [charge, pulse] = second[i * dim + d];
+        const auto& [charge, pulse] = now.second[i * dim + d];
         for (int slot = i * tile; slot < std::min(filled, (i + 1) * tile); ++slot)
-          counter_.read_cell(activity.second_reads, age_s[slot], phi_s[slot],
+          counter_.read_cell(activity.second_reads, now.age_s[slot], now.phi_s[slot],
                              cells(values_.level, head, slot)[d]);
         counter_.convert(activity.second_conversions, charge);
         sum[d] += counted(pulse / circuit_.differential.full_scale_s);
       }
     for (int d = 0; d < dim; ++d)
       out[d] = static_cast<float>(s.a_o[head] * count_unit() * sum[d] + s.b_o[head]);
+    RangeReport::Head& ranges = ranges_.heads[head];
     ranges.first += filled;
     ranges.first_beyond += conversions_beyond(circuit_.relu, first);
-    ranges.second += static_cast<double>(second.size());
-    ranges.second_beyond += conversions_beyond(circuit_.differential, second);
+    ranges.second += static_cast<double>(now.second.size());
+    ranges.second_beyond += conversions_beyond(circuit_.differential, now.second);
     counter_.count_token(shape(), tiles);
+    if (observed(now_, head)) show(trace_of(head, now));
+  }
 
-    if (!observed(now_, head)) return;
+  // As large as the window; NaN where no token is.
+  StepTrace trace_of(int head, const Step& now) {
+    const int dim = shape().dim, window = shape().window, tile = circuit_.tile;
     StepTrace trace;
     trace.token = now_;
     trace.head = head;
-    trace.q_width_s = q_width_s;
-    trace.first_charge_c = charge_c;
-    trace.phi_s = phi_s;
-    trace.first_charge_c.resize(window, kNan);
-    trace.phi_s.resize(window, kNan);
-    for (int slot = 0; slot < filled; ++slot) {
-      trace.key_v.insert(trace.key_v.end(), key[slot].v.begin(), key[slot].v.end());
-      trace.value_v.insert(trace.value_v.end(), value[slot].v.begin(), value[slot].v.end());
+    trace.q_width_s = now.q_width_s;
+    trace.age_s = now.age_s;
+    trace.first_charge_c = now.charge_c;
+    trace.phi_s = now.phi_s;
+    for (std::vector<double>* of_slots : {&trace.age_s, &trace.first_charge_c, &trace.phi_s})
+      of_slots->resize(window, kNan);
+
+    for (int slot = 0; slot < filled(); ++slot) {
+      const std::vector<double>&key = now.key[slot].v, &value = now.value[slot].v;
+      trace.key_v.insert(trace.key_v.end(), key.begin(), key.end());
+      trace.value_v.insert(trace.value_v.end(), value.begin(), value.end());
       const double* targets = cells(keys_.target_v, head, slot);
       trace.key_target_v.insert(trace.key_target_v.end(), targets, targets + dim);
-      trace.age_s.push_back(age_s[slot]);
     }
-    trace.age_s.resize(window, kNan);
-    trace.key_target_v.resize(static_cast<std::size_t>(window) * dim, kNan);
-    trace.key_v.resize(static_cast<std::size_t>(window) * dim, kNan);
-    trace.value_v.resize(static_cast<std::size_t>(window) * dim, kNan);
-    const std::size_t columns = static_cast<std::size_t>((window + tile - 1) / tile) * dim;
-    for (const auto& [charge, pulse] : second) {
+    for (std::vector<double>* of_cells : {&trace.key_target_v, &trace.key_v, &trace.value_v})
+      of_cells->resize(static_cast<std::size_t>(window) * dim, kNan);
+
+    for (const auto& [charge, pulse] : now.second) {
       trace.second_charge_c.push_back(charge);
       trace.second_pulse_s.push_back(pulse);
     }
-    trace.second_charge_c.resize(columns, kNan);
-    trace.second_pulse_s.resize(columns, kNan);
-    show(trace);
+    for (std::vector<double>* of_columns : {&trace.second_charge_c, &trace.second_pulse_s})
+      of_columns->resize(static_cast<std::size_t>((window + tile - 1) / tile) * dim, kNan);
+    return trace;
   }
 
   Circuit circuit_;

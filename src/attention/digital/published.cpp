@@ -89,7 +89,7 @@ class Published final : public BlockedAttention {
 
   void run_block(int head, int block, const float* q, const float* k, const float* v,
                  float* out) override {
-    const int dim = shape().dim, width = shape().heads * dim, window = shape().window;
+    const int dim = shape().dim, width = shape().heads * dim;
     const Scalers& s = scalers();
     RangeReport::Head& ranges = ranges_.heads[head];
     ranges.values += static_cast<double>(block) * dim;
@@ -97,6 +97,21 @@ class Published final : public BlockedAttention {
         static_cast<double>(write(keys_[head], k + head * dim, block, s.a_k[head], s.b_k[head]));
     ranges.v +=
         static_cast<double>(write(values_[head], v + head * dim, block, s.a_v[head], s.b_v[head]));
+    set_queries(head, block, q);
+
+    const std::int64_t end = keys_[head].end(), now = end - block;
+    const Seen seen{std::max(keys_[head].first(), now - (shape().window - 1)), now, end};
+    run_first(head, block, seen);
+    const Matrix sum = run_second(head, block, seen);
+    const double unit = s.a_o[head] * (hw_.quantise ? output_.step() : 1.0);
+    Strided(out + head * dim, block, dim, Eigen::OuterStride<>(width)).array() =
+        (sum.array().cast<double>() * unit + static_cast<double>(s.b_o[head])).cast<float>();
+  }
+
+  void set_queries(int head, int block, const float* q) {
+    const int dim = shape().dim, width = shape().heads * dim;
+    const Scalers& s = scalers();
+    RangeReport::Head& ranges = ranges_.heads[head];
     queries_.resize(block, dim);
     index_.resize(dim);
     for (int b = 0; b < block; ++b) {
@@ -113,64 +128,73 @@ class Published final : public BlockedAttention {
         }
       }
     }
+  }
 
-    const std::int64_t end = keys_[head].end(), now = end - block;
-    const std::int64_t from = std::max(keys_[head].first(), now - (window - 1));
-    const int seen = static_cast<int>(end - from);
+  // Tokens that a block's queries see: from .. end - 1, the block's own from `now` on.
+  struct Seen {
+    std::int64_t from, now, end;
+    int count() const { return static_cast<int>(end - from); }
+  };
+
+  Eigen::Map<const Matrix, 0, Eigen::OuterStride<>> power(const SlidingBuffer& buffer,
+                                                          std::size_t p, const Seen& seen) const {
+    const int dim = shape().dim;
     const int row = std::max(1, static_cast<int>(powers_.size())) * dim;
-    const auto power = [&](const SlidingBuffer& buffer, std::size_t p) {
-      return Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>(buffer.row(from) + p * dim, seen,
-                                                               dim, Eigen::OuterStride<>(row));
-    };
+    return {buffer.row(seen.from) + p * dim, seen.count(), dim, Eigen::OuterStride<>(row)};
+  }
 
-    // Row b sees tokens now+b-window+1 .. now+b; outside these its phi is 0.
+  // Into phi_: row b sees tokens now+b-window+1 .. now+b; outside these its phi is 0.
+  void run_first(int head, int block, const Seen& seen) {
+    const std::int64_t newest = seen.now - seen.from;
     const auto constant = static_cast<float>(hw_.current_a[0] / hw_.s_sat_first_a);
-    phi_.setZero(block, seen);
+    phi_.setZero(block, seen.count());
     if (constant != 0.0f)
       for (int b = 0; b < block; ++b) {
-        const int last = static_cast<int>(now + b - from);
-        const int first = std::max(0, last - (window - 1));
+        const int last = static_cast<int>(newest + b);
+        const int first = std::max(0, last - (shape().window - 1));
         phi_.row(b).segment(first, last - first + 1).setConstant(constant * queries_.row(b).sum());
       }
     for (std::size_t p = 0; p < powers_.size(); ++p) {
-      product_.noalias() = queries_ * power(keys_[head], p).transpose();
+      product_.noalias() = queries_ * power(keys_[head], p, seen).transpose();
       for (int b = 0; b < block; ++b)
-        phi_.row(b).array() += product_.row(b).array() * fade(first_fade_[p], b, now - from, seen);
+        phi_.row(b).array() +=
+            product_.row(b).array() * fade(first_fade_[p], b, newest, seen.count());
     }
     phi_ = phi_.array().max(0.0f).min(1.0f);
+  }
 
-    // Second stage, one sub-tile (slots first .. first+tile-1 of the ring) after the other: tokens
-    // of one sub-tile are one or two runs of consecutive tokens.
+  // One sub-tile (slots first .. first+tile-1 of the ring) after the other: tokens of one sub-tile
+  // are one or two runs of consecutive tokens.
+  Matrix run_second(int head, int block, const Seen& seen) {
+    const int dim = shape().dim, window = shape().window;
     weighted_.resize(powers_.size());
     for (std::size_t p = 0; p < powers_.size(); ++p) {
-      weighted_[p].resize(block, seen);
+      weighted_[p].resize(block, seen.count());
       for (int b = 0; b < block; ++b)
-        weighted_[p].row(b) = phi_.row(b).array() * fade(second_fade_[p], b, now - from, seen);
+        weighted_[p].row(b) =
+            phi_.row(b).array() * fade(second_fade_[p], b, seen.now - seen.from, seen.count());
     }
-    const auto second_constant = static_cast<float>(hw_.current_a[0] / hw_.s_sat_second_a);
+    const auto constant = static_cast<float>(hw_.current_a[0] / hw_.s_sat_second_a);
     Matrix sum = Matrix::Zero(block, dim);
     for (int first_slot = 0; first_slot < window; first_slot += hw_.tile) {
       const int slots = std::min(hw_.tile, window - first_slot);
       tile_.setZero(block, dim);
-      for (std::int64_t lap = from / window; lap * window < end; ++lap) {
-        const std::int64_t run_begin = std::max(from, lap * window + first_slot);
-        const std::int64_t run_end = std::min(end, lap * window + first_slot + slots);
+      for (std::int64_t lap = seen.from / window; lap * window < seen.end; ++lap) {
+        const std::int64_t run_begin = std::max(seen.from, lap * window + first_slot);
+        const std::int64_t run_end = std::min(seen.end, lap * window + first_slot + slots);
         const int n = static_cast<int>(run_end - run_begin),
-                  at = static_cast<int>(run_begin - from);
+                  at = static_cast<int>(run_begin - seen.from);
         if (n <= 0) continue;
-        if (second_constant != 0.0f)
-          tile_.colwise() += phi_.middleCols(at, n).rowwise().sum() * second_constant;
+        if (constant != 0.0f) tile_.colwise() += phi_.middleCols(at, n).rowwise().sum() * constant;
         for (std::size_t p = 0; p < powers_.size(); ++p)
           tile_.noalias() +=
-              weighted_[p].middleCols(at, n) * power(values_[head], p).middleRows(at, n);
+              weighted_[p].middleCols(at, n) * power(values_[head], p, seen).middleRows(at, n);
       }
       kernels::count_output(tile_.size(), tile_.data(),
                             hw_.quantise ? static_cast<float>(output_.steps_per_unit()) : 0.0f,
                             sum.data());
     }
-    const double unit = s.a_o[head] * (hw_.quantise ? output_.step() : 1.0);
-    Strided(out + head * dim, block, dim, Eigen::OuterStride<>(width)).array() =
-        (sum.array().cast<double>() * unit + static_cast<double>(s.b_o[head])).cast<float>();
+    return sum;
   }
 
   // By column: column c of row b is the token that is `newest + b - c` old.

@@ -88,6 +88,120 @@ double highest_rms(const std::vector<double>& errors) {
 
 }  // namespace
 
+// For the cheapest candidate that holds the limit on columns that it was not fitted to.
+class StageFit::Search {
+ public:
+  Search(StageFit& fit, const FitOptions& options)
+      // Below no pulse, charges still stand in what is written out, but matter less.
+      : fit_(fit), options_(options), lowest_(options.is_signed ? -1.0 : 0.0) {
+    constexpr int kChecked = 64, kFitted = 64;
+    // Columns of one level err in one direction: fitted as closely as the others, they would cost
+    // those more than they gain; not at all, polynomials would run away from them.
+    constexpr double kOneLevelMatters = 0.4;
+    for (int i = 0; i < FitColumns::kFittedKinds; ++i) {
+      const auto kind = static_cast<FitColumns::Kind>(i);
+      checked_.push_back(fit_.draw_.draw(kind, kChecked, "fast check", lowest_));
+      for (Column& column : fit_.draw_.draw(kind, kFitted, "fast fit", -1.0)) {
+        if (kind == FitColumns::kOneLevel) column.matters = kOneLevelMatters;
+        fitted_.push_back(std::move(column));
+      }
+    }
+  }
+
+  void run() {
+    const double limit = options_.limit_share * options_.error_limit;
+    const std::vector<kernels::Stage> all = fit_candidates(options_.cells, fit_.cells_differ_);
+    const kernels::Stage* best = nullptr;
+    double least = 0;
+    for (const kernels::Stage& candidate : all) {
+      const double in_floats = reach(candidate).error;
+      if (in_floats > limit && best != nullptr && in_floats >= least) continue;
+      const double error = take(candidate);
+      if (error <= limit) {
+        measure();
+        if (fit_.error_ <= limit) return;
+      }
+      if (best == nullptr || error < least) best = &candidate, least = error;
+    }
+    if (best != nullptr) take(*best);
+    measure();
+    if (least > 10 * options_.error_limit)
+      throw Error({.place = "attention",
+                   .key = "error_limit",
+                   .value = fmt::format("{}", options_.error_limit),
+                   .rule = fmt::format("the fast level reaches {:.2g} of full scale on this device",
+                                       fit_.error_),
+                   .remedy = "raise the limit or use level column"});
+  }
+
+ private:
+  // What rank, degree, segments and steps reach, in floats; digits of bytes only add to it.
+  struct Reached {
+    double error;
+    Form form;
+  };
+
+  const Reached& reach(kernels::Stage shape) {
+    const auto [at, is_new] =
+        reached_.try_emplace({shape.rank, shape.degree, shape.segments, shape.substeps}, Reached{});
+    if (!is_new) return at->second;
+    shape.bytes = false;
+    fit_.choose(shape);
+    at->second.error = refined_error();
+    at->second.form = fit_.form();
+    return at->second;
+  }
+
+  double take(const kernels::Stage& candidate) {
+    const Form& form = reach(candidate).form;
+    fit_.choose(candidate);
+    fit_.set_form(fit_.stage_.bytes ? fit_.in_bytes(form) : form);
+    return fit_.stage_.bytes ? refined_error() : reach(candidate).error;
+  }
+
+  // Refines what was chosen as far as that helps columns that it is not fitted to.
+  double refined_error() {
+    const double before = fit_.worst_rms(checked_, options_);
+    constexpr double kWithinReach = 6;  // times the limit: what refinement may take away
+    if (!fit_.stage_.closed() && before > kWithinReach * options_.error_limit) return before;
+    const Form form_before = fit_.form();
+    fit_.refine(fitted_, options_);
+    const double after = fit_.worst_rms(checked_, options_);
+    if (after < before) return after;
+    fit_.set_form(form_before);
+    return before;
+  }
+
+  // Of what was chosen, on columns that had no part in that.
+  void measure() {
+    constexpr int kMeasured = 512;
+    const auto drawn = [&](FitColumns::Kind kind) {
+      return fit_.draw_.draw(kind, kMeasured, "fast measure", lowest_);
+    };
+    if (measured_.empty()) {
+      for (int i = 0; i < FitColumns::kRandomKinds; ++i)
+        measured_.push_back(drawn(static_cast<FitColumns::Kind>(i)));
+      slow_ = drawn(FitColumns::kSlow);
+    }
+    fit_.error_ = 0;
+    for (const Columns& columns : measured_)
+      fit_.error_ = std::max(fit_.error_, highest_rms(fit_.errors(columns, options_)));
+    fit_.slow_error_ = highest_rms(fit_.errors(slow_, options_));
+    // A column of the first array has one table, and its digits are rounded otherwise at other ages
+    // than the few that are looked at; some per cent more were seen.
+    constexpr double kOtherAges = 1.15;
+    if (fit_.stage_.closed() && fit_.stage_.bytes && !fit_.is_second_)
+      fit_.error_ *= kOtherAges, fit_.slow_error_ *= kOtherAges;
+  }
+
+  StageFit& fit_;
+  const FitOptions& options_;
+  double lowest_;
+  std::vector<Columns> checked_, measured_;
+  Columns fitted_, slow_;
+  std::map<std::array<int, 4>, Reached> reached_;
+};
+
 StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
                    const ConverterLine& line, const FitOptions& options)
     : circuit_(circuit),
@@ -114,110 +228,11 @@ StageFit::StageFit(const Circuit& circuit, const Circuit::Converter& converter,
   fit_edges(options);
   separate();
 
-  find(options);
+  Search(*this, options).run();
   constexpr int kOfTwoLevels = 200;
   one_level_error_ = largest_error(draw_.of_one_level(), options);
   two_levels_error_ = largest_error(
       draw_.draw(FitColumns::kTwoLevels, kOfTwoLevels, "fast measure", -1.0), options);
-}
-
-// The cheapest candidate that holds the limit on columns that it was not fitted to.
-void StageFit::find(const FitOptions& options) {
-  constexpr int kChecked = 64, kFitted = 64, kMeasured = 512;
-  // Columns of one level err in one direction: fitted as closely as the others, they would cost
-  // those more than they gain; not at all, polynomials would run away from them.
-  constexpr double kOneLevelMatters = 0.4;
-  // Below no pulse, charges still stand in what is written out, but matter less.
-  const double lowest = options.is_signed ? -1.0 : 0.0;
-  std::vector<Columns> checked;
-  Columns fitted;
-  for (int i = 0; i < FitColumns::kFittedKinds; ++i) {
-    const auto kind = static_cast<FitColumns::Kind>(i);
-    checked.push_back(draw_.draw(kind, kChecked, "fast check", lowest));
-    for (Column& column : draw_.draw(kind, kFitted, "fast fit", -1.0)) {
-      if (kind == FitColumns::kOneLevel) column.matters = kOneLevelMatters;
-      fitted.push_back(std::move(column));
-    }
-  }
-  // Refines what was chosen as far as that helps columns that it is not fitted to.
-  const auto refined_error = [&] {
-    const double before = worst_rms(checked, options);
-    constexpr double kWithinReach = 6;  // times the limit: what refinement may take away
-    if (!stage_.closed() && before > kWithinReach * options.error_limit) return before;
-    const Form form_before = form();
-    refine(fitted, options);
-    const double after = worst_rms(checked, options);
-    if (after < before) return after;
-    set_form(form_before);
-    return before;
-  };
-  // What rank, degree, segments and steps reach, in floats; digits of bytes only add to it.
-  struct Reached {
-    double error;
-    Form form;
-  };
-  std::map<std::array<int, 4>, Reached> reached;
-  const auto reach = [&](kernels::Stage shape) -> const Reached& {
-    const auto [at, is_new] =
-        reached.try_emplace({shape.rank, shape.degree, shape.segments, shape.substeps}, Reached{});
-    if (!is_new) return at->second;
-    shape.bytes = false;
-    choose(shape);
-    at->second.error = refined_error();
-    at->second.form = form();
-    return at->second;
-  };
-  const auto take = [&](const kernels::Stage& candidate) {
-    const Form& form = reach(candidate).form;
-    choose(candidate);
-    set_form(stage_.bytes ? in_bytes(form) : form);
-    return stage_.bytes ? refined_error() : reach(candidate).error;
-  };
-  // Of what was chosen, on columns that had no part in that.
-  std::vector<Columns> measured;
-  Columns slow;
-  const auto measure = [&] {
-    const auto drawn = [&](FitColumns::Kind kind) {
-      return draw_.draw(kind, kMeasured, "fast measure", lowest);
-    };
-    if (measured.empty()) {
-      for (int i = 0; i < FitColumns::kRandomKinds; ++i)
-        measured.push_back(drawn(static_cast<FitColumns::Kind>(i)));
-      slow = drawn(FitColumns::kSlow);
-    }
-    error_ = 0;
-    for (const Columns& columns : measured)
-      error_ = std::max(error_, highest_rms(errors(columns, options)));
-    slow_error_ = highest_rms(errors(slow, options));
-    // A column of the first array has one table, and its digits are rounded otherwise at other ages
-    // than the few that are looked at; some per cent more were seen.
-    constexpr double kOtherAges = 1.15;
-    if (stage_.closed() && stage_.bytes && !is_second_)
-      error_ *= kOtherAges, slow_error_ *= kOtherAges;
-  };
-  const double limit = options.limit_share * options.error_limit;
-  const std::vector<kernels::Stage> all = fit_candidates(options.cells, cells_differ_);
-  const kernels::Stage* best = nullptr;
-  double least = 0;
-  for (const kernels::Stage& candidate : all) {
-    const double in_floats = reach(candidate).error;
-    if (in_floats > limit && best != nullptr && in_floats >= least) continue;
-    const double error = take(candidate);
-    if (error <= limit) {
-      measure();
-      if (error_ <= limit) return;
-    }
-    if (best == nullptr || error < least) best = &candidate, least = error;
-  }
-  if (best != nullptr) take(*best);
-  measure();
-  if (least > 10 * options.error_limit)
-    throw Error(
-        {.place = "attention",
-         .key = "error_limit",
-         .value = fmt::format("{}", options.error_limit),
-         .rule = fmt::format("the fast level reaches {:.2g} of full scale on this device", error_),
-         .remedy = "raise the limit or use level column"});
 }
 
 std::vector<StageFit::Cell> StageFit::cells(const std::vector<double>& v_store) const {

@@ -93,7 +93,7 @@ class StageFit {
   std::vector<double> errors(const Columns& columns, const FitOptions& options) const;
   double largest_error(const Columns& columns, const FitOptions& options) const;
   double worst_rms(const std::vector<Columns>& kinds, const FitOptions& options) const;
-  void find(const FitOptions& options);
+  class Search;
 
   const Circuit& circuit_;  // must outlive the fit, which reads it in cell()
   const Circuit::Converter& converter_;
