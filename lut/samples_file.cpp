@@ -62,10 +62,29 @@ std::map<std::string, Series> read_series(const store::ReadGroup& bench,
              fmt::format("the bench has {} points", points));
     // A measurement without a number is NaN; a condition always has one.
     Series series{quantity_of(dataset, name), dataset.read_vector<double>()};
+    if (dataset.has_attribute(names::kWords)) series.words = dataset.texts_attribute(names::kWords);
     for (std::size_t i = 0; i < points; ++i)
       if (group_name == names::kConditions && !std::isfinite(series.values[i]))
         refuse(dataset, fmt::format("[{}] = {}", i, series.values[i]), "must be finite");
     result.emplace(name, std::move(series));
+  }
+  return result;
+}
+
+std::map<std::string, VectorSeries> read_vectors(const store::ReadGroup& bench,
+                                                 std::size_t points) {
+  std::map<std::string, VectorSeries> result;
+  const store::ReadGroup group = bench.group(names::kConditions);
+  for (const std::string& name : group.dataset_names()) {
+    const store::ReadDataset dataset = group.dataset(name);
+    if (dataset.is_dimension() || dataset.kind() != store::Kind::kNumber) continue;
+    const std::vector<std::size_t> shape = dataset.shape();
+    if (shape.size() != 2) continue;
+    if (shape[0] != points)
+      refuse(dataset, fmt::format("{} rows", shape[0]),
+             fmt::format("the bench has {} points", points));
+    result.emplace(
+        name, VectorSeries{quantity_of(dataset, name), shape[1], dataset.read<double>().values});
   }
   return result;
 }
@@ -169,7 +188,15 @@ SampledBench read_bench(const store::ReadGroup& group, const std::string& name,
   if (bench.hold_out.size() != bench.points())
     refuse(group, fmt::format("{} values", bench.hold_out.size()),
            fmt::format("the bench has {} points", bench.points()));
+  if (group.has(names::kDraw))
+    bench.draw = group.dataset(names::kDraw).read_vector<std::uint32_t>();
+  if (group.has(names::kAided)) bench.aided = read_marks(group, names::kAided, 1);
+  if ((!bench.draw.empty() && bench.draw.size() != bench.points()) ||
+      (!bench.aided.empty() && bench.aided.size() != bench.points()))
+    refuse(group, fmt::format("{} draws, {} aided", bench.draw.size(), bench.aided.size()),
+           fmt::format("the bench has {} points", bench.points()));
   bench.conditions = read_series(group, names::kConditions, bench.points());
+  bench.vector_conditions = read_vectors(group, bench.points());
   bench.measurements = read_series(group, names::kMeasurements, bench.points());
   for (const Axis& axis : bench.axes)
     if (!bench.conditions.contains(axis.name()))

@@ -14,6 +14,14 @@ namespace gaincell::lut {
 struct Series {
   Quantity quantity;
   std::vector<double> values;
+  std::vector<std::string> words{};  // of a condition of words (corner): `values` number them
+};
+
+// A condition of several elements, such as a column's stored voltages: row-major, by point.
+struct VectorSeries {
+  Quantity quantity;
+  std::size_t elements = 0;
+  std::vector<double> values;
 };
 
 // A table that a bench asks for.
@@ -39,7 +47,10 @@ struct SampledBench {
   std::vector<std::uint8_t> status;  // by point: 0 simulated, else failed
   std::vector<std::uint8_t>
       hold_out;  // 0 in the tables, 1 kept from them, 2 and in the working range
+  std::vector<std::uint32_t> draw{};            // which draw a point is; empty without draws
+  std::vector<std::uint8_t> aided{};            // 1: it took the retry options; empty: not said
   std::map<std::string, Series> conditions;     // those with one number per point
+  std::map<std::string, VectorSeries> vector_conditions{};
   std::map<std::string, Series> measurements;   // NaN where failed
   std::map<std::size_t, std::string> failures;  // reason by point
   std::vector<TableOrder> tables;

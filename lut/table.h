@@ -64,6 +64,9 @@ class Table {
   std::size_t dimensions() const { return data_->axes.size(); }
   std::span<const Interpolation> interpolation() const { return data_->interpolation; }
   std::span<const double> values() const { return data_->values; }
+  // For who evaluates it elsewhere: per node, row-major, the value and its derivatives along every
+  // subset of the cubic axes; 2^c numbers for c cubic axes, the bit of the last one is the highest.
+  std::span<const double> coefficients() const { return data_->coefficients; }
   double minimum() const { return data_->minimum; }
   double maximum() const { return data_->maximum; }
   double full_scale() const { return data_->maximum - data_->minimum; }
