@@ -16,6 +16,7 @@ pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(ngspice REQUIRED IMPORTED_TARGET ngspice)
+pkg_check_modules(matio REQUIRED IMPORTED_TARGET matio)  # MATLAB
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)  # npz
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 if(GAINCELL_TESTS)

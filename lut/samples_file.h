@@ -47,9 +47,9 @@ struct SampledBench {
   std::vector<std::uint8_t> status;  // by point: 0 simulated, else failed
   std::vector<std::uint8_t>
       hold_out;  // 0 in the tables, 1 kept from them, 2 and in the working range
-  std::vector<std::uint32_t> draw{};            // which draw a point is; empty without draws
-  std::vector<std::uint8_t> aided{};            // 1: it took the retry options; empty: not said
-  std::map<std::string, Series> conditions;     // those with one number per point
+  std::vector<std::uint32_t> draw{};         // which draw a point is; empty without draws
+  std::vector<std::uint8_t> aided{};         // 1: it took the retry options; empty: not said
+  std::map<std::string, Series> conditions;  // those with one number per point
   std::map<std::string, VectorSeries> vector_conditions{};
   std::map<std::string, Series> measurements;   // NaN where failed
   std::map<std::size_t, std::string> failures;  // reason by point

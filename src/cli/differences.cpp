@@ -23,8 +23,7 @@ class About {
   About(std::vector<Difference>& all, std::string where) : all_(all), where_(std::move(where)) {}
 
   void texts(const std::string& what, const std::string& a, const std::string& b) {
-    if (a != b)
-      all_.push_back({where_, what, a.empty() ? kNothing : a, b.empty() ? kNothing : b});
+    if (a != b) all_.push_back({where_, what, a.empty() ? kNothing : a, b.empty() ? kNothing : b});
   }
 
   void numbers(const std::string& what, const std::string& unit, double a, double b) {
@@ -334,8 +333,16 @@ void compare_outcomes(About& about, const lut::SampledBench& a, const lut::Sampl
   for (std::size_t side = 0; side < 2; ++side) {
     if (failed_in[side] == 0) continue;
     const std::string words = fmt::format("{} failed", failed_in[side]);
-    about.add({"", "points that failed in one file", side == 0 ? words : "ran",
-               side == 0 ? "ran" : words, "", {}, {}, {}, first[side], failed_in[side]});
+    about.add({"",
+               "points that failed in one file",
+               side == 0 ? words : "ran",
+               side == 0 ? "ran" : words,
+               "",
+               {},
+               {},
+               {},
+               first[side],
+               failed_in[side]});
   }
 }
 
@@ -369,8 +376,7 @@ void compare_benches(std::vector<Difference>& all, const lut::SampledBench& a,
               if (std::isfinite(u) && std::isfinite(v))
                 spread.add(u, v, [&, p = in_a] { return point_words(a, p); });
             }
-            if (spread.differs())
-              measurement.add(spread.difference("values", x.quantity.unit));
+            if (spread.differs()) measurement.add(spread.difference("values", x.quantity.unit));
           });
   pair_up(
       all, (where + ": table").c_str(), a.tables, b.tables,

@@ -36,10 +36,11 @@ std::string made_line(const std::string& kind, const Origin& origin) {
 std::string error_words(const lut::TableEntry& entry) {
   if (entry.accuracy.points == 0) return "error not known: no simulation was kept from the table";
   const std::string& unit = entry.table.quantity().unit;
-  return fmt::format("error at most {:.3g} {} ({:.3g} % of full scale), rms {:.3g} {}, at {} "
-                     "hold-out points",
-                     entry.accuracy.max_abs, unit, entry.accuracy.max_percent,
-                     entry.accuracy.rms_abs, unit, entry.accuracy.points);
+  return fmt::format(
+      "error at most {:.3g} {} ({:.3g} % of full scale), rms {:.3g} {}, at {} "
+      "hold-out points",
+      entry.accuracy.max_abs, unit, entry.accuracy.max_percent, entry.accuracy.rms_abs, unit,
+      entry.accuracy.points);
 }
 
 std::vector<std::string> header_lines(const DeviceContent& content) {
@@ -72,6 +73,7 @@ std::string as_comment(const std::vector<std::string>& lines, const std::string&
     text += mark;
     // A description may be anyone's.
     for (const char c : line) text += std::iscntrl(static_cast<unsigned char>(c)) != 0 ? ' ' : c;
+    if (text.back() == '\\') text += '.';  // C++ would take the next line for comment
     text += '\n';
   }
   return text;
@@ -79,8 +81,7 @@ std::string as_comment(const std::vector<std::string>& lines, const std::string&
 
 std::string identifier(const std::string& name) {
   std::string result;
-  for (const char c : name)
-    result += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  for (const char c : name) result += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
   if (result.empty() || std::isdigit(static_cast<unsigned char>(result.front())) != 0)
     result.insert(0, "x");
   return result;

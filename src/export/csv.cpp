@@ -90,19 +90,18 @@ std::vector<Sheet> grids(const lut::DeviceFile& device) {
       return std::equal(table.axes().begin(), table.axes().end(), other->axes().begin(),
                         other->axes().end());
     });
-    if (same == of.end()) {
-      Sheet sheet{table.name(), {}};
+    const auto place = static_cast<std::size_t>(same - of.begin());
+    if (place == sheets.size()) {
+      sheets.push_back({table.name(), {}});
+      of.push_back(&table);
       const std::vector<std::vector<double>> coordinates = grid_points(table.axes());
       for (std::size_t a = 0; a < table.dimensions(); ++a)
-        sheet.columns.push_back(
+        sheets.back().columns.push_back(
             {titled(table.axis(a).name(), table.axis(a).unit()), csv_numbers(coordinates[a])});
-      sheets.push_back(std::move(sheet));
-      of.push_back(&table);
     } else {
-      sheets[static_cast<std::size_t>(same - of.begin())].name += " " + table.name();
+      sheets[place].name += " " + table.name();
     }
-    Sheet& sheet = same == of.end() ? sheets.back()
-                                    : sheets[static_cast<std::size_t>(same - of.begin())];
+    Sheet& sheet = sheets[place];
     sheet.columns.push_back(
         {titled(table.name(), table.quantity().unit), csv_numbers(table.values())});
   }

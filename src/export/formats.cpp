@@ -16,8 +16,13 @@ std::span<const Format> formats() {
       {"csv", "FILE.csv, or a folder of one file a table or bench", device_to_csv, samples_to_csv},
       {"json", "everything in one file, full precision", device_to_json, samples_to_json},
       {"npz", "NumPy arrays: numpy.load", device_to_npz, samples_to_npz},
+      {"mat", "MATLAB and Octave: load", device_to_mat, samples_to_mat},
+      {"netcdf", "netCDF-4 with CF's attributes: xarray, ncdump", device_to_netcdf,
+       samples_to_netcdf},
       {"cpp", "a C++ header without dependencies", device_to_cpp, nullptr},
       {"ngspice", "subcircuits of cell and converters, in place of transistors", device_to_ngspice,
+       nullptr},
+      {"verilog-a", "a folder: modules, and their files for $table_model", device_to_verilog_a,
        nullptr},
   };
   return table;
@@ -38,8 +43,7 @@ void export_file(const std::filesystem::path& file, const std::string& format,
                  .value = format,
                  .rule = "no such format",
                  .remedy = suggest_remedy(format, format_names())});
-  const std::string kind =
-      store::Reader(file).root().text_attribute(store::kFormatName, "");
+  const std::string kind = store::Reader(file).root().text_attribute(store::kFormatName, "");
   const Origin origin{file.filename().string(), sha256_of_file(file)};
   if (kind == store::kDeviceFormat.name) {
     found->device({origin, lut::DeviceFile::read(file)}, out);
@@ -49,7 +53,7 @@ void export_file(const std::filesystem::path& file, const std::string& format,
                    .value = "samples",
                    .rule = "are single simulations, of which " + format + " says nothing",
                    .remedy = "export the device that `gaincell compile` makes of them; csv, json, "
-                             "npz take samples"});
+                             "npz, mat and netcdf take samples"});
     found->samples({origin, lut::SamplesFile::read(file)}, out);
   } else {
     throw Error({.place = file.string(),

@@ -33,7 +33,12 @@ void device_to_json(const DeviceContent& content, const std::filesystem::path& o
 void samples_to_json(const SamplesContent& content, const std::filesystem::path& out);
 void device_to_npz(const DeviceContent& content, const std::filesystem::path& out);
 void samples_to_npz(const SamplesContent& content, const std::filesystem::path& out);
+void device_to_mat(const DeviceContent& content, const std::filesystem::path& out);
+void samples_to_mat(const SamplesContent& content, const std::filesystem::path& out);
+void device_to_netcdf(const DeviceContent& content, const std::filesystem::path& out);
+void samples_to_netcdf(const SamplesContent& content, const std::filesystem::path& out);
 void device_to_cpp(const DeviceContent& content, const std::filesystem::path& out);
+void device_to_verilog_a(const DeviceContent& content, const std::filesystem::path& out);
 void device_to_ngspice(const DeviceContent& content, const std::filesystem::path& out);
 
 }  // namespace gaincell::exports

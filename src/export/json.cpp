@@ -1,7 +1,8 @@
+#include "base/json.h"
+
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
-#include "base/json.h"
 #include "base/version.h"
 #include "export/description.h"
 #include "export/formats.h"
@@ -38,14 +39,16 @@ json series_json(const lut::Series& series) {
 }
 
 json bench_json(const lut::SampledBench& bench) {
-  json out{{"description", bench.description}, {"status", bench.status},
-           {"holdout", bench.hold_out},        {"conditions", json::object()},
-           {"measurements", json::object()},   {"failures", json::array()},
+  json out{{"description", bench.description},
+           {"status", bench.status},
+           {"holdout", bench.hold_out},
+           {"conditions", json::object()},
+           {"measurements", json::object()},
+           {"failures", json::array()},
            {"provenance", provenance_of(bench.provenance)}};
   if (!bench.draw.empty()) out["draw"] = bench.draw;
   if (!bench.aided.empty()) out["aided"] = bench.aided;
-  for (const auto& [name, series] : bench.conditions)
-    out["conditions"][name] = series_json(series);
+  for (const auto& [name, series] : bench.conditions) out["conditions"][name] = series_json(series);
   for (const auto& [name, vector] : bench.vector_conditions) {
     json rows = json::array();
     for (std::size_t i = 0; i < vector.values.size(); i += vector.elements)

@@ -18,12 +18,12 @@ struct ReadModel {
   struct Term {
     Curve of_stored, of_bitline;
   };
-  std::vector<Term> terms;    // A, out of the bitline
-  std::string source;         // what it was fitted to, in words
+  std::vector<Term> terms;                  // A, out of the bitline
+  std::string source;                       // what it was fitted to, in words
   double max_percent = 0, rms_percent = 0;  // off it, of its full scale, between the nodes too
-  double capacitance_f = 0;   // of the storage node, mean over the table
-  Curve leakage;              // A out of the storage node over its voltage; empty: not known
-  Curve written;              // V over the level of the write; empty: not known
+  double capacitance_f = 0;                 // of the storage node, mean over the table
+  Curve leakage;  // A out of the storage node over its voltage; empty: not known
+  Curve written;  // V over the level of the write; empty: not known
 };
 
 // The current is the slope of cell_read_charge between 1 and the longest pulse where the device has

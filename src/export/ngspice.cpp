@@ -80,22 +80,18 @@ class Deck {
 
 // ---- the cell
 
-struct CellNames {
-  std::string write_word_line = "wwl";
-};
-
 void write_cell(Deck& deck, const DeviceContent& content, const Subcircuit& cell) {
   const lut::DeviceFile& device = content.device;
   const double v_dd = device.constant("v_dd");
   const ReadModel read = read_model(device);
-  deck.comment(fmt::format("read current from {}: within {:.2g} % of full scale of it (rms {:.2g} "
-                           "%) over its whole range",
-                           read.source, read.max_percent, read.rms_percent));
+  deck.comment(
+      fmt::format("read current from {}: within {:.2g} % of full scale of it (rms {:.2g} "
+                  "%) over its whole range",
+                  read.source, read.max_percent, read.rms_percent));
   deck.begin(cell);
   std::vector<std::string> used{"bl", "en", "enb", "sn"};
   deck.line(fmt::format("cstore sn 0 {}", number(read.capacitance_f)));
-  if (!read.leakage.nodes.empty())
-    deck.line("bleak sn 0 i = " + pwl_of("v(sn)", read.leakage));
+  if (!read.leakage.nodes.empty()) deck.line("bleak sn 0 i = " + pwl_of("v(sn)", read.leakage));
   if (!read.written.nodes.empty() && cell.has("wbl") && cell.has("wwl")) {
     // Lands where cell_written_voltage says, pedestal and all, a fifth of a nanosecond after
     // another.
@@ -109,8 +105,9 @@ void write_cell(Deck& deck, const DeviceContent& content, const Subcircuit& cell
   for (const ReadModel::Term& term : read.terms)
     current += fmt::format("{}{} * {}", current.empty() ? "" : " + ",
                            pwl_of("v(sn)", term.of_stored), pwl_of("v(bl)", term.of_bitline));
-  deck.line(fmt::format("bread bl 0 i = {} * ({})",
-                        step_of("v(en)-v(enb)", -v_dd, v_dd), current));
+  // A net of its own: the simulator takes derivatives of the sum once, and not again by the switch.
+  deck.line("bcurrent current 0 v = " + current);
+  deck.line(fmt::format("bread bl 0 i = {} * v(current)", step_of("v(en)-v(enb)", -v_dd, v_dd)));
   deck.end(cell, used);
 }
 
@@ -129,12 +126,11 @@ void write_bitline(Deck& deck, const ConverterModel& model, double v_dd) {
 void write_hold(Deck& deck, const ConverterModel& model, double v_dd) {
   constexpr double kHoldF = 1e-12, kHoldTau = 50e-12;
   deck.line(fmt::format("chold hold 0 {}", number(kHoldF)));
-  deck.line(fmt::format(
-      "bhold 0 hold i = {} * (1 - {}) * ({} - v(hold))", number(kHoldF / kHoldTau),
-      is_high("convert", v_dd),
-      pwl_of(fmt::format("{}*(v(vref) + {} - v(bl))", number(model.capacitance_f),
-                         number(model.offset_v)),
-             model.pulse)));
+  deck.line(fmt::format("bhold 0 hold i = {} * (1 - {}) * ({} - v(hold))",
+                        number(kHoldF / kHoldTau), is_high("convert", v_dd),
+                        pwl_of(fmt::format("{}*(v(vref) + {} - v(bl))", number(model.capacitance_f),
+                                           number(model.offset_v)),
+                               model.pulse)));
 }
 
 // A pulse from `start` on, for as long as `hold` (or its negative) says.
@@ -148,10 +144,9 @@ void write_pulse(Deck& deck, const ConverterModel& model, double v_dd, const std
                         number(kRampF / model.longest_s), on, number(kRampF / kRampTau), on, ramp));
   // Half an edge more, so that the pulse has its width at half height; no more than the pulse is
   // long.
-  const std::string left = fmt::format("{} + {} - v({})", hold,
-                                       pwl_of(hold, std::vector<double>{0, edge},
-                                              std::vector<double>{0, edge / 2}),
-                                       ramp);
+  const std::string left = fmt::format(
+      "{} + {} - v({})", hold,
+      pwl_of(hold, std::vector<double>{0, edge}, std::vector<double>{0, edge / 2}), ramp);
   deck.line(fmt::format("b{} {} 0 v = {} * {} * {} * {}", out, ideal, number(v_dd),
                         step_of(left, 0, edge), on, is_high("convert", v_dd)));
   deck.line(fmt::format("r{} {} {} 200", out, ideal, out));
@@ -174,8 +169,7 @@ void write_relu(Deck& deck, const DeviceContent& content, const Subcircuit& conv
     deck.line("cout_b out_b 0 2f");
     used.emplace_back("out_b");
   }
-  deck.line(fmt::format("brefill 0 bl i = {} * v(out_ideal)",
-                        number(model.refill_a / v_dd)));
+  deck.line(fmt::format("brefill 0 bl i = {} * v(out_ideal)", number(model.refill_a / v_dd)));
   deck.end(converter, used);
 }
 
@@ -208,8 +202,7 @@ void write_start(Deck& deck, const DeviceContent& content, const Subcircuit& cir
   const double v_dd = content.device.constant("v_dd");
   const std::string on = is_high("convert", v_dd);
   deck.comment("its delay is no table's: t_delay, as the typical corner has it");
-  deck.line(fmt::format(".subckt {} {} t_delay=0.4n", circuit.name,
-                        fmt::join(circuit.ports, " ")));
+  deck.line(fmt::format(".subckt {} {} t_delay=0.4n", circuit.name, fmt::join(circuit.ports, " ")));
   deck.line(fmt::format("cwait wait 0 {}", number(kDelayF)));
   deck.line(fmt::format("bwait 0 wait i = {}/{{t_delay}} * {} - {}/10p * (1 - {}) * v(wait)",
                         number(kDelayF), on, number(kDelayF), on));
@@ -223,31 +216,6 @@ void write_start(Deck& deck, const DeviceContent& content, const Subcircuit& cir
   deck.end(circuit, used);
 }
 
-// ---- which circuits there are
-
-const std::vector<std::string> kCellPorts{"bl", "en", "enb", "sn"};
-const std::vector<std::string> kReluPorts{"bl", "vref", "reset_hv", "convert", "start", "out"};
-const std::vector<std::string> kSignedPorts{"bl",      "vref",    "reset_hv", "convert",
-                                            "start_p", "start_n", "outp",     "outn"};
-const std::vector<std::string> kReluStartPorts{"bl", "vref", "convert", "start"};
-const std::vector<std::string> kSignedStartPorts{"bl_p", "bl_n", "convert", "start_p", "start_n"};
-
-std::string bench_of(const lut::DeviceFile& device, const std::string& table) {
-  const lut::TableEntry* entry = device.find_table(table);
-  return entry == nullptr ? "" : entry->bench.substr(0, entry->bench.find(" + "));
-}
-
-Subcircuit start_in(const lut::DeviceFile& device, const std::string& bench,
-                    const std::vector<std::string>& ports, const std::string& out,
-                    const Subcircuit& otherwise) {
-  for (const Subcircuit& one : subcircuits_of(device, bench)) {
-    const bool all = std::all_of(ports.begin(), ports.end(),
-                                 [&](const std::string& port) { return one.has(port); });
-    if (all && !one.has(out)) return one;
-  }
-  return otherwise;
-}
-
 }  // namespace
 
 void device_to_ngspice(const DeviceContent& content, const std::filesystem::path& out) {
@@ -256,40 +224,25 @@ void device_to_ngspice(const DeviceContent& content, const std::filesystem::path
   Deck deck;
   deck.comment("gain cell macro models for ngspice: behavioural sources in place of transistors");
   for (const std::string& line : header_lines(content)) deck.comment(line);
-  deck.comment("Ports are those of the netlists that the device was made of, in their order, so an");
-  deck.comment(".include of this file takes the place of theirs. Not in it: supply currents (ports vdd");
-  deck.comment("draw nothing; energies are tables of the device), corners and mismatch (one file each),");
-  deck.comment("the coupling of a read onto its own stored voltage beyond what the charge table has.");
-  deck.comment("A converter's bitline has the capacitance of the idle cells that its tables have.\n");
-  const std::string read_bench = bench_of(
-      device, device.find_table("cell_read_charge") != nullptr ? "cell_read_charge"
-                                                               : "cell_static_current");
-  write_cell(deck, content,
-             find_subcircuit(device, read_bench, kCellPorts)
-                 .value_or(Subcircuit{"gain_cell", {"wbl", "wwl", "bl", "en", "enb", "sn", "vdd"}}));
-  if (has_converter(device, "relu")) {
-    const std::string bench = bench_of(device, "relu_pulse_width");
-    write_relu(deck, content,
-               find_subcircuit(device, bench, kReluPorts)
-                   .value_or(Subcircuit{"converter_relu",
-                                        {"bl", "vref", "reset_hv", "convert", "start", "out",
-                                         "out_b", "vdd"}}));
-    write_start(deck, content,
-                start_in(device, bench, kReluStartPorts, "out",
-                         {"relu_start", {"bl", "vref", "convert", "start", "vdd"}}),
-                {"start"});
+  deck.comment(
+      "Ports are those of the netlists that the device was made of, in their order, so an");
+  deck.comment(
+      ".include of this file takes the place of theirs. Not in it: supply currents (ports vdd");
+  deck.comment(
+      "draw nothing; energies are tables of the device), corners and mismatch (one file each),");
+  deck.comment(
+      "the coupling of a read onto its own stored voltage beyond what the charge table has.");
+  deck.comment(
+      "A converter's bitline has the capacitance of the idle cells that its tables have.\n");
+  const GainCellCircuits circuits = gain_cell_circuits(device);
+  write_cell(deck, content, circuits.cell);
+  if (circuits.relu) {
+    write_relu(deck, content, *circuits.relu);
+    write_start(deck, content, *circuits.relu_start, {"start"});
   }
-  if (has_converter(device, "signed")) {
-    const std::string bench = bench_of(device, "signed_pulse_width");
-    write_signed(deck, content,
-                 find_subcircuit(device, bench, kSignedPorts)
-                     .value_or(Subcircuit{"converter_signed",
-                                          {"bl", "vref", "reset_hv", "convert", "start_p",
-                                           "start_n", "outp", "outn", "sign", "vdd"}}));
-    write_start(deck, content,
-                start_in(device, bench, kSignedStartPorts, "outp",
-                         {"signed_start", {"bl_p", "bl_n", "convert", "start_p", "start_n", "vdd"}}),
-                {"start_p", "start_n"});
+  if (circuits.signed_) {
+    write_signed(deck, content, *circuits.signed_);
+    write_start(deck, content, *circuits.signed_start, {"start_p", "start_n"});
   }
   write_file(out, deck.text());
 }

@@ -95,10 +95,9 @@ class Archive {
     contents_.push_back(std::make_unique<std::string>(std::move(array)));
     zip_source_t* source =
         zip_source_buffer(zip_.get(), contents_.back()->data(), contents_.back()->size(), 0);
-    const zip_int64_t index =
-        source == nullptr
-            ? -1
-            : zip_file_add(zip_.get(), (name + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8);
+    const zip_int64_t index = source == nullptr ? -1
+                                                : zip_file_add(zip_.get(), (name + ".npy").c_str(),
+                                                               source, ZIP_FL_ENC_UTF_8);
     constexpr zip_uint16_t kMidnight = 0, kFirstOf1980 = 33;
     if (index < 0 || zip_file_set_dostime(zip_.get(), static_cast<zip_uint64_t>(index), kMidnight,
                                           kFirstOf1980, 0) != 0)

@@ -5,6 +5,7 @@
 
 #include "base/store/formats.h"
 #include "base/text.h"
+#include "export/macro_model.h"
 
 namespace gaincell::exports {
 namespace {
@@ -21,6 +22,22 @@ std::vector<std::string> whole_lines(const std::string& text) {
     }
   }
   return lines;
+}
+
+// One that has all of `ports` and not `out`: what begins the pulses of the converters.
+std::optional<Subcircuit> start_in(const lut::DeviceFile& device, const std::string& bench,
+                                   const std::vector<std::string>& ports, const std::string& out) {
+  for (const Subcircuit& one : subcircuits_of(device, bench)) {
+    const bool all = std::all_of(ports.begin(), ports.end(),
+                                 [&](const std::string& port) { return one.has(port); });
+    if (all && !one.has(out)) return one;
+  }
+  return std::nullopt;
+}
+
+std::string bench_of(const lut::DeviceFile& device, const std::string& table) {
+  const lut::TableEntry* entry = device.find_table(table);
+  return entry == nullptr ? "" : entry->bench.substr(0, entry->bench.find(" + "));
 }
 
 }  // namespace
@@ -57,6 +74,44 @@ std::optional<Subcircuit> find_subcircuit(const lut::DeviceFile& device, const s
                     [&](const std::string& port) { return one.has(port); }))
       found = one;
   return found;
+}
+
+GainCellCircuits gain_cell_circuits(const lut::DeviceFile& device) {
+  const std::string read =
+      bench_of(device, device.find_table("cell_read_charge") != nullptr ? "cell_read_charge"
+                                                                        : "cell_static_current");
+  GainCellCircuits circuits{
+      find_subcircuit(device, read, {"bl", "en", "enb", "sn"})
+          .value_or(Subcircuit{"gain_cell", {"wbl", "wwl", "bl", "en", "enb", "sn", "vdd"}}),
+      {},
+      {},
+      {},
+      {}};
+  if (has_converter(device, "relu")) {
+    const std::string bench = bench_of(device, "relu_pulse_width");
+    circuits.relu =
+        find_subcircuit(device, bench, {"bl", "vref", "reset_hv", "convert", "start", "out"})
+            .value_or(
+                Subcircuit{"converter_relu",
+                           {"bl", "vref", "reset_hv", "convert", "start", "out", "out_b", "vdd"}});
+    circuits.relu_start =
+        start_in(device, bench, {"bl", "vref", "convert", "start"}, "out")
+            .value_or(Subcircuit{"relu_start", {"bl", "vref", "convert", "start", "vdd"}});
+  }
+  if (has_converter(device, "signed")) {
+    const std::string bench = bench_of(device, "signed_pulse_width");
+    circuits.signed_ =
+        find_subcircuit(device, bench,
+                        {"bl", "vref", "reset_hv", "convert", "start_p", "start_n", "outp", "outn"})
+            .value_or(Subcircuit{"converter_signed",
+                                 {"bl", "vref", "reset_hv", "convert", "start_p", "start_n", "outp",
+                                  "outn", "sign", "vdd"}});
+    circuits.signed_start =
+        start_in(device, bench, {"bl_p", "bl_n", "convert", "start_p", "start_n"}, "outp")
+            .value_or(Subcircuit{"signed_start",
+                                 {"bl_p", "bl_n", "convert", "start_p", "start_n", "vdd"}});
+  }
+  return circuits;
 }
 
 }  // namespace gaincell::exports

@@ -55,10 +55,13 @@ double coordinate_on(const lut::Axis& axis, const std::string& text, const std::
   if (!value)
     refuse(fmt::format("must be a number in {}", axis.unit()),
            "SPICE's suffixes are known: 600m, 15n");
-  if (*value < axis.front() || *value > axis.back())
+  // An end that was computed, 0.9500000000000001, is what a person calls 0.95, and the other way
+  // round.
+  const double rounding = 1e-12 * (axis.back() - axis.front());
+  if (*value < axis.front() - rounding || *value > axis.back() + rounding)
     refuse(fmt::format("the table knows {} to {} {}", axis.front(), axis.back(), axis.unit()),
            "a table holds its end's value outside, which is no measurement; choose a value inside");
-  return *value;
+  return std::clamp(*value, axis.front(), axis.back());
 }
 
 // One coordinate per axis, in the table's order.
