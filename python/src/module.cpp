@@ -1,0 +1,14 @@
+#include <nanobind/nanobind.h>
+
+#include "base/version.h"
+#include "python/src/attention.h"
+#include "python/src/device.h"
+#include "python/src/errors.h"
+
+NB_MODULE(_gaincell, module) {
+  module.doc() = "gaincell's tables and engine; the package `gaincell` is how to use it";
+  module.attr("__version__") = gaincell::kVersion;
+  gaincell::python::bind_errors(module);
+  gaincell::python::bind_device(module);
+  gaincell::python::bind_attention(module);
+}
