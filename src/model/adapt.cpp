@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "model/attention_choice.h"
 
 namespace gaincell::model {
 namespace {
@@ -91,11 +92,13 @@ AdaptReport adapt(Transformer& target, Transformer& device,
   AdaptReport report;
   const Pass wanted = run_batch(target, batch);
   report.nats_target = wanted.nats_per_token;
+  const std::array<double, 4> units{1, options.volts, options.volts, 1};  // of q, k, v, output
 
   if (options.start_from_identity) {
     report.nats_before = run_batch(device, batch).nats_per_token;
     for (int l = 0; l < config.n_layer; ++l)
-      device.attention(l).set_scalers(attention::Scalers::identity(config.n_head));
+      device.attention(l).set_scalers(
+          with_volts(attention::Scalers::identity(config.n_head), options.volts));
   }
   for (int step = 0;; ++step) {
     // Those of the last pass remain, with the scalers that it leaves.
@@ -113,8 +116,10 @@ AdaptReport adapt(Transformer& target, Transformer& device,
         for (int h = 0; h < config.n_head; ++h) {
           const Moments& goal = (*parts(wanted.layers[l])[p])[h];
           const Moments& have = (*parts(found.layers[l])[p])[h];
-          const double mean_error = goal.mean() - have.mean();
-          const double deviation_error = goal.standard_deviation() - have.standard_deviation();
+          const double unit = units[p];
+          const double mean_error = unit * goal.mean() - have.mean();
+          const double wanted_deviation = unit * goal.standard_deviation();
+          const double deviation_error = wanted_deviation - have.standard_deviation();
           now.worst_mean_error = std::max(now.worst_mean_error, std::abs(mean_error));
           now.worst_deviation_error =
               std::max(now.worst_deviation_error, std::abs(deviation_error));
@@ -122,7 +127,7 @@ AdaptReport adapt(Transformer& target, Transformer& device,
           count += 2;
           // A scaler whose signal does not vary has no gain to be found.
           if (std::abs(deviation_error) > options.tolerance && have.standard_deviation() > 0) {
-            const double ratio = goal.standard_deviation() / have.standard_deviation();
+            const double ratio = wanted_deviation / have.standard_deviation();
             list[p].a[h] = static_cast<float>(list[p].a[h] * (alpha * ratio + 1 - alpha));
           }
           if (std::abs(mean_error) > options.tolerance)
@@ -141,7 +146,8 @@ AdaptReport adapt(Transformer& target, Transformer& device,
     if (report.converged || step == options.steps) break;
     for (int l = 0; l < config.n_layer; ++l) device.attention(l).set_scalers(std::move(next[l]));
   }
-  for (int l = 0; l < config.n_layer; ++l) report.scalers.push_back(device.attention(l).scalers());
+  for (int l = 0; l < config.n_layer; ++l)
+    report.scalers.push_back(with_volts(device.attention(l).scalers(), 1 / options.volts));
   return report;
 }
 

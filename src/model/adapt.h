@@ -22,6 +22,9 @@ struct AdaptOptions {
   double alpha_first = 1.0, alpha_last = 0.1;
   double tolerance =
       1e-4;  // of mean and standard deviation; the iteration ends when all are within
+  // Volts of the device that are one of the target's: keys and values are matched as shares of the
+  // range that each has (volts_on()).
+  double volts = 1;
   // Start from a = 1, b = 0 (0.45 for keys and values), as published, in place of the scalers that
   // the device's transformer has. They reach the same place where nothing saturates.
   bool start_from_identity = false;
@@ -42,7 +45,7 @@ struct AdaptReport {
   double nats_after = 0;
   bool converged = false;  // all within the tolerance before `steps` were used up
   std::vector<AdaptStep> steps;
-  std::vector<attention::Scalers> scalers;  // one per layer
+  std::vector<attention::Scalers> scalers;  // one per layer, in the target's volts
 };
 
 // `batch`: sequences of at least 2 tokens, each run from an empty ring. Leaves the device's

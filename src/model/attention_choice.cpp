@@ -7,8 +7,19 @@
 #include "attention/analog.h"
 #include "attention/published.h"
 #include "base/error.h"
+#include "lut/gain_cell_device.h"
 
 namespace gaincell::model {
+
+double volts_on(const lut::GainCellDevice& device, const Config& config) {
+  return 2 * device.v_zero / config.attention.v_max;
+}
+
+attention::Scalers with_volts(attention::Scalers scalers, double volts) {
+  for (std::vector<float>* part : {&scalers.a_k, &scalers.b_k, &scalers.a_v, &scalers.b_v})
+    for (float& x : *part) x = static_cast<float>(x * volts);
+  return scalers;
+}
 
 std::vector<std::unique_ptr<attention::Attention>> make_attention(const Weights& weights,
                                                                   const AttentionChoice& choice) {
@@ -37,7 +48,8 @@ std::vector<std::unique_ptr<attention::Attention>> make_attention(const Weights&
   std::vector<std::unique_ptr<attention::Attention>> layers;
   if (choice.kind == AttentionKind::kAnalog) {
     std::vector<attention::Scalers> scalers;
-    for (const Layer& layer : weights.layers) scalers.push_back(layer.scalers);
+    const double volts = volts_on(*choice.device, config);
+    for (const Layer& layer : weights.layers) scalers.push_back(with_volts(layer.scalers, volts));
     auto analog = attention::make_analog_layers(shape, attention::circuit_of(*choice.device),
                                                 std::move(scalers), choice.analog);
     layers.assign(std::make_move_iterator(analog.begin()), std::make_move_iterator(analog.end()));

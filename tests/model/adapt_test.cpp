@@ -79,6 +79,28 @@ TEST_F(Adaptation, BringsTheStatisticsOfOtherCellsToTheTarget) {
   EXPECT_GT(report.scalers[0].a_o[0], 1.2 * weights->layers[0].scalers.a_o[0]);
 }
 
+// Cells on a lower supply: every voltage 0.9 times what it was, and currents the same again.
+TEST_F(Adaptation, KeepsItsSharesOfTheRangeOnAnotherSupply) {
+  constexpr double kVolts = 0.9;
+  std::vector<std::unique_ptr<attention::Attention>> layers;
+  for (const Layer& layer : weights->layers) {
+    attention::PublishedHardware hardware;
+    hardware.v_max *= kVolts;
+    hardware.v_zero *= kVolts;
+    hardware.current_a = {0, hardware.current_a[1] / kVolts, 0, 0};
+    layers.push_back(
+        attention::make_published({2, 16, 16}, hardware, with_volts(layer.scalers, kVolts)));
+  }
+  Transformer target = linear(), device(weights, std::move(layers));
+  const AdaptReport report = adapt(target, device, batch, {.volts = kVolts});
+  EXPECT_TRUE(report.converged);
+  EXPECT_NEAR(report.nats_before, report.nats_target, 1e-4);
+  for (int h = 0; h < 2; ++h) {
+    EXPECT_NEAR(report.scalers[0].b_k[h], weights->layers[0].scalers.b_k[h], 1e-4);
+    EXPECT_NEAR(report.scalers[0].a_v[h], weights->layers[0].scalers.a_v[h], 1e-4);
+  }
+}
+
 TEST_F(Adaptation, TakesSmallerStepsAsItGoes) {
   Transformer target = linear(), device = other(12e-6);
   const AdaptReport report = adapt(target, device, batch, {.steps = 60, .tolerance = 0});

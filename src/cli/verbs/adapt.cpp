@@ -138,6 +138,7 @@ int adapt(AdaptOptions o) {
   model::AdaptReport report;
   {
     ProgressBar bar("adapt");
+    o.adapt.volts = model::volts_on(*facts.device, weights.config);
     o.adapt.progress = [&](const model::AdaptStep& step) {
       bar.show(static_cast<double>(step.step) / o.adapt.steps);
     };
