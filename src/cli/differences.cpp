@@ -55,7 +55,7 @@ class About {
 };
 
 // Adds up |b - a| over places, and remembers the worst.
-class Spread {
+class Deviations {
  public:
   void add(double a, double b, const std::function<std::string()>& place) {
     const double off = std::abs(b - a);
@@ -197,7 +197,7 @@ std::string place_words(const lut::Table& table, std::span<const double> x) {
 }
 
 // At the nodes of `grid`, as far as both tables reach.
-void compare_at_nodes(Spread& spread, const lut::Table& a, const lut::Table& b,
+void compare_at_nodes(Deviations& off, const lut::Table& a, const lut::Table& b,
                       const lut::Table& grid) {
   std::vector<std::size_t> index(grid.dimensions(), 0);
   std::vector<double> x(grid.dimensions());
@@ -205,7 +205,7 @@ void compare_at_nodes(Spread& spread, const lut::Table& a, const lut::Table& b,
     for (std::size_t axis = 0; axis < x.size(); ++axis)
       x[axis] = grid.axis(axis).nodes()[index[axis]];
     if (!a.outside(x) && !b.outside(x))
-      spread.add(a.at(x), b.at(x), [&] { return place_words(grid, x); });
+      off.add(a.at(x), b.at(x), [&] { return place_words(grid, x); });
     std::size_t axis = x.size();
     while (axis > 0 && ++index[axis - 1] == grid.axis(axis - 1).size()) index[--axis] = 0;
     more = axis > 0;
@@ -230,12 +230,12 @@ void compare_tables(std::vector<Difference>& all, const lut::TableEntry& a,
       const std::string words = axis_words(x), others = axis_words(y);
       about.texts("axis " + x.name(), words, words == others ? others + ", at others" : others);
     }
-    Spread spread;
-    compare_at_nodes(spread, a.table, b.table, a.table);
-    if (!one_grid) compare_at_nodes(spread, a.table, b.table, b.table);
-    if (spread.differs())
-      about.add(spread.difference(one_grid ? "values" : "values, interpolated", unit,
-                                  a.table.full_scale()));
+    Deviations off;
+    compare_at_nodes(off, a.table, b.table, a.table);
+    if (!one_grid) compare_at_nodes(off, a.table, b.table, b.table);
+    if (off.differs())
+      about.add(
+          off.difference(one_grid ? "values" : "values, interpolated", unit, a.table.full_scale()));
   }
   about.numbers("hold-out points", "1", static_cast<double>(a.accuracy.points),
                 static_cast<double>(b.accuracy.points));
@@ -247,11 +247,11 @@ void compare_tables(std::vector<Difference>& all, const lut::TableEntry& a,
     about.texts("hold-out points", "at these places", "at others");
   if (a.hold_out.coordinates == b.hold_out.coordinates &&
       a.hold_out.measured.size() == b.hold_out.measured.size()) {
-    Spread spread;
+    Deviations off;
     for (std::size_t i = 0; i < a.hold_out.measured.size(); ++i)
-      spread.add(a.hold_out.measured[i], b.hold_out.measured[i],
-                 [i] { return fmt::format("hold-out point {}", i); });
-    if (spread.differs()) about.add(spread.difference("hold-out simulations", unit));
+      off.add(a.hold_out.measured[i], b.hold_out.measured[i],
+              [i] { return fmt::format("hold-out point {}", i); });
+    if (off.differs()) about.add(off.difference("hold-out simulations", unit));
   }
   about.optional_numbers("limit, max", unit, a.limit.max_abs, b.limit.max_abs);
   about.optional_numbers("limit, rms", unit, a.limit.rms_abs, b.limit.rms_abs);
@@ -370,13 +370,13 @@ void compare_benches(std::vector<Difference>& all, const lut::SampledBench& a,
             About measurement(all, where + ": measurement " + name);
             measurement.texts("units", x.quantity.unit, y.quantity.unit);
             if (x.quantity.unit != y.quantity.unit) return;
-            Spread spread;
+            Deviations off;
             for (const auto& [in_a, in_b] : pairs) {
               const double u = x.values[in_a], v = y.values[in_b];
               if (std::isfinite(u) && std::isfinite(v))
-                spread.add(u, v, [&, p = in_a] { return point_words(a, p); });
+                off.add(u, v, [&, p = in_a] { return point_words(a, p); });
             }
-            if (spread.differs()) measurement.add(spread.difference("values", x.quantity.unit));
+            if (off.differs()) measurement.add(off.difference("values", x.quantity.unit));
           });
   pair_up(
       all, (where + ": table").c_str(), a.tables, b.tables,

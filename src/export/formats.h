@@ -39,6 +39,9 @@ void device_to_netcdf(const DeviceContent& content, const std::filesystem::path&
 void samples_to_netcdf(const SamplesContent& content, const std::filesystem::path& out);
 void device_to_cpp(const DeviceContent& content, const std::filesystem::path& out);
 void device_to_verilog_a(const DeviceContent& content, const std::filesystem::path& out);
+void device_to_neurosim(const DeviceContent& content, const std::filesystem::path& out);
+void device_to_crosssim(const DeviceContent& content, const std::filesystem::path& out);
+void device_to_aihwkit(const DeviceContent& content, const std::filesystem::path& out);
 void device_to_ngspice(const DeviceContent& content, const std::filesystem::path& out);
 
 }  // namespace gaincell::exports

@@ -152,8 +152,7 @@ TEST_F(Exports, NetcdfOpensInXarrayByCoordinates) {
   const json found = read("netcdf", "device.nc", "cell_read_charge");
   if (found.is_null()) GTEST_SKIP() << "needs python3-xarray";
   EXPECT_DOUBLE_EQ(found["value"], get(std::string("cell_read_charge ") + kPlace)["value"]);
-  EXPECT_EQ(found["error_max"],
-            get(std::string("cell_read_charge ") + kPlace)["error"]["max_abs"]);
+  EXPECT_EQ(found["error_max"], get(std::string("cell_read_charge ") + kPlace)["error"]["max_abs"]);
   EXPECT_EQ(found["units"], "C");
   EXPECT_EQ(found["axis_units"], "V");
   EXPECT_EQ(found["t_max"], 15e-9);
@@ -170,18 +169,68 @@ TEST_F(Exports, VerilogAHasModulesThatOpenVafParsesAndTablesThatRise) {
   const std::string text = read_file(folder_ / "va/gain_cell.va");
   expect_origin(text);
   EXPECT_THAT(text, HasSubstr("module gain_cell(wbl, wwl, bl, en, enb, sn, vdd);"));
-  EXPECT_THAT(text, HasSubstr("$table_model(V(sn), V(bl), \"cell_static_current.tbl\", \"3CC,3CC\")"));
+  EXPECT_THAT(text,
+              HasSubstr("$table_model(V(sn), V(bl), \"cell_static_current.tbl\", \"3CC,3CC\")"));
   const json parsed = read("verilog-a", "va/gain_cell.va", "");
   if (parsed.is_null()) GTEST_SKIP() << "needs openvaf-py";
   // Every module is parsed; what OpenVAF lacks is $table_model, and nothing else is wrong.
   EXPECT_FALSE(parsed["errors"].empty());
   for (const json& error : parsed["errors"])
-    EXPECT_THAT(error.get<std::string>(), ::testing::AnyOf(HasSubstr("'$table_model' was not found"),
-                                                           HasSubstr("could not compile")));
+    EXPECT_THAT(error.get<std::string>(),
+                ::testing::AnyOf(HasSubstr("'$table_model' was not found"),
+                                 HasSubstr("could not compile")));
+}
+
+TEST_F(Exports, NeuroSimGetsAConductanceALevel) {
+  export_to("neurosim", "ns");
+  const json found = read("neurosim", "ns/mem_states.csv", "");
+  if (found.is_null()) GTEST_SKIP() << "needs python3-numpy, -pandas";
+  ASSERT_EQ(found["means"].size(), 8);
+  const auto current = [this](const std::string& v_store) {
+    return get("cell_static_current v_store=" + v_store + " v_bitline=0.45")["value"].get<double>();
+  };
+  EXPECT_NEAR(found["means"][7], (current("0.9") - current("0")) / 0.9, 1e-12);
+  EXPECT_EQ(found["means"][0], 0);
+  EXPECT_EQ(found["stds"][3], 0);  // the device states no spread
+  const std::string about = read_file(folder_ / "ns/README.txt");
+  expect_origin(about);
+  EXPECT_THAT(about, HasSubstr("no spread: the device states none"));
+}
+
+TEST_F(Exports, CrossSimFadesAsTheRetentionTable) {
+  export_to("crosssim", "gain_cell.py");
+  // The current of the example is a straight line: weights fade as voltages do.
+  const json found = read("crosssim", "gain_cell.py", "1 0.001");
+  if (found.is_null()) GTEST_SKIP() << "needs python3-numpy, -pandas";
+  const double stored = get("cell_retention v_initial=0.9 age=1m")["value"];
+  EXPECT_NEAR(found["drifted"], stored / 0.9, 2e-3);  // of full scale: straight between ages
+  EXPECT_NEAR(found["programmed"], 1, 1e-12);
+  EXPECT_EQ(found["weights"], 37);
+  expect_origin(found["head"]);
+}
+
+TEST_F(Exports, AihwkitGetsAnExponentThatIsRightAtOneAge) {
+  export_to("aihwkit", "noise.py");
+  const json found = read("aihwkit", "noise.py", "");
+  if (found.is_null()) GTEST_SKIP() << "needs python3-numpy, -pandas";
+  const auto above_zero = [this](const std::string& age) {
+    return get("cell_retention v_initial=0.9 age=" + age)["value"].get<double>() - 0.45;
+  };
+  const double until = found["until"], t_0 = found["t_0"];
+  const double left = std::pow(until / t_0, -found["nu"].back().get<double>());
+  EXPECT_NEAR(
+      left,
+      above_zero(std::to_string(until * 1e6) + "u") / above_zero(std::to_string(t_0 * 1e6) + "u"),
+      1e-3);
+  const double slope = get("cell_static_current v_store=0.6 v_bitline=0.45")["gradient"]["v_store"];
+  EXPECT_NEAR(found["g_max"], 1e6 * slope * 0.45 / 0.9, 1e-3);
+  EXPECT_THAT(found["head"].get<std::string>(), HasSubstr("retention is no power of time"));
+  expect_origin(found["head"]);
 }
 
 TEST_F(Exports, EqualDevicesGiveEqualBytes) {
-  for (const std::string format : {"csv", "json", "npz", "mat", "netcdf", "cpp", "ngspice"}) {
+  for (const std::string format :
+       {"csv", "json", "npz", "mat", "netcdf", "cpp", "ngspice", "crosssim", "aihwkit"}) {
     const std::string one = "a." + (format == "cpp" ? "h" : format);
     export_to(format, one);
     const std::string bytes = read_file(folder_ / one);

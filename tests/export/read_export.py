@@ -87,6 +87,53 @@ def verilog_a(path):
     return {"refused": refused, "errors": errors}
 
 
+def neurosim(path):
+    """As pytorch_quantization/cim/modules/_utils.py of NeuroSim 1.5 (branch 2DInferenceV1.5-dev, cddb7d3) reads it."""
+    import csv as format
+    with open(path) as file:
+        reader = format.reader(file)
+        header = next(reader)
+        mean, std = header.index("mean"), header.index("std")
+        rows = list(reader)
+    return {"header": header, "means": [float(row[mean]) for row in rows], "stds": [float(row[std]) for row in rows]}
+
+
+def crosssim(path):
+    """The class with what CrossSim 0a2eb1e gives its devices: simulator.devices.idevice.EmptyDevice, normalized conductances
+    Gmin_norm .. 1 and a time in days; CrossSim itself is not packaged."""
+    import types
+    backend, idevice = types.ModuleType("simulator.backend"), types.ModuleType("simulator.devices.idevice")
+    backend.ComputeBackend = lambda: numpy
+    idevice.EmptyDevice = type("EmptyDevice", (), {"__init__": lambda self: self.__dict__.update(
+        Gmin_norm=0.2, Gmax_norm=1.0, Grange_norm=0.8)})
+    for name, module in (("simulator", types.ModuleType("simulator")), ("simulator.devices", types.ModuleType("simulator.devices")),
+                         ("simulator.backend", backend), ("simulator.devices.idevice", idevice)):
+        sys.modules[name] = module
+    space = {}
+    exec(open(path).read(), space)
+    device = space["GainCell"]()
+    weight, age = float(keys[0]), float(keys[1])
+    conductance = numpy.array([[0.2 + 0.8 * weight]])
+    return {"programmed": float(device.programming_error(conductance)[0, 0]),
+            "drifted": float((device.drift_error(conductance, age / 86400)[0, 0] - 0.2) / 0.8),
+            "weights": len(space["WEIGHT"]), "head": open(path).read()}
+
+
+def aihwkit(path):
+    """NOISE_MODEL against what CustomDriftPCMLikeNoiseModel of aihwkit 1.2.0 asserts; its package has to be compiled."""
+    space = {}
+    exec(open(path).read(), space)
+    model = space["NOISE_MODEL"]
+    drift = model["custom_drift_model"]
+    assert set(drift) == {"g_lst", "nu_mean_lst", "nu_std_lst"}
+    assert all(isinstance(values, list) and len(values) >= 2 for values in drift.values())
+    assert sorted(drift["g_lst"]) == drift["g_lst"] and min(drift["g_lst"]) >= 0
+    assert max(drift["g_lst"]) >= model["g_max"] and min(drift["nu_std_lst"]) >= 0
+    return {"g_max": model["g_max"], "t_0": model["t_0"], "nu": drift["nu_mean_lst"], "until": space["VALID_UNTIL_S"],
+            "head": open(path).read()}
+
+
 keys = sys.argv[3:]
-result = {"csv": csv, "npz": npz, "mat": mat, "netcdf": netcdf, "table": table_file, "verilog-a": verilog_a}[sys.argv[1]](sys.argv[2])
+result = {"csv": csv, "npz": npz, "mat": mat, "netcdf": netcdf, "table": table_file, "verilog-a": verilog_a,
+          "neurosim": neurosim, "crosssim": crosssim, "aihwkit": aihwkit}[sys.argv[1]](sys.argv[2])
 print(json.dumps(result, default=lambda value: value.item()))
