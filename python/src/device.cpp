@@ -206,8 +206,12 @@ void bind_device(nb::module_& module) {
                      return units;
                    })
       .def_prop_ro("provenance", provenance_of);
-  module.def("suggest", suggest_remedy, nb::arg("word"), nb::arg("known"),
-             "What a message says to a name that is not known.");
+  module.def(
+      "suggest",
+      [](const std::string& word, const std::vector<std::string>& known) {
+        return suggest_remedy(word, known);
+      },
+      nb::arg("word"), nb::arg("known"), "What a message says to a name that is not known.");
 }
 
 }  // namespace gaincell::python

@@ -72,7 +72,7 @@ def test_wrong_places_are_refused(device):
     at = {"v_store": 0.3, "pulse_width": 1e-9, "v_bitline": 0.45}
     error = refused(["cell_read_charge", "v_store", "entry 1", "nan"], table, **{**at, "v_store": [0.3, np.nan]})
     assert (error.place, error.key) == ("cell_read_charge", "v_store")
-    refused(["pulse_width", "1e-08", "outside=\"hold\""][:1], table, **{**at, "pulse_width": 1.0})
+    refused(["pulse_width", "outside=\"hold\""], table, **{**at, "pulse_width": 1.0})
     refused(["did you mean `v_store`"], table, **{**at, "v_stor": 1.0})
     refused(["v_bitline", "is missing"], table, v_store=0.3, pulse_width=1e-9)
     refused(["is not a number in s"], table, **{**at, "pulse_width": "15 nF"})
@@ -103,7 +103,7 @@ def inputs(*shape):
             0.9 * RNG.random(shape, dtype=np.float32))
 
 
-@pytest.mark.parametrize("options", [[], ["--without", "retention,read_noise"], ["--level", "column", "--spread", "none=0"][:2]])
+@pytest.mark.parametrize("options", [[], ["--without", "retention,read_noise"], ["--level", "column"]])
 def test_attend_is_the_programs_bit_for_bit(tmp_path, options):
     q, k, v = inputs(2, 2, 20, 16)
     with h5py.File(tmp_path / "in.h5", "w") as file:
@@ -139,7 +139,7 @@ def test_wrong_inputs_of_attention_are_refused(device):
     refused(["token 2", "head 1"], gaincell.attend, q=nan, k=k, v=v, device=device)
     refused(["k: has the shape"], gaincell.attend, q=q, k=k[:1], v=v, device=device)
     refused(["dimensions"], gaincell.attend, q=q[0], k=k[0], v=v[0], device=device)
-    refused(["did you mean `retention`"], gaincell.attend, q=q, k=k, v=v, device=device, without=["retentoin"])
+    refused(["is no effect; there are write, retention"], gaincell.attend, q=q, k=k, v=v, device=device, without=["retentoin"])
     refused(["--token-period", "at least"], gaincell.attend, q=q, k=k, v=v, device=device, token_period_s=1e-12)
     refused(["is no scaler"], gaincell.attend, q=q, k=k, v=v, device=device, scalers={"c_q": 1})
     refused(["one a head"], gaincell.attend, q=q, k=k, v=v, device=device, scalers={"a_q": [1, 2, 3]})
