@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
@@ -33,14 +34,18 @@ std::vector<std::string> dimensions_of(store::Group& root, const lut::Table& tab
                                        std::map<std::string, lut::Axis>& written) {
   std::vector<std::string> names;
   for (const lut::Axis& axis : table.axes()) {
-    std::string name = axis.name();
-    const auto known = written.find(name);
-    if (known != written.end() && !(known->second == axis)) name = table.name() + "_" + name;
-    names.push_back(name);
-    if (written.contains(name)) continue;
+    const auto known = std::find_if(written.begin(), written.end(),
+                                    [&axis](const auto& entry) { return entry.second == axis; });
+    if (known != written.end()) {
+      names.push_back(known->first);
+      continue;
+    }
+    const std::string name =
+        written.contains(axis.name()) ? table.name() + "_" + axis.name() : axis.name();
     store::Node node = root.axis(name, axis.nodes());
     described(node, {name, axis.unit(), axis.long_name()});
     written.emplace(name, axis);
+    names.push_back(name);
   }
   return names;
 }

@@ -150,7 +150,8 @@ void write_pulse(Deck& deck, const ConverterModel& model, double v_dd, const std
   deck.line(fmt::format("b{} {} 0 v = {} * {} * {} * {}", out, ideal, number(v_dd),
                         step_of(left, 0, edge), on, is_high("convert", v_dd)));
   deck.line(fmt::format("r{} {} {} 200", out, ideal, out));
-  deck.line(fmt::format("c{} {} 0 2f", out, out));
+  // Ten picoseconds: by what charges it the simulator finds the edge, and does not step over it.
+  deck.line(fmt::format("c{} {} 0 50f", out, out));
 }
 
 void write_relu(Deck& deck, const DeviceContent& content, const Subcircuit& converter) {
@@ -166,7 +167,7 @@ void write_relu(Deck& deck, const DeviceContent& content, const Subcircuit& conv
   if (converter.has("out_b")) {
     deck.line(fmt::format("bout_b out_b_ideal 0 v = {} - v(out_ideal)", number(v_dd)));
     deck.line("rout_b out_b_ideal out_b 200");
-    deck.line("cout_b out_b 0 2f");
+    deck.line("cout_b out_b 0 50f");
     used.emplace_back("out_b");
   }
   deck.line(fmt::format("brefill 0 bl i = {} * v(out_ideal)", number(model.refill_a / v_dd)));

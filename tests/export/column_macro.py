@@ -16,7 +16,7 @@ SPEED_UP, TOLERANCE = 5, 0.02
 CORNERS = re.compile(r"corners:\n(  .*\n)+")
 # Mostly on one side of zero, so that charges reach full scale.
 DRAWS = "draws: {points: 5, seed: 7}"
-LEVELS = "enumerate: [0.30, 0.37, 0.50, 0.63, 0.76]"
+LEVELS = {"column_relu": "enumerate: [0.30, 0.37, 0.50, 0.63, 0.76]", "column_signed": "enumerate: [0.37, 0.43, 0.50, 0.63, 0.76]"}
 
 
 def run(*arguments):
@@ -25,14 +25,14 @@ def run(*arguments):
         sys.exit(f"{' '.join(arguments)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
-def transistors(bench):
+def transistors(name, bench):
     bench = re.sub(r"draws: {.*}", DRAWS, bench)
-    return re.sub(r"(v_store:.*draw: {)enumerate: \[.*?\]", r"\1" + LEVELS, bench)
+    return re.sub(r"(v_store:.*draw: {)enumerate: \[.*?\]", r"\1" + LEVELS[name], bench)
 
 
-def macro(bench, starts):
+def macro(name, bench, starts):
     """The same bench of macro models: no transistor, so no models, corners, mirrors or loads of gates."""
-    bench = transistors(bench)
+    bench = transistors(name, bench)
     bench = re.sub(r"netlist: \[.*?\]", "netlist: [macro.cir, column.cir]", bench)
     bench = re.sub(r"models: .*\n", "", bench, count=1)
     bench = CORNERS.sub("", bench).replace("  corner: {typical: typical}\n", "")
@@ -58,7 +58,7 @@ def compare(name, starts):
     path = os.path.join(folder, name + ".yaml")
     bench = open(path).read()
     results, seconds = [], []
-    for kind, text in ("transistors", transistors(bench)), ("macro", macro(bench, starts)):
+    for kind, text in ("transistors", transistors(name, bench)), ("macro", macro(name, bench, starts)):
         changed = os.path.join(folder, f"{name}_{kind}.yaml")
         open(changed, "w").write(text)
         samples = os.path.join(scratch, f"{name}_{kind}.h5")
@@ -92,6 +92,6 @@ for name, starts, tables in ("column_relu", ["start"], "relu"), ("column_signed"
           f"{transistor['pulse_width_out'].max() * 1e9:.2f} ns; off by {100 * charge_off:.3f} % and {100 * pulse_off:.3f} %; "
           f"{seconds[0]:.2f} s and {seconds[1]:.2f} s, {ratio:.1f} times faster")
     wrong += not (charge_off < TOLERANCE and pulse_off < TOLERANCE and ratio >= SPEED_UP)
-    wrong += not (moved[0].max() > 0.6 * full_charge_v and transistor["pulse_width_out"].max() > 0.6 * full_pulse)
+    wrong += not (moved[0].max() > 0.5 * full_charge_v and transistor["pulse_width_out"].max() > 0.5 * full_pulse)
 shutil.rmtree(scratch, ignore_errors=True)
 sys.exit(wrong)

@@ -33,7 +33,8 @@ def mat(path):
     file = loadmat(path, simplify_cells=True)
     if "benches" in file:
         bench = file["benches"]["square"]
-        return {"failure": list(bench["failure"]), "status": list(bench["status"]),
+        # To SciPy a text without letters is an array without elements.
+        return {"failure": [str(one) if len(one) else "" for one in bench["failure"]], "status": list(bench["status"]),
                 "v_store": list(bench["conditions"]["v_store"]), "unit": bench["units"]["current"]}
     table = file["tables"][keys[0]]
     return {"shape": list(table["values"].shape), "value": table["values"][tuple(map(int, keys[1:]))],
