@@ -48,8 +48,9 @@ class Exports : public lut::TemporaryFolder {
 
   // What read_export.py found; null where its tool is missing.
   json read(const std::string& format, const std::string& file, const std::string& keys) {
+    const std::string own = GAINCELL_BINARY_DIR "/../python/bin/python";  // of ./dev build
     const auto outcome =
-        run("/usr/bin/python3",
+        run(std::filesystem::exists(own) ? own : "/usr/bin/python3",
             GAINCELL_SOURCE_DIR "/tests/export/read_export.py " + format + " " + file + " " + keys);
     if (outcome.exit_code == 77) return nullptr;
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
