@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 
 #include "attention/analog.h"
 #include "base/error.h"
@@ -117,6 +118,21 @@ TEST(WithoutClipping, RefusesWhereTheTablesEndAndKeepsTheRing) {
   EXPECT_EQ(column->activity().tokens, 0);
   column->run(2, q, fine, fine, out);
   EXPECT_EQ(column->activity().tokens, 2);
+}
+
+TEST(WithoutClipping, RefusesAValueByItsTokenAndHead) {
+  auto column = make_analog({2, 1, 2}, circuit_of(linear_device()), Scalers::identity(2),
+                            column_without({Effect::kClipping, Effect::kStorageQuantiser}));
+  const float fine[] = {0.1f, 0.2f, 0.3f, 0.4f};
+  float out[4];
+  for (int at = 0; at < 4; ++at) {
+    float high[] = {0.1f, 0.2f, 0.3f, 0.4f};
+    high[at] = 2;
+    const std::string place =
+        "[token " + std::to_string(at / 2) + "][head " + std::to_string(at % 2) + "][0] = 2.45 V";
+    EXPECT_THAT(refusal([&] { column->run(2, fine, high, fine, out); }), HasSubstr("k" + place));
+    EXPECT_THAT(refusal([&] { column->run(2, fine, fine, high, out); }), HasSubstr("v" + place));
+  }
 }
 
 TEST(WithoutClipping, NegativePulsesTakeTheirChargeTheOtherWay) {
