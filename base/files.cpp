@@ -91,9 +91,12 @@ void note(const struct stat& file) {
   if (inputs().protected_ && !inputs().made_here.contains(id)) inputs().files.insert(id);
 }
 
+// A new file may have the number of an input that is gone, as a journal that was read and removed.
 void note_made(const struct stat& file) {
   const std::scoped_lock lock(inputs().mutex);
-  if (inputs().protected_) inputs().made_here.emplace(file.st_dev, file.st_ino);
+  const std::pair<dev_t, ino_t> id{file.st_dev, file.st_ino};
+  inputs().files.erase(id);
+  if (inputs().protected_) inputs().made_here.insert(id);
 }
 
 // Behind symbolic links; where one leads to nothing, what was meant can't be known.

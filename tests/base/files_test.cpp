@@ -90,6 +90,33 @@ TEST_F(Inputs, MadeByTheProgramItselfMayBeMadeAgain) {
   EXPECT_EXIT(make_twice(), testing::ExitedWithCode(0), "");
 }
 
+// File systems give a new file the number of one that is gone.
+TEST_F(Inputs, ThatAreGoneProtectNoNewFileOfTheirNumber) {
+  const fs::path journal = folder_ / "journal", output = folder_ / "out";
+  const auto number_of = [](const fs::path& file) {
+    struct stat found {};
+    EXPECT_EQ(::stat(file.c_str(), &found), 0);
+    return found.st_ino;
+  };
+  write_file(journal, "read and removed");
+  const auto replace = [&] {
+    protect_inputs();
+    const ino_t number = number_of(journal);
+    read_file(journal);
+    fs::remove(journal);
+    for (int i = 0; i < 100 && (i == 0 || number_of(output) != number); ++i)
+      write_file(output, "once");
+    if (number_of(output) != number) std::_Exit(7);  // no such file system
+    refuse_in_child(output, output);
+  };
+  EXPECT_EXIT(
+      replace(),
+      [](int status) {
+        return testing::ExitedWithCode(0)(status) || testing::ExitedWithCode(7)(status);
+      },
+      "");
+}
+
 TEST_F(Files, OutputsThatAreNoFilesAreRefusedAndStay) {
   fs::create_directory(folder_ / "d");
   ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);

