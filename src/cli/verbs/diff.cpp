@@ -24,7 +24,7 @@ struct DiffOptions {
 };
 
 std::string kind_of(const std::filesystem::path& path) {
-  const std::string kind = store::Reader(path).root().text_attribute(store::kFormatName, "");
+  std::string kind = store::Reader(path).root().text_attribute(store::kFormatName, "");
   if (kind == store::kDeviceFormat.name || kind == store::kSamplesFormat.name) return kind;
   throw Error({.place = path.string(),
                .key = kind.empty() ? "" : store::kFormatName,
