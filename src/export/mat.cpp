@@ -106,7 +106,7 @@ class Struct {
 };
 
 void write_mat(const std::filesystem::path& out, const Origin& origin,
-               std::vector<Variable> variables) {
+               const std::vector<Variable>& variables) {
   PendingFile file(out);
   const std::string head =
       fmt::format("MATLAB 5.0 MAT-file, by gaincell {} of {}", kVersion, origin.file)
