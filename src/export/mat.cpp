@@ -191,7 +191,7 @@ void device_to_mat(const DeviceContent& content, const std::filesystem::path& ou
   variables.push_back(about.made("gaincell"));
   variables.push_back(tables.made("tables"));
   variables.push_back(constants.made("constants"));
-  write_mat(out, content.origin, std::move(variables));
+  write_mat(out, content.origin, variables);
 }
 
 void samples_to_mat(const SamplesContent& content, const std::filesystem::path& out) {
@@ -203,7 +203,7 @@ void samples_to_mat(const SamplesContent& content, const std::filesystem::path& 
   std::vector<Variable> variables;
   variables.push_back(about.made("gaincell"));
   variables.push_back(benches.made("benches"));
-  write_mat(out, content.origin, std::move(variables));
+  write_mat(out, content.origin, variables);
 }
 
 }  // namespace gaincell::exports
