@@ -17,7 +17,6 @@ namespace gaincell {
 namespace {
 
 using nlohmann::json;
-using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
