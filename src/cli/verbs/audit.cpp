@@ -266,7 +266,7 @@ Run cmd_audit(Arguments& app) {
   app.add_flag(
       "--array", o->array,
       "of sub-tiles whole arrays, with the start, mirrors, supply, reference and wires that "
-      "64 columns share, beside each column by itself; some ten minutes an array");
+      "64 columns share, beside each column by itself; a quarter of an hour or more an array");
   app.add_option("--seed", o->draw.seed, "of the draw of layers, heads, tokens and columns");
   app.add_option("--tokens", o->tokens, "of the text, from its beginning");
   app.add_option("--without", o->run.without, "switch effects of the circuits off, by name")
