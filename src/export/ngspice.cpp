@@ -202,7 +202,7 @@ void write_start(Deck& deck, const DeviceContent& content, const Subcircuit& cir
   constexpr double kDelayF = 1e-15, kEdgeShare = 0.1;
   const double v_dd = content.device.constant("v_dd");
   const std::string on = is_high("convert", v_dd);
-  deck.comment("its delay is no table's: t_delay, as the typical corner has it");
+  deck.comment("its delay is no table's: t_delay is chosen, not measured");
   deck.line(fmt::format(".subckt {} {} t_delay=0.4n", circuit.name, fmt::join(circuit.ports, " ")));
   deck.line(fmt::format("cwait wait 0 {}", number(kDelayF)));
   deck.line(fmt::format("bwait 0 wait i = {}/{{t_delay}} * {} - {}/10p * (1 - {}) * v(wait)",
