@@ -98,23 +98,27 @@ TEST_F(Inputs, ThatAreGoneProtectNoNewFileOfTheirNumber) {
     EXPECT_EQ(::stat(file.c_str(), &found), 0);
     return found.st_ino;
   };
-  write_file(journal, "read and removed");
+  const auto takes_number_of = [&](ino_t number) {
+    for (int i = 0; i < 100; ++i) {
+      write_file(output, "once");
+      if (number_of(output) == number) return true;
+    }
+    return false;
+  };
+  write_file(journal, "removed");
+  const ino_t tried = number_of(journal);
+  fs::remove(journal);
+  if (!takes_number_of(tried)) GTEST_SKIP() << "this file system gives no number twice";
   const auto replace = [&] {
-    protect_inputs();
+    write_file(journal, "read and removed");
     const ino_t number = number_of(journal);
+    protect_inputs();
     read_file(journal);
     fs::remove(journal);
-    for (int i = 0; i < 100 && (i == 0 || number_of(output) != number); ++i)
-      write_file(output, "once");
-    if (number_of(output) != number) std::_Exit(7);  // no such file system
+    if (!takes_number_of(number)) std::_Exit(7);
     refuse_in_child(output, output);
   };
-  EXPECT_EXIT(
-      replace(),
-      [](int status) {
-        return testing::ExitedWithCode(0)(status) || testing::ExitedWithCode(7)(status);
-      },
-      "");
+  EXPECT_EXIT(replace(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(Files, OutputsThatAreNoFilesAreRefusedAndStay) {

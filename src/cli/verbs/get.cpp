@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/say.h"
+#include "export/description.h"
 #include "lut/device_file.h"
 
 namespace gaincell::cli {
@@ -97,15 +98,6 @@ std::vector<double> place_in(const lut::Table& table, const GetOptions& options)
   return x;
 }
 
-nlohmann::json stated_error(const lut::TableEntry& entry) {
-  if (entry.accuracy.points == 0) return nullptr;
-  return {{"holdout_points", entry.accuracy.points},
-          {"max_abs", entry.accuracy.max_abs},
-          {"rms_abs", entry.accuracy.rms_abs},
-          {"max_percent", entry.accuracy.max_percent},
-          {"rms_percent", entry.accuracy.rms_percent}};
-}
-
 std::string slope_unit(const std::string& unit, const lut::Axis& axis) {
   return unit == "1" ? "1/" + axis.unit() : unit + "/" + axis.unit();
 }
@@ -120,7 +112,7 @@ void tell_value(const lut::TableEntry& entry, const std::vector<double>& x, bool
                        {"at", nlohmann::json::object()},
                        {"gradient", nlohmann::json::object()},
                        {"gradient_units", nlohmann::json::object()},
-                       {"error", stated_error(entry)}};
+                       {"error", exports::error_of(entry)}};
     for (std::size_t a = 0; a < x.size(); ++a) {
       const lut::Axis& axis = table.axis(a);
       out["at"][axis.name()] = x[a];
