@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cassert>
 #include <cmath>
 #include <numeric>
 #include <utility>
 
 #include "base/error.h"
+#include "lut/contraction.h"
 #include "lut/slopes.h"
 
 namespace gaincell::lut {
@@ -57,13 +57,6 @@ Interpolation parse_interpolation(const std::string& word, const std::string& pl
   throw Error(
       {.place = place, .key = "interpolation", .value = word, .rule = "must be linear or cubic"});
 }
-
-// Shares of the two nodes next to a coordinate: value and slope of the lower one, of the upper one.
-struct Table::Weights {
-  std::size_t index;
-  bool outside;
-  double lower, lower_slope, upper, upper_slope;
-};
 
 Table::Table(Quantity quantity, std::vector<Axis> axes, std::vector<double> values,
              std::vector<Interpolation> interpolation)
@@ -127,7 +120,7 @@ std::shared_ptr<const Table::Data> Table::prepare(Quantity quantity, std::vector
   unsigned cubic = 0;
   for (std::size_t a = 0; a < axes.size(); ++a)
     if (interpolation[a] == Interpolation::kCubic) cubic |= 1u << a;
-  data->sum = sum_for(axes.size(), cubic);
+  data->contraction = contraction_for(axes.size(), cubic);
 
   data->quantity = std::move(quantity);
   data->axes = std::move(axes);
@@ -136,7 +129,7 @@ std::shared_ptr<const Table::Data> Table::prepare(Quantity quantity, std::vector
   return data;
 }
 
-Table::Weights Table::weights_of(std::size_t axis, double x) const {
+inline Weights Table::weights_of(std::size_t axis, double x) const {
   const Axis& along = data_->axes[axis];
   const Position position = along.locate(x);
   const double t = position.fraction, s = 1 - t;
@@ -148,78 +141,29 @@ Table::Weights Table::weights_of(std::size_t axis, double x) const {
           t * s * s * h,  t * t * (3 - 2 * t), -t * t * s * h};
 }
 
-namespace {
-
-// Sums over axis A and all later ones: `out` gets what a node then has left, the value and its
-// derivatives along the cubic axes before A. Bit a of Cubic: axis a is cubic. All sizes are
-// constants, so everything unrolls into vector instructions once it is inlined, which gcc does not
-// do by itself.
-template <std::size_t N, unsigned Cubic, std::size_t A, typename Weights>
-[[gnu::always_inline]] inline void sum_from(const double* at, const std::size_t* stride,
-                                            const Weights* weights, double* out) {
-  constexpr std::size_t kLeft = std::size_t{1} << std::popcount(Cubic & ((1u << A) - 1));
-  constexpr bool kIsCubic = (Cubic >> A & 1u) != 0;
-  const Weights& w = weights[A];
-  const double* lower = at + w.index * stride[A];
-  const double* upper = lower + stride[A];
-  double lower_sum[2 * kLeft], upper_sum[2 * kLeft];
-  if constexpr (A + 1 < N) {
-    sum_from<N, Cubic, A + 1>(lower, stride, weights, lower_sum);
-    sum_from<N, Cubic, A + 1>(upper, stride, weights, upper_sum);
-    lower = lower_sum;
-    upper = upper_sum;
-  }
-  // The analyzer does not see that each recursion fills its 2 * kLeft sums.
-  // NOLINTBEGIN(clang-analyzer-core.*)
-  for (std::size_t k = 0; k < kLeft; ++k) {
-    out[k] = w.lower * lower[k] + w.upper * upper[k];
-    if constexpr (kIsCubic)
-      out[k] += w.lower_slope * lower[kLeft + k] + w.upper_slope * upper[kLeft + k];
-  }
-  // NOLINTEND(clang-analyzer-core.*)
-}
-
-template <std::size_t N, unsigned Cubic, typename Weights>
-double sum_all(const double* coefficients, const std::size_t* stride, const Weights* weights) {
-  double result = 0;
-  sum_from<N, Cubic, 0>(coefficients, stride, weights, &result);
-  return result;
-}
-
-// sum_all for N axes by which of them are cubic.
-template <std::size_t N, typename Weights, unsigned... Cubic>
-auto choose_sum(unsigned cubic, std::integer_sequence<unsigned, Cubic...>) {
-  using Sum = double (*)(const double*, const std::size_t*, const Weights*);
-  constexpr Sum kSums[] = {sum_all<N, Cubic, Weights>...};
-  return kSums[cubic];
-}
-
-}  // namespace
-
-Table::Sum Table::sum_for(std::size_t dimensions, unsigned cubic) {
-  switch (dimensions) {
-    case 1:
-      return choose_sum<1, Weights>(cubic, std::make_integer_sequence<unsigned, 2>());
-    case 2:
-      return choose_sum<2, Weights>(cubic, std::make_integer_sequence<unsigned, 4>());
-    case 3:
-      return choose_sum<3, Weights>(cubic, std::make_integer_sequence<unsigned, 8>());
-    case 4:
-      return choose_sum<4, Weights>(cubic, std::make_integer_sequence<unsigned, 16>());
-    default:
-      return choose_sum<5, Weights>(cubic, std::make_integer_sequence<unsigned, 32>());
-  }
-}
-
-double Table::contract(const Weights* weights) const {
-  return data_->sum(data_->coefficients.data(), data_->stride.data(), weights);
-}
-
 double Table::at(std::span<const double> x) const {
   assert(x.size() == dimensions());
   Weights weights[kMaxAxes];
   for (std::size_t a = 0; a < x.size(); ++a) weights[a] = weights_of(a, x[a]);
-  return contract(weights);
+  double value = 0;
+  data_->contraction(data_->coefficients.data(), data_->stride.data(), weights, 1, &value);
+  return value;
+}
+
+void Table::at(std::span<const std::span<const double>> x, std::span<double> values) const {
+  assert(x.size() == dimensions());
+  constexpr std::size_t kBlock = 64;  // places whose weights stay in the first cache
+  Weights weights[kBlock * kMaxAxes];
+  const std::size_t axes = dimensions();
+  for (std::size_t first = 0; first < values.size(); first += kBlock) {
+    const std::size_t n = std::min(kBlock, values.size() - first);
+    for (std::size_t a = 0; a < axes; ++a) {
+      assert(x[a].size() == values.size());
+      for (std::size_t i = 0; i < n; ++i) weights[i * axes + a] = weights_of(a, x[a][first + i]);
+    }
+    data_->contraction(data_->coefficients.data(), data_->stride.data(), weights, n,
+                       &values[first]);
+  }
 }
 
 double Table::derivative(std::size_t axis, std::span<const double> x) const {
@@ -241,7 +185,9 @@ double Table::derivative(std::size_t axis, std::span<const double> x) const {
     w.upper = 6 * t * s / h;
     w.upper_slope = t * (t - 2 * s);
   }
-  return contract(weights);
+  double slope = 0;
+  data_->contraction(data_->coefficients.data(), data_->stride.data(), weights, 1, &slope);
+  return slope;
 }
 
 bool Table::outside(std::span<const double> x) const {

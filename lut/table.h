@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lut/axis.h"
+#include "lut/contraction.h"
 
 namespace gaincell::lut {
 
@@ -73,6 +74,9 @@ class Table {
 
   // One coordinate per axis; another number of them is a bug (assert).
   double at(std::span<const double> x) const;
+  // At many places, to the same bits: x has the places' coordinates axis by axis. About twice as
+  // fast as one by one.
+  void at(std::span<const std::span<const double>> x, std::span<double> values) const;
   // d/dx_axis; one-sided, from inside, at the two ends.
   double derivative(std::size_t axis, std::span<const double> x) const;
   // Is any coordinate outside the grid?
@@ -90,9 +94,6 @@ class Table {
   }
 
  private:
-  struct Weights;
-  // Contraction of the coefficients around a place, unrolled for the axes of this table.
-  using Sum = double (*)(const double* coefficients, const std::size_t* stride, const Weights*);
   struct Data {
     Quantity quantity;
     std::vector<Axis> axes;
@@ -104,12 +105,10 @@ class Table {
     std::vector<double> coefficients;
     // Between neighbours along an axis, in numbers of `coefficients`.
     std::array<std::size_t, kMaxAxes> stride{};
-    Sum sum = nullptr;
+    Contraction contraction = nullptr;
   };
   static std::shared_ptr<const Data> prepare(Quantity, std::vector<Axis>, std::vector<double>,
                                              std::vector<Interpolation>);
-  static Sum sum_for(std::size_t dimensions, unsigned cubic);
-  double contract(const Weights* weights) const;
   Weights weights_of(std::size_t axis, double x) const;
 
   std::shared_ptr<const Data> data_;

@@ -9,6 +9,7 @@
 #include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
@@ -49,26 +50,103 @@ Numbers view(std::span<const double> numbers, const std::vector<std::size_t>& sh
   return Numbers(numbers.data(), shape.size(), shape.data(), owner);
 }
 
-[[noreturn]] void refuse_place(const lut::Table& table, const std::vector<Coordinates>& x,
-                               std::size_t i) {
-  for (std::size_t axis = 0; axis < x.size(); ++axis) {
-    const double at = x[axis](i);
-    const lut::Axis& a = table.axis(axis);
-    if (std::isnan(at))
-      throw Error({.place = table.name(),
-                   .key = a.name(),
-                   .value = "nan",
-                   .rule = fmt::format("entry {} is no number", i)});
-    if (at < a.front() || at > a.back())
-      throw Error(
-          {.place = table.name(),
-           .key = a.name(),
-           .value = format_exact(at),
-           .rule = fmt::format("entry {} lies outside the axis, {} to {}", i,
-                               format_si(a.front(), a.unit()), format_si(a.back(), a.unit())),
-           .remedy = "outside=\"hold\" takes the value of the end, outside=\"nan\" NaN"});
-  }
+[[noreturn]] void refuse_place(const lut::Table& table, const lut::Axis& axis, std::size_t entry,
+                               double at) {
+  if (std::isnan(at))
+    throw Error({.place = table.name(),
+                 .key = axis.name(),
+                 .value = "nan",
+                 .rule = fmt::format("entry {} is no number", entry)});
+  throw Error({.place = table.name(),
+               .key = axis.name(),
+               .value = format_exact(at),
+               .rule = fmt::format("entry {} lies outside the axis, {} to {}", entry,
+                                   format_si(axis.front(), axis.unit()),
+                                   format_si(axis.back(), axis.unit())),
+               .remedy = "outside=\"hold\" takes the value of the end, outside=\"nan\" NaN"});
+}
+
+// Names the first place that can't be taken.
+[[noreturn]] void refuse_first(const lut::Table& table, const std::vector<Coordinates>& x,
+                               Outside outside) {
+  for (std::size_t i = 0; i < x.front().shape(0); ++i)
+    for (std::size_t axis = 0; axis < x.size(); ++axis) {
+      const double at = x[axis](i);
+      const lut::Axis& a = table.axis(axis);
+      const bool beyond = outside == Outside::kRefuse && (at < a.front() || at > a.back());
+      if (std::isnan(at) || beyond) refuse_place(table, a, i, at);
+    }
   throw Error({.place = table.name(), .rule = "a place lies outside the axes"});
+}
+
+constexpr std::size_t kBlock = 1024;  // places at a time, which stay in the cache
+
+// Coordinates of one block, axis by axis, without the arrays' strides.
+struct Block {
+  explicit Block(std::size_t axes) : numbers(axes, std::vector<double>(kBlock)), at(axes) {}
+
+  void take(const std::vector<Coordinates>& x, std::size_t first, std::size_t n) {
+    for (std::size_t axis = 0; axis < x.size(); ++axis) {
+      for (std::size_t i = 0; i < n; ++i) numbers[axis][i] = x[axis](first + i);
+      at[axis] = std::span<const double>(numbers[axis].data(), n);
+    }
+  }
+
+  std::vector<std::vector<double>> numbers;
+  std::vector<std::span<const double>> at;
+};
+
+struct OfBlock {
+  bool nan = false, outside = false;  // any of its places
+};
+
+OfBlock look_at(const lut::Table& table, const Block& block) {
+  std::size_t nan = 0, outside = 0;
+  for (std::size_t axis = 0; axis < block.at.size(); ++axis) {
+    const double front = table.axis(axis).front(), back = table.axis(axis).back();
+    for (const double x : block.at[axis]) {
+      nan += x != x ? 1 : 0;
+      outside += x < front || x > back ? 1 : 0;
+    }
+  }
+  return {nan > 0, outside > 0};
+}
+
+// NaN where a place of the block lies outside.
+void blank(const lut::Table& table, const Block& block, std::span<double> values) {
+  for (std::size_t axis = 0; axis < block.at.size(); ++axis)
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double x = block.at[axis][i];
+      if (x < table.axis(axis).front() || x > table.axis(axis).back())
+        values[i] = std::numeric_limits<double>::quiet_NaN();
+    }
+}
+
+void slopes(const lut::Table& table, std::size_t along, const Block& block,
+            std::span<double> values) {
+  std::array<double, lut::Table::kMaxAxes> place{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    for (std::size_t axis = 0; axis < block.at.size(); ++axis) place[axis] = block.at[axis][i];
+    values[i] = table.derivative(along, std::span<const double>(place.data(), block.at.size()));
+  }
+}
+
+// Fills the values; false where a place is refused.
+bool fill(const lut::Table& table, const std::vector<Coordinates>& x,
+          std::optional<std::size_t> along, Outside outside, std::span<double> values) {
+  Block block(x.size());
+  for (std::size_t first = 0; first < values.size(); first += kBlock) {
+    const std::span<double> to = values.subspan(first, std::min(kBlock, values.size() - first));
+    block.take(x, first, to.size());
+    const OfBlock of = look_at(table, block);
+    if (of.nan || (of.outside && outside == Outside::kRefuse)) return false;
+    if (along)
+      slopes(table, *along, block, to);
+    else
+      table.at(block.at, to);
+    if (of.outside && outside == Outside::kNan) blank(table, block, to);
+  }
+  return true;
 }
 
 Vector evaluate(const lut::TableEntry& entry, const std::vector<Coordinates>& x,
@@ -77,28 +155,12 @@ Vector evaluate(const lut::TableEntry& entry, const std::vector<Coordinates>& x,
   const Outside outside = parse_outside(outside_word);
   const std::size_t n = x.empty() ? 1 : x.front().shape(0);
   auto values = std::make_unique<double[]>(n);
-  std::optional<std::size_t> refused;
+  bool filled = false;
   {
     const nb::gil_scoped_release release;
-    std::array<double, lut::Table::kMaxAxes> place{};
-    const std::span<const double> at(place.data(), x.size());
-    for (std::size_t i = 0; i < n; ++i) {
-      bool nan = false;
-      for (std::size_t axis = 0; axis < x.size(); ++axis) {
-        place[axis] = x[axis](i);
-        nan = nan || std::isnan(place[axis]);
-      }
-      const bool beyond = outside != Outside::kHold && table.outside(at);
-      if (nan || (beyond && outside == Outside::kRefuse)) {
-        refused = i;
-        break;
-      }
-      values[i] = beyond  ? std::numeric_limits<double>::quiet_NaN()
-                  : along ? table.derivative(*along, at)
-                          : table.at(at);
-    }
+    filled = fill(table, x, along, outside, {values.get(), n});
   }
-  if (refused) refuse_place(table, x, *refused);
+  if (!filled) refuse_first(table, x, outside);
   double* const data = values.get();
   nb::capsule owner(values.release(), [](void* p) noexcept { delete[] static_cast<double*>(p); });
   return Vector(data, {n}, owner);

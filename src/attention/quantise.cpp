@@ -1,6 +1,6 @@
 #include "attention/quantise.h"
 
-#include "attention/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention/quantise.cpp"

@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "base/random.h"
@@ -39,6 +40,24 @@ void look_up(benchmark::State& state, std::size_t dimensions, Interpolation midd
   }
 }
 
+void look_up_many(benchmark::State& state) {
+  constexpr std::size_t kMany = 1'000'000;
+  const Table table = table_of(3, Interpolation::kCubic);
+  Random random(1);
+  std::vector<std::vector<double>> places(3);
+  for (std::size_t a = 0; a < 3; ++a)
+    for (std::size_t i = 0; i < kMany; ++i)
+      places[a].push_back(random.uniform(table.axis(a).front(), table.axis(a).back()));
+  const std::vector<std::span<const double>> x(places.begin(), places.end());
+  std::vector<double> values(kMany);
+  for (auto _ : state) {
+    table.at(x, values);
+    benchmark::DoNotOptimize(values.data());
+  }
+  state.SetItemsProcessed(state.iterations() * kMany);
+}
+
+BENCHMARK(look_up_many)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(look_up, 1d_cubic, 1, Interpolation::kCubic);
 BENCHMARK_CAPTURE(look_up, 2d_cubic, 2, Interpolation::kCubic);
 BENCHMARK_CAPTURE(look_up, 3d_cubic, 3, Interpolation::kCubic);

@@ -51,6 +51,32 @@ TEST(Table, IsExactAtTheNodes) {
   }
 }
 
+// More than a block of them, with ends, nodes, NaN and what lies outside.
+TEST(Table, GivesTheSameBitsForManyPlacesAtOnce) {
+  Random random(7);
+  for (const auto& rules : std::vector<std::vector<Interpolation>>{{kCubic, kCubic, kCubic},
+                                                                   {kLinear, kCubic, kLinear}}) {
+    const Table table = tabulate(
+        {"t", "V"}, {axis("x", kUneven), axis("y", linear_nodes(-1, 1, 5)), axis("z", {0, 1})},
+        [&random](const auto&) { return random.normal(); }, rules);
+    std::vector<double> x, y, z;
+    for (int i = 0; i < 201; ++i) {
+      x.push_back(i % 8 == 0 ? kUneven[i / 8 % kUneven.size()] : random.uniform(-0.1, 1.8));
+      y.push_back(i == 100 ? std::nan("") : random.uniform(-1.1, 1.1));
+      z.push_back(random.uniform(0, 1));
+    }
+    const std::vector<std::span<const double>> places{x, y, z};
+    std::vector<double> values(x.size());
+    table.at(places, values);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (i == 100)
+        EXPECT_TRUE(std::isnan(values[i]));
+      else
+        EXPECT_EQ(values[i], table.at(x[i], y[i], z[i])) << i;
+    }
+  }
+}
+
 TEST(Table, CubicIsExactOnCubicsOverUnevenNodes) {
   const auto f = [](double x) { return 1 - 2 * x + 3 * x * x - 0.5 * x * x * x; };
   // Not monotone, so no slope is limited.

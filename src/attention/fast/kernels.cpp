@@ -1,6 +1,6 @@
 #include "attention/fast/kernels.h"
 
-#include "attention/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention/fast/kernels.cpp"

@@ -3,7 +3,7 @@
 
 #include <type_traits>
 
-#include "attention/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention/fast/spread_kernels.cpp"

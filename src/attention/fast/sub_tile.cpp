@@ -6,7 +6,7 @@
 #include "attention/fast/kernels.h"
 #include "attention/fast/spread_kernels.h"
 #include "attention/quantise.h"
-#include "attention/simd_targets.h"
+#include "base/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention/fast/sub_tile.cpp"
