@@ -34,6 +34,7 @@ inline constexpr const char* kInputText = "input_text";
 inline constexpr const char* kFilters = "filters";
 inline constexpr const char* kAt = "at";
 inline constexpr const char* kAddedNodes = "added_nodes";
+inline constexpr const char* kAxisValues = "axis_values";
 inline constexpr const char* kDescription = "description";
 // Its groups.
 inline constexpr const char* kConditions = "conditions";

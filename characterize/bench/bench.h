@@ -27,8 +27,9 @@ struct Condition {
   std::string name;
   std::string unit;
   std::string description;
-  std::vector<double> values;      // of a scalar: one if fixed; of words: their numbers in `words`
-  std::vector<std::string> words;  // what the values 0, 1, ... of a condition of words stand for
+  std::vector<double> values;       // of a scalar: one if fixed; of words: their numbers in `words`
+  std::vector<double> text_values;  // the bench's own, where `values` stand in their place
+  std::vector<std::string> words;   // what the values 0, 1, ... of a condition of words stand for
   bool swept = false;
   bool simulated = true;  // a simulation follows from it; false: measurements alone
   bool by_row = false;    // `values` are those of the rows, one each
@@ -206,6 +207,14 @@ struct AddedNode {
   bool operator==(const AddedNode&) const = default;
 };
 
+// Values that a swept condition has in place of those of the bench's text. Hold-out points lie
+// where they lie with those of the text, so that they stay the same while an axis is refined.
+struct AxisValues {
+  std::string bench, condition;  // empty bench: whichever is read
+  std::vector<double> values;    // rising, in the condition's unit; the ends are those of the text
+  bool operator==(const AxisValues&) const = default;
+};
+
 // A bench file, read and checked as far as that is possible without a simulator. It is constant
 // from then on: what its names are worth at a point stands in an Evaluation (plan/evaluation.h).
 struct Bench {
@@ -251,6 +260,7 @@ struct Bench {
   std::vector<std::string> filters;  // as given
   std::vector<std::string> at;       // as given
   std::vector<AddedNode> added_nodes;
+  std::vector<AxisValues> axis_values;
 
   // Its index. Throws Error where there is none of this name.
   std::size_t condition(const std::string& condition_name) const;
@@ -268,6 +278,7 @@ struct BenchOptions {
   std::vector<std::string> at{};
   // Those of other benches are passed over.
   std::vector<AddedNode> added_nodes{};
+  std::vector<AxisValues> axis_values{};
 };
 
 // Throws Error naming file, line and key. A filter on a condition that this bench does not have is

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <utility>
 
 #include "base/error.h"
 #include "base/suggest.h"
@@ -385,6 +387,27 @@ void BenchReader::add_nodes(Condition& condition) {
   }
 }
 
+void BenchReader::replace_values(Condition& condition) {
+  for (const AxisValues& axis : options_.axis_values) {
+    if ((!axis.bench.empty() && axis.bench != bench_.name) || axis.condition != condition.name)
+      continue;
+    const std::string key = "conditions." + condition.name;
+    if (!condition.swept || condition.count > 0 || !condition.words.empty())
+      throw Error({.place = bench_.path,
+                   .key = key,
+                   .rule = "is not swept over numbers, so no values can stand in their place"});
+    const std::vector<double>& values = axis.values;
+    const bool rise = std::ranges::adjacent_find(values, std::greater_equal<>()) == values.end();
+    if (values.size() < 2 || !rise || values.front() != condition.values.front() ||
+        values.back() != condition.values.back())
+      throw Error({.place = bench_.path,
+                   .key = key,
+                   .rule = "other values must rise from the first of the bench's to the last"});
+    condition.text_values = std::exchange(condition.values, values);
+    bench_.axis_values.push_back(axis);
+  }
+}
+
 void BenchReader::refuse_idle_nodes() const {
   std::vector<std::string> swept;
   for (const Condition& c : bench_.conditions)
@@ -474,6 +497,7 @@ void BenchReader::add_condition(const std::string& name, const Item& item) {
                                                : by_row ? Where{row_places_[k].place, name}
                                                         : item.where());
   }
+  replace_values(condition);
   add_nodes(condition);
   apply_filters(condition, item);
   if (condition.count > 0) {

@@ -39,6 +39,7 @@ class BenchReader {
   void refuse_unused_at() const;
   void refuse_idle_nodes() const;
   void add_nodes(Condition& condition);
+  void replace_values(Condition& condition);
   void read_rows();
   void add_row(const std::vector<std::pair<std::string, std::string>>& cells, const Where& where);
   void fill_by_row(Condition& condition) const;

@@ -289,7 +289,7 @@ void refuse_searches(const CampaignPlan& campaign) {
 
 CampaignReport characterize(const CampaignOptions& options) {
   CampaignPlan campaign = plan_campaign(options.benches, options.filters, options.pool.allow,
-                                        options.at, options.added_nodes);
+                                        options.at, options.added_nodes, options.axis_values);
   if (options.progress != nullptr) {
     for (const CampaignPlan::Unit& unit : campaign.units) {
       for (const std::string& text : unit.warnings)

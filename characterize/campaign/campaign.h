@@ -14,9 +14,10 @@ namespace gaincell::characterize {
 
 struct CampaignOptions {
   std::vector<std::string> benches;
-  std::vector<std::string> filters;    // which points: BenchOptions
-  std::vector<std::string> at;         // and what is fixed where: BenchOptions
-  std::vector<AddedNode> added_nodes;  // BenchOptions; not for shards
+  std::vector<std::string> filters;     // which points: BenchOptions
+  std::vector<std::string> at;          // and what is fixed where: BenchOptions
+  std::vector<AddedNode> added_nodes;   // BenchOptions; not for shards
+  std::vector<AxisValues> axis_values;  // BenchOptions; not for shards
   std::filesystem::path output;
   PoolOptions pool;
   bool resume = true;            // use an earlier journal of this output

@@ -62,11 +62,12 @@ std::vector<std::unique_ptr<const Bench>> read_benches(const std::vector<std::st
                                                        const std::vector<std::string>& filters,
                                                        const std::vector<std::string>& allow,
                                                        const std::vector<std::string>& at,
-                                                       const std::vector<AddedNode>& added_nodes) {
+                                                       const std::vector<AddedNode>& added_nodes,
+                                                       const std::vector<AxisValues>& axis_values) {
   std::vector<std::unique_ptr<const Bench>> benches;
   for (const std::string& path : paths)
-    benches.push_back(
-        read_bench(path, {filters, {}, {allow.begin(), allow.end()}, {}, at, added_nodes}));
+    benches.push_back(read_bench(
+        path, {filters, {}, {allow.begin(), allow.end()}, {}, at, added_nodes, axis_values}));
   std::stable_sort(benches.begin(), benches.end(),
                    [](const auto& a, const auto& b) { return a->name < b->name; });
   return benches;
@@ -78,11 +79,12 @@ CampaignPlan plan_campaign(const std::vector<std::string>& benches,
                            const std::vector<std::string>& filters,
                            const std::vector<std::string>& allow,
                            const std::vector<std::string>& at,
-                           const std::vector<AddedNode>& added_nodes) {
+                           const std::vector<AddedNode>& added_nodes,
+                           const std::vector<AxisValues>& axis_values) {
   CampaignPlan campaign;
   std::set<std::string> applied;
   std::set<std::string> names;
-  for (auto& bench : read_benches(benches, filters, allow, at, added_nodes)) {
+  for (auto& bench : read_benches(benches, filters, allow, at, added_nodes, axis_values)) {
     const std::string path = bench->path;
     CampaignPlan::Unit unit;
     unit.bench = std::move(bench);

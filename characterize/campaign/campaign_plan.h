@@ -44,6 +44,7 @@ CampaignPlan plan_campaign(const std::vector<std::string>& benches,
                            const std::vector<std::string>& filters = {},
                            const std::vector<std::string>& allow = {},
                            const std::vector<std::string>& at = {},
-                           const std::vector<AddedNode>& added_nodes = {});
+                           const std::vector<AddedNode>& added_nodes = {},
+                           const std::vector<AxisValues>& axis_values = {});
 
 }  // namespace gaincell::characterize

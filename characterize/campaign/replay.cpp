@@ -9,6 +9,7 @@
 #include <fstream>
 #include <limits>
 #include <memory>
+#include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -48,23 +49,45 @@ std::vector<std::string> texts(const store::ReadGroup& group, const std::string&
   return group.texts_attribute(name);
 }
 
+// "v_store=0 0.45 0.9": a condition and numbers.
+std::pair<std::string, std::vector<double>> numbers_of(const std::string& line,
+                                                       const std::string& key) {
+  std::pair<std::string, std::vector<double>> result;
+  const std::size_t equals = std::min(line.find('='), line.size());
+  result.first = line.substr(0, equals);
+  const char* const end = line.data() + line.size();
+  const char* at = line.data() + std::min(equals + 1, line.size());
+  for (bool more = true; more;) {
+    double number = 0;
+    const auto read = std::from_chars(at, end, number);
+    more = read.ptr != end && *read.ptr == ' ';
+    if (read.ec != std::errc() || (read.ptr != end && !more) || !std::isfinite(number))
+      throw Error({.place = "samples file",
+                   .key = key,
+                   .value = line,
+                   .rule = "is not a condition and its numbers"});
+    result.second.push_back(number);
+    at = read.ptr + (more ? 1 : 0);
+  }
+  return result;
+}
+
 std::vector<AddedNode> added_nodes(const store::ReadGroup& group) {
   std::vector<AddedNode> nodes;
   for (const std::string& line : texts(group, names::kAddedNodes)) {
-    AddedNode node;
-    const std::size_t equals = std::min(line.find('='), line.size());
-    node.condition = line.substr(0, equals);
-    const char* const end = line.data() + line.size();
-    const char* const begin = line.data() + std::min(equals + 1, line.size());
-    const auto read = std::from_chars(begin, end, node.value);
-    if (read.ec != std::errc() || read.ptr != end || !std::isfinite(node.value))
-      throw Error({.place = "samples file",
-                   .key = names::kAddedNodes,
-                   .value = line,
-                   .rule = "is not CONDITION=NUMBER"});
-    nodes.push_back(std::move(node));
+    auto [condition, numbers] = numbers_of(line, names::kAddedNodes);
+    for (const double value : numbers) nodes.push_back({"", condition, value});
   }
   return nodes;
+}
+
+std::vector<AxisValues> axis_values(const store::ReadGroup& group) {
+  std::vector<AxisValues> axes;
+  for (const std::string& line : texts(group, names::kAxisValues)) {
+    auto [condition, numbers] = numbers_of(line, names::kAxisValues);
+    axes.push_back({"", std::move(condition), std::move(numbers)});
+  }
+  return axes;
 }
 
 std::size_t point_of(const Bench& bench, std::span<const Point> points,
@@ -197,7 +220,8 @@ std::unique_ptr<const Bench> bench_of(const store::ReadGroup& group, const Repla
                       {options.pool.allow.begin(), options.pool.allow.end()},
                       inputs_of(group),
                       texts(group, names::kAt),
-                      added_nodes(group)});
+                      added_nodes(group),
+                      axis_values(group)});
 }
 
 Plan whole_plan(const Bench& bench, const store::ReadGroup& group, const ReplayOptions& options) {

@@ -61,14 +61,15 @@ double drawn_value(const Bench& bench, const Condition& c, DrawnIn where, const 
                     count - 1);
   };
   if (!c.words.empty()) return c.values[one_of(c.values.size())];
-  double low = c.values.front(), high = c.values.back();
+  const std::vector<double>& values = c.text_values.empty() ? c.values : c.text_values;
+  double low = values.front(), high = values.back();
   const auto working = bench.working.find(c.name);
   if (where == DrawnIn::kWorking && working != bench.working.end())
     std::tie(low, high) = working->second;
   if (where == DrawnIn::kIntervals) {
-    const std::size_t interval = one_of(c.values.size() - 1);
-    low = c.values[interval];
-    high = c.values[interval + 1];
+    const std::size_t interval = one_of(values.size() - 1);
+    low = values[interval];
+    high = values[interval + 1];
   }
   if (!c.logarithmic) return low + (high - low) * place.within;
   return std::exp(std::log(low) + (std::log(high) - std::log(low)) * place.within);

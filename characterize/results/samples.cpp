@@ -1,6 +1,7 @@
 #include "characterize/results/samples.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -79,6 +80,12 @@ void write_attributes(store::Group& group, const Bench& bench) {
     for (const AddedNode& node : bench.added_nodes)
       lines.push_back(fmt::format("{}={}", node.condition, node.value));
     group.attribute(names::kAddedNodes, lines);
+  }
+  if (!bench.axis_values.empty()) {
+    std::vector<std::string> lines;
+    for (const AxisValues& axis : bench.axis_values)
+      lines.push_back(fmt::format("{}={}", axis.condition, fmt::join(axis.values, " ")));
+    group.attribute(names::kAxisValues, lines);
   }
   if (bench.draw_points > 0) group.attribute("seed", bench.draw_seed);
   if (bench.holdout_share > 0 || bench.holdout_points > 0)

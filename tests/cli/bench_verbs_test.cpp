@@ -173,6 +173,59 @@ TEST_F(DeviceVerbs, AnAxisGetsValuesWhereItsTableMissesTheLimit) {
   EXPECT_EQ(read_file(folder_ / "d.h5"), read_file(folder_ / "e.h5"));
 }
 
+TEST_F(DeviceVerbs, RefiningTakesFewerSimulationsToTheSameLimit) {
+  write("cell.cir",
+        ".subckt cell line store\nmn line store 0 0 mine_n w=1u l=1u\n"
+        ".model mine_n nmos level=1 vto=0.3 kp=200u lambda=0.1\n.ends\n");
+  const std::string bench =
+      "gaincell_bench: 1\nname: mine\ncircuit: {netlist: cell.cir, subcircuit: cell}\n"
+      "conditions:\n  v: {unit: V, minimum: 0, maximum: 1, step: linear, points: 33}\n"
+      "  u: {unit: V, minimum: 0, maximum: 1, step: linear, points: 33}\n"
+      "sources: {line: {net: line, dc: \"{u}\"}, store: {net: store, dc: \"{v}\"}}\n"
+      "analysis: {type: op}\nmeasurements: {current: {unit: A, value: \"-i(line)\"}}\n";
+  const std::string tables =
+      "tables: {my_current: {of: current, over: [v, u], interpolation: linear, limit: "
+      "{max_percent: 1}}}\nholdout: {points: 60, seed: 3}\n";
+  write("current.yaml", bench + tables);
+  const std::vector<std::string> all{"current.yaml", "-o", "m.h5", "--cache", "cache", "--json"};
+  const auto made_by = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"characterize"};
+    arguments.insert(arguments.end(), all.begin(), all.end());
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return gaincell(arguments);
+  };
+  const Outcome refined = made_by({"--refine"});
+  ASSERT_EQ(refined.exit_code, 0) << refined.out << refined.err;
+  const std::size_t at = refined.out.find("{\"event\":\"refined\"");
+  ASSERT_NE(at, std::string::npos) << refined.out;
+  const nlohmann::json last = nlohmann::json::parse(refined.out.substr(at))["refinement"];
+  EXPECT_EQ(last["simulations_of_all_values"], 33 * 33 + 60);
+  const auto nodes = last["axes"]["mine.v"].get<std::vector<double>>();
+  EXPECT_LT(nodes.size() * last["axes"]["mine.u"].size(), 33 * 33 / 2);
+  const Outcome compiled = gaincell({"compile", "m.h5", "-o", "d.h5", "--json"});
+  ASSERT_EQ(compiled.exit_code, 0) << compiled.out << compiled.err;
+  const nlohmann::json table = nlohmann::json::parse(compiled.out)["tables"]["my_current"];
+  EXPECT_EQ(table["points"], nodes.size() * last["axes"]["mine.u"].size());
+  // Tested where the whole grid is.
+  EXPECT_EQ(table["holdout_points"], 60);
+  // What is read again is the refined one.
+  EXPECT_EQ(
+      gaincell({"replay", "m.h5", "--at", fmt::format("v={},u=1", nodes[1]), "-o", "p"}).exit_code,
+      0);
+  // Once more from the cache: the same bytes.
+  const std::string bytes = read_file(folder_ / "m.h5");
+  ASSERT_EQ(made_by({"--refine"}).exit_code, 0);
+  EXPECT_EQ(read_file(folder_ / "m.h5"), bytes);
+
+  EXPECT_THAT(made_by({"--refine", "--filter", "v=0..0.5"}).err,
+              HasSubstr("--filter takes a part of it"));
+  EXPECT_THAT(made_by({"--refine", "--shard", "1/2"}).err, HasSubstr("--shard takes a part of it"));
+  write("current.yaml", bench + "tables: {my_current: {of: current, over: [v, u]}}\n");
+  const Outcome unlimited = made_by({"--refine"});
+  EXPECT_EQ(unlimited.exit_code, 2);
+  EXPECT_THAT(unlimited.err, HasSubstr("give the tables a limit"));
+}
+
 TEST_F(DeviceVerbs, OneCommandMakesADeviceWhoseAxesFollowTheSupply) {
   write_cell("{points: 30, seed: 1, working: {v_store: [0.8, 0.9]}}");
   const Outcome usual = device({});

@@ -1,11 +1,15 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "characterize/campaign/campaign.h"
 #include "characterize/campaign/campaign_plan.h"
 #include "characterize/circuit/netlist.h"
@@ -14,7 +18,10 @@
 #include "cli/commands.h"
 #include "cli/datasheet_page.h"
 #include "cli/program.h"
+#include "cli/refinement.h"
 #include "cli/say.h"
+#include "lut/compile.h"
+#include "lut/samples_file.h"
 
 namespace gaincell::cli {
 namespace {
@@ -34,6 +41,7 @@ struct CharacterizeOptions {
   std::vector<std::string> allow;
   bool fresh = false;
   bool keep_going = false;
+  bool refine = false;
   bool quiet = false;
   bool json = false;
 };
@@ -42,6 +50,31 @@ std::unique_ptr<characterize::Progress> progress(const CharacterizeOptions& opti
   if (options.json) return characterize::json_progress(stdout);
   if (options.quiet) return characterize::quiet_progress(stderr);
   return characterize::text_progress(stderr);
+}
+
+std::optional<Refinement> refinement_of(const CharacterizeOptions& options) {
+  if (!options.refine) return std::nullopt;
+  const bool whole = characterize::parse_shard(options.shard).whole();
+  if (!whole || !options.filters.empty())
+    throw Error({.place = "--refine",
+                 .rule = fmt::format("goes by the whole bench, and {} takes a part of it",
+                                     whole ? "--filter" : "--shard"),
+                 .remedy = "leave one of them out"});
+  return Refinement(
+      characterize::plan_campaign(options.benches, options.filters, options.allow, options.at));
+}
+
+// Once, or with more values as long as that brings a table to its limit.
+characterize::CampaignReport run_campaign(characterize::CampaignOptions campaign,
+                                          std::optional<Refinement>& refinement) {
+  if (!refinement) return characterize::characterize(campaign);
+  for (;;) {
+    campaign.axis_values = refinement->axes();
+    auto report = characterize::characterize(campaign);
+    if (report.interrupted ||
+        !refinement->add(lut::compile({lut::SamplesFile::read(campaign.output)})))
+      return report;
+  }
 }
 
 int run(const CharacterizeOptions& options) {
@@ -70,11 +103,16 @@ int run(const CharacterizeOptions& options) {
   if (!options.no_cache) campaign.cache = options.cache;
   campaign.shard = characterize::parse_shard(options.shard);
   campaign.progress = watcher.get();
-  const auto report = characterize::characterize(campaign);
+  std::optional<Refinement> refinement = refinement_of(options);
+  const auto report = run_campaign(campaign, refinement);
   if (options.json) {
     fmt::print("{}\n", report.to_json());
+    if (refinement)
+      fmt::print("{}\n", json_text(nlohmann::json{{"event", "refined"},
+                                                  {"refinement", refinement->to_json()}}));
   } else {
     say("{}", report.brief());
+    if (refinement) say("{}", refinement->brief(report.simulations));
     if (!report.interrupted) say("wrote {}\n", options.output);
   }
   if (report.interrupted) return kInterrupted;
@@ -109,6 +147,7 @@ Run cmd_characterize(Arguments& app) {
          "what netlists may do beyond being circuits: control, shell, source, codemodel, write")
       .one_of(std::vector<std::string>(characterize::kPermissions.begin(),
                                        characterize::kPermissions.end()));
+  app.add_flag("--refine", options->refine, kRefineHelp);
   app.add_flag("--fresh", options->fresh, "do not go on from the journal of an interrupted run");
   app.add_flag("-q,--quiet", options->quiet, "no progress, warnings alone");
   app.add_flag("--keep-going", options->keep_going,

@@ -24,8 +24,10 @@
 #include "characterize/results/cache.h"
 #include "cli/commands.h"
 #include "cli/program.h"
+#include "cli/refinement.h"
 #include "cli/say.h"
 #include "lut/compile.h"
+#include "lut/refine.h"
 
 namespace gaincell::cli {
 namespace {
@@ -40,6 +42,7 @@ struct DeviceOptions {
   std::string cache = characterize::default_cache_folder();
   bool no_cache = false;
   bool keep_going = false;
+  bool refine = false;
   std::vector<std::string> allow;
   bool quiet = false;
   bool json = false;
@@ -59,6 +62,7 @@ struct Made {
   bool written = false;
   std::vector<std::string> reasons;  // why not
   std::vector<characterize::AddedNode> added_nodes;
+  std::optional<Refinement> refinement;
 };
 
 bool makes_a_device(const std::string& path, const std::vector<std::string>& allow) {
@@ -139,68 +143,42 @@ std::unique_ptr<characterize::Progress> progress(const DeviceOptions& o) {
 
 // So often are nodes added where tables miss their limits.
 constexpr int kRefinements = 3;
-// Into so many parts at most is an interval cut at a time.
-constexpr double kMostParts = 8;
+// The largest of new points is larger than that of these, and there are few rounds.
+constexpr lut::CutRule kBoldly{.aim = 0.5, .most_parts = 8, .share = 1};
 
-// What a table of one axis lacks to hold its limits, by its hold-out points: an interval whose
-// points are off is cut by how far they are. At a bend a straight table is off in proportion to the
-// interval.
-void add_missing_nodes(const lut::TableEntry& entry, std::vector<double>& nodes) {
-  if (entry.table.axes().size() != 1) return;
-  const double percent = entry.table.full_scale() / 100;
-  double limit = std::numeric_limits<double>::infinity();
-  const auto bound = [&](const std::optional<double>& value, double unit, double share) {
-    if (value) limit = std::min(limit, *value * unit * share);
-  };
-  bound(entry.limit.max_abs, 1, 0.5);
-  bound(entry.limit.max_percent, percent, 0.5);
-  bound(entry.limit.rms_abs, 1, 2);
-  bound(entry.limit.rms_percent, percent, 2);
-  const auto x = entry.table.axis(0).nodes();
-  std::vector<double> worst(x.size() - 1, 0.0);  // by interval
-  for (std::size_t i = 0; i < entry.hold_out.measured.size(); ++i) {
-    const double at = entry.hold_out.coordinates[0][i];
-    const auto above = std::upper_bound(x.begin() + 1, x.end() - 1, at);
-    double& error = worst[static_cast<std::size_t>(above - x.begin()) - 1];
-    error = std::max(error, std::abs(entry.hold_out.predicted[i] - entry.hold_out.measured[i]));
-  }
-  for (std::size_t i = 0; i < worst.size(); ++i) {
-    if (!(worst[i] > limit)) continue;
-    const int parts =
-        static_cast<int>(std::clamp(std::ceil(2 * worst[i] / limit), 2.0, kMostParts));
-    for (int part = 1; part < parts; ++part)
-      nodes.push_back(std::lerp(x[i], x[i + 1], static_cast<double>(part) / parts));
-  }
-}
-
-// "leakage.v_store": an axis that the simulator itself goes along, in even steps.
-std::set<std::string> swept_inside(const characterize::CampaignPlan& campaign) {
-  std::set<std::string> axes;
-  for (const characterize::CampaignPlan::Unit& unit : campaign.units)
-    for (const characterize::Analysis& analysis : unit.bench->analyses)
-      for (const characterize::Sweep& sweep : analysis.sweeps)
-        if (sweep.condition)
-          axes.insert(unit.bench->name + "." + unit.bench->conditions[*sweep.condition].name);
-  return axes;
-}
-
-// Of all tables that miss a limit; none where nothing can be done about it.
+// Of all tables of one axis that miss a limit; none where nothing can be done about it.
 std::vector<characterize::AddedNode> missing_nodes(const lut::Compiled& compiled,
-                                                   const std::set<std::string>& fixed_axes) {
+                                                   const characterize::CampaignPlan& campaign) {
   std::vector<characterize::AddedNode> added;
   for (const lut::TableReport& report : compiled.report.tables) {
     const lut::TableEntry* entry = compiled.device.find_table(report.name);
     if (report.problems.empty() || entry == nullptr || entry->bench != report.bench ||
-        fixed_axes.contains(report.bench + "." + entry->table.axis(0).name()))
+        entry->table.dimensions() != 1)
       continue;
-    std::vector<double> nodes;
-    add_missing_nodes(*entry, nodes);
-    for (const double node : nodes) {
-      const characterize::AddedNode one{report.bench, entry->table.axis(0).name(), node};
+    for (const lut::MissingNode& node :
+         lut::missing_nodes(*entry, kBoldly, {}, swept_inside(campaign, report.bench))) {
+      const characterize::AddedNode one{report.bench, node.axis, node.value};
       if (std::find(added.begin(), added.end(), one) == added.end()) added.push_back(one);
     }
   }
   return added;
+}
+
+// One run of the benches, into `made`; false where it was interrupted.
+bool simulate(const characterize::CampaignOptions& campaign, Made& made) {
+  const characterize::CampaignReport report = characterize::characterize(campaign);
+  made.simulations = report.simulations;
+  made.from_cache = report.from_cache;
+  made.from_journal = report.from_journal;
+  made.failed = report.failed_simulations;
+  made.reasons.clear();
+  if (report.interrupted) return false;
+  if (!report.ok())
+    for (const characterize::BenchReport& bench : report.benches)
+      for (const auto& [reason, failure] : bench.failures)
+        made.reasons.push_back(fmt::format("{}: {} of {} points: {}", bench.name, failure.points,
+                                           bench.points, reason));
+  return true;
 }
 
 // False where it was interrupted.
@@ -217,26 +195,21 @@ bool make(const DeviceOptions& o, const std::vector<std::string>& benches, const
   campaign.keep_going = o.keep_going;
   if (!o.no_cache) campaign.cache = o.cache;
   campaign.progress = watcher.get();
-  const auto fixed_axes =
-      swept_inside(characterize::plan_campaign(benches, {}, o.allow, member.at));
+  const characterize::CampaignPlan plan =
+      characterize::plan_campaign(benches, {}, o.allow, member.at);
+  if (o.refine) made.refinement.emplace(plan);
   std::optional<lut::Compiled> made_of;
-  for (int round = 0; round <= kRefinements; ++round) {
+  for (int added = 0;;) {
+    if (made.refinement) campaign.axis_values = made.refinement->axes();
     campaign.added_nodes = made.added_nodes;
-    const characterize::CampaignReport report = characterize::characterize(campaign);
-    made.simulations = report.simulations;
-    made.from_cache = report.from_cache;
-    made.from_journal = report.from_journal;
-    made.failed = report.failed_simulations;
-    made.reasons.clear();
-    if (report.interrupted) return false;
-    if (!report.ok())
-      for (const characterize::BenchReport& bench : report.benches)
-        for (const auto& [reason, failure] : bench.failures)
-          made.reasons.push_back(fmt::format("{}: {} of {} points: {}", bench.name, failure.points,
-                                             bench.points, reason));
+    if (!simulate(campaign, made)) return false;
     made_of = lut::compile({lut::SamplesFile::read(member.samples)});
-    const auto missing = missing_nodes(*made_of, fixed_axes);
-    if (missing.empty() || round == kRefinements) break;
+    if (made.refinement) {
+      if (made.refinement->add(*made_of)) continue;
+      break;
+    }
+    const auto missing = missing_nodes(*made_of, plan);
+    if (missing.empty() || added++ == kRefinements) break;
     made.added_nodes.insert(made.added_nodes.end(), missing.begin(), missing.end());
   }
   const lut::Compiled& compiled = *made_of;
@@ -275,6 +248,7 @@ void say_made(const Member& member, const Made& made) {
   if (made.from_cache > 0) say(", {} from the cache", made.from_cache);
   if (made.from_journal > 0) say(", {} from an interrupted run", made.from_journal);
   say("\n");
+  if (made.refinement) say("{}", made.refinement->brief(made.simulations));
   for (const auto& [axis, nodes] : by_axis(made.added_nodes))
     say("  {}: {} values added, where a table missed its limit\n", axis, nodes.size());
   for (const std::string& reason : made.reasons) say("  {}\n", reason);
@@ -298,6 +272,7 @@ nlohmann::json member_json(const Member& member, const Made& made) {
   json["samples"] = member.samples.string();
   json["simulations"] = made.simulations;
   json["added_nodes"] = by_axis(made.added_nodes);
+  if (made.refinement) json["refinement"] = made.refinement->to_json();
   json["failed_simulations"] = made.failed;
   json["from_cache"] = made.from_cache;
   json["reasons"] = made.reasons;
@@ -359,6 +334,7 @@ Run cmd_device(Arguments& app) {
          "what netlists may do beyond being circuits: control, shell, source, codemodel, write")
       .one_of(std::vector<std::string>(characterize::kPermissions.begin(),
                                        characterize::kPermissions.end()));
+  app.add_flag("--refine", o->refine, kRefineHelp);
   app.add_flag("--keep-going", o->keep_going,
                "run all of a bench, also where none of its first simulations works");
   app.add_flag("-q,--quiet", o->quiet, "no progress, warnings alone");
