@@ -32,6 +32,8 @@ const std::vector<Required>& required_tables() {
       {"cell_static_current", "A", "read_current", {kStore, kBitline}},
       {"cell_written_voltage", "V", "write", {kTarget, kAge}, 1},
       {"cell_write_energy", "J", "write", {kTarget}},
+      {"write_dac_energy", "J", "write_dac", {kTarget}},
+      {"write_dac_standing_power", "W", "write_dac", {kTarget}},
       {"cell_retention", "V", "leakage` and `storage_capacitance", {kInitial, kAge}},
       {"relu_pulse_width", "s", "relu_conversion", {kCharge}},
       {"relu_energy", "J", "relu_conversion", {kCharge}},
@@ -179,6 +181,13 @@ std::optional<Table> if_there(const DeviceFile& file, const std::string& name) {
   return checked(file, name);
 }
 
+// A table that says nothing true without another one.
+std::optional<Table> both_or_none(const DeviceFile& file, const std::string& name,
+                                  const std::string& other) {
+  return file.find_table(other) != nullptr ? std::optional(checked(file, name))
+                                           : if_there(file, name);
+}
+
 ConverterTables converter(const DeviceFile& file, const std::string& name) {
   ConverterTables tables{checked(file, name + "_pulse_width"), energy(file, name + "_energy"),
                          checked(file, name + "_bitline_voltage"),
@@ -196,6 +205,8 @@ GainCellDevice::GainCellDevice(DeviceFile file)
       static_current(checked(file, "cell_static_current")),
       written_voltage(checked(file, "cell_written_voltage")),
       write_energy(energy(file, "cell_write_energy")),
+      write_dac_energy(both_or_none(file, "write_dac_energy", "write_dac_standing_power")),
+      dac_standing_power(both_or_none(file, "write_dac_standing_power", "write_dac_energy")),
       retention(checked(file, "cell_retention")),
       cell_standing_power(if_there(file, "cell_standing_power")),
       read_share(if_there(file, "cell_read_share")),

@@ -43,9 +43,12 @@ class GainCellDevice {
   // A over (v_store, v_bitline): out of the bitline.
   Table static_current;
   // V over (v_target) or (v_target, age s): stored after a write, with the ages in which the cell
-  // settles; retention goes on from the last of them. J over (v_target), DAC excluded.
+  // settles; retention goes on from the last of them. J over (v_target), without the DAC's.
   Table written_voltage;
   std::optional<Table> write_energy;
+  // J over (v_target) of the DAC for one value, with its share of what the columns of a sub-tile
+  // share; W over (v_target) of a sub-tile's DAC asleep, its columns on one level. Both or none.
+  std::optional<Table> write_dac_energy, dac_standing_power;
   // V over (v_initial, age s).
   Table retention;
   // W over (v_store): from VDD, of a cell that holds; none as in ConverterTables.

@@ -89,13 +89,26 @@ double EnergyModel::conversions_j(const Conversions& conversions,
                                        [&](double charge_c) { return table->at(charge_c); });
 }
 
-double EnergyModel::writes_j(const std::vector<double>& writes) const {
-  if (!device_.write_energy) return kNotKnown;
+double EnergyModel::writes_j(const std::vector<double>& writes,
+                             const std::optional<lut::Table>& table) const {
+  if (!table) return kNotKnown;
   double sum = 0;
   const int levels = static_cast<int>(writes.size());
   for (int level = 0; level < levels; ++level)
-    sum += writes[level] * device_.write_energy->at(level_v(level, levels));
+    sum += writes[level] * table->at(level_v(level, levels));
   return sum;
+}
+
+// A device that has no table of its DAC has a published constant for all of it.
+Energy::Part EnergyModel::write_dac(const Activity& activity) const {
+  if (!device_.write_dac_energy)
+    return {"write_dac",
+            {{"write_dac", activity.dac_values * constants_.dac_j_per_value.value,
+              constants_.dac_j_per_value.source}},
+            Kind::kDigital};
+  return {"write_dac",
+          {{"write_dac", writes_j(activity.writes, device_.write_dac_energy),
+            source_of("write_dac_energy")}}};
 }
 
 std::string EnergyModel::source_of(const std::string& table) const {
@@ -147,6 +160,18 @@ double EnergyModel::mean_power_w(int level, int levels, const Nodes& age_s) cons
   return sum / static_cast<double>(age_s.size());
 }
 
+// Its columns' switches stay where the last values of their rows put them.
+Item EnergyModel::standing_dac(const Activity& activity, double token_period_s) const {
+  const int levels = static_cast<int>(activity.writes.size());
+  const double written = std::accumulate(activity.writes.begin(), activity.writes.end(), 0.0);
+  double mean_w = 0;
+  for (int level = 0; level < levels && written > 0; ++level)
+    mean_w +=
+        activity.writes[level] / written * device_.dac_standing_power->at(level_v(level, levels));
+  return {"dac", 2 * activity.installed.sub_tiles * token_period_s * mean_w,
+          source_of("write_dac_standing_power")};
+}
+
 Item EnergyModel::standing_cells(const Activity& activity, double token_period_s) const {
   Item item{"cells", kNotKnown, source_of("cell_standing_power")};
   if (!device_.cell_standing_power) return item;
@@ -176,6 +201,9 @@ void EnergyModel::add_standing(const Activity& activity, double token_period_s,
        {standing_bias("relu", device_.relu.bias_power, there.sub_tiles, token_period_s),
         standing_bias("signed", device_.differential.bias_power, there.sub_tiles, token_period_s)},
        Kind::kStanding});
+  if (device_.dac_standing_power)
+    energy.parts.push_back(
+        {"standing_dac", {standing_dac(activity, token_period_s)}, Kind::kStanding});
   energy.parts.push_back(
       {"standing_cells", {standing_cells(activity, token_period_s)}, Kind::kStanding});
 }
@@ -208,12 +236,10 @@ Energy EnergyModel::of(const Activity& activity, std::optional<double> token_per
        {{"digital_control", activity.sub_tile_steps * constants_.control_j_per_sub_tile.value,
          constants_.control_j_per_sub_tile.source}},
        Kind::kDigital},
-      {"write_dac",
-       {{"write_dac", activity.dac_values * constants_.dac_j_per_value.value,
-         constants_.dac_j_per_value.source}},
-       Kind::kDigital},
+      write_dac(activity),
       {"write_cells",
-       {{"write_cells", writes_j(activity.writes), source_of("cell_write_energy")}}}};
+       {{"write_cells", writes_j(activity.writes, device_.write_energy),
+         source_of("cell_write_energy")}}}};
   if (token_period_s) add_standing(activity, *token_period_s, energy);
   return energy;
 }

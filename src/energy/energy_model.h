@@ -64,11 +64,14 @@ struct Energy {
 // Joules from counts: E(action) by the device's tables, where a joule counts when a supply delivers
 // it. Parts, in this order: first_array (cells, word lines, converters), second_array (cells,
 // converters; its word lines are the ReLU converters' outputs and in their energy),
-// digital_control, write_dac, write_cells; with a token period also standing_converters (what a
-// converter draws after its conversion, by the bitline that this left, and one without a token in
-// its column after one of no charge), standing_bias (lines and start of every sub-tile, the whole
-// period) and standing_cells (leakage of all cells, at the levels that were written and the ages'
-// mean). Cells are read at the bitline's start voltage: that is within 0.5 % on uniform levels.
+// digital_control, write_dac (by the device's table of it, and active; else a published constant,
+// and digital), write_cells; with a token period also standing_converters (what a converter draws
+// after its conversion, by the bitline that this left, and one without a token in its column after
+// one of no charge), standing_bias (lines and start of every sub-tile, the whole period),
+// standing_dac (where the device has a table of it: those of every sub-tile of both arrays, asleep)
+// and standing_cells (leakage of all cells, at the levels that were written and the ages' mean).
+// Cells are read at the bitline's start voltage: that is within 0.5 % on uniform levels. A value's
+// share of its sub-tile's word line and DAC is a 64th, also where heads are narrower.
 // What is not counted: not_counted.h.
 //
 // Nothing is thrown: a part for which the device has no tables is NaN, and with it the total.
@@ -99,12 +102,15 @@ class EnergyModel {
                  double v_bitline) const;
   double conversions_j(const Conversions& conversions,
                        const std::optional<lut::Table>& table) const;
-  double writes_j(const std::vector<double>& writes) const;
+  // Of all values written, by their levels.
+  double writes_j(const std::vector<double>& writes, const std::optional<lut::Table>& table) const;
+  Energy::Part write_dac(const Activity& activity) const;
   void add_standing(const Activity& activity, double token_period_s, Energy& energy) const;
   Item standing_converters(const std::string& name, const Conversions& conversions, double columns,
                            const lut::ConverterTables& tables, double token_period_s) const;
   Item standing_bias(const std::string& name, const std::optional<lut::Table>& power,
                      double sub_tiles, double token_period_s) const;
+  Item standing_dac(const Activity& activity, double token_period_s) const;
   Item standing_cells(const Activity& activity, double token_period_s) const;
   // Age nodes of the activity's reads; of all of them one weight.
   double mean_power_w(int level, int levels, const Nodes& age_s) const;

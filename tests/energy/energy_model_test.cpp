@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/error.h"
 #include "energy/not_counted.h"
 #include "tests/attention/linear_device.h"
 
@@ -89,6 +90,51 @@ TEST(EnergyModel, EveryOtherPartIsItsCountTimesItsCost) {
   EXPECT_NEAR(energy.part_j("write_cells"), (23 + 29 * 1.3 + 31 * 1.6 + 37 * 1.9) * 1e-15, 1e-24);
   EXPECT_EQ(energy.parts[2].items[0].source, "control's source");
   EXPECT_EQ(energy.parts[3].items[0].source, "DAC's source");
+}
+
+// A linear device whose DAC takes 10 fJ + 2 fJ/V a value, and 4 nW asleep.
+lut::DeviceFile with_dac(bool energy, bool power) {
+  lut::DeviceFile file = attention::linear_device().file();
+  const lut::Axis target("v_target", "V", {0, 1});
+  const auto add = [&](const char* name, const char* unit, std::vector<double> values) {
+    file.add(lut::TableEntry{
+        lut::Table({name, unit}, {target}, std::move(values), lut::Interpolation::kLinear)});
+  };
+  if (energy) add("write_dac_energy", "J", {10e-15, 12e-15});
+  if (power) add("write_dac_standing_power", "W", {4e-9, 5e-9});
+  return file;
+}
+
+// No constant of a publication is then left of it: it is active, and the sleeping ones stand.
+TEST(EnergyModel, DacOfTheDeviceTakesThePlaceOfThePublishedOne) {
+  const EnergyModel model(lut::GainCellDevice(with_dac(true, true)));
+  Activity activity;
+  activity.dac_values = 40;
+  activity.writes = {10, 0, 0, 30};  // at 0 and 0.9 V
+  activity.installed.sub_tiles = 3;
+  const Energy energy = model.of(activity, 1e-6);
+  EXPECT_NEAR(energy.part_j("write_dac"), (10 * 10 + 30 * 11.8) * 1e-15, 1e-24);
+  EXPECT_EQ(energy.parts[3].kind, Kind::kActive);
+  EXPECT_EQ(energy.parts[3].items[0].source, "SPICE: write_dac_energy");
+  EXPECT_EQ(energy.kind_j(Kind::kDigital), 0);
+  // One in each of both arrays' sub-tiles.
+  EXPECT_NEAR(energy.part_j("standing_dac"), 2 * 3 * 1e-6 * 4.675e-9, 1e-24);
+  EXPECT_EQ(energy.parts.size(), 9u);
+  EXPECT_EQ(EnergyModel(attention::linear_device()).of(activity, 1e-6).parts.size(), 8u);
+}
+
+TEST(EnergyModel, DacWithoutOneOfItsTablesIsRefusedWithTheBenchThatMakesIt) {
+  for (const bool energy : {false, true}) {
+    try {
+      const lut::GainCellDevice device(with_dac(energy, !energy));
+      FAIL() << "accepted";
+    } catch (const Error& error) {
+      EXPECT_NE(
+          std::string(error.what()).find(energy ? "write_dac_standing_power" : "write_dac_energy"),
+          std::string::npos);
+      EXPECT_NE(std::string(error.what()).find("bench `write_dac`"), std::string::npos);
+    }
+  }
 }
 
 // What the DAC adds to every level, cells store and writes cost.
