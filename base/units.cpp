@@ -9,6 +9,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/si_prefix.h"
 #include "base/text.h"
 
 namespace gaincell {
@@ -74,14 +75,44 @@ std::optional<double> parse_quantity(std::string_view text, std::string_view uni
   return std::nullopt;
 }
 
+SiPrefix si_prefix(double value) {
+  static constexpr std::array<SiPrefix, 11> kPrefixes{{{1e-18, "a"},
+                                                       {1e-15, "f"},
+                                                       {1e-12, "p"},
+                                                       {1e-9, "n"},
+                                                       {1e-6, "u"},
+                                                       {1e-3, "m"},
+                                                       {1, ""},
+                                                       {1e3, "k"},
+                                                       {1e6, "M"},
+                                                       {1e9, "G"},
+                                                       {1e12, "T"}}};
+  if (value == 0 || !std::isfinite(value)) return kPrefixes[6];
+  const int group = static_cast<int>(std::floor(std::log10(std::abs(value)) / 3));
+  return kPrefixes[static_cast<std::size_t>(std::clamp(group, -6, 4) + 6)];
+}
+
 std::string format_si(double value, std::string_view unit, int digits) {
   if (value == 0 || !std::isfinite(value)) return fmt::format("{} {}", value, unit);
-  static constexpr std::array<std::string_view, 11> kPrefixes{"a", "f", "p", "n", "u", "m",
-                                                              "",  "k", "M", "G", "T"};
-  int group = static_cast<int>(std::floor(std::log10(std::abs(value)) / 3));
-  group = std::clamp(group, -6, 4);
-  return fmt::format("{:.{}g} {}{}", value / std::pow(1000.0, group), digits,
-                     kPrefixes[static_cast<std::size_t>(group + 6)], unit);
+  SiPrefix prefix = si_prefix(value);
+  std::string number = fmt::format("{:.{}g}", value / prefix.factor, digits);
+  // What rounds to a thousand has the next prefix: 999.96 n is 1 u.
+  if (std::abs(std::stod(number)) >= 1000 && std::abs(value) < 1e15) {
+    prefix = si_prefix(prefix.factor * 1000);
+    number = fmt::format("{:.{}g}", value / prefix.factor, digits);
+  }
+  return fmt::format("{} {}{}", number, prefix.letter, unit);
+}
+
+bool takes_prefix(std::string_view unit) {
+  constexpr std::array<std::string_view, 6> kPlain{"", "1", "degC", "dB", "deg", "%"};
+  return std::find(kPlain.begin(), kPlain.end(), unit) == kPlain.end();
+}
+
+std::string told(double value, std::string_view unit, int digits) {
+  if (takes_prefix(unit)) return format_si(value, unit, digits);
+  const bool bare = unit.empty() || unit == "1";
+  return fmt::format("{:.{}g}{}{}", value, digits, bare ? "" : " ", bare ? "" : unit);
 }
 
 std::string format_exact(double value) { return fmt::format("{}", value); }

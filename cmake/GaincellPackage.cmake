@@ -18,7 +18,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME gaincell)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION electronics)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS ngspice)  # its code models
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS "ngspice, gnuplot-nox")  # its code models; charts
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "Runs benches of gain cells and charge-to-pulse converters in ngspice, compiles
 their results into tables with a measured error, and runs transformer
 inference on those tables, with every joule accounted for.")

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/si_prefix.h"
 #include "base/store/formats.h"
 #include "base/store/reader.h"
 #include "base/units.h"
@@ -32,10 +33,11 @@ double median(std::vector<double> values) {
   return 0.5 * (*middle + *std::max_element(values.begin(), middle));
 }
 
-// A number, or the word whose number it is.
-std::string text_of(double value, const std::vector<std::string>& words) {
+// A number for people, or the word whose number it is.
+std::string text_of(double value, const std::vector<std::string>& words, const std::string& unit,
+                    int digits) {
   const bool word = value >= 0 && value < static_cast<double>(words.size());
-  return word ? words[static_cast<std::size_t>(value)] : format_exact(value);
+  return word ? words[static_cast<std::size_t>(value)] : told(value, unit, digits);
 }
 
 // How many draws there are of each point.
@@ -81,7 +83,10 @@ class PointNames {
     };
     for (const Column& column : columns_) {
       if (point >= column.values.size()) continue;
-      add(column.name, text_of(column.values[point], column.words));
+      // Without a blank, as `--at` takes it.
+      std::string value = text_of(column.values[point], column.words, column.unit, 7);
+      std::erase(value, ' ');
+      add(column.name, value);
     }
     if (draw && point < draws_.size()) add(names::kDraw, format_exact(draws_[point]));
     return text;
@@ -96,9 +101,10 @@ class PointNames {
     std::string name;
     std::vector<double> values;
     std::vector<std::string> words;
+    std::string unit;
   };
   void add(const store::ReadDataset& dataset, const std::string& name) {
-    Column column{name, dataset.read_vector<double>(), {}};
+    Column column{name, dataset.read_vector<double>(), {}, dataset.text_attribute("units", "")};
     if (dataset.has_attribute(names::kWords)) column.words = dataset.texts_attribute(names::kWords);
     columns_.push_back(std::move(column));
   }
@@ -137,7 +143,7 @@ DatasheetRow read_row(const store::ReadGroup& measurements, const std::string& n
   DatasheetRow row;
   row.name = name;
   row.unit = dataset.text_attribute("units");
-  row.description = dataset.text_attribute("long_name");
+  row.description = dataset.text_attribute("long_name", name);
   row.spec = {limit_of(dataset, names::kSpecMinimum), limit_of(dataset, names::kSpecTypical),
               limit_of(dataset, names::kSpecMaximum), limit_of(dataset, names::kSpecSigma)};
   row.specified = row.spec.minimum || row.spec.maximum || row.spec.sigma;
@@ -180,8 +186,9 @@ DatasheetRow read_row(const store::ReadGroup& measurements, const std::string& n
 
 DatasheetCondition read_condition(const store::ReadGroup& bench, const std::string& name) {
   const store::ReadDataset dataset = bench.group(names::kConditions).dataset(name);
-  DatasheetCondition condition{name, dataset.text_attribute("units", ""),
-                               dataset.text_attribute("long_name", ""), ""};
+  DatasheetCondition condition{
+      name, dataset.text_attribute("units", ""), dataset.text_attribute("long_name", ""), "", {},
+      {}};
   if (condition.description == name) condition.description.clear();
   std::vector<std::string> words;
   if (dataset.has_attribute(names::kWords)) words = dataset.texts_attribute(names::kWords);
@@ -198,7 +205,9 @@ DatasheetCondition read_condition(const store::ReadGroup& bench, const std::stri
     values.assign(different.begin(), different.end());
   }
   std::vector<std::string> texts;
-  for (const double value : values) texts.push_back(text_of(value, words));
+  for (const double value : values) texts.push_back(text_of(value, words, condition.unit, 4));
+  condition.numbers = values;
+  condition.words = words;
   constexpr std::size_t kAll = 8;
   condition.values = texts.size() <= kAll ? fmt::format("{}", fmt::join(texts, ", "))
                                           : fmt::format("{} ... {} ({} values)", texts.front(),
@@ -217,8 +226,8 @@ std::vector<std::string> DatasheetRow::misses() const {
   if (points == 0) return all;
   const auto miss = [&](const char* what, double value, char relation, double limit,
                         const std::string& where) {
-    all.push_back(fmt::format("{} {} {} {} {}{}{}", what, format_exact(value), relation,
-                              format_exact(limit), unit, where.empty() ? "" : ", ", where));
+    all.push_back(fmt::format("{} {} {} {}{}{}", what, told(value, unit, 6), relation,
+                              told(limit, unit, 6), where.empty() ? "" : ", ", where));
   };
   if (spec.minimum && minimum < *spec.minimum)
     miss("minimum", minimum, '<', *spec.minimum, minimum_at);
@@ -231,10 +240,10 @@ std::vector<std::string> DatasheetRow::misses() const {
 
 std::string DatasheetRow::limit() const {
   std::vector<std::string> parts;
-  if (spec.minimum) parts.push_back(">= " + format_exact(*spec.minimum));
-  if (spec.typical) parts.push_back("typ " + format_exact(*spec.typical));
-  if (spec.maximum) parts.push_back("<= " + format_exact(*spec.maximum));
-  if (spec.sigma) parts.push_back("sigma <= " + format_exact(*spec.sigma));
+  if (spec.minimum) parts.push_back(">= " + told(*spec.minimum, unit));
+  if (spec.typical) parts.push_back("typ " + told(*spec.typical, unit));
+  if (spec.maximum) parts.push_back("<= " + told(*spec.maximum, unit));
+  if (spec.sigma) parts.push_back("sigma <= " + told(*spec.sigma, unit));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 

@@ -17,7 +17,7 @@ struct DatasheetRow {
   std::size_t points = 0;  // with a number
   std::size_t failed = 0;  // without one
   double minimum = 0, median = 0, maximum = 0;
-  std::string minimum_at, maximum_at;  // "point 7 (corner=slow v_dd=0.9)", the first that has it
+  std::string minimum_at, maximum_at;  // "point 7 (corner=slow v_dd=900mV)", the first that has it
   std::string failed_at;               // the first without a number
   // Over the draws; of several points with draws, the greatest sigma and the mean beside it.
   std::optional<double> mean, sigma;
@@ -25,16 +25,19 @@ struct DatasheetRow {
   Spec spec;
   bool specified = false;
 
-  // Names what does not hold: "maximum 3 > 2"; empty where all does. A point without a number meets
-  // no specification.
+  // Names what does not hold: "maximum 3 V > 2 V"; empty where all does. A point without a number
+  // meets no specification.
   std::vector<std::string> misses() const;
-  std::string limit() const;   // ">= 1, <= 3"
+  std::string limit() const;   // ">= 1 V, <= 3 V"
   std::string status() const;  // "pass", "fail"; "" without a specification
 };
 
 struct DatasheetCondition {
   std::string name, unit, description;
-  std::string values;  // "0 ... 0.9 (19)", "slow, fast", "27"
+  std::string values;  // for people: "0 V ... 900 mV (19 values)", "slow, fast", "27 degC"
+  // In full; of a condition of words these, by their numbers. Empty where it is drawn.
+  std::vector<double> numbers;
+  std::vector<std::string> words;
 };
 
 struct BenchDatasheet {
@@ -47,7 +50,7 @@ struct BenchDatasheet {
 struct Datasheet {
   std::string ngspice_version;
   std::vector<BenchDatasheet> benches;
-  // "bench.measurement: maximum 3 > 2", one a specification that is missed.
+  // "bench.measurement: maximum 3 V > 2 V", one a specification that is missed.
   std::vector<std::string> misses() const;
 };
 

@@ -21,6 +21,7 @@ std::span<const Command> commands() {
       {"device", "makes a device file of circuits in one command, at any corner and supply",
        cmd_device},
       {"show", "prints what a device or samples file holds", cmd_show},
+      {"plot", "draws a table, a measurement or energies, as SVG", cmd_plot},
       {"get", "looks a value up in a device's table, with its gradient and stated error", cmd_get},
       {"diff", "says what differs between two device or samples files, and by how much", cmd_diff},
       {"export", "writes a device or samples file in the format of another tool", cmd_export},

@@ -51,6 +51,7 @@ Run cmd_report(Arguments& app);
 Run cmd_infer(Arguments& app);
 Run cmd_merge(Arguments& app);
 Run cmd_new(Arguments& app);
+Run cmd_plot(Arguments& app);
 Run cmd_replay(Arguments& app);
 Run cmd_seal(Arguments& app);
 Run cmd_show(Arguments& app);

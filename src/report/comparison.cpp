@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -19,6 +18,7 @@
 #include "base/units.h"
 #include "energy/energy_model.h"
 #include "energy/not_counted.h"
+#include "energy/published.h"
 #include "report/markdown_table.h"
 
 namespace gaincell::report {
@@ -26,17 +26,7 @@ namespace {
 
 using nlohmann::json;
 
-// Per token and head at a window of 1,024 with heads of 64; Leroux et al., Nature Computational
-// Science 5, 813 (2025).
-struct Published {
-  const char* part;
-  double energy_j;
-};
-constexpr std::array kPublished{
-    Published{"first_array", 1120e-12}, Published{"second_array", 700e-12},
-    Published{"digital_control", 4000e-12}, Published{"write_dac", 330e-12}};
 constexpr double kPublishedLatencyS = 65e-9;
-constexpr int kPublishedWindow = 1024, kPublishedDim = 64;
 
 std::string picojoules(double joules) {
   if (!std::isfinite(joules)) return "not known";
@@ -71,12 +61,6 @@ std::string of_run(const Run& run, const std::string& part) {
                                                      : "not known";
 }
 
-std::optional<double> published_of(const std::string& part) {
-  for (const Published& p : kPublished)
-    if (part == p.part) return p.energy_j;
-  return std::nullopt;
-}
-
 std::string period_of(const Run& run) {
   const json& settings = run.inference["settings"];
   const auto found = settings.find("token_period_s");
@@ -94,7 +78,7 @@ class EnergyTable {
   void parts(std::initializer_list<energy::Kind> kinds) {
     for (const energy::Energy::Part& part : uniform_.parts) {
       if (std::find(kinds.begin(), kinds.end(), part.kind) == kinds.end()) continue;
-      const auto published = published_of(part.name);
+      const auto published = energy::published_j(part.name);
       row(part.name, published ? picojoules(*published) : "-", part.energy_j(), part.name);
     }
   }
@@ -126,8 +110,8 @@ std::string energies(const Comparison& comparison, const lut::GainCellDevice& de
   const double period_s = comparison.token_period_s.value_or(model.layer_latency_s());
   const energy::Energy uniform =
       model
-          .of(attention::uniform_activity(attention::circuit_of(device), kPublishedWindow,
-                                          kPublishedDim, period_s, 1),
+          .of(attention::uniform_activity(attention::circuit_of(device), energy::kPublishedWindow,
+                                          energy::kPublishedDim, period_s, 1),
               period_s)
           .per(32);
   std::vector<std::string> head{

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/si_prefix.h"
+
 namespace gaincell {
 
 TEST(Units, ReadsSpiceSuffixesWhereCapitalMIsMilli) {
@@ -37,6 +39,14 @@ TEST(Units, PrintsEngineeringNotation) {
   EXPECT_EQ(format_si(1.12e-9, "J"), "1.12 nJ");
   EXPECT_EQ(format_si(0, "V"), "0 V");
   EXPECT_EQ(format_si(-2.5e-13, "C"), "-250 fC");
+  // What rounds to a thousand has the next prefix.
+  EXPECT_EQ(format_si(999.96e-9, "s", 3), "1 us");
+}
+
+TEST(Units, TellsWithoutAPrefixWhatTakesNone) {
+  EXPECT_EQ(told(-40, "degC"), "-40 degC");
+  EXPECT_EQ(told(0.97116, "1"), "0.9712");
+  EXPECT_EQ(told(1.5e-8, "s"), "15 ns");
 }
 
 TEST(Units, ExactTextReadsBackAsTheSameNumber) {

@@ -14,14 +14,19 @@ namespace {
 struct DatasheetOptions {
   std::string samples;
   std::string output;
+  bool json = false;
 };
 
 int run(const DatasheetOptions& options) {
   const auto sheet = characterize::read_datasheet(options.samples);
   if (options.output.empty()) {
-    say("{}", datasheet_page(sheet));
+    if (options.json)
+      fmt::print("{}", datasheet_json(sheet));
+    else
+      say("{}", datasheet_page(sheet));
   } else {
-    write_file(options.output, datasheet_page(sheet));
+    write_file(options.output,
+               options.json ? datasheet_json(sheet) : datasheet_for(sheet, options.output));
     say("wrote {}\n", options.output);
   }
   return sheet.misses().empty() ? 0 : 1;
@@ -33,7 +38,9 @@ Run cmd_datasheet(Arguments& app) {
   auto options = std::make_shared<DatasheetOptions>();
   app.add_option("samples", options->samples, "samples file").required();
   app.add_option("-o,--output", options->output,
-                 "Markdown file to write; default: standard output");
+                 "file to write: Markdown, or in full precision X.csv or X.json; default: standard "
+                 "output");
+  app.add_flag("--json", options->json, "as JSON, in full precision");
   return [options] { return run(*options); };
 }
 
