@@ -4,7 +4,9 @@
 #include <cmath>
 #include <tuple>
 
+#include "attention/column_form.h"
 #include "attention/column_level.h"
+#include "attention/fast/column_form.h"
 #include "attention/fast/level.h"
 #include "base/error.h"
 
@@ -27,7 +29,25 @@ void check(const Circuit& circuit, Level level) {
                    .remedy = "compile a device with as many"});
 }
 
+void require_kernels_effects(EffectSet effects) {
+  for (const Effect effect : {Effect::kSaturation, Effect::kClipping})
+    if (!effects.has(effect))
+      throw Error({.place = "attention",
+                   .key = "effects",
+                   .value = std::string(name(effect)) + " off",
+                   .rule = "the fast level's pulses end at the longest one, and its cells hold "
+                           "levels within their range",
+                   .remedy = "choose the column level"});
+}
+
 }  // namespace
+
+ColumnForm column_form(Shape shape, const Circuit& circuit, const AnalogOptions& options) {
+  shape.check();
+  check(circuit, Level::kFast);
+  require_kernels_effects(options.effects);
+  return matrix_form(shape, circuit, options);
+}
 
 std::vector<std::unique_ptr<Analog>> make_analog_layers(Shape shape, const Circuit& circuit,
                                                         std::vector<Scalers> scalers,
@@ -37,14 +57,7 @@ std::vector<std::unique_ptr<Analog>> make_analog_layers(Shape shape, const Circu
   std::vector<std::unique_ptr<Analog>> layers;
   std::shared_ptr<const FastModel> model;
   if (options.level == Level::kFast) {
-    for (const Effect effect : {Effect::kSaturation, Effect::kClipping})
-      if (!options.effects.has(effect))
-        throw Error({.place = "attention",
-                     .key = "effects",
-                     .value = std::string(name(effect)) + " off",
-                     .rule = "the fast level's pulses end at the longest one, and its cells hold "
-                             "levels within their range",
-                     .remedy = "choose the column level"});
+    require_kernels_effects(options.effects);
     model = std::make_shared<const FastModel>(shape, circuit, options);
   }
   for (Scalers& of_layer : scalers) {

@@ -110,7 +110,10 @@ class StageFit::Search {
 
   void run() {
     const double limit = options_.limit_share * options_.error_limit;
-    const std::vector<kernels::Stage> all = fit_candidates(options_.cells, fit_.cells_differ_);
+    const std::vector<kernels::Stage> all =
+        options_.target == FitOptions::Target::kMatrices
+            ? matrix_candidates()
+            : fit_candidates(options_.cells, fit_.cells_differ_);
     const kernels::Stage* best = nullptr;
     double least = 0;
     for (const kernels::Stage& candidate : all) {

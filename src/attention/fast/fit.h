@@ -11,6 +11,8 @@ namespace gaincell::attention {
 
 // Arithmetic and numbers to choose from for columns of `cells` rows, cheapest first.
 std::vector<kernels::Stage> fit_candidates(int cells, bool cells_differ);
+// The same for matrices in floats: closed forms too, which our kernels have in bytes alone.
+std::vector<kernels::Stage> matrix_candidates();
 
 // A stage in the form the fast kernels take (kernels::Stage), fitted to a circuit.
 class StageFit {

@@ -1,17 +1,30 @@
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "attention/fast/fit.h"
 
 namespace gaincell::attention {
+namespace {
+
+struct Priced {
+  kernels::Stage stage;
+  double cost;
+};
+
+std::vector<kernels::Stage> by_cost(std::vector<Priced> all) {
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Priced& a, const Priced& b) { return a.cost < b.cost; });
+  std::vector<kernels::Stage> stages;
+  for (const Priced& priced : all) stages.push_back(priced.stage);
+  return stages;
+}
+
+}  // namespace
 
 // The cost is in vector instructions for 16 columns of `cells` rows: sums (bytes take four rows at
 // a time), then the integration.
 std::vector<kernels::Stage> fit_candidates(int cells, bool cells_differ) {
-  struct Priced {
-    kernels::Stage stage;
-    double cost;
-  };
   std::vector<Priced> all;
   const auto add = [&](bool bytes, int rank, int low_ranks, bool fine_low, int segments) {
     for (const int degree : kernels::kDegrees)
@@ -53,11 +66,33 @@ std::vector<kernels::Stage> fit_candidates(int cells, bool cells_differ) {
     const int ends = segments == 1 ? 8 : 27;
     all.push_back({stage, cells / 4.0 * (segments * (segments + 1) + 1) + ends});
   }
-  std::stable_sort(all.begin(), all.end(),
-                   [](const Priced& a, const Priced& b) { return a.cost < b.cost; });
-  std::vector<kernels::Stage> stages;
-  for (const Priced& priced : all) stages.push_back(priced.stage);
-  return stages;
+  return by_cost(std::move(all));
+}
+
+// The cost is in passes over all columns; a product over the rows takes about two.
+std::vector<kernels::Stage> matrix_candidates() {
+  std::vector<Priced> all;
+  for (const int segments : kernels::kFloatSegments)
+    for (int rank = 1; rank <= kernels::kMaxRank; ++rank)
+      for (const int degree : kernels::kDegrees)
+        for (const int substeps : {1, 2, 4}) {
+          if (degree == 0 && (segments > 1 || substeps > 1)) continue;
+          kernels::Stage stage{};
+          stage.rank = rank;
+          stage.segments = segments;
+          stage.degree = degree;
+          stage.substeps = substeps;
+          const int steps = segments * substeps * (2 * rank * (degree + 2) + 4);
+          all.push_back({stage, 2.0 * rank * segments + 2 * segments + steps});
+        }
+  for (const int segments : kernels::kClosedSegments) {
+    kernels::Stage stage{};
+    stage.rank = stage.segments = segments;
+    stage.degree = 3;
+    const int ends = segments == 1 ? 6 : 20;
+    all.push_back({stage, 2.0 * segments * (segments + 1) + ends});
+  }
+  return by_cost(std::move(all));
 }
 
 }  // namespace gaincell::attention

@@ -22,6 +22,8 @@ struct FitOptions {
   std::vector<double> check_v;
   int levels = 8;
   double cell_gain = 0, cell_offset_v = 0;  // standard deviations from cell to cell
+  // Whose time counts: that of our kernels, or of tools that compute whole matrices in floats.
+  enum class Target { kKernels, kMatrices } target = Target::kKernels;
 };
 
 // A random column and what the column level makes of it.

@@ -165,14 +165,19 @@ std::size_t TokenTables::position(int token_age) const {
                          younger / kernels::kGroup);
 }
 
-FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions& with)
+FastFits::FastFits(const Shape& shape, const Circuit& on, const AnalogOptions& with,
+                   FitOptions::Target target)
     : circuit(with_effects(checked(on, with), with.effects)),
       options(with),
       oldest_age_s((shape.window - 1) * with.token_period_s),
-      first(circuit, circuit.relu, relu_line(circuit), fit_options(shape, false)),
-      second(circuit, circuit.differential, differential_line(circuit), fit_options(shape, true)),
+      first(circuit, circuit.relu, relu_line(circuit), fit_options(shape, false, target)),
+      second(circuit, circuit.differential, differential_line(circuit),
+             fit_options(shape, true, target)),
       first_ages(circuit, first, oldest_age_s),
-      second_ages(circuit, second, oldest_age_s) {
+      second_ages(circuit, second, oldest_age_s) {}
+
+FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions& with)
+    : FastFits(shape, on, with, FitOptions::Target::kKernels) {
   // So far may a query of a block and a slot of a group be from their tables' age.
   const auto span = [&] { return 0.5 * (age_block + slot_block) - 1; };
   const auto first_error = [&] {
@@ -227,8 +232,10 @@ double FastModel::q_width_s(const Scalers& scalers, int head, float q) const {
   return x * circuit.t_max_s;
 }
 
-FitOptions FastModel::fit_options(const Shape& shape, bool is_signed) const {
+FitOptions FastFits::fit_options(const Shape& shape, bool is_signed,
+                                 FitOptions::Target target) const {
   FitOptions fit;
+  fit.target = target;
   fit.is_signed = is_signed;
   fit.error_limit = options.error_limit;
   fit.limit_share = kFitShare;

@@ -63,37 +63,49 @@ class TokenTables {
   std::vector<std::byte> planes_;
 };
 
-// All that the fast level derives from a circuit before the first token; layers share one.
-// Immutable.
-class FastModel {
+// Both stages of a circuit, fitted, at every age of the window. Immutable.
+class FastFits {
  public:
-  // Throws Error where the fast level cannot hold the error limit or the number of levels.
-  FastModel(const Shape& shape, const Circuit& circuit, const AnalogOptions& options);
-  FastModel(const FastModel&) = delete;
-  FastModel& operator=(const FastModel&) = delete;
+  // Throws Error where the fits cannot hold the error limit or the number of levels.
+  FastFits(const Shape& shape, const Circuit& circuit, const AnalogOptions& options,
+           FitOptions::Target target);
+  FastFits(const FastFits&) = delete;
+  FastFits& operator=(const FastFits&) = delete;
 
   double target_v(int level) const { return circuit.v_max * level / (circuit.kv_levels - 1); }
   double stored_v(int level, double age_s) const {
     return circuit.stored_v(target_v(level), age_s);
   }
-  // Pulse that a head's query puts on a row.
-  double q_width_s(const Scalers& scalers, int head, float q) const;
 
   const Circuit circuit;  // with its effects
   const AnalogOptions options;
   const double oldest_age_s;
   const StageFit first, second;
   const AgeTables first_ages, second_ages;
+
+ protected:
+  int rows_of_second(const Shape& shape) const { return std::min(circuit.tile, shape.window); }
+
+ private:
+  FitOptions fit_options(const Shape& shape, bool is_signed, FitOptions::Target target) const;
+};
+
+// All that the fast level derives from a circuit before the first token; layers share one.
+// Immutable.
+class FastModel : public FastFits {
+ public:
+  // Throws Error as FastFits does.
+  FastModel(const Shape& shape, const Circuit& circuit, const AnalogOptions& options);
+
+  // Pulse that a head's query puts on a row.
+  double q_width_s(const Scalers& scalers, int head, float q) const;
+
   // So many neighbouring queries share tables; a power of 2.
   int age_block = kernels::kUnit;
   // Likewise for slots: kernels::kGroup, or 1 where a table serves no other age.
   int slot_block = kernels::kGroup;
   std::unique_ptr<const TokenTables> first_tables, second_tables;
   FastReport report;
-
- private:
-  int rows_of_second(const Shape& shape) const { return std::min(circuit.tile, shape.window); }
-  FitOptions fit_options(const Shape& shape, bool is_signed) const;
 };
 
 }  // namespace gaincell::attention

@@ -1,0 +1,13 @@
+"""Attention on gain cells in a PyTorch model: `pip install gaincell[torch]`.
+
+>>> import gaincell.torch
+>>> attention = gaincell.torch.GainCellAttention("device.h5", heads=8, dim=64, window=1024)
+>>> out = attention(q, k, v)                        # [batch, head, time, dim]
+>>> model = gaincell.torch.convert(gpt2, "device.h5")              # Hugging Face's GPT2LMHeadModel
+>>> gaincell.torch.save_pretrained(model, "folder", vocabulary="gpt2")    # for `gaincell infer --model folder`
+"""
+
+from ._attention import GainCellAttention, Scaler
+from ._gpt2 import GPT2GainCellAttention, convert, from_pretrained, save_pretrained
+
+__all__ = ["GPT2GainCellAttention", "GainCellAttention", "Scaler", "convert", "from_pretrained", "save_pretrained"]

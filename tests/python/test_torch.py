@@ -1,0 +1,278 @@
+"""gaincell.torch against the fast engine: `./dev test python`."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+
+import gaincell
+import gaincell.torch
+
+PROGRAM = os.environ["GAINCELL_PROGRAM"]
+DEVICE = os.environ["GAINCELL_DEVICE"]
+BOOKS = pathlib.Path(os.environ["GAINCELL_SHARED"]) / "data/models/books"
+HELD_OUT = pathlib.Path(os.environ["GAINCELL_SHARED"]) / "data/text/books/held_out.txt"
+NOT_DRAWN = ["mismatch", "read_noise"]
+COUNTS = 15.5  # in a full scale
+START = {"a_q": 0.25, "b_q": 0.3, "a_k": 0.2, "b_k": 0.45, "a_v": 0.2, "b_v": 0.45, "a_o": 0.25, "b_o": 0.0}
+
+needs_books = pytest.mark.skipif(not BOOKS.exists(), reason="../shared/data is absent: the model is not part of the project")
+
+
+@pytest.fixture(scope="module")
+def device():
+    return gaincell.Device.open(DEVICE)
+
+
+def inputs(heads, time, dim, seed=3):
+    """q, k and v as models have them after their scalers."""
+    rng = np.random.default_rng(seed)
+    q, k, v = (rng.standard_normal((heads, time, dim)).astype(np.float32) for _ in range(3))
+    return np.clip(0.35 + 0.25 * q, 0, 1), np.clip(0.45 + 0.2 * k, 0, 0.9), np.clip(0.45 + 0.2 * v, 0, 0.9)
+
+
+def tensors(*arrays):
+    return [torch.tensor(x)[None] for x in arrays]
+
+
+@pytest.mark.parametrize(("window", "time"), [(256, 200), (64, 300), (100, 333), (7, 30)])
+def test_it_is_the_fast_engine(device, window, time):
+    qkv = inputs(3, time, 64)
+    for without, worst in (([], 0.03), (["counter"], 0.0025)):
+        module = gaincell.torch.GainCellAttention(device, 3, 64, window=window, layers=8, without=without)
+        engine = gaincell.attend(*qkv, device=device, window=window, without=[*NOT_DRAWN, *without],
+                                 token_period_s=module.form.columns.token_period_s)
+        ours = module(*tensors(*qkv))[0].detach().numpy()
+        tiles = np.ceil(np.minimum(np.arange(time) + 1, window) / 64)[:, None]
+        assert engine.output.std() > 0.03
+        # A share of a full scale each sub-tile: rms as stated, whole counts apart only at ties.
+        assert np.sqrt(np.mean((ours - engine.output) ** 2 / tiles)) < worst
+
+
+def test_what_it_says_of_its_error_holds_against_the_column_level(device):
+    qkv = inputs(1, 96, 64)
+    module = gaincell.torch.GainCellAttention(device, 1, 64, window=64, without=["counter"])
+    column = gaincell.attend(*qkv, device=device, window=64, without=[*NOT_DRAWN, "counter"], level="column",
+                             token_period_s=module.form.columns.token_period_s)
+    ours = module(*tensors(*qkv))[0].detach().numpy()
+    assert max(module.error) < 2.2e-3
+    assert np.sqrt(np.mean((ours - column.output) ** 2)) < 2 * max(module.error)
+
+
+def surrogate(module, q, k, v, weights):
+    """The published gradient written out, on what the forward gave: one tile, one head, no loop taken over."""
+    form = module.form.columns
+    share = torch.round(q.clamp(0, 1) * (form.q_levels - 1)) / (form.q_levels - 1)
+    step = form.v_max / (form.kv_levels - 1)
+    zk, zv = (torch.round(x.clamp(0, form.v_max) / step) * step - form.v_max / 2 for x in (k, v))
+    time = q.shape[0]
+    first, second = (torch.tensor(np.array(s.slope_per_v)) for s in (form.first, form.second))
+    of_q, of_k, of_v = torch.zeros_like(q), torch.zeros_like(k), torch.zeros_like(v)
+    _, phis, insides = module.run_for_test(q, k, v)
+    for t in range(time):
+        of_sum = weights[t] * insides[t]
+        for s in range(t + 1):
+            age = t - s - form.youngest
+            of_v[s] += second[age] * form.phi_per_pulse * phis[t, s] * of_sum
+            if 0 < phis[t, s] < 1:
+                of_x = second[age] * form.phi_per_pulse * (of_sum * zv[s]).sum() * first[age]
+                of_q[t] += of_x * zk[s]
+                of_k[s] += of_x * share[t]
+    return [g * ((x >= 0) & (x <= high)) for g, x, high in ((of_q, q, 1), (of_k, k, form.v_max), (of_v, v, form.v_max))]
+
+
+def test_the_gradient_is_the_published_surrogates(device, monkeypatch):
+    time = 40
+    q, k, v = (torch.tensor(x[0]) for x in inputs(1, time, 64))
+    q[3, 5], k[2, 2], v[0, 0] = -0.2, 1.1, -0.1  # clipped: no gradient
+    module = gaincell.torch.GainCellAttention(device, 1, 64, window=64)
+    seen = {}
+
+    from gaincell.torch import _attention
+
+    run = _attention._Pass.run
+
+    def kept(self, *arguments):
+        seen["out"] = run(self, *arguments)
+        return seen["out"]
+
+    monkeypatch.setattr(_attention._Pass, "run", kept)
+    own = [x[None, None].clone().requires_grad_() for x in (q, k, v)]
+    weights = torch.randn(time, 64, generator=torch.Generator().manual_seed(1))
+    (module(*own)[0, 0] * weights).sum().backward()
+    _, phis, insides = seen["out"]
+    phi = torch.cat([part[0][0] for part in phis], -1).T  # [query, row]
+    inside = torch.cat([x[0, 0] for x in insides], -1).T
+    module.run_for_test = lambda *_: (None, phi, inside)
+    assert 0.1 < ((phi > 0) & (phi < 1)).float().mean() < 0.9
+    for of_x, x in zip(surrogate(module, q, k, v, weights), own):
+        torch.testing.assert_close(x.grad[0, 0], of_x.float(), rtol=1e-4, atol=1e-6 * float(of_x.abs().max()) + 1e-7)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A device whose current is a straight line: its forward is smooth in q between the clamps."""
+    folder = tmp_path_factory.mktemp("straight")
+    rows = ["V_store (V),V_in (V),I (uA)"]
+    rows += [f"{v:.3f},{v_in},{19.3 * (v - 0.45) * v_in / 0.9:.6f}" for v in np.linspace(0, 0.9, 19) for v_in in (0, 0.9)]
+    (folder / "iv.csv").write_text("\n".join(rows) + "\n")
+    subprocess.run([PROGRAM, "import", "iv.csv", "-o", "straight.h5"], cwd=folder, check=True, capture_output=True)
+    return gaincell.Device.open(folder / "straight.h5")
+
+
+def test_the_gradient_is_that_of_finite_differences_where_the_forward_is_smooth(straight):
+    module = gaincell.torch.GainCellAttention(straight, 2, 16, window=64, without=["input_quantiser", "counter"])
+    q, k, v = tensors(*inputs(2, 20, 16))
+    q = q.clamp(0.2, 0.8).requires_grad_()
+    weights = torch.randn(q.shape, generator=torch.Generator().manual_seed(2))
+
+    def loss(x):
+        return (module(x, k, v) * weights).sum()
+
+    loss(q).backward()
+    rng, differences, slopes = np.random.default_rng(1), [], []
+    for _ in range(40):
+        at = tuple(int(rng.integers(0, n)) for n in q.shape)
+        moved = torch.zeros_like(q)
+        moved[at] = 1e-3
+        with torch.no_grad():
+            differences.append(float((loss(q + moved) - loss(q - moved)) / 2e-3))
+        slopes.append(float(q.grad[at]))
+    # Where a column's charge passes 0 between the two, the ReLU bends; that is seldom.
+    off = np.abs(np.array(differences) - slopes)
+    assert np.median(off) < 1e-2 * np.max(np.abs(slopes))
+    assert np.mean(off > 2e-2 * np.max(np.abs(slopes))) < 0.15
+
+
+def test_output_scalers_have_their_exact_gradient(device):
+    module = gaincell.torch.GainCellAttention(device, 3, 32, window=32)
+    qkv = tensors(*inputs(3, 50, 32))
+    out = module(*qkv)
+    out.sum().backward()
+    of_head = out.detach().sum((0, 2, 3))
+    torch.testing.assert_close(module.scaler["o"].a.grad, of_head)
+    torch.testing.assert_close(module.scaler["o"].b.grad, torch.full((3,), 50.0 * 32))
+
+
+def test_bf16_goes_in_and_out(device):
+    module = gaincell.torch.GainCellAttention(device, 2, 64, window=64)
+    full = tensors(*inputs(2, 90, 64))
+    half = [x.to(torch.bfloat16).requires_grad_() for x in full]
+    out = module(*half)
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), module(*(x.detach().float() for x in half)), rtol=1e-2, atol=1e-2)
+    out.float().square().mean().backward()
+    assert half[0].grad.dtype == torch.bfloat16 and bool(half[0].grad.abs().sum() > 0)
+    with torch.autocast("cpu", torch.bfloat16):  # the arrays stay in single precision
+        torch.testing.assert_close(module(*full), module(*full).float())
+        inside = module(*full)
+    torch.testing.assert_close(inside, module(*full))
+
+
+def test_wrong_input_is_refused(device):
+    module = gaincell.torch.GainCellAttention(device, 2, 16, window=32)
+    q, k, v = tensors(*inputs(2, 10, 16))
+    with pytest.raises(gaincell.GaincellError, match=r"k: has the shape \[1, 2, 9, 16\]"):
+        module(q, k[:, :, :9], v)
+    with pytest.raises(gaincell.GaincellError, match="must be finite"):
+        module(q * torch.nan, k, v)
+    for words, options in {"is no effect; there are write": {"without": ["retentoin"]},
+                           "use level column": {"without": ["storage_quantiser"]},
+                           "is no scaler": {"scalers": {"c_q": 1}},
+                           "one a head": {"scalers": {"a_q": [1, 2, 3]}},
+                           "--token-period": {"token_period_s": 1e-12}}.items():
+        with pytest.raises(gaincell.GaincellError, match=words):
+            gaincell.torch.GainCellAttention(device, 2, 16, window=32, **options)
+
+
+def gpt2(**config):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(1)
+    return GPT2LMHeadModel(GPT2Config(**{"n_layer": 2, "n_head": 2, "n_embd": 32, "n_positions": 48, "vocab_size": 65,
+                                         **config})).eval()
+
+
+def test_a_gpt2_is_converted_trained_and_kept(device, tmp_path):
+    model = gaincell.torch.convert(gpt2(resid_pdrop=0.0, embd_pdrop=0.0), device)
+    tokens = torch.arange(40)[None] % 65
+    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(12):
+        optimiser.zero_grad()
+        loss = model(tokens, labels=tokens).loss
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss))
+    assert losses[-1] < losses[0] - 0.5
+    assert all(p.grad is not None for p in model.parameters())
+    gaincell.torch.save_pretrained(model, tmp_path / "kept", record={"steps": 12})
+    again = gaincell.torch.from_pretrained(tmp_path / "kept", device)
+    with torch.no_grad():
+        torch.testing.assert_close(again(tokens).logits, model(tokens).logits)
+    (tmp_path / "kept/vocab.json").write_text(json.dumps({chr(48 + i): i for i in range(65)}))
+    text = "".join(chr(48 + i) for i in tokens[0].tolist())
+    (tmp_path / "text.txt").write_text(text)
+    said = infer(tmp_path / "kept", tmp_path / "text.txt", "--stride", "24")
+    with torch.no_grad():
+        nats = float(model(tokens, labels=tokens).loss)
+    assert said["settings"]["attention"] == "analog"
+    assert said["nats_per_token"] == pytest.approx(nats, abs=2e-3)
+    generated = model.generate(tokens[:, :8], max_new_tokens=4, do_sample=False, pad_token_id=0)
+    assert generated.shape == (1, 12)
+
+
+def test_what_gpt2_cannot_do_on_cells_is_refused(device):
+    with pytest.raises(gaincell.GaincellError, match="scale_attn_by_inverse_layer_idx"):
+        gaincell.torch.convert(gpt2(scale_attn_by_inverse_layer_idx=True), device)
+    with pytest.raises(gaincell.GaincellError, match="is no GPT2LMHeadModel"):
+        gaincell.torch.convert(torch.nn.Linear(2, 2), device)
+    model = gaincell.torch.convert(gpt2(), device)
+    tokens = torch.arange(10)[None]
+    with pytest.raises(gaincell.GaincellError, match="use_cache"):
+        model(tokens, use_cache=True)
+    mask = torch.ones_like(tokens)
+    mask[0, :3] = 0
+    with pytest.raises(gaincell.GaincellError, match="padding on the left"):
+        model(tokens, attention_mask=mask)
+    mask = torch.ones_like(tokens)
+    mask[0, 7:] = 0
+    with torch.no_grad():
+        torch.testing.assert_close(model(tokens, attention_mask=mask).logits, model(tokens).logits)
+
+
+def infer(model, text, *options):
+    arguments = [PROGRAM, "infer", "--model", str(model), "--attention", "analog", "--device", DEVICE, "--text", str(text),
+                 "--without", ",".join(NOT_DRAWN), "--json", *options]
+    return json.loads(subprocess.run(arguments, check=True, capture_output=True, text=True).stdout)
+
+
+@needs_books
+def test_the_books_model_says_what_the_fast_engine_says(device, tmp_path):
+    subprocess.run([os.environ.get("GAINCELL_PYTHON", "python3"), BOOKS / "unpack.py", tmp_path], check=True,
+                   capture_output=True)
+    folder = tmp_path / "books_linear"
+    model = gaincell.torch.from_pretrained(folder, DEVICE)
+    count = 1024
+    said = infer(folder, HELD_OUT, "--tokens", str(count))
+    from transformers import GPT2TokenizerFast
+
+    tokenizer = GPT2TokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    tokens = torch.tensor(tokenizer(HELD_OUT.read_text()[:20000])["input_ids"][:count])[None]
+    with torch.no_grad():
+        nats = float(model(tokens, labels=tokens).loss)
+    assert said["tokens"] == count - 1
+    assert nats == pytest.approx(said["nats_per_token"], abs=0.002)
+
+    prompt = "The old man opened the door, and"
+    ran = subprocess.run([PROGRAM, "generate", "--model", folder, "--attention", "analog", "--device", DEVICE, "--prompt",
+                          prompt, "--tokens", "24", "--greedy", "--without", ",".join(NOT_DRAWN)],
+                         check=True, capture_output=True, text=True)
+    start = torch.tensor(tokenizer(prompt)["input_ids"])[None]
+    ours = model.generate(start, attention_mask=torch.ones_like(start), max_new_tokens=24, do_sample=False,
+                          pad_token_id=50256)
+    assert tokenizer.decode(ours[0]).strip() == ran.stdout.strip()
