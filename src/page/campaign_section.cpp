@@ -37,16 +37,26 @@ std::vector<Held> held_limits(const DatasheetRow& row) {
   return all;
 }
 
+// What all of a bench's points have in common.
+std::string fixed_words(const BenchDatasheet& bench) {
+  std::string text;
+  for (const characterize::DatasheetCondition& one : bench.conditions)
+    if (one.numbers.size() == 1)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", one.name, one.values);
+  return text;
+}
+
 std::string limits_html(const characterize::Datasheet& sheet) {
-  Table rows({"limit of", "bench", "limit", "value", "worst case", "room", "at", "verdict"});
+  Table rows({"limit of", "bench", "limit", "value", "worst case", "room", "at", "everywhere at",
+              "verdict"});
   for (const BenchDatasheet& bench : sheet.benches)
     for (const DatasheetRow& row : bench.rows) {
       for (const Held& one : held_limits(row)) {
         const double room = one.kind == std::string_view("at least") ? one.worst - one.limit
                                                                      : one.limit - one.worst;
         rows.row({code(row.name), code(bench.name), words(one.kind), number(one.limit, row.unit),
-                  number(one.worst, row.unit), number(room, row.unit),
-                  words(one.at.empty() ? "its one point" : one.at), verdict(one.holds)});
+                  number(one.worst, row.unit), number(room, row.unit), words(one.at),
+                  words(fixed_words(bench)), verdict(one.holds)});
       }
       if (row.specified && row.failed > 0)
         rows.row({code(row.name), code(bench.name), words("a number at every point"), none(),

@@ -42,7 +42,10 @@ std::string script_hash() {
 }
 
 std::string cell_html(const Cell& cell, bool numbers) {
-  if (!cell.number) return fmt::format("<td{}>{}</td>", numbers ? " class=\"n\"" : "", cell.html);
+  // Texts get room by their length, so that no column becomes a string of words.
+  const std::size_t letters = cell.html.size();
+  const char* kind = letters > 60 ? " class=\"l\"" : letters > 24 ? " class=\"m\"" : " class=\"s\"";
+  if (!cell.number) return fmt::format("<td{}>{}</td>", numbers ? " class=\"n\"" : kind, cell.html);
   const std::string exact = format_exact(*cell.number);
   return fmt::format("<td class=\"n\" data-v=\"{}\" title=\"{}{}{}\">{}</td>", exact, exact,
                      cell.unit.empty() ? "" : " ", markup(cell.unit), cell.html);

@@ -19,7 +19,8 @@ h1{font-size:1.6rem;margin:0;overflow-wrap:anywhere}
 h2{font-size:1.3rem;margin:2.2rem 0 .5rem;border-bottom:2px solid var(--grid);overflow-wrap:anywhere}
 h3{font-size:1.08rem;margin:1.6rem 0 .4rem}
 h4{font-size:1rem;margin:1.2rem 0 .3rem}
-p,ul{max-width:80ch;margin:.4rem 0}
+p,ul{max-width:80ch;margin:.4rem 0;overflow-wrap:anywhere}
+nav a{overflow-wrap:anywhere}
 nav{padding-top:8px;padding-bottom:8px}
 nav a{margin-right:1rem}
 a{color:var(--table)}
@@ -30,7 +31,8 @@ header button{white-space:nowrap;flex:none}
 .wide{overflow-x:auto;margin:.6rem 0;border:1px solid var(--grid);border-radius:6px}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 th,td{padding:5px 10px;text-align:left;vertical-align:top;border-top:1px solid var(--grid)}
-td.n{white-space:nowrap}
+td:first-child:has(>code){position:sticky;left:0;background:var(--paper)}
+td.n,td.s{white-space:nowrap}td.m{min-width:11rem}td.l{min-width:20rem}
 th{background:var(--raised);border-top:0;white-space:nowrap;padding:0}
 th button{border:0;background:none;font-weight:600;padding:5px 10px;width:100%;text-align:inherit}
 th[aria-sort=ascending] button::after{content:" \2191"}
@@ -49,7 +51,7 @@ footer{color:var(--soft);font-size:.85rem;padding-top:24px;padding-bottom:24px}
 --raised:#f5f7f9;--ink:#000;--soft:#444;--grid:#bbb;--table:#1f6fb5;--measured:#c2410c;--band:#8fb8dc;
 --limit:#b3261e;--published:#8b95a1;--pass:#1a7f37}
 body{font-size:10pt}header button,nav{display:none}.wide{overflow:visible;border:0}table{font-size:7.5pt}
-th,td,td.n{white-space:normal;overflow-wrap:anywhere}th button{padding:2px 4px;min-height:0;text-align:left}
+th,td,td.n,td.s,td.m,td.l{white-space:normal;min-width:0;overflow-wrap:anywhere}th button{padding:2px 4px;min-height:0;text-align:left}
 td{padding:2px 4px}thead{display:table-header-group}figure,tr{break-inside:avoid}h2,h3{break-after:avoid}
 .gallery{grid-template-columns:1fr 1fr}}
 )css";

@@ -32,10 +32,10 @@ bool is_logarithmic(const std::vector<double>& nodes) {
 }
 
 Scale axis_scale(const std::string& name, const std::string& long_name, const std::string& unit,
-                 const std::vector<double>& nodes) {
+                 const std::vector<double>& nodes, std::size_t most) {
   const std::string words =
       long_name.empty() || long_name == name ? name : fmt::format("{}: {}", name, long_name);
-  const std::string brief = words.size() > 48 ? name : words;
+  const std::string brief = words.size() > most ? name : words;
   if (!is_logarithmic(nodes)) return scale_of(brief, unit, nodes);
   return {.label = brief, .factor = 1, .log = true, .prefixed = unit == "1" ? "" : unit};
 }
@@ -56,6 +56,13 @@ std::vector<double> places(const std::vector<double>& nodes, const Scale& scale,
   out.front() = low;
   out.back() = high;
   return out;
+}
+
+double round_below(double value) {
+  const double decade = std::pow(10.0, std::floor(std::log10(value)));
+  for (const double part : {5.0, 2.0})
+    if (part * decade <= value) return part * decade;
+  return decade;
 }
 
 double quantity_at(const std::string& name, const std::string& text, const std::string& unit) {

@@ -65,7 +65,7 @@ struct Look {
   bool titles = false;  // with title and facts
 };
 constexpr Look kAlone{.width = 820, .height = 620, .font = 14, .titles = true};
-constexpr Look kOnPage{.width = 480, .height = 400, .font = 13, .titles = false};
+constexpr Look kOnPage{.width = 480, .height = 450, .font = 13, .titles = false};
 
 class Script {
  public:
@@ -94,7 +94,7 @@ class Script {
                                      : 5.5) *
                 em);
     put("set bmargin at screen {:.4f}\nset tmargin at screen {:.4f}",
-        y + (panel.x_names.empty() ? 4.3 : 7.0) * line,
+        y + (panel.x_names.empty() ? 4.7 : 7.0) * line,
         y + height - (panel.surface ? 1.2 : 2.2) * line);
     axis("x", panel.x);
     axis("y", panel.y);
@@ -104,6 +104,7 @@ class Script {
           format_exact(panel.y_range->second / panel.y.factor));
     else
       put("set yrange [*:*]");
+    if (panel.y_step) put("set ytics {}", format_exact(*panel.y_step / panel.y.factor));
     panel.surface ? surface(panel) : curves(panel);
     // Else each further panel would draw them again.
     put("unset label");
@@ -209,7 +210,8 @@ class Script {
       any_label = any_label || !series.label.empty();
     }
     if (any_label)
-      put("set key tmargin center horizontal samplen 1.2 tc {}", rgb(Colour::kInk));
+      put("set key tmargin center horizontal samplen 1 width -1 font ',{}' tc {}", look_.font - 2,
+          rgb(Colour::kInk));
     else
       put("unset key");
     put("plot {}", plots);

@@ -60,6 +60,7 @@ struct Panel {
   std::optional<Surface> surface{};
   std::vector<std::string> x_names{};                  // of bars at 0, 1, ..
   std::optional<std::pair<double, double>> y_range{};  // SI
+  std::optional<double> y_step{};                      // SI, from tick to tick
   double share = 1;                                    // of the chart's height
 };
 

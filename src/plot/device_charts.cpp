@@ -26,8 +26,8 @@ std::vector<double> nodes_of(const lut::Axis& axis) {
   return {axis.nodes().begin(), axis.nodes().end()};
 }
 
-Scale scale_of_axis(const lut::Axis& axis) {
-  return axis_scale(axis.name(), axis.long_name(), axis.unit(), nodes_of(axis));
+Scale scale_of_axis(const lut::Axis& axis, std::size_t most_letters = 48) {
+  return axis_scale(axis.name(), axis.long_name(), axis.unit(), nodes_of(axis), most_letters);
 }
 
 std::size_t axis_of(const lut::Table& table, const std::string& name) {
@@ -105,7 +105,7 @@ Panel residuals(const lut::TableEntry& entry, const Scale& x, std::size_t axis) 
   const lut::Axis& nodes = entry.table.axis(axis);
   const double low = x.log ? places(nodes_of(nodes), x, 2).front() : nodes.front();
   const std::vector<double> ends{low, nodes.back()};
-  Panel panel{.x = x, .y = scale_of("simulated - table", unit, {most}), .share = 0.62};
+  Panel panel{.x = x, .y = scale_of("simulated - table", unit, {most}), .share = 0.66};
   panel.series.push_back({.kind = Series::Kind::kBand,
                           .label = "max error",
                           .pen = {Colour::kBand},
@@ -126,7 +126,10 @@ Panel residuals(const lut::TableEntry& entry, const Scale& x, std::size_t axis) 
                           .x = points.coordinates[axis],
                           .y = off});
   panel.y_range = std::pair(-1.15 * most, 1.15 * most);
-  if (most == 0) panel.y_range.reset();
+  if (most > 0)
+    panel.y_step = round_below(most);
+  else
+    panel.y_range.reset();
   return panel;
 }
 
@@ -163,7 +166,7 @@ Panel surface(const lut::TableEntry& entry, const Cut& cut) {
   constexpr std::size_t kFields = 25;
   const lut::Table& table = entry.table;
   const std::size_t first = cut.over[0], second = cut.over[1];
-  const Scale x = scale_of_axis(table.axis(first)), y = scale_of_axis(table.axis(second));
+  const Scale x = scale_of_axis(table.axis(first)), y = scale_of_axis(table.axis(second), 26);
   Surface fields{.x = places(nodes_of(table.axis(first)), x, kFields),
                  .y = places(nodes_of(table.axis(second)), y, kFields)};
   std::vector<double> place = cut.place;
@@ -179,7 +182,7 @@ Panel surface(const lut::TableEntry& entry, const Cut& cut) {
     fields.point_value = entry.hold_out.measured;
   }
   const Scale z = scale_of(table.name(), table.quantity().unit, fields.values);
-  return {.x = x, .y = y, .z = z, .surface = std::move(fields), .share = 1.25};
+  return {.x = x, .y = y, .z = z, .surface = std::move(fields), .share = 1.1};
 }
 
 Chart table_chart(const lut::TableEntry& entry, const View& view) {

@@ -280,10 +280,11 @@ Curve dots_of(const Series& x, const Series& measurement, const std::vector<std:
   return dots;
 }
 
-Scale scale_of_condition(const SampledBench& bench, const Series& series) {
+Scale scale_of_condition(const SampledBench& bench, const Series& series,
+                         std::size_t most_letters = 48) {
   if (!series.words.empty()) return {.label = series.quantity.name};
   return axis_scale(series.quantity.name, series.quantity.long_name, series.quantity.unit,
-                    values_of(bench, series));
+                    values_of(bench, series), most_letters);
 }
 
 Panel over_one(const SampledBench& bench, const Series& measurement, const Slice& slice) {
@@ -352,7 +353,7 @@ std::optional<Panel> surface(const SampledBench& bench, const Series& measuremen
     sum.first += measurement.values[p];
     sum.second += 1;
   }
-  const Scale x_scale = scale_of_condition(bench, x), y_scale = scale_of_condition(bench, y);
+  const Scale x_scale = scale_of_condition(bench, x), y_scale = scale_of_condition(bench, y, 26);
   const auto drop = [](std::vector<double>& nodes, const Scale& scale) {
     if (scale.log) std::erase_if(nodes, [](double node) { return node <= 0; });
   };

@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "base/store/writer.h"
 #include "tests/lut/example_device.h"
 #include "tests/lut/example_samples.h"
 #include "tests/support/program.h"
@@ -112,7 +113,7 @@ TEST_F(Look, SamplesAgainstOneOrTwoConditionsAndDrawsAsAHistogram) {
 }
 
 TEST_F(Look, SameInputSameBytes) {
-  for (const char* what : {"device.h5", "device.h5 cell_retention", "samples.h5"})
+  for (const char* what : {"device.h5 cell_retention", "samples.h5"})
     EXPECT_EQ(plotted(what), plotted(what)) << what;
   ASSERT_EQ(run("report device.h5 samples.h5 -o a.html").err, "");
   ASSERT_EQ(run("report device.h5 samples.h5 -o b.html").exit_code, 0);
@@ -129,8 +130,26 @@ TEST_F(Look, WrongNamesAreRefusedWithWhatThereIs) {
   expect_refused("plot device.h5 cell_read_charge --at v_store=much", "must be a number in V");
   expect_refused("plot device.h5 --over v_store", "name a table or measurement");
   expect_refused("plot missing.h5", "missing.h5");
-  write_file(folder_ / "study.h5", "\x89HDF\r\n\x1a\n and no more");
-  expect_refused("plot study.h5", "study.h5");
+  store::Writer writer(folder_ / "study.h5");
+  writer.root().attribute("gaincell_format", "study").attribute("format_version", 1);
+  writer.commit();
+  expect_refused("plot study.h5",
+                 "gaincell_format = study: is neither a device nor a samples file");
+  write_file(folder_ / "torn.h5", "\x89HDF\r\n\x1a\n and no more");
+  expect_refused("plot torn.h5", "torn.h5");
+}
+
+TEST_F(Look, ReportsSayWhatTheyNeed) {
+  const auto refused = [this](const std::string& arguments, const std::string& part) {
+    const auto outcome = run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << arguments;
+    EXPECT_THAT(outcome.err, HasSubstr(part)) << arguments;
+  };
+  refused("report device.h5", "is needed for a report in text");
+  refused("report device.h5 --device device.h5", "write a page: -o report.html");
+  refused("report device.h5 --seconds compile=3 -o x.html", "none is given");
+  refused("report study.h5 -o x.html", "study.h5");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "x.html"));
 }
 
 // A name that would be a command of gnuplot's, or a script of the page's.
@@ -149,7 +168,8 @@ TEST_F(Look, NamesOutOfFilesAreText) {
 TEST_F(Look, WithoutGnuplotThereIsOneMessageWithTheRemedy) {
   const auto outcome = testing::run(
       "/usr/bin/env",
-      {"PATH=/nowhere", GAINCELL_PROGRAM, "plot", "device.h5", "energy", "-o", "x.svg"}, folder_);
+      {"PATH=/nowhere", GAINCELL_PROGRAM, "plot", "device.h5", "cell_retention", "-o", "x.svg"},
+      folder_);
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("apt install gnuplot-nox"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "x.svg"));

@@ -64,16 +64,21 @@ int report_page(const ReportOptions& o) {
                  .remedy = "leave it out"});
   report::Comparison comparison;
   comparison.seconds = seconds_of(o);
+  std::vector<std::pair<std::string, RunKind>> files;  // but for inferences
+  for (const std::string& file : o.runs) {
+    const RunKind kind = run_kind(file);
+    if (kind == RunKind::kInference)
+      comparison.runs.push_back(report::read_run(file));
+    else
+      files.emplace_back(file, kind);
+  }
+  if (comparison.runs.empty() && !comparison.seconds.empty())
+    throw Error({.place = "--seconds", .rule = "are told beside inferences, and none is given"});
   std::optional<lut::DeviceFile> device;
   if (!o.device.empty()) device = lut::DeviceFile::read(o.device);
   std::vector<page::Section> sections;
-  for (const std::string& file : o.runs) {
+  for (const auto& [file, kind] : files) {
     const std::string id = fmt::format("part-{}", sections.size() + 1);
-    const RunKind kind = run_kind(file);
-    if (kind == RunKind::kInference) {
-      comparison.runs.push_back(report::read_run(file));
-      continue;
-    }
     const page::Source source{std::filesystem::path(file).filename().string(),
                               sha256_of_file(file)};
     if (kind == RunKind::kDevice) {
@@ -87,8 +92,6 @@ int report_page(const ReportOptions& o) {
   }
   if (!comparison.runs.empty())
     sections.insert(sections.begin(), page::inference_section(comparison, device, "inference"));
-  else if (!comparison.seconds.empty())
-    throw Error({.place = "--seconds", .rule = "are told beside inferences, and none is given"});
   write_file(o.output, page::document("gaincell report", sections));
   say("wrote {}\n", o.output);
   return 0;
