@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--length", type=int, default=256, help="tokens of a sequence")
-    parser.add_argument("--lr", type=float, default=1e-4, help="of the weights; scalers have ten times that")
+    parser.add_argument("--lr", type=float, default=2e-5, help="of the weights; scalers have ten times that")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--to", default="cpu", help="cpu or cuda")
     parser.add_argument("--bf16", action="store_true", help="the digital part; the arrays stay in single precision")
@@ -59,7 +59,7 @@ def main() -> None:
     torch.manual_seed(options.seed)
     model = gaincell.torch.from_pretrained(options.model, options.device).to(options.to)
     train = tokens_of(options.model, options.text, 200_000).to(options.to)
-    held_out = tokens_of(options.model, options.held_out, 4 * options.length).to(options.to)
+    held_out = tokens_of(options.model, options.held_out, 8 * options.length).to(options.to)
     scalers = [p for name, p in model.named_parameters() if ".scaler." in name]
     weights = [p for name, p in model.named_parameters() if ".scaler." not in name]
     optimiser = torch.optim.AdamW([{"params": weights, "lr": options.lr, "weight_decay": 0.01},

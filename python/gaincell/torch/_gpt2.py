@@ -84,7 +84,7 @@ def convert(
     heads begin at what models trained from scratch began at, which fine-tuning or `gaincell adapt` has to fit. `window`
     is n_positions where it is not said. Options as in `GainCellAttention`.
     """
-    config, blocks = model.config, getattr(getattr(model, "transformer", None), "h", None)
+    config, blocks = getattr(model, "config", None), getattr(getattr(model, "transformer", None), "h", None)
     if getattr(config, "model_type", None) != "gpt2" or blocks is None:
         raise GaincellError(f"{type(model).__name__}: is no GPT2LMHeadModel: the GPT-2 architecture alone is built")
     for key in ("scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention"):
