@@ -161,7 +161,7 @@ class Script {
   }
 
   std::string data(const std::string& rows) {
-    const std::string name = fmt::format("$d{}", ++blocks_);
+    std::string name = fmt::format("$d{}", ++blocks_);
     put("{} << EOD\n{}EOD", name, rows);
     return name;
   }
@@ -421,8 +421,8 @@ std::string svg_of_all(const std::vector<Chart>& charts, const std::string& titl
   Script script(look);
   script.text(title, 0.01, 1 - 24.0 / look.height, 16, Colour::kInk);
   for (std::size_t i = 0; i < charts.size(); ++i) {
-    const double column = static_cast<double>(i % kColumns),
-                 row = static_cast<double>(i / kColumns);
+    const std::size_t above = i / kColumns;
+    const double column = static_cast<double>(i % kColumns), row = static_cast<double>(above);
     const double height = static_cast<double>(kCellHeight) / look.height;
     const double top = 1 - static_cast<double>(kHead) / look.height - row * height;
     script.text(charts[i].name, (column + 0.03) / kColumns, top - 14.0 / look.height, 13,

@@ -232,10 +232,7 @@ std::vector<double> starts_of(const lut::TableEntry& entry) {
   if (entry.accuracy.points > 0)
     all.insert(entry.hold_out.coordinates[0].begin(), entry.hold_out.coordinates[0].end());
   constexpr std::size_t kMost = 40;
-  if (all.empty() || all.size() > kMost) {
-    const std::vector<double> even = places(nodes_of(entry.table.axis(0)), {}, 8);
-    return even;
-  }
+  if (all.empty() || all.size() > kMost) return places(nodes_of(entry.table.axis(0)), {}, 8);
   return {all.begin(), all.end()};
 }
 

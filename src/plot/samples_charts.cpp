@@ -370,10 +370,8 @@ std::optional<Panel> surface(const SampledBench& bench, const Series& measuremen
     fields.point_y.push_back(y.values[p]);
     fields.point_value.push_back(measurement.values[p]);
   }
-  return Panel{.x = x_scale,
-               .y = y_scale,
-               .z = scale_of(measurement.quantity.name, measurement.quantity.unit, fields.values),
-               .surface = std::move(fields)};
+  const Scale z = scale_of(measurement.quantity.name, measurement.quantity.unit, fields.values);
+  return Panel{.x = x_scale, .y = y_scale, .z = z, .surface = std::move(fields)};
 }
 
 // Files say which draw a point is; without that, points of a bench without axes differ by nothing
