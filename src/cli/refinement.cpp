@@ -16,8 +16,8 @@ namespace {
 // An axis begins with a quarter of its values, with which a table of fourth order is off some 250
 // times as much; axes of fewer than seven are left.
 constexpr std::size_t kShare = 4, kFewest = 7;
-// More values have not helped a table of whose error so much is left after some rounds: what is left
-// is the simulations' own.
+// More values have not helped a table of whose error so much is left after some rounds: what is
+// left is the simulations' own.
 constexpr double kNoBetter = 0.8;
 constexpr std::size_t kPatience = 6;
 // After so many rounds, or with so many times the values of the bench, a limit is out of reach.
