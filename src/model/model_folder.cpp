@@ -107,7 +107,8 @@ void write_adapted(const fs::path& out, const Model& model,
     attention::Scalers parts = scalers[layer];
     for (const auto& [name, values] : scaler_parts(parts)) {
       const std::string tensor =
-          files.prefix() + scaler_name(static_cast<int>(layer), name.first, name.second);
+          files.prefix() + scaler_name(model.weights->config.family, static_cast<int>(layer),
+                                       name.first, name.second);
       tensors[tensor] = {{static_cast<std::int64_t>(values->size())}, *values, Dtype::kF32};
     }
   }
