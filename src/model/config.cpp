@@ -303,7 +303,7 @@ nlohmann::ordered_json gpt2_keys(const Config& c) {
 }
 
 nlohmann::ordered_json llama_keys(const Config& c) {
-  return {
+  nlohmann::ordered_json keys = {
       {"architectures", {"LlamaForCausalLM"}},
       {"model_type", "llama"},
       {"num_hidden_layers", c.n_layer},
@@ -321,6 +321,8 @@ nlohmann::ordered_json llama_keys(const Config& c) {
       {"mlp_bias", c.mlp_bias},
       {"tie_word_embeddings", c.tie_word_embeddings},
   };
+  if (c.beginning_token >= 0) keys["bos_token_id"] = c.beginning_token;
+  return keys;
 }
 
 }  // namespace
@@ -344,6 +346,8 @@ Config read_config(const std::filesystem::path& path) {
                      "use a model of type gpt2 or llama");
   }
   c.vocab_size = top.integer("vocab_size", 1);
+  if (c.family == Family::kLlama)
+    c.beginning_token = top.integer_or("bos_token_id", 0, -1, c.vocab_size - 1);
 
   const Block ours = top.block("gaincell");
   ours.allow_only({"format", "positions", "rotary_dims", "rotary_base", "attention", "record"});

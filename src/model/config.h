@@ -68,6 +68,8 @@ struct Config {
       0;  // first dims of each head that are rotated, in pairs (i, i + rotary_dims / 2)
   double rotary_base = 10000;  // angle of pair i = position * rotary_base^(-2 i / rotary_dims)
   AttentionConfig attention;
+  // Of LLaMA: what a text begins with where the tokenizer's files say nothing; -1 = none.
+  int beginning_token = -1;
   nlohmann::json record;  // how the model came about: recipe, seed, adaptation; free form, or null
 
   int head_dim() const { return head_size > 0 ? head_size : n_embd / n_head; }

@@ -18,13 +18,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 7> kVocabularies{"vocab.json",
+constexpr std::array<std::string_view, 8> kVocabularies{"vocab.json",
                                                         "encoder.json",
                                                         "merges.txt",
                                                         "vocab.bpe",
                                                         "tokenizer.json",
                                                         "tokenizer_config.json",
-                                                        "special_tokens_map.json"};
+                                                        "special_tokens_map.json",
+                                                        "added_tokens.json"};
 
 // Nothing of anyone else's stands in it: the whole folder is replaced.
 bool written_by_adapt(const fs::path& folder) {

@@ -211,7 +211,8 @@ class Llama {
 };
 
 // The head, where it is not the embedding; both may be stored where they are tied.
-std::vector<float> take_head(Taker& taker, const CheckpointFiles& files, const Weights& w) {
+std::vector<float> take_head(Taker& taker, const CheckpointFiles& files, const Weights& w,
+                             const char* embedding) {
   const Config& config = w.config;
   const std::string name = files.head_name();
   if (config.tie_word_embeddings && !files.has(name)) return {};
@@ -220,7 +221,8 @@ std::vector<float> take_head(Taker& taker, const CheckpointFiles& files, const W
   if (head != w.wte)
     throw Error({.place = files.place(name),
                  .key = name,
-                 .rule = "differs from the embedding, but config.json says tie_word_embeddings",
+                 .rule = fmt::format("differs from {}, but config.json says tie_word_embeddings",
+                                     embedding),
                  .remedy = "set tie_word_embeddings to false, or drop the tensor"});
   return {};
 }
@@ -253,7 +255,7 @@ Weights read_as(const CheckpointFiles& files, const Config& config) {
     w.layers.push_back(std::move(layer));
   }
   w.ln_f = family.norm(FamilyFiles::kLastNorm);
-  if (!under_head) w.head = take_head(taker, files, w);
+  if (!under_head) w.head = take_head(taker, files, w, FamilyFiles::kEmbedding);
   taker.expect_nothing_left();
   return w;
 }

@@ -106,7 +106,7 @@ TEST_F(ConfigFile, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(complaint(with("/vocab_size", "ten")), HasSubstr("vocab_size"));
   EXPECT_THAT(complaint(with("/activation_function", "relu")),
               HasSubstr("activation_function = \"relu\""));
-  EXPECT_THAT(complaint(with("/model_type", "llama")), HasSubstr("GPT-2"));
+  EXPECT_THAT(complaint(with("/model_type", "bloom")), HasSubstr("GPT-2"));
   EXPECT_THAT(complaint(with("/scale_attn_by_inverse_layer_idx", 1)), HasSubstr("true or false"));
   auto ours = [&](const nlohmann::json& block) {
     nlohmann::json object = plain;
