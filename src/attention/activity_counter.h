@@ -45,10 +45,13 @@ class ActivityCounter {
       std::fill(counts->begin(), counts->end(), 0.0);
   }
 
-  // One token in one head, of whose sub-tiles so many hold tokens.
-  void count_token(const Shape& shape, int filled_tiles) {
+  // One token's query in one head, of whose sub-tiles so many hold tokens.
+  void count_read(int filled_tiles) {
     activity_.token_heads += 1;
     activity_.sub_tile_steps += filled_tiles;
+  }
+  // One array's keys and values for the time of one token.
+  void count_installed(const Shape& shape) {
     const int tiles = (shape.window + tile_ - 1) / tile_;
     const double columns = shape.window, dim = shape.dim;
     activity_.installed += {.first_columns = columns,

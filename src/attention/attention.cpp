@@ -16,10 +16,14 @@ void require(bool holds, const std::string& key, const std::string& value,
   if (!holds) throw Error({.place = "attention", .key = key, .value = value, .rule = rule});
 }
 
-void check(const Scalers& s, int heads) {
-  for (const auto* list : {&s.a_q, &s.b_q, &s.a_k, &s.b_k, &s.a_v, &s.b_v, &s.a_o, &s.b_o})
-    require(list->size() == static_cast<std::size_t>(heads), "scalers",
-            std::to_string(list->size()), fmt::format("one value per head ({})", heads));
+void check(const Scalers& s, const Shape& shape) {
+  for (const auto* list : {&s.a_q, &s.b_q, &s.a_o, &s.b_o})
+    require(list->size() == static_cast<std::size_t>(shape.heads), "scalers",
+            std::to_string(list->size()), fmt::format("one value per head ({})", shape.heads));
+  for (const auto* list : {&s.a_k, &s.b_k, &s.a_v, &s.b_v})
+    require(list->size() == static_cast<std::size_t>(shape.arrays()), "scalers",
+            std::to_string(list->size()),
+            fmt::format("one value per array of keys and values ({})", shape.arrays()));
 }
 
 void add(Moments& to, double a, double b, const float* x, int n) {
@@ -40,6 +44,8 @@ void Shape::check() const {
   constexpr int kMostHeads = 65536, kMostDim = 4096, kMostTokens = 65536;
   require(heads > 0 && heads <= kMostHeads, "heads", std::to_string(heads),
           fmt::format("must be from 1 to {}", kMostHeads));
+  require(group > 0 && heads % group == 0, "heads", std::to_string(heads),
+          fmt::format("must be a multiple of the {} that read one array", group));
   require(dim > 0 && dim <= kMostDim, "head dimension", std::to_string(dim),
           fmt::format("must be from 1 to {}", kMostDim));
   require(window > 0 && window <= kMostTokens, "window", std::to_string(window),
@@ -67,9 +73,10 @@ RangeReport::Head RangeReport::all_heads() const {
   return sum.heads.empty() ? Head{} : sum.heads.front();
 }
 
-Scalers Scalers::identity(int heads) {
-  const std::vector<float> one(heads, 1.0f), zero(heads, 0.0f), middle(heads, 0.45f);
-  return {one, zero, one, middle, one, middle, one, zero};
+Scalers Scalers::identity(int heads, int group) {
+  const std::vector<float> one(heads, 1.0f), zero(heads, 0.0f);
+  const std::vector<float> stored(heads / group, 1.0f), middle(heads / group, 0.45f);
+  return {one, zero, stored, middle, stored, middle, one, zero};
 }
 
 double Moments::mean() const { return count > 0 ? sum / count : 0.0; }
@@ -87,7 +94,7 @@ Attention::Attention(Shape shape, Scalers scalers) : shape_(shape) {
 }
 
 void Attention::set_scalers(Scalers scalers) {
-  check(scalers, shape_.heads);
+  check(scalers, shape_);
   scalers_ = std::move(scalers);
 }
 
@@ -98,19 +105,21 @@ void Attention::reset() {
 }
 
 void Attention::reset_statistics() {
-  const std::vector<Moments> none(shape_.heads);
-  statistics_ = {none, none, none, none};
+  const std::vector<Moments> heads(shape_.heads), arrays(shape_.arrays());
+  statistics_ = {heads, arrays, arrays, heads};
 }
 
 void Attention::run(int tokens, const float* q, const float* k, const float* v, float* out) {
-  const int heads = shape_.heads, dim = shape_.dim;
-  const std::size_t width = static_cast<std::size_t>(heads) * dim;
-  const std::size_t values = width * tokens;
+  const int dim = shape_.dim;
   struct Input {
     const char* name;
     const float* data;
+    int heads;
   };
-  for (const Input input : {Input{"q", q}, Input{"k", k}, Input{"v", v}}) {
+  for (const Input input : {Input{"q", q, shape_.heads}, Input{"k", k, shape_.arrays()},
+                            Input{"v", v, shape_.arrays()}}) {
+    const std::size_t width = static_cast<std::size_t>(input.heads) * dim;
+    const std::size_t values = width * tokens;
     // Whole numbers make this a vector loop; the search follows only where there is trouble.
     constexpr std::uint32_t kExponent = 0x7f800000;
     std::uint32_t trouble = 0;
@@ -130,14 +139,19 @@ void Attention::run(int tokens, const float* q, const float* k, const float* v, 
   run_checked(tokens, q, k, v, out);
   token_ += tokens;
   if (!collect_) return;
-  for (int t = 0; t < tokens; ++t)
-    for (int h = 0; h < heads; ++h) {
-      const std::size_t at = t * width + static_cast<std::size_t>(h) * dim;
-      add(statistics_.q[h], scalers_.a_q[h], scalers_.b_q[h], q + at, dim);
-      add(statistics_.k[h], scalers_.a_k[h], scalers_.b_k[h], k + at, dim);
-      add(statistics_.v[h], scalers_.a_v[h], scalers_.b_v[h], v + at, dim);
-      add(statistics_.output[h], 1.0, 0.0, out + at, dim);
-    }
+  const auto collect = [&](std::vector<Moments>& to, const float* rows, const auto& a,
+                           const auto& b) {
+    for (int t = 0; t < tokens; ++t)
+      for (std::size_t h = 0; h < to.size(); ++h, rows += dim) add(to[h], a(h), b(h), rows, dim);
+  };
+  const auto of = [](const std::vector<float>& list) {
+    return [&list](std::size_t h) { return static_cast<double>(list[h]); };
+  };
+  const auto constant = [](double value) { return [value](std::size_t) { return value; }; };
+  collect(statistics_.q, q, of(scalers_.a_q), of(scalers_.b_q));
+  collect(statistics_.k, k, of(scalers_.a_k), of(scalers_.b_k));
+  collect(statistics_.v, v, of(scalers_.a_v), of(scalers_.b_v));
+  collect(statistics_.output, out, constant(1.0), constant(0.0));
 }
 
 }  // namespace gaincell::attention

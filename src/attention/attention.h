@@ -15,16 +15,21 @@ struct Shape {
   int heads = 1;
   int dim = 64;     // of one head, 1 .. 4,096
   int window = 64;  // tokens, 1 .. 65,536
+  // Query heads that read one array of keys and values, one after the other; heads is a multiple.
+  int group = 1;
+
+  int arrays() const { return heads / group; }  // of keys and as many of values
 
   // Throws Error outside these ranges.
   void check() const;
 };
 
-// Hardware scalers, one (a, b) per head: q' = a_q q + b_q and so on, out = a_o sum_of_tiles + b_o.
+// Hardware scalers, one (a, b) per head, and per array for keys and values: q' = a_q q + b_q and so
+// on, out = a_o sum_of_tiles + b_o.
 struct Scalers {
   std::vector<float> a_q, b_q, a_k, b_k, a_v, b_v, a_o, b_o;
   // a = 1; b = 0, for keys and values 0.45 (the zero of the cells, in volt).
-  static Scalers identity(int heads);
+  static Scalers identity(int heads, int group = 1);
 };
 
 // Mean and standard deviation of what a scaler puts out (before the clamp and the quantiser; for
@@ -35,12 +40,13 @@ struct Moments {
   double standard_deviation() const;
 };
 struct Statistics {
-  std::vector<Moments> q, k, v, output;  // one per head
+  std::vector<Moments> q, k, v, output;  // one per head; of k and v, one per array
 };
 
 // How much of what a layer was given or met lay outside the ranges that its circuits have, or that
 // they are known in, and was held at their ends. Softmax attention has none.
 struct RangeReport {
+  // A head's k, v and cells are those of the array that it reads.
   struct Head {
     double values = 0;           // of each of q, k and v
     double q = 0, k = 0, v = 0;  // of them outside the pulses' and voltages' range, and clipped
@@ -77,8 +83,9 @@ class Attention {
   // follows meets the noise of one before.
   void reset();
 
-  // Runs `tokens` consecutive tokens that follow those of earlier calls. q, k, v and out are
-  // [tokens][heads * dim], row-major, with positions already applied. How a text is cut into calls
+  // Runs `tokens` consecutive tokens that follow those of earlier calls. q and out are
+  // [tokens][heads * dim], k and v [tokens][arrays * dim], row-major, with positions already
+  // applied; head h reads array h / group. How a text is cut into calls
   // changes nothing but rounding in the last places of softmax and linear attention. Throws Error
   // where q, k or v holds NaN or infinity, with token, head and dimension; the ring is then as it
   // was.

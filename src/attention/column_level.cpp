@@ -37,7 +37,7 @@ class ColumnLevel final : public Analog {
         beyond_(levels_beyond(
             circuit_, std::min(circuit_.known_age_s, (shape.window - 1) * options.token_period_s))),
         simulator_(std::move(simulator)) {
-    const std::size_t cells = static_cast<std::size_t>(shape.heads) * shape.window * shape.dim;
+    const std::size_t cells = static_cast<std::size_t>(shape.arrays()) * shape.window * shape.dim;
     for (Cells* array : {&keys_, &values_}) {
       array->target_v.resize(cells);
       array->level.resize(cells);
@@ -50,7 +50,7 @@ class ColumnLevel final : public Analog {
   }
 
  private:
-  // One array's cells, [head][slot][dim].
+  // One stage's cells, [array][slot][dim].
   struct Cells {
     PhysicalSpread::Array which;
     std::vector<double> target_v;     // what they were written to
@@ -65,12 +65,16 @@ class ColumnLevel final : public Analog {
 
   void run_checked(int tokens, const float* q, const float* k, const float* v,
                    float* out) override {
-    const int heads = shape().heads, dim = shape().dim;
+    const int heads = shape().heads, arrays = shape().arrays(), dim = shape().dim;
     if (!options_.effects.has(Effect::kClipping)) check_ranges(tokens, k, v);
     for (int t = 0; t < tokens; ++t, ++now_) {
+      for (int array = 0; array < arrays; ++array) {
+        const std::size_t at = (static_cast<std::size_t>(t) * arrays + array) * dim;
+        store(array, k + at, v + at);
+      }
       for (int h = 0; h < heads; ++h) {
         const std::size_t at = (static_cast<std::size_t>(t) * heads + h) * dim;
-        step(h, q + at, k + at, v + at, out + at);
+        step(h, q + at, out + at);
       }
       counter_.activity().tokens += 1;
       count_ages(filled(), options_.token_period_s, circuit_.known_age_s);
@@ -86,7 +90,7 @@ class ColumnLevel final : public Analog {
 
   // Unclipped keys and values must lie where the circuit is known.
   void check_ranges(int tokens, const float* k, const float* v) const {
-    const int heads = shape().heads, dim = shape().dim;
+    const int arrays = shape().arrays(), dim = shape().dim;
     const Scalers& s = scalers();
     const auto check = [&](const char* which, int token, int head, int d, double x) {
       const double target = target_v(x);
@@ -103,9 +107,9 @@ class ColumnLevel final : public Analog {
            .remedy = "scale it down, or leave the effect `clipping` on"});
     };
     for (int t = 0; t < tokens; ++t)
-      for (int h = 0; h < heads; ++h)
+      for (int h = 0; h < arrays; ++h)
         for (int d = 0; d < dim; ++d) {
-          const std::size_t at = (static_cast<std::size_t>(t) * heads + h) * dim + d;
+          const std::size_t at = (static_cast<std::size_t>(t) * arrays + h) * dim + d;
           check("k", t, h, d, static_cast<double>(s.a_k[h]) * k[at] + s.b_k[h]);
           check("v", t, h, d, static_cast<double>(s.a_v[h]) * v[at] + s.b_v[h]);
         }
@@ -145,35 +149,67 @@ class ColumnLevel final : public Analog {
         }));
   }
 
-  double* cells(std::vector<double>& voltages, int head, int slot) {
-    return voltages.data() + (static_cast<std::size_t>(head) * shape().window + slot) * shape().dim;
+  double* cells(std::vector<double>& voltages, int array, int slot) {
+    return voltages.data() +
+           (static_cast<std::size_t>(array) * shape().window + slot) * shape().dim;
   }
-  std::uint8_t* cells(std::vector<std::uint8_t>& levels, int head, int slot) {
-    return levels.data() + (static_cast<std::size_t>(head) * shape().window + slot) * shape().dim;
+  std::uint8_t* cells(std::vector<std::uint8_t>& levels, int array, int slot) {
+    return levels.data() + (static_cast<std::size_t>(array) * shape().window + slot) * shape().dim;
   }
 
-  void write(Cells& array, int head, const float* x, double a, double b) {
+  int array_of(int head) const { return head / shape().group; }
+  // A conversion of this token's in a head: those of one array follow each other.
+  std::int64_t conversion(int head) const {
+    return (before_ + now_) * shape().group + head % shape().group;
+  }
+
+  void write(Cells& stage, int array, const float* x, double a, double b) {
     const int slot = static_cast<int>(now_ % shape().window);
-    double* targets = cells(array.target_v, head, slot);
-    std::uint8_t* levels = cells(array.level, head, slot);
+    double* targets = cells(stage.target_v, array, slot);
+    std::uint8_t* levels = cells(stage.level, array, slot);
+    double beyond = 0;
     for (int d = 0; d < shape().dim; ++d) {
       const double target = a * x[d] + b;
       targets[d] = target_v(target);
       levels[d] = static_cast<std::uint8_t>(kv_.index(target));
       counter_.activity().writes[levels[d]] += 1;
-      ranges_.heads[head].stored_beyond += beyond_[levels[d]];
+      beyond += beyond_[levels[d]];
     }
-    ranges_.heads[head].cells += shape().dim;
+    for_readers(array, [&](RangeReport::Head& ranges) {
+      ranges.stored_beyond += beyond;
+      ranges.cells += shape().dim;
+    });
     counter_.activity().dac_values += shape().dim;
+  }
+
+  // The ranges of all heads that read an array.
+  template <class Add>
+  void for_readers(int array, const Add& add) {
+    for (int h = array * shape().group; array_of(h) == array; ++h) add(ranges_.heads[h]);
+  }
+
+  // One token's key and value.
+  void store(int array, const float* k, const float* v) {
+    const Scalers& s = scalers();
+    write(keys_, array, k, s.a_k[array], s.b_k[array]);
+    write(values_, array, v, s.a_v[array], s.b_v[array]);
+    counter_.count_installed(shape());
+    if (!options_.effects.has(Effect::kClipping)) return;
+    const double outside_k = outside(kv_, s.a_k[array], s.b_k[array], k),
+                 outside_v = outside(kv_, s.a_v[array], s.b_v[array], v);
+    for_readers(array, [&](RangeReport::Head& ranges) {
+      ranges.k += outside_k;
+      ranges.v += outside_v;
+    });
   }
 
   // A token's cells as they are now.
   struct Stored {
     std::vector<double> v, gain;  // [dim]; gain is empty where every read takes its whole charge
   };
-  Stored stored(Cells& array, int head, int slot, double age_s) {
+  Stored stored(Cells& stage, int array, int slot, double age_s) {
     const int dim = shape().dim;
-    const double* targets = cells(array.target_v, head, slot);
+    const double* targets = cells(stage.target_v, array, slot);
     Stored now{std::vector<double>(dim), {}};
     double last = std::numeric_limits<double>::quiet_NaN(), v = last;
     std::array<std::pair<double, double>, 16> seen;  // few distinct targets where quantised
@@ -197,7 +233,7 @@ class ColumnLevel final : public Analog {
     if (!spread_.of_cells()) return now;
     now.gain.resize(dim, 1.0);
     for (int d = 0; d < dim; ++d) {
-      const auto cell = spread_.cell(array.which, head, slot, d);
+      const auto cell = spread_.cell(stage.which, array, slot, d);
       now.v[d] += cell.offset_v;
       now.gain[d] *= cell.gain;
     }
@@ -216,9 +252,9 @@ class ColumnLevel final : public Analog {
     for (std::size_t slot = 0; slot < key.size(); ++slot) {
       const double charge =
           column_charge_c(circuit_, circuit_.relu, key[slot].v, q_width_s, key[slot].gain);
-      read[slot] = {charge,
-                    circuit_.relu.pulse_s(spread_.converted_c(
-                        ArrayStage::kFirst, head, static_cast<int>(slot), before_ + now_, charge))};
+      read[slot] = {charge, circuit_.relu.pulse_s(spread_.converted_c(
+                                ArrayStage::kFirst, array_of(head), static_cast<int>(slot),
+                                conversion(head), charge))};
     }
     return read;
   }
@@ -245,21 +281,19 @@ class ColumnLevel final : public Analog {
         const double charge =
             column_charge_c(circuit_, circuit_.differential, column, widths, gain);
         read.push_back({charge, circuit_.differential.pulse_s(spread_.converted_c(
-                                    ArrayStage::kSecond, head, static_cast<int>(read.size()),
-                                    before_ + now_, charge))});
+                                    ArrayStage::kSecond, array_of(head),
+                                    static_cast<int>(read.size()), conversion(head), charge))});
       }
     }
     return simulator_ ? simulator_->second(columns) : read;
   }
 
-  void count_outside(int head, const float* q, const float* k, const float* v) {
+  void count_outside(int head, const float* q) {
     if (!options_.effects.has(Effect::kClipping)) return;
     const Scalers& s = scalers();
     RangeReport::Head& ranges = ranges_.heads[head];
     ranges.values += shape().dim;
     ranges.q += outside(q_, s.a_q[head], s.b_q[head], q);
-    ranges.k += outside(kv_, s.a_k[head], s.b_k[head], k);
-    ranges.v += outside(kv_, s.a_v[head], s.b_v[head], v);
   }
 
   // What a token's step computes on its way to the output, of one head.
@@ -270,13 +304,12 @@ class ColumnLevel final : public Analog {
     std::vector<ColumnOutput> second;            // [sub-tile][dim]
   };
 
-  void step(int head, const float* q, const float* k, const float* v, float* out) {
+  void step(int head, const float* q, float* out) {
+    const int array = array_of(head);
     const int dim = shape().dim, window = shape().window, tile = circuit_.tile;
     const Scalers& s = scalers();
     energy::Activity& activity = counter_.activity();
-    write(keys_, head, k, s.a_k[head], s.b_k[head]);
-    write(values_, head, v, s.a_v[head], s.b_v[head]);
-    count_outside(head, q, k, v);
+    count_outside(head, q);
 
     Step now;
     for (int d = 0; d < dim; ++d)
@@ -287,8 +320,8 @@ class ColumnLevel final : public Analog {
     for (int slot = 0; slot < filled; ++slot) {
       const double age_s = (newest - slot + window) % window * options_.token_period_s;
       now.age_s.push_back(age_s);
-      now.key.push_back(stored(keys_, head, slot, age_s));
-      now.value.push_back(stored(values_, head, slot, age_s));
+      now.key.push_back(stored(keys_, array, slot, age_s));
+      now.value.push_back(stored(values_, array, slot, age_s));
     }
 
     const std::vector<ColumnOutput> first = read_first(head, now.key, now.q_width_s);
@@ -296,7 +329,7 @@ class ColumnLevel final : public Analog {
       now.charge_c.push_back(first[slot].charge_c);
       now.phi_s.push_back(first[slot].pulse_s);
       counter_.convert(activity.first_conversions, first[slot].charge_c);
-      const std::uint8_t* levels = cells(keys_.level, head, slot);
+      const std::uint8_t* levels = cells(keys_.level, array, slot);
       for (int d = 0; d < dim; ++d)
         counter_.read_cell(activity.first_reads, now.age_s[slot], std::abs(now.q_width_s[d]),
                            levels[d]);
@@ -310,7 +343,7 @@ class ColumnLevel final : public Analog {
         const auto& [charge, pulse] = now.second[i * dim + d];
         for (int slot = i * tile; slot < std::min(filled, (i + 1) * tile); ++slot)
           counter_.read_cell(activity.second_reads, now.age_s[slot], now.phi_s[slot],
-                             cells(values_.level, head, slot)[d]);
+                             cells(values_.level, array, slot)[d]);
         counter_.convert(activity.second_conversions, charge);
         sum[d] += counted(pulse / circuit_.differential.full_scale_s);
       }
@@ -321,7 +354,7 @@ class ColumnLevel final : public Analog {
     ranges.first_beyond += conversions_beyond(circuit_.relu, first);
     ranges.second += static_cast<double>(now.second.size());
     ranges.second_beyond += conversions_beyond(circuit_.differential, now.second);
-    counter_.count_token(shape(), tiles);
+    counter_.count_read(tiles);
     if (observed(now_, head)) show(trace_of(head, now));
   }
 
@@ -342,7 +375,7 @@ class ColumnLevel final : public Analog {
       const std::vector<double>&key = now.key[slot].v, &value = now.value[slot].v;
       trace.key_v.insert(trace.key_v.end(), key.begin(), key.end());
       trace.value_v.insert(trace.value_v.end(), value.begin(), value.end());
-      const double* targets = cells(keys_.target_v, head, slot);
+      const double* targets = cells(keys_.target_v, array_of(head), slot);
       trace.key_target_v.insert(trace.key_target_v.end(), targets, targets + dim);
     }
     for (std::vector<double>* of_cells : {&trace.key_target_v, &trace.key_v, &trace.value_v})

@@ -50,22 +50,22 @@ NoiseKey PhysicalSpread::noise_key(std::uint64_t stream, std::uint64_t index) co
   return {static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32)};
 }
 
-PhysicalSpread::Draw PhysicalSpread::draw(Array array, int head, int slot, int dim) const {
+PhysicalSpread::Draw PhysicalSpread::draw(Array stage, int array, int slot, int dim) const {
   if (!mismatch_) return {};
   const std::uint64_t index =
-      (static_cast<std::uint64_t>(head) * shape_.window + slot) * shape_.dim + dim;
-  const bool keys = array == Array::kKeys;
+      (static_cast<std::uint64_t>(array) * shape_.window + slot) * shape_.dim + dim;
+  const bool keys = stage == Array::kKeys;
   Draw draw;
   if (spread_.cell_gain > 0) draw.gain = steps(keys ? kKeyGain : kValueGain, index);
   if (spread_.cell_offset_v > 0) draw.offset = steps(keys ? kKeyOffset : kValueOffset, index);
   return draw;
 }
 
-PhysicalSpread::Converter PhysicalSpread::converter(ArrayStage stage, int head, int column) const {
+PhysicalSpread::Converter PhysicalSpread::converter(ArrayStage stage, int array, int column) const {
   const int number = stage == ArrayStage::kFirst ? 0 : 1;
-  // A head has at most window x dim columns in a stage.
+  // An array has at most window x dim columns in a stage.
   const std::uint64_t index =
-      static_cast<std::uint64_t>(head) * shape_.window * shape_.dim + column;
+      static_cast<std::uint64_t>(array) * shape_.window * shape_.dim + column;
   Converter converter;
   if (mismatch_ && of(stage).gain > 0)
     converter.gain += of(stage).gain * normal(kConverterGain + number, index);
@@ -75,18 +75,18 @@ PhysicalSpread::Converter PhysicalSpread::converter(ArrayStage stage, int head, 
   return converter;
 }
 
-NoiseKey PhysicalSpread::token_noise(ArrayStage stage, std::int64_t token) const {
+NoiseKey PhysicalSpread::token_noise(ArrayStage stage, std::int64_t conversion) const {
   return noise_key(stage == ArrayStage::kFirst ? kTokenNoise : kTokenNoise + 1,
-                   static_cast<std::uint64_t>(token));
+                   static_cast<std::uint64_t>(conversion));
 }
 
-double PhysicalSpread::converted_c(ArrayStage stage, int head, int column, std::int64_t token,
+double PhysicalSpread::converted_c(ArrayStage stage, int array, int column, std::int64_t conversion,
                                    double charge_c) const {
   if (!any()) return charge_c;
-  const Converter of_column = converter(stage, head, column);
+  const Converter of_column = converter(stage, array, column);
   charge_c = charge_c * of_column.gain + of_column.offset_c;
   if (noise_c(stage) > 0)
-    charge_c += noise_c(stage) * noise_at(of_column.noise, token_noise(stage, token));
+    charge_c += noise_c(stage) * noise_at(of_column.noise, token_noise(stage, conversion));
   return charge_c;
 }
 

@@ -37,31 +37,31 @@ class PhysicalSpread {
   struct Draw {
     std::int8_t gain = 0, offset = 0;
   };
-  Draw draw(Array array, int head, int slot, int dim) const;
+  Draw draw(Array stage, int array, int slot, int dim) const;
   double gain_step() const { return spread_.cell_gain / kStepsPerSigma; }
   double offset_step_v() const { return spread_.cell_offset_v / kStepsPerSigma; }
 
   struct Cell {
     double gain = 1, offset_v = 0;
   };
-  Cell cell(Array array, int head, int slot, int dim) const {
-    const Draw steps = draw(array, head, slot, dim);
+  Cell cell(Array stage, int array, int slot, int dim) const {
+    const Draw steps = draw(stage, array, slot, dim);
     return {1 + gain_step() * steps.gain, offset_step_v() * steps.offset};
   }
 
   // A converter acts on charge x gain + offset_c + noise_c() x noise_at(noise, token_noise(token)).
-  // `column` numbers the converters of a head: slots in the first stage, [sub-tile][dim] in the
+  // `column` numbers the converters of an array: slots in the first stage, [sub-tile][dim] in the
   // second.
   struct Converter {
     double gain = 1, offset_c = 0;
     NoiseKey noise;
   };
-  Converter converter(ArrayStage stage, int head, int column) const;
-  NoiseKey token_noise(ArrayStage stage, std::int64_t token) const;
+  Converter converter(ArrayStage stage, int array, int column) const;
+  NoiseKey token_noise(ArrayStage stage, std::int64_t conversion) const;
   double noise_c(ArrayStage stage) const { return noise_ ? of(stage).noise_c : 0.0; }
 
   // Charge that a converter acts on, for the charge on its bitline.
-  double converted_c(ArrayStage stage, int head, int column, std::int64_t token,
+  double converted_c(ArrayStage stage, int array, int column, std::int64_t conversion,
                      double charge_c) const;
 
  private:

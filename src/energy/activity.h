@@ -42,7 +42,8 @@ struct Conversions {
   double total() const;
 };
 
-// What there is of a head, used or not, times tokens: it draws power between them as well.
+// What there is of an array of keys and its one of values, used or not, times tokens: it draws
+// power between them as well.
 struct Installed {
   double first_columns = 0, second_columns = 0;  // each with its converter
   double sub_tiles = 0;                          // of either array, each with its lines and start

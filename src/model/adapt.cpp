@@ -98,7 +98,7 @@ AdaptReport adapt(Transformer& target, Transformer& device,
     report.nats_before = run_batch(device, batch).nats_per_token;
     for (int l = 0; l < config.n_layer; ++l)
       device.attention(l).set_scalers(
-          with_volts(attention::Scalers::identity(config.n_head), options.volts));
+          with_volts(attention::Scalers::identity(config.n_head, config.group()), options.volts));
   }
   for (int step = 0;; ++step) {
     // Those of the last pass remain, with the scalers that it leaves.
@@ -113,7 +113,7 @@ AdaptReport adapt(Transformer& target, Transformer& device,
       attention::Scalers scalers = device.attention(l).scalers();
       const auto list = coefficients(scalers);
       for (std::size_t p = 0; p < list.size(); ++p) {
-        for (int h = 0; h < config.n_head; ++h) {
+        for (std::size_t h = 0; h < list[p].a.size(); ++h) {
           const Moments& goal = (*parts(wanted.layers[l])[p])[h];
           const Moments& have = (*parts(found.layers[l])[p])[h];
           const double unit = units[p];

@@ -43,7 +43,7 @@ std::vector<std::unique_ptr<attention::Attention>> make_attention(const Weights&
                  .rule = "analog attention needs the tables of a device",
                  .remedy = "give --device device.h5, as `gaincell compile` writes it"});
   }
-  const attention::Shape shape{config.n_head, config.head_dim(), choice.window};
+  const attention::Shape shape{config.n_head, config.head_dim(), choice.window, config.group()};
   const AttentionConfig& a = config.attention;
   std::vector<std::unique_ptr<attention::Attention>> layers;
   if (choice.kind == AttentionKind::kAnalog) {

@@ -6,11 +6,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <cstdint>
-#include <queue>
 #include <stdexcept>
-#include <tuple>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -42,30 +39,38 @@ std::array<std::string, 256> byte_characters() {
 // Cuts text by the pattern. Move-only owner of the compiled pattern.
 class WordCutter {
  public:
-  WordCutter() {
+  WordCutter(const std::string& pattern, const std::string& place) {
     int error = 0;
     PCRE2_SIZE at = 0;
-    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(kWordPattern), PCRE2_ZERO_TERMINATED,
+    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
                               PCRE2_UTF | PCRE2_UCP, &error, &at, nullptr));
-    if (!code_) throw std::logic_error("the word pattern does not compile");
+    if (!code_)
+      throw Error({.place = place,
+                   .key = "pre_tokenizer",
+                   .value = pattern,
+                   .rule = fmt::format("the pattern is not understood at its character {}", at),
+                   .remedy = "copy the model's tokenizer files again"});
     pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);  // without JIT it is slower, not wrong
     match_.reset(pcre2_match_data_create_from_pattern(code_.get(), nullptr));
   }
 
   // Calls word(std::string_view) for each, in order. The text must be UTF-8. Words join to the
-  // text: every character is matched by some branch.
+  // text: what no branch matches is a word too.
   template <typename Word>
   void cut(std::string_view text, Word word) {
     std::size_t at = 0;
     while (at < text.size()) {
       const int found = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
                                     text.size(), at, PCRE2_NO_UTF_CHECK, match_.get(), nullptr);
+      if (found == PCRE2_ERROR_NOMATCH) break;
       if (found <= 0) throw std::runtime_error(fmt::format("PCRE2 error {} at byte {}", found, at));
       const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match_.get());
-      assert(range[0] == at && range[1] > at);
+      if (range[1] <= range[0]) break;  // of nothing: no word is to be had of the rest
+      if (range[0] > at) word(text.substr(at, range[0] - at));
       word(text.substr(range[0], range[1] - range[0]));
       at = range[1];
     }
+    if (at < text.size()) word(text.substr(at));
   }
 
  private:
@@ -82,11 +87,13 @@ class WordCutter {
 class BytePairs final : public Tokenizer {
  public:
   BytePairs(const Vocabulary& vocabulary, const std::string& vocabulary_place,
-            std::string_view merges, const std::string& merges_place, int unknown)
-      : vocabulary_place_(vocabulary_place), unknown_(unknown) {
-    const auto characters = byte_characters();
+            std::string_view merges, const std::string& merges_place, const BytePairRules& rules)
+      : vocabulary_place_(vocabulary_place),
+        unknown_(rules.unknown),
+        whole_words_(rules.whole_words),
+        cutter_(rules.words.empty() ? kWordPattern : rules.words, vocabulary_place) {
     for (std::size_t byte = 0; byte < 256; ++byte) {
-      const auto found = vocabulary.find(characters[byte]);
+      const auto found = vocabulary.find(characters_[byte]);
       byte_ids_[byte] = found == vocabulary.end() ? kMissing : found->second;
     }
     known_bytes_ = 256 - std::count(byte_ids_.begin(), byte_ids_.end(), kMissing);
@@ -95,8 +102,9 @@ class BytePairs final : public Tokenizer {
                    .rule = "has no token that is one byte: this is no byte-level vocabulary",
                    .remedy = "use the vocabulary that belongs to the merges"});
     }
-    read_merges(vocabulary, merges, merges_place);
-    read_texts(vocabulary, characters);
+    merges_ = Merges(vocabulary, merges, merges_place);
+    if (whole_words_) words_ = vocabulary;
+    read_texts(vocabulary);
   }
 
   std::vector<int> encode(std::string_view text, const std::string& place) override {
@@ -108,7 +116,7 @@ class BytePairs final : public Tokenizer {
         ids.insert(ids.end(), found->second.begin(), found->second.end());
         return;
       }
-      std::vector<int> of_word = merge(word);
+      std::vector<int> of_word = tokens_of(word);
       const bool whole = replace_missing(of_word, word, text, place);
       ids.insert(ids.end(), of_word.begin(), of_word.end());
       // A word with unknown bytes is counted each time that it comes.
@@ -132,6 +140,18 @@ class BytePairs final : public Tokenizer {
   std::size_t unknown_bytes() const override { return unknown_bytes_; }
 
  private:
+  std::vector<int> tokens_of(std::string_view word) const {
+    if (whole_words_) {
+      std::string characters;
+      for (const char byte : word) characters += characters_[static_cast<unsigned char>(byte)];
+      const auto found = words_.find(characters);
+      if (found != words_.end()) return {found->second};
+    }
+    std::vector<int> bytes;
+    for (const char byte : word) bytes.push_back(byte_ids_[static_cast<unsigned char>(byte)]);
+    return merges_.apply(bytes);
+  }
+
   // A byte that the vocabulary does not have; no merge has part in it.
   static constexpr int kMissing = -1;
 
@@ -158,49 +178,10 @@ class BytePairs final : public Tokenizer {
     return false;
   }
 
-  struct Merge {
-    int rank;
-    int id;
-  };
-
-  static std::uint64_t pair_key(int left, int right) {
-    return static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
-  }
-
-  void read_merges(const Vocabulary& vocabulary, std::string_view merges,
-                   const std::string& place) {
-    int line_number = 0;
-    while (!merges.empty()) {
-      const std::size_t feed = merges.find('\n');
-      std::string_view line = merges.substr(0, feed);
-      merges.remove_prefix(feed == std::string_view::npos ? merges.size() : feed + 1);
-      ++line_number;
-      if (line.ends_with('\r')) line.remove_suffix(1);
-      if (line.empty() || (line_number == 1 && line.starts_with("#version"))) continue;
-      const std::size_t space = line.find(' ');
-      const std::string left(line.substr(0, space));
-      const std::string right(space == std::string_view::npos ? "" : line.substr(space + 1));
-      const auto id = [&](const std::string& token) {
-        const auto found = vocabulary.find(token);
-        return token.empty() || found == vocabulary.end() ? -1 : found->second;
-      };
-      const int left_id = id(left), right_id = id(right), whole_id = id(left + right);
-      if (left_id < 0 || right_id < 0 || whole_id < 0) {
-        throw Error({.place = fmt::format("{}:{}", place, line_number),
-                     .value = std::string(line),
-                     .rule = "a merge joins two tokens of the vocabulary into a third",
-                     .remedy = "use the merges that belong to the vocabulary"});
-      }
-      // The first rank of a repeated pair holds.
-      merges_.emplace(pair_key(left_id, right_id),
-                      Merge{static_cast<int>(merges_.size()), whole_id});
-    }
-  }
-
-  void read_texts(const Vocabulary& vocabulary, const std::array<std::string, 256>& characters) {
+  void read_texts(const Vocabulary& vocabulary) {
     std::unordered_map<std::string, char> bytes;
     for (std::size_t byte = 0; byte < 256; ++byte)
-      bytes[characters[byte]] = static_cast<char>(byte);
+      bytes[characters_[byte]] = static_cast<char>(byte);
     for (const auto& [token, id] : vocabulary) {
       std::string text;
       for (std::size_t at = 0; at < token.size();) {
@@ -219,67 +200,15 @@ class BytePairs final : public Tokenizer {
     }
   }
 
-  // Merges by rank: all places of the best pair from left to right, then the next best. Symbols
-  // form a linked list and candidate pairs a heap, so n bytes cost n log n.
-  std::vector<int> merge(std::string_view word) const {
-    struct Symbol {
-      int id, previous, next;  // id -1: merged into its left neighbour, or kMissing
-    };
-    const int n = static_cast<int>(word.size());
-    std::vector<Symbol> symbols(word.size());
-    for (int i = 0; i < n; ++i) {
-      symbols[i] = {byte_ids_[static_cast<unsigned char>(word[i])], i - 1, i + 1 < n ? i + 1 : -1};
-    }
-    struct Candidate {
-      int rank, left, left_id, right_id, id;
-      bool operator>(const Candidate& other) const {
-        return std::tie(rank, left) > std::tie(other.rank, other.left);
-      }
-    };
-    std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> heap;
-    const auto consider = [&](int left) {
-      if (left < 0 || symbols[left].next < 0) return;
-      const int left_id = symbols[left].id, right_id = symbols[symbols[left].next].id;
-      if (left_id < 0 || right_id < 0) return;
-      const auto found = merges_.find(pair_key(left_id, right_id));
-      if (found != merges_.end())
-        heap.push({found->second.rank, left, left_id, right_id, found->second.id});
-    };
-    for (int i = 0; i + 1 < n; ++i) consider(i);
-
-    std::vector<int> merged;
-    while (!heap.empty()) {
-      const int rank = heap.top().rank;
-      merged.clear();
-      // New neighbours wait until all places of this pair are done, as in the published procedure.
-      while (!heap.empty() && heap.top().rank == rank) {
-        const Candidate c = heap.top();
-        heap.pop();
-        Symbol& left = symbols[c.left];
-        if (left.id != c.left_id || left.next < 0 || symbols[left.next].id != c.right_id) continue;
-        Symbol& right = symbols[left.next];
-        left.id = c.id;
-        right.id = -1;
-        left.next = right.next;
-        if (left.next >= 0) symbols[left.next].previous = c.left;
-        merged.push_back(c.left);
-      }
-      for (const int i : merged) {
-        consider(symbols[i].previous);
-        consider(i);
-      }
-    }
-    std::vector<int> ids;
-    for (int i = n > 0 ? 0 : -1; i >= 0; i = symbols[i].next) ids.push_back(symbols[i].id);
-    return ids;
-  }
-
   std::string vocabulary_place_;
   int unknown_;  // -1: none
   std::ptrdiff_t known_bytes_ = 0;
   std::size_t unknown_bytes_ = 0;
+  const std::array<std::string, 256> characters_ = byte_characters();
   std::array<int, 256> byte_ids_{};
-  std::unordered_map<std::uint64_t, Merge> merges_;
+  Merges merges_;
+  bool whole_words_;
+  Vocabulary words_;  // where whole words come first
   std::unordered_map<int, std::string> texts_;
   std::unordered_map<std::string, std::vector<int>> cache_;
   WordCutter cutter_;
@@ -290,8 +219,8 @@ class BytePairs final : public Tokenizer {
 std::unique_ptr<Tokenizer> make_byte_pairs(const Vocabulary& vocabulary,
                                            const std::string& vocabulary_place,
                                            std::string_view merges, const std::string& merges_place,
-                                           int unknown) {
-  return std::make_unique<BytePairs>(vocabulary, vocabulary_place, merges, merges_place, unknown);
+                                           const BytePairRules& rules) {
+  return std::make_unique<BytePairs>(vocabulary, vocabulary_place, merges, merges_place, rules);
 }
 
 }  // namespace gaincell::model

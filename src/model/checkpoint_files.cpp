@@ -128,7 +128,8 @@ void CheckpointFiles::add(SafetensorsReader file) {
 }
 
 void CheckpointFiles::find_prefix() {
-  for (const char* known : {"wte.weight", "wpe.weight", "ln_f.weight"})
+  for (const char* known : {"wte.weight", "wpe.weight", "ln_f.weight", "embed_tokens.weight",
+                            "layers.0.input_layernorm.weight"})
     for (const auto& [name, file] : file_of_)
       if (name.ends_with(known)) {
         prefix_ = name.substr(0, name.size() - std::string_view(known).size());
@@ -151,10 +152,9 @@ Tensor CheckpointFiles::read(const std::string& name) const {
 }
 
 std::string CheckpointFiles::head_name() const {
-  constexpr std::string_view kTransformer = "transformer.";
-  const std::string outside = prefix_.ends_with(kTransformer)
-                                  ? prefix_.substr(0, prefix_.size() - kTransformer.size())
-                                  : prefix_;
+  std::string outside = prefix_;
+  for (const std::string_view inside : {"transformer.", "model."})
+    if (prefix_.ends_with(inside)) outside.resize(prefix_.size() - inside.size());
   return outside + "lm_head.weight";
 }
 

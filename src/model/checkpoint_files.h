@@ -24,7 +24,7 @@ class CheckpointFiles {
   const std::map<std::string, std::string>& metadata() const { return files_.front().metadata(); }
   std::size_t files() const { return files_.size(); }
 
-  // What stands ahead of GPT-2's names: "transformer." as a rule, or nothing.
+  // What stands ahead of the tensors' names: as a rule "transformer." in GPT-2, "model." in LLaMA.
   const std::string& prefix() const { return prefix_; }
   // "lm_head.weight", which stands beside the transformer and not in it.
   std::string head_name() const;

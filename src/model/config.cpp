@@ -106,7 +106,7 @@ class Block {
 
 // Keys of other architectures, and of GPT-2 with parts that are not built. A model that has them
 // would run, and be another one.
-void refuse_what_is_not_built(const Block& top) {
+void refuse_what_gpt2_has_not(const Block& top) {
   for (const char* key : {"add_cross_attention", "is_encoder_decoder", "alibi", "use_alibi",
                           "parallel_attn", "use_parallel_residual", "multi_query", "use_qk_norm"})
     if (top.boolean(key, false))
@@ -177,21 +177,12 @@ AttentionKind parse_attention_kind(const std::string& text, const std::string& p
       {.place = place, .key = key, .value = text, .rule = "must be softmax, linear or analog"});
 }
 
-Config read_config(const std::filesystem::path& path) {
-  const json object =
-      parse_json(read_file(path), path.string(), "mend it or export the model again");
-  if (!object.is_object()) {
-    throw Error({.place = path.string(), .rule = "must hold one JSON object"});
-  }
-  const Block top(object, path.string(), "");
+namespace {
 
-  Config c;
-  if (const std::string type = top.text("model_type", "gpt2"); type != "gpt2") {
-    throw top.refuse("model_type", "only the GPT-2 architecture is read",
-                     "use a model of type gpt2");
-  }
-  refuse_what_is_not_built(top);
-  constexpr int kMostLayers = 1000, kWidest = 1 << 20;
+constexpr int kMostLayers = 1000, kWidest = 1 << 20;
+
+void read_gpt2(const Block& top, Config& c) {
+  refuse_what_gpt2_has_not(top);
   c.n_layer = top.integer_of("n_layer", "num_hidden_layers", 1, kMostLayers);
   c.n_head = top.integer_of("n_head", "num_attention_heads", 1, kWidest);
   c.n_embd = top.integer_of("n_embd", "hidden_size", 1, kWidest);
@@ -202,7 +193,6 @@ Config read_config(const std::filesystem::path& path) {
   c.n_positions = top.has("n_positions") || !top.has("n_ctx")
                       ? top.integer_of("n_positions", "max_position_embeddings", 1, Block::kLargest)
                       : top.integer("n_ctx", 1);
-  c.vocab_size = top.integer("vocab_size", 1);
   const std::string activation = top.text("activation_function", "gelu_new");
   if (activation == "gelu_new" || activation == "gelu_pytorch_tanh") {
     c.activation = Activation::kGeluTanh;
@@ -211,43 +201,90 @@ Config read_config(const std::filesystem::path& path) {
   } else {
     throw top.refuse("activation_function", "must be gelu_new, gelu_pytorch_tanh or gelu");
   }
-  c.layer_norm_epsilon = top.positive("layer_norm_epsilon", 1e-5);
+  c.norm_epsilon = top.positive("layer_norm_epsilon", 1e-5);
   c.tie_word_embeddings = top.boolean("tie_word_embeddings", true);
   if (!top.boolean("scale_attn_weights", true)) {
     throw top.refuse("scale_attn_weights", "unscaled attention is not built");
   }
   c.scale_by_layer = top.boolean("scale_attn_by_inverse_layer_idx", false);
-
-  const Block ours = top.block("gaincell");
-  ours.allow_only({"format", "positions", "rotary_dims", "rotary_base", "attention", "record"});
-  if (top.has("gaincell") && ours.integer_or("format", 0, 0) != 1) {
-    throw ours.refuse("format", "this program reads format 1",
-                      "use the program version that wrote it");
-  }
-  const std::string positions = ours.text("positions", "learned");
-  if (positions == "learned") {
-    c.positions = Positions::kLearned;
-  } else if (positions == "rotary") {
-    c.positions = Positions::kRotary;
-    c.rotary_dims = ours.integer("rotary_dims", 2);
-    if (c.rotary_dims % 2 != 0 || c.rotary_dims > c.head_dim()) {
-      throw ours.refuse(
-          "rotary_dims",
-          fmt::format("must be even and at most the head dimension, {}", c.head_dim()));
-    }
-    c.rotary_base = ours.number("rotary_base", c.rotary_base);
-    if (!(c.rotary_base > 1)) throw ours.refuse("rotary_base", "must be greater than 1");
-  } else {
-    throw ours.refuse("positions", "must be learned or rotary");
-  }
-  c.attention = read_attention(ours.block("attention"), c.n_positions);
-  if (ours.has("record")) c.record = ours.at("record");
-  return c;
 }
 
-void write_config(const std::filesystem::path& path, const Config& c) {
-  const AttentionConfig& a = c.attention;
-  nlohmann::ordered_json object = {
+void refuse_what_llama_has_not(const Block& top) {
+  constexpr const char* kRemedy = "use a model of LLaMA's plain architecture";
+  for (const char* key : {"quantization_config", "sliding_window", "num_experts",
+                          "num_local_experts", "rotary_dim", "rotary_pct", "layer_types"})
+    if (top.has(key)) throw top.refuse(key, "is not built", kRemedy);
+  for (const char* key : {"use_qk_norm", "use_sliding_window", "parallel_attn", "alibi"})
+    if (top.boolean(key, false)) throw top.refuse(key, "is not built", kRemedy);
+  if (top.number("partial_rotary_factor", 1) != 1)
+    throw top.refuse("partial_rotary_factor", "all of a head is turned", kRemedy);
+  if (top.text("hidden_act", "silu") != "silu") throw top.refuse("hidden_act", "must be silu");
+  // Positions beyond those of training, by other angles. Both names have been in use.
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    const Block scaling = top.block(key);
+    for (const char* kind : {"rope_type", "type"})
+      if (scaling.text(kind, "default") != "default")
+        throw scaling.refuse(kind, "scaled rotary positions are not built",
+                             "use a model without (rope_scaling null)");
+  }
+}
+
+void read_llama(const Block& top, Config& c) {
+  refuse_what_llama_has_not(top);
+  c.family = Family::kLlama;
+  c.n_layer = top.integer("num_hidden_layers", 1, kMostLayers);
+  c.n_head = top.integer("num_attention_heads", 1, kWidest);
+  c.n_kv_head = top.integer_or("num_key_value_heads", 1, c.n_head, kWidest);
+  if (c.n_head % c.n_kv_head != 0)
+    throw top.refuse("num_key_value_heads",
+                     fmt::format("must divide num_attention_heads = {}", c.n_head));
+  c.n_embd = top.integer("hidden_size", 1, kWidest);
+  if (!top.has("head_dim") && c.n_embd % c.n_head != 0)
+    throw top.refuse("hidden_size", fmt::format("must be a multiple of num_attention_heads = {}, "
+                                                "where there is no head_dim",
+                                                c.n_head));
+  c.head_size = top.integer_or("head_dim", 1, c.n_embd / c.n_head, kWidest);
+  if (c.head_size % 2 != 0)
+    throw top.refuse(
+        top.has("head_dim") ? "head_dim" : "hidden_size",
+        fmt::format("heads of {} dimensions: rotary positions turn pairs of them", c.head_size));
+  c.n_inner = top.integer("intermediate_size", 1, 4 * kWidest);
+  c.n_positions = top.integer("max_position_embeddings", 1);
+  c.activation = Activation::kSilu;
+  c.mlp = MlpKind::kGated;
+  c.norm = NormKind::kRms;
+  c.norm_epsilon = top.positive("rms_norm_eps", 1e-6);
+  c.tie_word_embeddings = top.boolean("tie_word_embeddings", false);
+  c.attention_bias = top.boolean("attention_bias", false);
+  c.mlp_bias = top.boolean("mlp_bias", false);
+  c.positions = Positions::kRotary;
+  c.rotary_dims = c.head_size;
+  const Block rope = top.has("rope_theta") ? top : top.block("rope_parameters");
+  c.rotary_base = rope.number("rope_theta", 10000);
+  if (!(c.rotary_base > 1)) throw rope.refuse("rope_theta", "must be greater than 1");
+}
+
+// Models of our own may be GPT-2 with rotary positions.
+void read_positions(const Block& ours, Config& c) {
+  const std::string positions = ours.text("positions", to_string(c.positions).c_str());
+  if (c.family == Family::kLlama) {
+    if (positions != "rotary") throw ours.refuse("positions", "must be rotary, as LLaMA's are");
+    return;
+  }
+  if (positions == "learned") return;
+  if (positions != "rotary") throw ours.refuse("positions", "must be learned or rotary");
+  c.positions = Positions::kRotary;
+  c.rotary_dims = ours.integer("rotary_dims", 2);
+  if (c.rotary_dims % 2 != 0 || c.rotary_dims > c.head_dim()) {
+    throw ours.refuse("rotary_dims",
+                      fmt::format("must be even and at most the head dimension, {}", c.head_dim()));
+  }
+  c.rotary_base = ours.number("rotary_base", c.rotary_base);
+  if (!(c.rotary_base > 1)) throw ours.refuse("rotary_base", "must be greater than 1");
+}
+
+nlohmann::ordered_json gpt2_keys(const Config& c) {
+  nlohmann::ordered_json keys = {
       {"architectures", {"GPT2LMHeadModel"}},
       {"model_type", "gpt2"},
       {"n_layer", c.n_layer},
@@ -258,12 +295,77 @@ void write_config(const std::filesystem::path& path, const Config& c) {
       {"n_ctx", c.n_positions},
       {"vocab_size", c.vocab_size},
       {"activation_function", c.activation == Activation::kGeluTanh ? "gelu_new" : "gelu"},
-      {"layer_norm_epsilon", c.layer_norm_epsilon},
+      {"layer_norm_epsilon", c.norm_epsilon},
       {"tie_word_embeddings", c.tie_word_embeddings},
   };
-  if (c.scale_by_layer) object["scale_attn_by_inverse_layer_idx"] = true;
+  if (c.scale_by_layer) keys["scale_attn_by_inverse_layer_idx"] = true;
+  return keys;
+}
+
+nlohmann::ordered_json llama_keys(const Config& c) {
+  nlohmann::ordered_json keys = {
+      {"architectures", {"LlamaForCausalLM"}},
+      {"model_type", "llama"},
+      {"num_hidden_layers", c.n_layer},
+      {"num_attention_heads", c.n_head},
+      {"num_key_value_heads", c.kv_heads()},
+      {"head_dim", c.head_dim()},
+      {"hidden_size", c.n_embd},
+      {"intermediate_size", c.n_inner},
+      {"max_position_embeddings", c.n_positions},
+      {"vocab_size", c.vocab_size},
+      {"hidden_act", "silu"},
+      {"rms_norm_eps", c.norm_epsilon},
+      {"rope_theta", c.rotary_base},
+      {"attention_bias", c.attention_bias},
+      {"mlp_bias", c.mlp_bias},
+      {"tie_word_embeddings", c.tie_word_embeddings},
+  };
+  if (c.beginning_token >= 0) keys["bos_token_id"] = c.beginning_token;
+  return keys;
+}
+
+}  // namespace
+
+Config read_config(const std::filesystem::path& path) {
+  const json object =
+      parse_json(read_file(path), path.string(), "mend it or export the model again");
+  if (!object.is_object()) {
+    throw Error({.place = path.string(), .rule = "must hold one JSON object"});
+  }
+  const Block top(object, path.string(), "");
+
+  Config c;
+  const std::string type = top.text("model_type", "gpt2");
+  if (type == "gpt2") {
+    read_gpt2(top, c);
+  } else if (type == "llama") {
+    read_llama(top, c);
+  } else {
+    throw top.refuse("model_type", "only the architectures of GPT-2 and LLaMA are read",
+                     "use a model of type gpt2 or llama");
+  }
+  c.vocab_size = top.integer("vocab_size", 1);
+  if (c.family == Family::kLlama)
+    c.beginning_token = top.integer_or("bos_token_id", 0, -1, c.vocab_size - 1);
+
+  const Block ours = top.block("gaincell");
+  ours.allow_only({"format", "positions", "rotary_dims", "rotary_base", "attention", "record"});
+  if (top.has("gaincell") && ours.integer_or("format", 0, 0) != 1) {
+    throw ours.refuse("format", "this program reads format 1",
+                      "use the program version that wrote it");
+  }
+  read_positions(ours, c);
+  c.attention = read_attention(ours.block("attention"), c.n_positions);
+  if (ours.has("record")) c.record = ours.at("record");
+  return c;
+}
+
+void write_config(const std::filesystem::path& path, const Config& c) {
+  const AttentionConfig& a = c.attention;
+  nlohmann::ordered_json object = c.family == Family::kLlama ? llama_keys(c) : gpt2_keys(c);
   nlohmann::ordered_json ours = {{"format", 1}, {"positions", to_string(c.positions)}};
-  if (c.positions == Positions::kRotary) {
+  if (c.family == Family::kGpt2 && c.positions == Positions::kRotary) {
     ours["rotary_dims"] = c.rotary_dims;
     ours["rotary_base"] = c.rotary_base;
   }

@@ -22,7 +22,7 @@ Model read_model(const std::filesystem::path& folder) {
   const Config config = read_config(config_path);
   const CheckpointFiles files = CheckpointFiles::in_folder(folder);
   model.weights = std::make_shared<Weights>(read_weights(files, config));
-  model.tokenizer = read_tokenizer(folder, config.vocab_size);
+  model.tokenizer = read_tokenizer(folder, config.vocab_size, config.beginning_token);
   model.weights_sha256 = files.sha256();
   model.config_sha256 = sha256_of_file(config_path);
   return model;

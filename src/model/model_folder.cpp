@@ -18,13 +18,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 7> kVocabularies{"vocab.json",
+constexpr std::array<std::string_view, 8> kVocabularies{"vocab.json",
                                                         "encoder.json",
                                                         "merges.txt",
                                                         "vocab.bpe",
                                                         "tokenizer.json",
                                                         "tokenizer_config.json",
-                                                        "special_tokens_map.json"};
+                                                        "special_tokens_map.json",
+                                                        "added_tokens.json"};
 
 // Nothing of anyone else's stands in it: the whole folder is replaced.
 bool written_by_adapt(const fs::path& folder) {
@@ -107,7 +108,8 @@ void write_adapted(const fs::path& out, const Model& model,
     attention::Scalers parts = scalers[layer];
     for (const auto& [name, values] : scaler_parts(parts)) {
       const std::string tensor =
-          files.prefix() + scaler_name(static_cast<int>(layer), name.first, name.second);
+          files.prefix() + scaler_name(model.weights->config.family, static_cast<int>(layer),
+                                       name.first, name.second);
       tensors[tensor] = {{static_cast<std::int64_t>(values->size())}, *values, Dtype::kF32};
     }
   }

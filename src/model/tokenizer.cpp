@@ -13,6 +13,8 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "model/byte_pairs.h"
+#include "model/sentence_pieces.h"
+#include "model/special_tokens.h"
 
 namespace gaincell::model {
 namespace {
@@ -76,6 +78,7 @@ class Characters final : public Tokenizer {
   std::unordered_map<int, std::string> texts_;
 };
 
+constexpr const char* kBlank = "\xE2\x96\x81";  // U+2581
 constexpr const char* kCopyAgain = "copy the model's tokenizer files again";
 
 Vocabulary vocabulary_of(const nlohmann::json& object, const std::string& place, int vocab_size) {
@@ -106,10 +109,13 @@ Vocabulary vocabulary_of(const nlohmann::json& object, const std::string& place,
 
 // What a folder says of its tokens; merges are the text of merges.txt.
 struct TokenizerFiles {
-  Vocabulary vocabulary;
+  Vocabulary vocabulary, special;
   std::string vocabulary_place, merges_place;
   std::optional<std::string> merges;
   std::string unknown;  // the token for bytes that the vocabulary lacks; empty = none named
+  std::optional<SentencePieceRules> pieces;
+  BytePairRules pairs;
+  std::optional<int> beginning;  // none: not said
 };
 
 // "unk_token" of the small files beside the vocabulary: a text, or an object with the text.
@@ -128,69 +134,242 @@ std::string unknown_token(const std::filesystem::path& folder) {
   return {};
 }
 
-// A block of tokenizer.json: {"model": {"type": "BPE", "vocab", "merges"}, "pre_tokenizer", ...}.
-// Only what the two tokenizers here do is taken.
-TokenizerFiles read_tokenizer_json(const std::filesystem::path& path, int vocab_size) {
-  const std::string place = path.string();
-  const nlohmann::json object = parse_json(read_file(path), place, kCopyAgain);
-  const auto at = [&](const char* key) {
+// tokenizer.json: {"normalizer", "pre_tokenizer", "model": {"type": "BPE", "vocab", "merges"},
+// "post_processor", "added_tokens"}. Only what the tokenizers here do is taken.
+class TokenizerJson {
+ public:
+  explicit TokenizerJson(const std::filesystem::path& path)
+      : place_(path.string()), object_(parse_json(read_file(path), place_, kCopyAgain)) {}
+
+  TokenizerFiles read(int vocab_size) const {
+    if (at("/model/type") != "BPE") throw refuse("/model/type", "only \"BPE\" is read");
+    for (const char* key : {"/model/dropout", "/model/continuing_subword_prefix",
+                            "/model/end_of_word_suffix", "/truncation", "/padding"})
+      if (!is_off(at(key))) throw refuse(key, "is not built");
+    if (!at("/model/merges").is_array()) throw refuse("/model/merges", "must be a list");
+
+    TokenizerFiles files;
+    files.vocabulary_place = files.merges_place = place_;
+    nlohmann::json tokens = at("/model/vocab");
+    for (const auto& added : at("/added_tokens")) {
+      if (!added.is_object() || !added.contains("content") || !added["content"].is_string() ||
+          !added.contains("id") || !tokens.is_object())
+        continue;
+      const std::string content = added["content"];
+      if (!tokens.contains(content)) tokens[content] = added["id"];
+      files.special[content] = 0;  // its id is the vocabulary's
+    }
+    files.vocabulary = vocabulary_of(tokens, place_ + ": model.vocab", vocab_size);
+    for (auto& [content, id] : files.special) id = files.vocabulary.at(content);
+    if (at("/model/unk_token").is_string()) files.unknown = at("/model/unk_token");
+    files.beginning = beginning(files.vocabulary);
+    read_kind(files);
+    return files;
+  }
+
+ private:
+  nlohmann::json at(const std::string& key) const {
     const nlohmann::json::json_pointer pointer(key);
-    return object.is_object() && object.contains(pointer) ? object[pointer] : nlohmann::json();
-  };
-  const auto refuse = [&](const char* key, const std::string& rule) {
-    return Error({.place = place,
-                  .key = key + 1,
+    return object_.is_object() && object_.contains(pointer) ? object_[pointer] : nlohmann::json();
+  }
+  Error refuse(const std::string& key, const std::string& rule) const {
+    return Error({.place = place_,
+                  .key = key.substr(1),
                   .value = brief_json(at(key)),
                   .rule = rule,
-                  .remedy = "use a model with GPT-2's byte-level pairs: its vocab.json and "
-                            "merges.txt are model.vocab and model.merges of this file"});
-  };
-  if (at("/model/type") != "BPE") throw refuse("/model/type", "only \"BPE\" is read");
-  for (const char* key :
-       {"/normalizer", "/model/dropout", "/model/byte_fallback", "/model/fuse_unk",
-        "/model/ignore_merges", "/model/continuing_subword_prefix", "/model/end_of_word_suffix"}) {
-    const nlohmann::json value = at(key);
-    const bool off = value.is_null() || value == false ||
-                     (value.is_string() && value.get_ref<const std::string&>().empty());
-    if (!off) throw refuse(key, "is not built");
+                  .remedy = "use a model with byte pairs as GPT-2's or LLaMA's are"});
   }
-  const nlohmann::json merges = at("/model/merges"), cutter = at("/pre_tokenizer");
-  if (!merges.is_array()) throw refuse("/model/merges", "must be a list");
-  const bool characters = cutter.is_null() && merges.empty();
-  if (!characters &&
-      (at("/pre_tokenizer/type") != "ByteLevel" || at("/pre_tokenizer/add_prefix_space") == true ||
-       at("/pre_tokenizer/use_regex") == false))
-    throw refuse("/pre_tokenizer", "must be ByteLevel, as GPT-2's, without a blank put ahead");
+  static bool is_off(const nlohmann::json& value) {
+    return value.is_null() || value == false ||
+           (value.is_string() && value.get_ref<const std::string&>().empty());
+  }
 
-  TokenizerFiles files;
-  files.vocabulary_place = files.merges_place = place;
-  nlohmann::json tokens = at("/model/vocab");
-  for (const auto& added : at("/added_tokens"))
-    if (added.is_object() && added.contains("content") && added["content"].is_string() &&
-        added.contains("id") && tokens.is_object() &&
-        !tokens.contains(added["content"].get<std::string>()))
-      tokens[added["content"].get<std::string>()] = added["id"];
-  files.vocabulary = vocabulary_of(tokens, place + ": model.vocab", vocab_size);
-  if (at("/model/unk_token").is_string()) files.unknown = at("/model/unk_token");
-  if (characters) return files;
-  files.merges.emplace();
-  files.merges_place = place + ": model.merges";
-  for (const auto& merge : merges) {
-    const bool pair =
-        merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string();
-    const std::string line = merge.is_string() ? merge.get<std::string>()
-                             : pair
-                                 ? merge[0].get<std::string>() + " " + merge[1].get<std::string>()
-                                 : "";
-    if (line.empty() || std::count(line.begin(), line.end(), ' ') != 1 ||
-        line.find_first_of("\r\n") != std::string::npos)
-      throw Error({.place = files.merges_place,
-                   .value = brief_json(merge),
-                   .rule = "a merge is two tokens with a blank between",
-                   .remedy = kCopyAgain});
-    *files.merges += line + "\n";
+  void read_kind(TokenizerFiles& files) const {
+    const nlohmann::json cutter = at("/pre_tokenizer");
+    const bool byte_level =
+        !cutter.is_null() && cutter.dump().find("ByteLevel") != std::string::npos;
+    const bool pieces = !byte_level && (!at("/normalizer").is_null() || !cutter.is_null() ||
+                                        !is_off(at("/model/byte_fallback")));
+    if (pieces) {
+      files.pieces = read_pieces();
+    } else {
+      for (const char* key : {"/normalizer", "/model/byte_fallback", "/model/fuse_unk"})
+        if (!is_off(at(key))) throw refuse(key, "is not built for byte-level pairs");
+      files.pairs.whole_words = !is_off(at("/model/ignore_merges"));
+      if (byte_level) files.pairs.words = word_pattern(cutter);
+      if (cutter.is_null() && !at("/model/merges").empty())
+        throw refuse("/pre_tokenizer", "must be ByteLevel, as GPT-2's");
+    }
+    if (byte_level || !at("/model/merges").empty()) read_merges(files);
   }
-  return files;
+
+  // GPT-2's is the empty one.
+  std::string word_pattern(const nlohmann::json& cutter) const {
+    const auto is_plain = [&](const nlohmann::json& level, bool words) {
+      return level.value("type", "") == "ByteLevel" && !level.value("add_prefix_space", true) &&
+             level.value("use_regex", true) == words;
+    };
+    const bool list = cutter.value("type", "") == "Sequence" && cutter.contains("pretokenizers") &&
+                      cutter["pretokenizers"].is_array();
+    if (!list && is_plain(cutter, true)) return {};
+    if (list && cutter["pretokenizers"].size() == 2) {
+      const nlohmann::json &split = cutter["pretokenizers"][0], &level = cutter["pretokenizers"][1];
+      const nlohmann::json::json_pointer regex("/pattern/Regex");
+      if (split.value("type", "") == "Split" && split.contains(regex) && split[regex].is_string() &&
+          split.value("behavior", "") == "Isolated" && !split.value("invert", false) &&
+          is_plain(level, false))
+        return split[regex];
+    }
+    throw refuse("/pre_tokenizer",
+                 "must be ByteLevel without a blank put ahead, alone or after one Split by a "
+                 "pattern, isolated");
+  }
+
+  SentencePieceRules read_pieces() const {
+    using Blank = SentencePieceRules::Blank;
+    SentencePieceRules rules{.blank = Blank::kNowhere};
+    if (!is_off(at("/model/ignore_merges"))) throw refuse("/model/ignore_merges", "is not built");
+    rules.fuse_unknown = !is_off(at("/model/fuse_unk"));
+    const nlohmann::json cutter = at("/pre_tokenizer"), normalizer = at("/normalizer");
+    bool blanks = false;
+    const auto normalise = [&](const nlohmann::json& step) {
+      const std::string type = step.value("type", "");
+      const nlohmann::json::json_pointer pattern("/pattern/String");
+      if (type == "Prepend" && step.value("prepend", "") == kBlank && !blanks) {
+        rules.blank = Blank::kEachPart;
+      } else if (type == "Replace" && step.contains(pattern) && step[pattern] == " " &&
+                 step.value("content", "") == kBlank) {
+        blanks = true;
+      } else {
+        throw refuse("/normalizer", "may put U+2581 ahead and in the place of blanks, no more");
+      }
+    };
+    if (normalizer.is_object() && normalizer.value("type", "") == "Sequence") {
+      for (const auto& step : at("/normalizer/normalizers")) normalise(step);
+    } else if (!normalizer.is_null()) {
+      normalise(normalizer);
+    }
+    if (!cutter.is_null()) {
+      if (cutter.value("type", "") != "Metaspace" || cutter.value("replacement", "") != kBlank)
+        throw refuse("/pre_tokenizer", "must be ByteLevel, or Metaspace with U+2581");
+      const std::string scheme = cutter.value(
+          "prepend_scheme", cutter.value("add_prefix_space", true) ? "always" : "never");
+      if (scheme == "always") {
+        rules.blank = Blank::kEachPart;
+      } else if (scheme == "first") {
+        rules.blank = Blank::kFirstPart;
+      } else if (scheme != "never") {
+        throw refuse("/pre_tokenizer/prepend_scheme", "must be always, first or never");
+      }
+      rules.cut_at_blanks = cutter.value("split", true);
+      rules.spare_blank = true;
+      blanks = true;
+    }
+    if (!blanks) throw refuse("/normalizer", "must write blanks as U+2581");
+    return rules;
+  }
+
+  void read_merges(TokenizerFiles& files) const {
+    files.merges.emplace();
+    files.merges_place = place_ + ": model.merges";
+    for (const auto& merge : at("/model/merges")) {
+      const bool pair =
+          merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string();
+      const std::string line = merge.is_string() ? merge.get<std::string>()
+                               : pair
+                                   ? merge[0].get<std::string>() + " " + merge[1].get<std::string>()
+                                   : "";
+      if (line.empty() || std::count(line.begin(), line.end(), ' ') != 1 ||
+          line.find_first_of("\r\n") != std::string::npos)
+        throw Error({.place = files.merges_place,
+                     .value = brief_json(merge),
+                     .rule = "a merge is two tokens with a blank between",
+                     .remedy = kCopyAgain});
+      *files.merges += line + "\n";
+    }
+  }
+
+  // What a TemplateProcessing puts ahead of a single text.
+  int beginning(const Vocabulary& vocabulary) const {
+    const nlohmann::json processor = at("/post_processor");
+    if (!processor.is_object()) return -1;
+    nlohmann::json steps = nlohmann::json::array({processor});
+    if (processor.value("type", "") == "Sequence" && processor.contains("processors"))
+      steps = processor["processors"];
+    const nlohmann::json::json_pointer first("/single/0/SpecialToken/id");
+    for (const auto& step : steps) {
+      if (!step.is_object() || step.value("type", "") != "TemplateProcessing") continue;
+      if (!step.contains(first) || !step[first].is_string()) return -1;
+      const auto found = vocabulary.find(step[first].get<std::string>());
+      if (found != vocabulary.end()) return found->second;
+    }
+    return -1;
+  }
+
+  std::string place_;
+  nlohmann::json object_;
+};
+
+bool is_marked(std::string_view token, std::string_view open, std::string_view close) {
+  return token.size() > open.size() + close.size() && token.starts_with(open) &&
+         token.ends_with(close) && !token.starts_with("<0x");
+}
+
+// The text of a token that a small file names: a text, or an object with the text.
+std::string content_of(const nlohmann::json& value) {
+  if (value.is_string()) return value;
+  if (value.is_object() && value.contains("content") && value["content"].is_string())
+    return value["content"];
+  return {};
+}
+
+// Special and added tokens by the small files beside the vocabulary, and the beginning.
+void read_small_files(const std::filesystem::path& folder, int vocab_size, int beginning,
+                      TokenizerFiles& files) {
+  const auto object_in = [&](const char* name) {
+    const auto path = folder / name;
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) return nlohmann::json::object();
+    nlohmann::json object = parse_json(read_file(path), path.string(), kCopyAgain);
+    return object.is_object() ? object : nlohmann::json::object();
+  };
+  const auto add = [&](const std::string& content, const nlohmann::json& id, const char* file) {
+    const bool in_range =
+        id.is_number_unsigned() && id.get<std::uint64_t>() < static_cast<std::uint64_t>(vocab_size);
+    const auto known = files.vocabulary.find(content);
+    if (content.empty() || !in_range ||
+        (known != files.vocabulary.end() && known->second != id.get<int>()))
+      throw Error({.place = (folder / file).string(),
+                   .key = content,
+                   .value = brief_json(id),
+                   .rule = in_range
+                               ? "the vocabulary gives it another id"
+                               : fmt::format("ids lie in 0 .. vocab_size - 1 = {}", vocab_size - 1),
+                   .remedy = "use the files that belong to config.json"});
+    files.special[content] = id.get<int>();
+  };
+  const nlohmann::json added = object_in("added_tokens.json");
+  for (const auto& [content, id] : added.items())
+    add(content, id, "added_tokens.json");
+  const nlohmann::json config = object_in("tokenizer_config.json");
+  const nlohmann::json decoder = config.value("added_tokens_decoder", nlohmann::json::object());
+  for (const auto& [id, token] : decoder.items())
+    add(content_of(token), nlohmann::json::parse(id, nullptr, false), "tokenizer_config.json");
+  for (const nlohmann::json& object : {config, object_in("special_tokens_map.json")})
+    for (const auto& [name, token] : object.items()) {
+      const auto known = files.vocabulary.find(content_of(token));
+      if (name.ends_with("_token") && known != files.vocabulary.end())
+        files.special[known->first] = known->second;
+    }
+  for (const auto& [token, id] : files.vocabulary)
+    if (is_marked(token, "<|", "|>") || (files.pieces && is_marked(token, "<", ">")))
+      files.special[token] = id;
+  if (config.contains("add_bos_token") && config["add_bos_token"].is_boolean()) {
+    const auto named = files.special.find(content_of(config.value("bos_token", nlohmann::json())));
+    const int known = named != files.special.end() ? named->second : beginning;
+    files.beginning = config["add_bos_token"].get<bool>() ? known : -1;
+  }
+  if (!files.beginning) files.beginning = beginning;
 }
 
 TokenizerFiles read_tokenizer_files(const std::filesystem::path& folder, int vocab_size) {
@@ -203,17 +382,17 @@ TokenizerFiles read_tokenizer_files(const std::filesystem::path& folder, int voc
   };
   const auto vocabulary_path = first_of("vocab.json", "encoder.json");
   if (!std::filesystem::exists(vocabulary_path, ignored)) {
-    if (exists("tokenizer.json")) return read_tokenizer_json(folder / "tokenizer.json", vocab_size);
+    if (exists("tokenizer.json")) return TokenizerJson(folder / "tokenizer.json").read(vocab_size);
     std::string other;
     for (const char* name : {"tokenizer.model", "spiece.model", "vocab.txt"})
       if (exists(name)) other = name;
-    throw Error({.place = vocabulary_path.string(),
-                 .rule = other.empty()
-                             ? "is missing"
-                             : fmt::format("is missing; the folder has {}, a tokenizer of "
-                                           "another kind than GPT-2's",
-                                           other),
-                 .remedy = "copy vocab.json and merges.txt, or tokenizer.json, into the folder"});
+    throw Error(
+        {.place = vocabulary_path.string(),
+         .rule = other.empty()
+                     ? "is missing"
+                     : fmt::format("is missing; the folder has {}, which is not read", other),
+         .remedy = "copy vocab.json and merges.txt, or tokenizer.json, into the folder; "
+                   "save_pretrained() of a fast tokenizer of transformers writes one"});
   }
   TokenizerFiles files;
   files.vocabulary_place = vocabulary_path.string();
@@ -222,7 +401,11 @@ TokenizerFiles read_tokenizer_files(const std::filesystem::path& folder, int voc
                     files.vocabulary_place, vocab_size);
   const auto merges_path = first_of("merges.txt", "vocab.bpe");
   files.merges_place = merges_path.string();
-  if (std::filesystem::exists(merges_path, ignored)) files.merges = read_file(merges_path);
+  if (std::filesystem::exists(merges_path, ignored)) {
+    files.merges = read_file(merges_path);
+  } else if (files.vocabulary.contains(kBlank)) {
+    files.pieces.emplace();
+  }
   files.unknown = unknown_token(folder);
   return files;
 }
@@ -239,12 +422,25 @@ int unknown_id(const TokenizerFiles& files) {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> read_tokenizer(const std::filesystem::path& folder, int vocab_size) {
-  const TokenizerFiles files = read_tokenizer_files(folder, vocab_size);
-  if (files.merges)
-    return make_byte_pairs(files.vocabulary, files.vocabulary_place, *files.merges,
-                           files.merges_place, unknown_id(files));
-  return std::make_unique<Characters>(files.vocabulary, files.vocabulary_place);
+std::unique_ptr<Tokenizer> read_tokenizer(const std::filesystem::path& folder, int vocab_size,
+                                          int beginning) {
+  TokenizerFiles files = read_tokenizer_files(folder, vocab_size);
+  read_small_files(folder, vocab_size, beginning, files);
+  std::unique_ptr<Tokenizer> plain;
+  if (files.pieces) {
+    files.pieces->unknown = unknown_id(files);
+    plain = make_sentence_pieces(files.vocabulary, files.vocabulary_place,
+                                 files.merges.value_or(""), files.merges_place, *files.pieces);
+  } else if (files.merges) {
+    files.pairs.unknown = unknown_id(files);
+    plain = make_byte_pairs(files.vocabulary, files.vocabulary_place, *files.merges,
+                            files.merges_place, files.pairs);
+  } else {
+    std::erase_if(files.vocabulary,
+                  [&](const auto& entry) { return files.special.contains(entry.first); });
+    plain = std::make_unique<Characters>(files.vocabulary, files.vocabulary_place);
+  }
+  return with_special_tokens(std::move(plain), std::move(files.special), *files.beginning);
 }
 
 std::string join_wikitext(std::string_view raw) {

@@ -9,7 +9,6 @@
 #include <cassert>
 #include <cmath>
 #include <exception>
-#include <numbers>
 #include <utility>
 
 #include "base/error.h"
@@ -25,56 +24,6 @@ constexpr int kChunk = 64;
 constexpr int kSlice = 64 * kChunk;
 
 using Row = Eigen::Map<const Eigen::ArrayXf>;
-
-void layer_norm(const Norm& norm, double epsilon, int rows, int width, const float* x, float* y) {
-  const Row weight(norm.weight.data(), width), bias(norm.bias.data(), width);
-  for (int r = 0; r < rows; ++r) {
-    const Row in(x + static_cast<std::size_t>(r) * width, width);
-    Eigen::Map<Eigen::ArrayXf> out(y + static_cast<std::size_t>(r) * width, width);
-    const float mean = in.mean();
-    out = in - mean;
-    const double variance = out.square().sum() / static_cast<double>(width);
-    out = out * static_cast<float>(1 / std::sqrt(variance + epsilon)) * weight + bias;
-  }
-}
-
-// y[rows][columns] = x[rows][inputs] W + bias for columns first .. first + columns - 1 of W; with
-// `accumulate` it is added to y.
-struct Columns {
-  int first, count;
-};
-void apply(const Dense& dense, Columns columns, int rows, const float* x, float* y,
-           bool accumulate) {
-  for (int r = 0; r < rows; ++r) {
-    Eigen::Map<Eigen::ArrayXf> out(y + static_cast<std::size_t>(r) * columns.count, columns.count);
-    const Row bias(dense.bias.data() + columns.first, columns.count);
-    if (accumulate) {
-      out += bias;
-    } else {
-      out = bias;
-    }
-  }
-  const float* weight = dense.weight.data() + columns.first;
-  if (rows == 1) {
-    cblas_sgemv(CblasRowMajor, CblasTrans, dense.inputs, columns.count, 1.0f, weight, dense.outputs,
-                x, 1, 1.0f, y, 1);
-  } else {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, columns.count, dense.inputs, 1.0f,
-                x, dense.inputs, weight, dense.outputs, 1.0f, y, columns.count);
-  }
-}
-
-// Hendrycks and Gimpel 2016: x Phi(x), exactly by erf or with GPT-2's tanh approximation.
-void gelu(Activation activation, std::size_t count, float* values) {
-  Eigen::Map<Eigen::ArrayXf> x(values, static_cast<Eigen::Index>(count));
-  if (activation == Activation::kGeluTanh) {
-    const auto scale = static_cast<float>(std::sqrt(2 / std::numbers::pi));
-    x = 0.5f * x * (1.0f + (scale * (x + 0.044715f * x.cube())).tanh());
-  } else {
-    constexpr auto kInverseRoot2 = static_cast<float>(std::numbers::sqrt2 / 2);
-    for (float& value : x) value = 0.5f * value * (1.0f + std::erf(value * kInverseRoot2));
-  }
-}
 
 }  // namespace
 
@@ -95,17 +44,22 @@ Transformer::Transformer(std::shared_ptr<const Weights> weights,
                          std::vector<std::unique_ptr<attention::Attention>> attention, int threads)
     : weights_(std::move(weights)),
       attention_(std::move(attention)),
+      rotation_(weights_->config),
       pool_(std::clamp(threads, 1, weights_->config.n_layer + 1)) {
   const Config& c = weights_->config;
   assert(static_cast<int>(attention_.size()) == c.n_layer);
   scratch_.resize(c.n_layer + 1);
   for (int i = 0; i < c.n_layer; ++i) {
-    assert(attention_[i]->shape().heads == c.n_head && attention_[i]->shape().dim == c.head_dim());
+    assert(attention_[i]->shape().heads == c.n_head && attention_[i]->shape().dim == c.head_dim() &&
+           attention_[i]->shape().arrays() == c.kv_heads());
     attention_[i]->set_place(fmt::format("layer {}", i));
-    const std::size_t block = static_cast<std::size_t>(kChunk) * c.n_embd;
     Scratch& s = scratch_[i];
-    for (auto* buffer : {&s.normed, &s.q, &s.k, &s.v, &s.attended}) buffer->resize(block);
-    s.inner.resize(static_cast<std::size_t>(kChunk) * c.n_inner);
+    s.normed.resize(static_cast<std::size_t>(kChunk) * c.n_embd);
+    for (auto* buffer : {&s.q, &s.attended})
+      buffer->resize(static_cast<std::size_t>(kChunk) * c.q_width());
+    for (auto* buffer : {&s.k, &s.v})
+      buffer->resize(static_cast<std::size_t>(kChunk) * c.kv_width());
+    s.inner.resize(static_cast<std::size_t>(kChunk) * weights_->layers[i].mlp.in.outputs);
   }
   scratch_.back().normed.resize(static_cast<std::size_t>(kChunk) * c.n_embd);
   openblas_set_num_threads(1);
@@ -151,17 +105,7 @@ void Transformer::run_slice(Job job) {
   assert(std::all_of(job.tokens.begin(), job.tokens.end(),
                      [&](int token) { return token >= 0 && token < c.vocab_size; }));
   x_.resize(static_cast<std::size_t>(count) * c.n_embd);
-  const int pairs = c.rotary_dims / 2;
-  cosine_.resize(static_cast<std::size_t>(count) * pairs);
-  sine_.resize(cosine_.size());
-  for (int i = 0; i < pairs; ++i) {
-    const double frequency = std::pow(c.rotary_base, -2.0 * i / c.rotary_dims);
-    for (int t = 0; t < count; ++t) {
-      const double angle = static_cast<double>(position_ + t) * frequency;
-      cosine_[static_cast<std::size_t>(t) * pairs + i] = static_cast<float>(std::cos(angle));
-      sine_[static_cast<std::size_t>(t) * pairs + i] = static_cast<float>(std::sin(angle));
-    }
-  }
+  rotation_.set(position_, count);
 
   // Stage s (a layer, or the head at the end) works on chunk `step - s`.
   const int stages = c.n_layer + 1;
@@ -214,40 +158,18 @@ void Transformer::run_layer(int index, int count, int first, float* x) {
   const Config& c = weights_->config;
   const Layer& layer = weights_->layers[index];
   Scratch& s = scratch_[index];
-  const int width = c.n_embd;
-
-  layer_norm(layer.ln_1, c.layer_norm_epsilon, count, width, x, s.normed.data());
-  apply(layer.attention_in, {0, width}, count, s.normed.data(), s.q.data(), false);
-  apply(layer.attention_in, {width, width}, count, s.normed.data(), s.k.data(), false);
-  apply(layer.attention_in, {2 * width, width}, count, s.normed.data(), s.v.data(), false);
-
-  // Rotary positions (Su et al. 2021) on the first rotary_dims of each head, pairs half a range
-  // apart.
-  const int pairs = c.rotary_dims / 2;
-  if (c.positions == Positions::kRotary) {
-    for (std::vector<float>* values : {&s.q, &s.k}) {
-      for (int t = 0; t < count; ++t) {
-        const float* cosine = cosine_.data() + static_cast<std::size_t>(first + t) * pairs;
-        const float* sine = sine_.data() + static_cast<std::size_t>(first + t) * pairs;
-        for (int h = 0; h < c.n_head; ++h) {
-          float* low = values->data() + static_cast<std::size_t>(t) * width + h * c.head_dim();
-          float* high = low + pairs;
-          for (int i = 0; i < pairs; ++i) {
-            const float a = low[i], b = high[i];
-            low[i] = a * cosine[i] - b * sine[i];
-            high[i] = b * cosine[i] + a * sine[i];
-          }
-        }
-      }
-    }
-  }
+  normalise(layer.ln_1, count, x, s.normed.data());
+  const int q_width = c.q_width(), kv_width = c.kv_width();
+  put(layer.attention_in, {0, q_width}, count, s.normed.data(), s.q.data());
+  put(layer.attention_in, {q_width, kv_width}, count, s.normed.data(), s.k.data());
+  put(layer.attention_in, {q_width + kv_width, kv_width}, count, s.normed.data(), s.v.data());
+  rotation_.turn(first, count, c.n_head, s.q.data());
+  rotation_.turn(first, count, c.kv_heads(), s.k.data());
   attention_[index]->run(count, s.q.data(), s.k.data(), s.v.data(), s.attended.data());
-  apply(layer.attention_out, {0, width}, count, s.attended.data(), x, true);
+  add(layer.attention_out, count, s.attended.data(), x);
 
-  layer_norm(layer.ln_2, c.layer_norm_epsilon, count, width, x, s.normed.data());
-  apply(layer.mlp_in, {0, c.n_inner}, count, s.normed.data(), s.inner.data(), false);
-  gelu(c.activation, static_cast<std::size_t>(count) * c.n_inner, s.inner.data());
-  apply(layer.mlp_out, {0, width}, count, s.inner.data(), x, true);
+  normalise(layer.ln_2, count, x, s.normed.data());
+  add(layer.mlp, count, s.normed.data(), s.inner.data(), x);
 }
 
 void Transformer::run_head(int count, int first, const float* x, const Job& job) {
@@ -261,7 +183,7 @@ void Transformer::run_head(int count, int first, const float* x, const Job& job)
     x += static_cast<std::size_t>(count - 1) * c.n_embd;
     count = 1;
   }
-  layer_norm(weights_->ln_f, c.layer_norm_epsilon, count, c.n_embd, x, s.normed.data());
+  normalise(weights_->ln_f, count, x, s.normed.data());
   s.logits.resize(static_cast<std::size_t>(count) * c.vocab_size);
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, c.vocab_size, c.n_embd, 1.0f,
               s.normed.data(), c.n_embd, head.data(), c.n_embd, 0.0f, s.logits.data(),

@@ -7,14 +7,16 @@
 
 #include "attention/attention.h"
 #include "base/thread_pool.h"
+#include "model/layers.h"
 #include "model/weights.h"
 
 namespace gaincell::model {
 
-// GPT-2 (Radford et al. 2019): x += attention(ln_1(x)); x += mlp(ln_2(x)) per layer, then ln_f and
-// the output head; single precision. Keys and values live in the attention's rings, so the text
-// slides: with rotary positions without end, with learned positions up to n_positions tokens after
-// a reset.
+// x += attention(ln_1(x)); x += mlp(ln_2(x)) per layer, then ln_f and the output head, in single
+// precision: GPT-2 (Radford et al. 2019), or with the kinds of norm, MLP, positions and heads that
+// layers.h has, LLaMA (Touvron et al. 2023). Keys and values live in the attention's rings, so the
+// text slides: with rotary positions without end, with learned positions up to n_positions tokens
+// after a reset.
 //
 // Tokens go through in chunks of fixed length, each layer working on one chunk while the next layer
 // works on the chunk before: threads change nothing in the result. Matrix products are OpenBLAS's,
@@ -55,11 +57,11 @@ class Transformer {
 
   std::shared_ptr<const Weights> weights_;
   std::vector<std::unique_ptr<attention::Attention>> attention_;
+  Rotation rotation_;  // of the slice at hand
   ThreadPool pool_;
   std::int64_t position_ = 0;
-  std::vector<Scratch> scratch_;      // one per stage
-  std::vector<float> x_;              // residual stream of the slice at hand
-  std::vector<float> cosine_, sine_;  // rotary angles of the slice, [token][rotary_dims / 2]
+  std::vector<Scratch> scratch_;  // one per stage
+  std::vector<float> x_;          // residual stream of the slice at hand
 };
 
 }  // namespace gaincell::model

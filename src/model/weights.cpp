@@ -62,6 +62,7 @@ class Taker {
     for (const std::string& name : left_) {
       // The causal mask, which older exports store.
       if (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias")) continue;
+      if (name.ends_with(".rotary_emb.inv_freq")) continue;  // follows from rope_theta
       throw Error({.place = files_.place(name),
                    .key = name,
                    .value = format_shape(files_.entry(name).shape),
@@ -98,10 +99,173 @@ void scale_queries(Dense& attention_in, int width, float factor) {
   }
 }
 
+// What the files of one family hold, by its names.
+class Gpt2 {
+ public:
+  static constexpr const char* kEmbedding = "wte.weight";
+  static constexpr const char* kLastNorm = "ln_f";
+
+  Gpt2(Taker& taker, const Config& config)
+      : taker_(taker),
+        config_(config),
+        turned_(taker.has_shape("h.0.attn.c_attn.weight", {3 * config.n_embd, config.n_embd})) {}
+
+  void add_remarks(std::vector<std::string>& remarks) const {
+    if (turned_) remarks.push_back("matrices stored as [outputs, inputs]");
+  }
+
+  Norm norm(const std::string& name) const {
+    const Shape shape{config_.n_embd};
+    return {NormKind::kLayer, config_.norm_epsilon, taker_.take(name + ".weight", shape),
+            taker_.take(name + ".bias", shape)};
+  }
+
+  Layer layer(int i) const {
+    const std::string h = fmt::format("h.{}.", i);
+    Layer layer;
+    layer.ln_1 = norm(h + "ln_1");
+    layer.attention_in = dense(h + "attn.c_attn", config_.n_embd, 3 * config_.n_embd);
+    if (config_.scale_by_layer)
+      scale_queries(layer.attention_in, config_.n_embd, 1.0f / static_cast<float>(i + 1));
+    layer.attention_out = dense(h + "attn.c_proj", config_.n_embd, config_.n_embd);
+    layer.ln_2 = norm(h + "ln_2");
+    layer.mlp = {MlpKind::kPlain, config_.activation,
+                 dense(h + "mlp.c_fc", config_.n_embd, config_.n_inner),
+                 dense(h + "mlp.c_proj", config_.n_inner, config_.n_embd)};
+    return layer;
+  }
+
+ private:
+  Dense dense(const std::string& name, int inputs, int outputs) const {
+    return {inputs, outputs, taker_.take_matrix(name + ".weight", inputs, outputs, turned_),
+            taker_.take(name + ".bias", {outputs})};
+  }
+
+  Taker& taker_;
+  const Config& config_;
+  bool turned_;
+};
+
+class Llama {
+ public:
+  static constexpr const char* kEmbedding = "embed_tokens.weight";
+  static constexpr const char* kLastNorm = "norm";
+
+  Llama(Taker& taker, const Config& config) : taker_(taker), config_(config) {}
+
+  void add_remarks(std::vector<std::string>&) const {}
+
+  Norm norm(const std::string& name) const {
+    return {
+        NormKind::kRms, config_.norm_epsilon, taker_.take(name + ".weight", {config_.n_embd}), {}};
+  }
+
+  Layer layer(int i) const {
+    const std::string h = fmt::format("layers.{}.", i), a = h + "self_attn.", m = h + "mlp.";
+    const int width = config_.n_embd, inner = config_.n_inner, q = config_.q_width(),
+              kv = config_.kv_width();
+    const Biases attention{config_.attention_bias}, mlp{config_.mlp_bias};
+    Layer layer;
+    layer.ln_1 = norm(h + "input_layernorm");
+    layer.attention_in =
+        side_by_side(width, {{a + "q_proj", q}, {a + "k_proj", kv}, {a + "v_proj", kv}}, attention);
+    layer.attention_out = side_by_side(q, {{a + "o_proj", width}}, attention);
+    layer.ln_2 = norm(h + "post_attention_layernorm");
+    layer.mlp = {config_.mlp, config_.activation,
+                 side_by_side(width, {{m + "gate_proj", inner}, {m + "up_proj", inner}}, mlp),
+                 side_by_side(inner, {{m + "down_proj", width}}, mlp)};
+    return layer;
+  }
+
+ private:
+  struct Part {
+    std::string name;
+    int outputs;
+  };
+  struct Biases {
+    bool stored;
+  };
+
+  // Matrices [outputs, inputs] of the same inputs, as one.
+  Dense side_by_side(int inputs, const std::vector<Part>& parts, Biases biases) const {
+    Dense dense;
+    dense.inputs = inputs;
+    for (const Part& part : parts) dense.outputs += part.outputs;
+    dense.weight.resize(static_cast<std::size_t>(inputs) * dense.outputs);
+    float* column = dense.weight.data();
+    for (const Part& part : parts) {
+      const auto stored = taker_.take(part.name + ".weight", {part.outputs, inputs});
+      for (int out = 0; out < part.outputs; ++out, ++column)
+        for (int in = 0; in < inputs; ++in)
+          column[static_cast<std::size_t>(in) * dense.outputs] =
+              stored[static_cast<std::size_t>(out) * inputs + in];
+      if (!biases.stored) continue;
+      const auto bias = taker_.take(part.name + ".bias", {part.outputs});
+      dense.bias.insert(dense.bias.end(), bias.begin(), bias.end());
+    }
+    return dense;
+  }
+
+  Taker& taker_;
+  const Config& config_;
+};
+
+// The head, where it is not the embedding; both may be stored where they are tied.
+std::vector<float> take_head(Taker& taker, const CheckpointFiles& files, const Weights& w,
+                             const char* embedding) {
+  const Config& config = w.config;
+  const std::string name = files.head_name();
+  if (config.tie_word_embeddings && !files.has(name)) return {};
+  auto head = taker.take_exactly(name, {config.vocab_size, config.n_embd});
+  if (!config.tie_word_embeddings) return head;
+  if (head != w.wte)
+    throw Error({.place = files.place(name),
+                 .key = name,
+                 .rule = fmt::format("differs from {}, but config.json says tie_word_embeddings",
+                                     embedding),
+                 .remedy = "set tie_word_embeddings to false, or drop the tensor"});
+  return {};
+}
+
+template <class FamilyFiles>
+Weights read_as(const CheckpointFiles& files, const Config& config) {
+  Taker taker(files);
+  const FamilyFiles family(taker, config);
+  Weights w;
+  w.config = config;
+  if (files.files() > 1) w.remarks.push_back(fmt::format("{} shards", files.files()));
+  const std::int64_t width = config.n_embd;
+  const bool under_head = config.tie_word_embeddings && !taker.has(FamilyFiles::kEmbedding) &&
+                          files.has(files.head_name());
+  if (under_head) w.remarks.push_back(fmt::format("tied matrix stored as {}", files.head_name()));
+  w.wte = under_head ? taker.take_exactly(files.head_name(), {config.vocab_size, width})
+                     : taker.take(FamilyFiles::kEmbedding, {config.vocab_size, width});
+  if (config.positions == Positions::kLearned)
+    w.wpe = taker.take("wpe.weight", {config.n_positions, width});
+  family.add_remarks(w.remarks);
+  // Scalers come for all layers or for none.
+  w.has_scalers = taker.has(scaler_name(config.family, 0, 'q', 'a'));
+  for (int i = 0; i < config.n_layer; ++i) {
+    Layer layer = family.layer(i);
+    layer.scalers = attention::Scalers::identity(config.n_head, config.group());
+    if (w.has_scalers)
+      for (const auto& [name, values] : scaler_parts(layer.scalers))
+        *values = taker.take(scaler_name(config.family, i, name.first, name.second),
+                             {static_cast<std::int64_t>(values->size())});
+    w.layers.push_back(std::move(layer));
+  }
+  w.ln_f = family.norm(FamilyFiles::kLastNorm);
+  if (!under_head) w.head = take_head(taker, files, w, FamilyFiles::kEmbedding);
+  taker.expect_nothing_left();
+  return w;
+}
+
 }  // namespace
 
-std::string scaler_name(int layer, char part, char coefficient) {
-  return fmt::format("h.{}.attn.scaler.{}.{}", layer, part, coefficient);
+std::string scaler_name(Family family, int layer, char part, char coefficient) {
+  const std::string of_layer = family == Family::kLlama ? fmt::format("layers.{}.self_attn", layer)
+                                                        : fmt::format("h.{}.attn", layer);
+  return fmt::format("{}.scaler.{}.{}", of_layer, part, coefficient);
 }
 
 std::map<std::pair<char, char>, std::vector<float>*> scaler_parts(attention::Scalers& s) {
@@ -110,66 +274,8 @@ std::map<std::pair<char, char>, std::vector<float>*> scaler_parts(attention::Sca
 }
 
 Weights read_weights(const CheckpointFiles& files, const Config& config) {
-  Taker taker(files);
-  Weights w;
-  w.config = config;
-  if (files.files() > 1) w.remarks.push_back(fmt::format("{} shards", files.files()));
-  const std::int64_t width = config.n_embd, inner = config.n_inner;
-  const std::string head_name = files.head_name();
-  const bool under_head =
-      config.tie_word_embeddings && !taker.has("wte.weight") && files.has(head_name);
-  if (under_head) w.remarks.push_back(fmt::format("tied matrix stored as {}", head_name));
-  w.wte = under_head ? taker.take_exactly(head_name, {config.vocab_size, width})
-                     : taker.take("wte.weight", {config.vocab_size, width});
-  if (config.positions == Positions::kLearned) {
-    w.wpe = taker.take("wpe.weight", {config.n_positions, width});
-  }
-  const bool turned = taker.has_shape("h.0.attn.c_attn.weight", {3 * width, width});
-  if (turned) w.remarks.push_back("matrices stored as [outputs, inputs]");
-  const auto norm = [&](const std::string& name) {
-    return Norm{taker.take(name + ".weight", {width}), taker.take(name + ".bias", {width})};
-  };
-  const auto dense = [&](const std::string& name, std::int64_t inputs, std::int64_t outputs) {
-    return Dense{static_cast<int>(inputs), static_cast<int>(outputs),
-                 taker.take_matrix(name + ".weight", inputs, outputs, turned),
-                 taker.take(name + ".bias", {outputs})};
-  };
-  // Scalers come for all layers or for none.
-  w.has_scalers = taker.has(scaler_name(0, 'q', 'a'));
-  for (int i = 0; i < config.n_layer; ++i) {
-    const std::string h = fmt::format("h.{}.", i);
-    Layer layer;
-    layer.ln_1 = norm(h + "ln_1");
-    layer.attention_in = dense(h + "attn.c_attn", width, 3 * width);
-    if (config.scale_by_layer)
-      scale_queries(layer.attention_in, config.n_embd, 1.0f / static_cast<float>(i + 1));
-    layer.attention_out = dense(h + "attn.c_proj", width, width);
-    layer.ln_2 = norm(h + "ln_2");
-    layer.mlp_in = dense(h + "mlp.c_fc", width, inner);
-    layer.mlp_out = dense(h + "mlp.c_proj", inner, width);
-    layer.scalers = attention::Scalers::identity(config.n_head);
-    if (w.has_scalers) {
-      for (const auto& [name, values] : scaler_parts(layer.scalers)) {
-        *values = taker.take(scaler_name(i, name.first, name.second), {config.n_head});
-      }
-    }
-    w.layers.push_back(std::move(layer));
-  }
-  w.ln_f = norm("ln_f");
-  if (!under_head && files.has(head_name)) {
-    w.head = taker.take_exactly(head_name, {config.vocab_size, width});
-    if (config.tie_word_embeddings && w.head != w.wte) {
-      throw Error({.place = files.place(head_name),
-                   .key = head_name,
-                   .rule = "differs from wte.weight, but config.json says tie_word_embeddings",
-                   .remedy = "set tie_word_embeddings to false, or drop the tensor"});
-    }
-    if (config.tie_word_embeddings) w.head.clear();
-  } else if (!config.tie_word_embeddings) {
-    taker.take_exactly(head_name, {config.vocab_size, width});
-  }
-  taker.expect_nothing_left();
-  return w;
+  return config.family == Family::kLlama ? read_as<Llama>(files, config)
+                                         : read_as<Gpt2>(files, config);
 }
 
 }  // namespace gaincell::model

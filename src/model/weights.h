@@ -8,22 +8,15 @@
 #include "attention/attention.h"
 #include "model/checkpoint_files.h"
 #include "model/config.h"
+#include "model/layers.h"
 
 namespace gaincell::model {
 
-// y = x weight + bias, weight row-major [inputs][outputs] (GPT-2's Conv1D layout).
-struct Dense {
-  int inputs = 0, outputs = 0;
-  std::vector<float> weight, bias;
-};
-
-struct Norm {
-  std::vector<float> weight, bias;
-};
-
+// ln_1 and ln_2 stand ahead of attention and MLP. attention_in: q of all heads, then k, then v.
 struct Layer {
   Norm ln_1, ln_2;
-  Dense attention_in, attention_out, mlp_in, mlp_out;
+  Dense attention_in, attention_out;
+  Mlp mlp;
   attention::Scalers scalers;
 };
 
@@ -39,16 +32,17 @@ struct Weights {
   std::vector<std::string> remarks;  // what was not as usual in the files, for people
 };
 
-// Every tensor that the config asks for must be there in its shape, and no other (GPT-2's stored
-// causal masks excepted). The first fault is an Error that names file, tensor, shape found and
-// shape due. Names may carry a prefix such as "transformer.". A tied matrix may be stored under
-// either of its names, and all matrices may be [outputs, inputs] as in torch.nn.Linear: the shape
-// of attn.c_attn tells.
+// Every tensor that the config asks for must be there in its shape, and no other (stored causal
+// masks and rotary frequencies excepted). The first fault is an Error that names file, tensor,
+// shape found and shape due. Names may carry a prefix such as "transformer.". A tied matrix may be
+// stored under either of its names, and all matrices may be [outputs, inputs] as in
+// torch.nn.Linear: the shape of attn.c_attn tells.
 Weights read_weights(const CheckpointFiles& files, const Config& config);
 
-// Name of a layer's scaler tensor in a checkpoint, without prefix: "h.2.attn.scaler.q.a".
+// Name of a layer's scaler tensor in a checkpoint, without prefix: "h.2.attn.scaler.q.a", or
+// "layers.2.self_attn.scaler.q.a".
 // part: q, k, v or o; coefficient: a or b.
-std::string scaler_name(int layer, char part, char coefficient);
+std::string scaler_name(Family family, int layer, char part, char coefficient);
 
 // The scalers of one layer as (part, coefficient) -> values.
 std::map<std::pair<char, char>, std::vector<float>*> scaler_parts(attention::Scalers& scalers);

@@ -80,7 +80,7 @@ Tensor Network::logits(const Tensor& tokens, const std::vector<std::int64_t>& fi
   };
   const auto norm = [&](const Tensor& x, const std::string& name) {
     return torch::layer_norm(x, {n}, at(name + ".weight"), at(name + ".bias"),
-                             config_.layer_norm_epsilon);
+                             config_.norm_epsilon);
   };
   const auto project = [&](const Tensor& x, const std::string& name) {
     return train::linear(x, at(name + ".weight"), at(name + ".bias"), pass.precision);

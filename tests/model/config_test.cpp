@@ -48,7 +48,7 @@ TEST_F(ConfigFile, ReadsBackWhatWasWritten) {
   Config c = read(plain);
   c.n_inner = 100;
   c.activation = Activation::kGeluErf;
-  c.layer_norm_epsilon = 1e-6;
+  c.norm_epsilon = 1e-6;
   c.tie_word_embeddings = false;
   c.positions = Positions::kRotary;
   c.rotary_dims = 8;
@@ -70,7 +70,7 @@ TEST_F(ConfigFile, ReadsBackWhatWasWritten) {
   const Config r = read_config(path);
   EXPECT_EQ(r.n_inner, 100);
   EXPECT_EQ(r.activation, Activation::kGeluErf);
-  EXPECT_EQ(r.layer_norm_epsilon, 1e-6);
+  EXPECT_EQ(r.norm_epsilon, 1e-6);
   EXPECT_FALSE(r.tie_word_embeddings);
   EXPECT_EQ(r.positions, Positions::kRotary);
   EXPECT_EQ(r.rotary_dims, 8);
@@ -106,7 +106,7 @@ TEST_F(ConfigFile, NamesTheKeyThatIsWrong) {
   EXPECT_THAT(complaint(with("/vocab_size", "ten")), HasSubstr("vocab_size"));
   EXPECT_THAT(complaint(with("/activation_function", "relu")),
               HasSubstr("activation_function = \"relu\""));
-  EXPECT_THAT(complaint(with("/model_type", "llama")), HasSubstr("GPT-2"));
+  EXPECT_THAT(complaint(with("/model_type", "bloom")), HasSubstr("GPT-2"));
   EXPECT_THAT(complaint(with("/scale_attn_by_inverse_layer_idx", 1)), HasSubstr("true or false"));
   auto ours = [&](const nlohmann::json& block) {
     nlohmann::json object = plain;

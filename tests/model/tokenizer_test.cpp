@@ -239,7 +239,7 @@ TEST(BytePairs, NeedOnlyTheBytesOfTheText) {
   }
   pairs.vocabulary.emplace("<unk>", 300);
   const auto knowing =
-      make_byte_pairs(pairs.vocabulary, "vocab.json", pairs.merges, "merges.txt", 300);
+      make_byte_pairs(pairs.vocabulary, "vocab.json", pairs.merges, "merges.txt", {.unknown = 300});
   EXPECT_THAT(knowing->encode("abcab abcab", "t"), ElementsAre(256, 300, 256, ' ', 256, 300, 256));
   EXPECT_EQ(knowing->unknown_bytes(), 2u);
 }

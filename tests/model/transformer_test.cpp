@@ -37,7 +37,7 @@ struct Reference {
     for (double v : x) variance += (v - mean) * (v - mean) / count;
     std::vector<double> y(x.size());
     for (std::size_t i = 0; i < x.size(); ++i)
-      y[i] = (x[i] - mean) / std::sqrt(variance + c.layer_norm_epsilon) * weight[i] + bias[i];
+      y[i] = (x[i] - mean) / std::sqrt(variance + c.norm_epsilon) * weight[i] + bias[i];
     return y;
   }
   std::vector<double> dense(const std::string& name, const std::vector<double>& x,
@@ -169,7 +169,7 @@ TEST_F(Tiny, HasAnUntiedHeadAndExactGeluIfToldSo) {
   config.tie_word_embeddings = false;
   config.activation = Activation::kGeluErf;
   config.n_inner = 50;
-  config.layer_norm_epsilon = 1e-3;
+  config.norm_epsilon = 1e-3;
   expect_logits_of_reference(24, 24);
 }
 

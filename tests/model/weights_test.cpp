@@ -39,14 +39,14 @@ struct Checkpoint : ::testing::Test {
 
 TEST_F(Checkpoint, IsReadWithAndWithoutPrefix) {
   const Weights prefixed = read();
-  EXPECT_EQ(prefixed.layers[1].mlp_in.weight, tensors.at("transformer.h.1.mlp.c_fc.weight").values);
+  EXPECT_EQ(prefixed.layers[1].mlp.in.weight, tensors.at("transformer.h.1.mlp.c_fc.weight").values);
   EXPECT_TRUE(prefixed.head.empty());
   EXPECT_FALSE(prefixed.has_scalers);
   std::map<std::string, Tensor> plain;
   for (const auto& [name, tensor] : tensors)
     plain[name.substr(std::string("transformer.").size())] = tensor;
   tensors = plain;
-  EXPECT_EQ(read().layers[1].mlp_in.weight, prefixed.layers[1].mlp_in.weight);
+  EXPECT_EQ(read().layers[1].mlp.in.weight, prefixed.layers[1].mlp.in.weight);
 }
 
 TEST_F(Checkpoint, MayHoldTheCausalMasksOfOldExports) {
@@ -108,8 +108,8 @@ TEST_F(Checkpoint, MayHaveMatricesTheOtherWayRound) {
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(weights.layers[i].attention_in.weight, plain.layers[i].attention_in.weight);
     EXPECT_EQ(weights.layers[i].attention_out.weight, plain.layers[i].attention_out.weight);
-    EXPECT_EQ(weights.layers[i].mlp_in.weight, plain.layers[i].mlp_in.weight);
-    EXPECT_EQ(weights.layers[i].mlp_out.weight, plain.layers[i].mlp_out.weight);
+    EXPECT_EQ(weights.layers[i].mlp.in.weight, plain.layers[i].mlp.in.weight);
+    EXPECT_EQ(weights.layers[i].mlp.out.weight, plain.layers[i].mlp.out.weight);
   }
   // One that is not as the others is told.
   std::swap(tensors.at("transformer.h.1.mlp.c_fc.weight").shape[0],
@@ -160,8 +160,8 @@ struct Shards : Checkpoint {
 
 TEST_F(Shards, AreOneCheckpoint) {
   const Weights weights = read_weights(files(), config);
-  EXPECT_EQ(weights.layers[0].mlp_in.weight, tensors.at("transformer.h.0.mlp.c_fc.weight").values);
-  EXPECT_EQ(weights.layers[1].mlp_in.weight, tensors.at("transformer.h.1.mlp.c_fc.weight").values);
+  EXPECT_EQ(weights.layers[0].mlp.in.weight, tensors.at("transformer.h.0.mlp.c_fc.weight").values);
+  EXPECT_EQ(weights.layers[1].mlp.in.weight, tensors.at("transformer.h.1.mlp.c_fc.weight").values);
   EXPECT_EQ(files().sha256(), files().sha256());
 }
 

@@ -20,17 +20,20 @@ class BlockedAttention : public Attention {
 
   BlockedAttention(Shape shape, Scalers scalers, int row_size)
       : Attention(shape, std::move(scalers)) {
-    for (int h = 0; h < shape.heads; ++h) {
+    for (int array = 0; array < shape.arrays(); ++array) {
       keys_.emplace_back(row_size, shape.window - 1, kBlock);
       values_.emplace_back(row_size, shape.window - 1, kBlock);
     }
   }
 
-  // At most kBlock tokens of one head; the pointers are those of head 0.
-  virtual void run_block(int head, int block, const float* q, const float* k, const float* v,
-                         float* out) = 0;
+  // At most kBlock tokens of one array; the pointers are those of array 0.
+  virtual void store_block(int array, int block, const float* k, const float* v) = 0;
+  // The same tokens' queries in one head, after its array has theirs; pointers of head 0.
+  virtual void run_block(int head, int block, const float* q, float* out) = 0;
 
-  std::vector<SlidingBuffer> keys_, values_;  // one per head
+  int array_of(int head) const { return head / shape().group; }
+
+  std::vector<SlidingBuffer> keys_, values_;  // one per array
 
  private:
   void reset_ring() final {
@@ -40,11 +43,16 @@ class BlockedAttention : public Attention {
   }
 
   void run_checked(int tokens, const float* q, const float* k, const float* v, float* out) final {
-    const int heads = shape().heads, width = heads * shape().dim;
+    const int heads = shape().heads, arrays = shape().arrays();
+    const std::size_t dim = shape().dim;
     for (int start = 0; start < tokens; start += kBlock) {
       const int block = std::min(kBlock, tokens - start);
-      const std::size_t at = static_cast<std::size_t>(start) * width;
-      for (int h = 0; h < heads; ++h) run_block(h, block, q + at, k + at, v + at, out + at);
+      const std::size_t at = start * dim * heads, stored_at = start * dim * arrays;
+      for (int array = 0; array < arrays; ++array) {
+        store_block(array, block, k + stored_at, v + stored_at);
+        for (int h = array * shape().group; array_of(h) == array; ++h)
+          run_block(h, block, q + at, out + at);
+      }
     }
     activity_.tokens += tokens;
     activity_.token_heads += static_cast<double>(tokens) * heads;

@@ -63,7 +63,7 @@ class Published final : public BlockedAttention {
   // Returns how many values lay outside the range.
   std::size_t write(SlidingBuffer& buffer, const float* rows, int block, double a, double b) {
     std::size_t outside = 0;
-    const int dim = shape().dim, width = shape().heads * dim;
+    const int dim = shape().dim, width = shape().arrays() * dim;
     const int powers = static_cast<int>(powers_.size());
     float* to = buffer.append(block);
     index_.resize(dim);
@@ -87,20 +87,28 @@ class Published final : public BlockedAttention {
     return outside;
   }
 
-  void run_block(int head, int block, const float* q, const float* k, const float* v,
-                 float* out) override {
+  void store_block(int array, int block, const float* k, const float* v) override {
+    const int dim = shape().dim, group = shape().group;
+    const Scalers& s = scalers();
+    const auto outside_k = static_cast<double>(
+        write(keys_[array], k + array * dim, block, s.a_k[array], s.b_k[array]));
+    const auto outside_v = static_cast<double>(
+        write(values_[array], v + array * dim, block, s.a_v[array], s.b_v[array]));
+    for (int h = array * group; h < (array + 1) * group; ++h) {
+      ranges_.heads[h].k += outside_k;
+      ranges_.heads[h].v += outside_v;
+    }
+  }
+
+  void run_block(int head, int block, const float* q, float* out) override {
     const int dim = shape().dim, width = shape().heads * dim;
     const Scalers& s = scalers();
-    RangeReport::Head& ranges = ranges_.heads[head];
-    ranges.values += static_cast<double>(block) * dim;
-    ranges.k +=
-        static_cast<double>(write(keys_[head], k + head * dim, block, s.a_k[head], s.b_k[head]));
-    ranges.v +=
-        static_cast<double>(write(values_[head], v + head * dim, block, s.a_v[head], s.b_v[head]));
+    ranges_.heads[head].values += static_cast<double>(block) * dim;
     set_queries(head, block, q);
 
-    const std::int64_t end = keys_[head].end(), now = end - block;
-    const Seen seen{std::max(keys_[head].first(), now - (shape().window - 1)), now, end};
+    const SlidingBuffer& keys = keys_[array_of(head)];
+    const std::int64_t end = keys.end(), now = end - block;
+    const Seen seen{std::max(keys.first(), now - (shape().window - 1)), now, end};
     run_first(head, block, seen);
     const Matrix sum = run_second(head, block, seen);
     const double unit = s.a_o[head] * (hw_.quantise ? output_.step() : 1.0);
@@ -155,7 +163,7 @@ class Published final : public BlockedAttention {
         phi_.row(b).segment(first, last - first + 1).setConstant(constant * queries_.row(b).sum());
       }
     for (std::size_t p = 0; p < powers_.size(); ++p) {
-      product_.noalias() = queries_ * power(keys_[head], p, seen).transpose();
+      product_.noalias() = queries_ * power(keys_[array_of(head)], p, seen).transpose();
       for (int b = 0; b < block; ++b)
         phi_.row(b).array() +=
             product_.row(b).array() * fade(first_fade_[p], b, newest, seen.count());
@@ -187,8 +195,8 @@ class Published final : public BlockedAttention {
         if (n <= 0) continue;
         if (constant != 0.0f) tile_.colwise() += phi_.middleCols(at, n).rowwise().sum() * constant;
         for (std::size_t p = 0; p < powers_.size(); ++p)
-          tile_.noalias() +=
-              weighted_[p].middleCols(at, n) * power(values_[head], p, seen).middleRows(at, n);
+          tile_.noalias() += weighted_[p].middleCols(at, n) *
+                             power(values_[array_of(head)], p, seen).middleRows(at, n);
       }
       kernels::count_output(tile_.size(), tile_.data(),
                             hw_.quantise ? static_cast<float>(output_.steps_per_unit()) : 0.0f,

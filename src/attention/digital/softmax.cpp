@@ -13,25 +13,30 @@ using Map = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
 class Softmax final : public BlockedAttention {
  public:
   explicit Softmax(Shape shape)
-      : BlockedAttention(shape, Scalers::identity(shape.heads), shape.dim) {}
+      : BlockedAttention(shape, Scalers::identity(shape.heads, shape.group), shape.dim) {}
 
  private:
-  void run_block(int head, int block, const float* q, const float* k, const float* v,
-                 float* out) override {
+  void store_block(int array, int block, const float* k, const float* v) override {
+    const int dim = shape().dim;
+    const Eigen::OuterStride<> stride(shape().arrays() * dim);
+    const auto store = [&](SlidingBuffer& buffer, const float* rows) {
+      Eigen::Map<Matrix>(buffer.append(block), block, dim) =
+          Map(rows + array * dim, block, dim, stride);
+    };
+    store(keys_[array], k);
+    store(values_[array], v);
+  }
+
+  void run_block(int head, int block, const float* q, float* out) override {
+    const SlidingBuffer &keys = keys_[array_of(head)], &values = values_[array_of(head)];
     const int dim = shape().dim, width = shape().heads * dim, window = shape().window;
     const Eigen::OuterStride<> stride(width);
     const Map queries(q + head * dim, block, dim, stride);
-    const auto store = [&](SlidingBuffer& buffer, const float* rows) {
-      Eigen::Map<Matrix>(buffer.append(block), block, dim) =
-          Map(rows + head * dim, block, dim, stride);
-    };
-    store(keys_[head], k);
-    store(values_[head], v);
-    const std::int64_t end = keys_[head].end(), now = end - block;
-    const std::int64_t from = std::max(keys_[head].first(), now - (window - 1));
+    const std::int64_t end = keys.end(), now = end - block;
+    const std::int64_t from = std::max(keys.first(), now - (window - 1));
     const int seen = static_cast<int>(end - from);
-    const Eigen::Map<const Matrix> all_keys(keys_[head].row(from), seen, dim);
-    const Eigen::Map<const Matrix> all_values(values_[head].row(from), seen, dim);
+    const Eigen::Map<const Matrix> all_keys(keys.row(from), seen, dim);
+    const Eigen::Map<const Matrix> all_values(values.row(from), seen, dim);
 
     scores_.noalias() = queries * all_keys.transpose();
     const float scale = 1.0f / std::sqrt(static_cast<float>(dim));

@@ -17,23 +17,23 @@ FastSpread::FastSpread(const Shape& shape, const Ring& ring, const FastModel& mo
           static_cast<float>(physical.noise_c(ArrayStage::kFirst) / model.first.full_scale_c())),
       second_noise_x_(
           static_cast<float>(physical.noise_c(ArrayStage::kSecond) / model.second.full_scale_c())) {
-  const std::size_t heads = shape.heads, columns = heads * units_ * kUnit;
+  const std::size_t arrays = shape.arrays(), columns = arrays * units_ * kUnit;
   first_.resize(columns);
-  second_.resize(heads * tiles_ * dim_);
+  second_.resize(arrays * tiles_ * dim_);
   if (physical.of_cells())
     for (Steps* steps : {&keys_, &values_}) {
       steps->gain.resize(columns * dim_);
       steps->offset.resize(columns * dim_);
     }
-  for (int head = 0; head < shape.heads; ++head) {
+  for (int array = 0; array < shape.arrays(); ++array) {
     for (int slot = 0; slot < shape.window; ++slot) {
       const int lane = ring.lane_of(slot);
-      const std::size_t unit = static_cast<std::size_t>(head) * units_ + ring.unit_of(slot);
-      first_.set(unit * kUnit + lane, physical.converter(ArrayStage::kFirst, head, slot),
+      const std::size_t unit = static_cast<std::size_t>(array) * units_ + ring.unit_of(slot);
+      first_.set(unit * kUnit + lane, physical.converter(ArrayStage::kFirst, array, slot),
                  model.first.full_scale_c());
       if (!physical.of_cells()) continue;
-      const auto put = [&](Steps& steps, Array array, int d, int at) {
-        const PhysicalSpread::Draw draw = physical.draw(array, head, slot, d);
+      const auto put = [&](Steps& steps, Array stage, int d, int at) {
+        const PhysicalSpread::Draw draw = physical.draw(stage, array, slot, d);
         const std::size_t cell = unit * dim_ * kUnit + at;
         steps.gain[cell] = draw.gain;
         steps.offset[cell] = draw.offset;
@@ -44,9 +44,9 @@ FastSpread::FastSpread(const Shape& shape, const Ring& ring, const FastModel& mo
       }
     }
     for (int column = 0; column < tiles_ * shape.dim; ++column)
-      second_.set((static_cast<std::size_t>(head) * tiles_ + column / shape.dim) * dim_ +
+      second_.set((static_cast<std::size_t>(array) * tiles_ + column / shape.dim) * dim_ +
                       column % shape.dim,
-                  physical.converter(ArrayStage::kSecond, head, column),
+                  physical.converter(ArrayStage::kSecond, array, column),
                   model.second.full_scale_c());
   }
 }
@@ -61,17 +61,19 @@ FastSpread::Work FastSpread::work(int parts, int queries) const {
   return work;
 }
 
-void FastSpread::set_tokens(std::int64_t token, int queries, Work& work) const {
+void FastSpread::set_conversions(std::int64_t token, int queries, Member member, Work& work) const {
   for (int q = 0; q < queries; ++q) {
-    const NoiseKey first = physical_.token_noise(ArrayStage::kFirst, token + q),
-                   second = physical_.token_noise(ArrayStage::kSecond, token + q);
+    const std::int64_t conversion = (token + q) * member.group + member.place;
+    const NoiseKey first = physical_.token_noise(ArrayStage::kFirst, conversion),
+                   second = physical_.token_noise(ArrayStage::kSecond, conversion);
     work.first_noise[q] = {.low = first.low, .high = first.high};
     work.second_noise[q] = {.low = second.low, .high = second.high};
   }
 }
 
-void FastSpread::set_unit(int head, int unit, int part, Work& work) const {
-  const std::size_t at = (static_cast<std::size_t>(head) * units_ + unit) * kUnit, cell = at * dim_;
+void FastSpread::set_unit(int array, int unit, int part, Work& work) const {
+  const std::size_t at = (static_cast<std::size_t>(array) * units_ + unit) * kUnit,
+                    cell = at * dim_;
   work.first[part] = first_.from(at);
   if (physical_.of_cells())
     work.cells[part] = {.key_gain = keys_.gain.data() + cell,
@@ -80,8 +82,8 @@ void FastSpread::set_unit(int head, int unit, int part, Work& work) const {
                         .value_offset = values_.offset.data() + cell};
 }
 
-const kernels::SpreadTile* FastSpread::tile(int head, int sub_tile, Work& work) const {
-  const std::size_t second = (static_cast<std::size_t>(head) * tiles_ + sub_tile) * dim_;
+const kernels::SpreadTile* FastSpread::tile(int array, int sub_tile, Work& work) const {
+  const std::size_t second = (static_cast<std::size_t>(array) * tiles_ + sub_tile) * dim_;
   work.tile = {.cells = physical_.of_cells() ? work.cells.data() : nullptr,
                .gain_step = static_cast<float>(physical_.gain_step()),
                .first = work.first.data(),

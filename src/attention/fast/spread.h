@@ -29,15 +29,19 @@ class FastSpread {
   // Room for sub-tiles of `parts` units under `queries` queries.
   Work work(int parts, int queries) const;
 
-  // Queries of one call are those of `token` and after.
-  void set_tokens(std::int64_t token, int queries, Work& work) const;
+  // Queries of one call are those of `token` and after, in one head of the group that reads an
+  // array: the conversions of one token follow each other.
+  struct Member {
+    int group, place;
+  };
+  void set_conversions(std::int64_t token, int queries, Member member, Work& work) const;
   // Part `part` of a sub-tile is this unit of the ring.
-  void set_unit(int head, int unit, int part, Work& work) const;
+  void set_unit(int array, int unit, int part, Work& work) const;
   // Sub-tile of all parts that were set.
-  const kernels::SpreadTile* tile(int head, int sub_tile, Work& work) const;
+  const kernels::SpreadTile* tile(int array, int sub_tile, Work& work) const;
 
-  double offset_v(PhysicalSpread::Array array, int head, int slot, int d) const {
-    return physical_.cell(array, head, slot, d).offset_v;
+  double offset_v(PhysicalSpread::Array stage, int array, int slot, int d) const {
+    return physical_.cell(stage, array, slot, d).offset_v;
   }
   std::size_t bytes() const;
 
@@ -58,7 +62,7 @@ class FastSpread {
   const PhysicalSpread physical_;
   int dim_, units_, tiles_;
   Steps keys_, values_;        // in the layout of the levels; empty where cells are alike
-  Converters first_, second_;  // [head][unit][kUnit], [head][sub-tile][dim]
+  Converters first_, second_;  // [array][unit][kUnit], [array][sub-tile][dim]
   float first_noise_x_, second_noise_x_;
 };
 

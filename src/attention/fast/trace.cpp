@@ -63,8 +63,8 @@ void Tracer::add_cells(const kernels::SubTile& done, const kernels::Unit& unit, 
     trace.key_v[cell] = model_.stored_v(unit.keys[key_at(lane, d)], age_s);
     trace.value_v[cell] = model_.stored_v(unit.values[value_at(lane, d, done.dim)], age_s);
     if (!spread_) continue;
-    trace.key_v[cell] += spread_->offset_v(Which::kKeys, trace.head, slot, d);
-    trace.value_v[cell] += spread_->offset_v(Which::kValues, trace.head, slot, d);
+    trace.key_v[cell] += spread_->offset_v(Which::kKeys, trace.head / shape_.group, slot, d);
+    trace.value_v[cell] += spread_->offset_v(Which::kValues, trace.head / shape_.group, slot, d);
   }
 }
 

@@ -5,7 +5,7 @@
 namespace gaincell::attention {
 
 Work::Work(const FastModel& model, const Ring& ring, const Cells& cells, const FastSpread* mismatch,
-           int head_dim, int tokens)
+           int head_dim, Room room)
     : plan(model, ring), old(cells.room()) {
   const std::size_t dim = head_dim, queries = model.age_block;
   const std::size_t parts = plan.most_parts_of_a_tile(), rows = parts * kUnit;
@@ -28,8 +28,8 @@ Work::Work(const FastModel& model, const Ring& ring, const Cells& cells, const F
   const int steps = ActivityCounter::pulse_steps(model.circuit);
   hat.resize(static_cast<std::size_t>(kernels::Reads::nodes(steps)) * kUnit);
   // Dimensions that there are not have no pulse, and are read on a row of their own.
-  q_levels.resize(dim * tokens, static_cast<std::uint8_t>(model.circuit.q_levels));
-  for (auto* levels : {&k_levels, &v_levels}) levels->resize(dim * tokens);
+  q_levels.resize(dim * room.queries, static_cast<std::uint8_t>(model.circuit.q_levels));
+  for (auto* levels : {&k_levels, &v_levels}) levels->resize(dim * room.tokens);
   if (mismatch) spread = mismatch->work(static_cast<int>(parts), model.age_block);
 }
 

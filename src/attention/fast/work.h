@@ -13,12 +13,16 @@
 
 namespace gaincell::attention {
 
-// Work space of one thread of the fast level: a block's plan, the levels of a head's next tokens,
+// Work space of one thread of the fast level: a block's plan, the levels of an array's next tokens,
 // and what the kernels write (kernels::SubTile's names).
 struct Work {
-  // Room for `tokens` tokens' levels. dim: rounded up to kUnit. `spread` may be null.
+  // For the levels of so many tokens' keys and values, and of so many queries.
+  struct Room {
+    int tokens, queries;
+  };
+  // dim: rounded up to kUnit. `spread` may be null.
   Work(const FastModel& model, const Ring& ring, const Cells& cells, const FastSpread* spread,
-       int dim, int tokens);
+       int dim, Room room);
 
   TilePlan plan;
   std::vector<kernels::Unit> units;
@@ -27,7 +31,8 @@ struct Work {
   Lines<std::byte> query_weights, weights;
   Lines<float> width, lasting, second_lasting, x, phi, second_x, second_pulse, total, beyond_table;
   Lines<float> hat;
-  Lines<std::uint8_t> q_levels, k_levels, v_levels;  // [tokens][dim]
+  Lines<std::uint8_t> q_levels;            // [head of the array][tokens][dim]
+  Lines<std::uint8_t> k_levels, v_levels;  // [tokens][dim]
   Cells::Kept old;
   FastSpread::Work spread;  // where there is any
 };

@@ -85,7 +85,7 @@ Subject inference(const AuditOptions& o) {
   subject.model = std::make_unique<ModelRun>(options);
   ModelRun& run = *subject.model;
   const model::Config& config = run.model.weights->config;
-  const attention::Shape shape{config.n_head, config.head_dim(), run.choice.window};
+  const attention::Shape shape{config.n_head, config.head_dim(), run.choice.window, config.group()};
   require_columns_of(*run.device, shape.dim);
   auto [tokens, warnings] = read_tokens(o.text, *run.model.tokenizer, run.settings);
   warn(warnings);
