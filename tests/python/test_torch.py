@@ -266,7 +266,8 @@ def test_the_books_model_says_what_the_fast_engine_says(device, tmp_path):
     # error limits as much; without them so few tokens are enough. With them: docs/python.md, on more.
     for without, worst in ((["counter"], 0.002), ([], 0.012)):
         model = gaincell.torch.from_pretrained(folder, DEVICE, without=without)
-        said = infer(folder, HELD_OUT, "--tokens", str(count), without=without)
+        # At its usual error limit the engine moves as much as is asked here.
+        said = infer(folder, HELD_OUT, "--tokens", str(count), "--error-limit", "2e-4", without=without)
         with torch.no_grad():
             nats = float(model(tokens, labels=tokens).loss)
         assert said["tokens"] == count - 1
