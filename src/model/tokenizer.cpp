@@ -349,8 +349,7 @@ void read_small_files(const std::filesystem::path& folder, int vocab_size, int b
     files.special[content] = id.get<int>();
   };
   const nlohmann::json added = object_in("added_tokens.json");
-  for (const auto& [content, id] : added.items())
-    add(content, id, "added_tokens.json");
+  for (const auto& [content, id] : added.items()) add(content, id, "added_tokens.json");
   const nlohmann::json config = object_in("tokenizer_config.json");
   const nlohmann::json decoder = config.value("added_tokens_decoder", nlohmann::json::object());
   for (const auto& [id, token] : decoder.items())
