@@ -161,9 +161,14 @@ double token_period(const std::optional<double>& asked, double own_s, double lea
 }
 
 double token_period_of_layers(const std::optional<double>& asked, const DeviceFacts& facts,
-                              int layers) {
-  const double own_s = facts.latency_s_per_token(layers);
-  return token_period(asked, own_s, own_s, fmt::format("a token's attention in {} layers", layers));
+                              const model::Config& config) {
+  const double own_s = attention_latency_s(facts, config);
+  return token_period(asked, own_s, own_s,
+                      fmt::format("a token's attention in {} layers", config.n_layer));
+}
+
+double attention_latency_s(const DeviceFacts& facts, const model::Config& config) {
+  return facts.latency_s_per_token(config.n_layer * config.group());
 }
 
 double DeviceFacts::latency_s_per_token(int layers) const {
@@ -348,15 +353,16 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
               {"layers", config.n_layer},
               {"heads", config.n_head},
               {"head_dim", config.head_dim()}};
+  if (config.group() > 1) settings["kv_heads"] = config.kv_heads();
   if (!model.weights->remarks.empty()) settings["checkpoint"] = model.weights->remarks;
   if (choice.kind != model::AttentionKind::kSoftmax)
     settings["scalers"] =
         model.weights->has_scalers ? "checkpoint" : "none: a = 1, b = 0 (0.45 for k and v)";
   if (analog) {
     DeviceFacts facts = read_device(o.device, o.published_variant);
-    attention_latency_s = facts.latency_s_per_token(config.n_layer);
-    choice.analog = analog_options(o.level, o.without,
-                                   token_period_of_layers(o.token_period_s, facts, config.n_layer));
+    attention_latency_s = cli::attention_latency_s(facts, config);
+    choice.analog =
+        analog_options(o.level, o.without, token_period_of_layers(o.token_period_s, facts, config));
     set_error_limit(o.error_limit, choice.analog);
     settings["device"] = o.device;
     if (!facts.sha256.empty()) settings["device_sha256"] = facts.sha256;

@@ -87,9 +87,11 @@ void declare_token_period(Arguments& app, std::optional<double>& seconds, const 
 // What was asked for, or the circuits' own time. Error where it is shorter than they need.
 double token_period(const std::optional<double>& asked, double own_s, double least_s,
                     const std::string& needed_for);
-// Of so many layers, each of which needs the one before it: their own time is the shortest.
+// Of a model's layers, each of which needs the one before it, and in each of the queries that read
+// one array one after the other: their own time is the shortest.
 double token_period_of_layers(const std::optional<double>& asked, const DeviceFacts& facts,
-                              int layers);
+                              const model::Config& config);
+double attention_latency_s(const DeviceFacts& facts, const model::Config& config);
 
 // --spread-seed and --noise-seed.
 void declare_seeds(Arguments& app, std::uint64_t& spread, std::uint64_t& noise);

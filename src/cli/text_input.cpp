@@ -13,6 +13,9 @@ void declare(Arguments& app, TextInput& input) {
   app.add_option("--text-format", input.format,
                  "plain, or wikitext: lines joined as is customary for WikiText")
       .needs("--text");
+  app.add_flag("--special-tokens", input.special_tokens,
+               "take special and added tokens that are written out in the text as themselves")
+      .needs("--text");
   app.add_option("--encoding", input.encoding,
                  "of the text: utf-8, utf-16le, utf-16be or latin-1 (default: what its byte order "
                  "mark says, else UTF-8)")
@@ -33,9 +36,18 @@ TextTokens read_tokens(const TextInput& input, model::Tokenizer& tokenizer,
     throw Error(
         {.key = "--text-format", .value = input.format, .rule = "must be plain or wikitext"});
   }
+<<<<<<< HEAD
   TextTokens text;
   text.tokens = tokenizer.encode(decoded.text, input.path);
   settings["text_tokens"] = text.tokens.size();
+=======
+  if (input.special_tokens) {
+    tokenizer.take_special_tokens();
+    settings["text_special_tokens"] = true;
+  }
+  std::vector<int> tokens = tokenizer.encode(decoded.text, input.path);
+  settings["text_tokens"] = tokens.size();
+>>>>>>> c
   if (tokenizer.unknown_bytes() > 0) {
     settings["text_unknown_bytes"] = tokenizer.unknown_bytes();
     text.warnings.push_back(

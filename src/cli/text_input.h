@@ -13,7 +13,8 @@ namespace gaincell::cli {
 struct TextInput {
   std::string path;
   std::string format = "plain";
-  std::string encoding;  // empty = what its byte order mark says, else UTF-8
+  bool special_tokens = false;  // those written out in the text are themselves
+  std::string encoding;         // empty = what its byte order mark says, else UTF-8
 };
 // --text-format and --encoding, of --text, which is the verb's own.
 void declare(Arguments& app, TextInput& input);

@@ -296,6 +296,104 @@ TEST_F(TokenizerFolder, SaysWhatIsThereWhereNoVocabularyIs) {
                                           HasSubstr("or tokenizer.json")));
 }
 
+// LLaMA 2's form: blanks as U+2581, one ahead; characters that are missing as their bytes.
+TEST_F(TokenizerFolder, ReadsSentencePiecesOfTokenizerJson) {
+  nlohmann::json file = {
+      {"normalizer",
+       {{"type", "Sequence"},
+        {"normalizers",
+         {{{"type", "Prepend"}, {"prepend", "▁"}},
+          {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "▁"}}}}}},
+      {"post_processor",
+       {{"type", "TemplateProcessing"},
+        {"single", {{{"SpecialToken", {{"id", "<s>"}}}}, {{"Sequence", {{"id", "A"}}}}}}}},
+      {"added_tokens", {{{"id", 1}, {"content", "<s>"}}, {{"id", 12}, {"content", "<|user|>"}}}},
+      {"model",
+       {{"type", "BPE"},
+        {"unk_token", "<unk>"},
+        {"fuse_unk", true},
+        {"byte_fallback", true},
+        {"vocab",
+         {{"<unk>", 0},
+          {"<s>", 1},
+          {"▁", 2},
+          {"a", 3},
+          {"b", 4},
+          {"ab", 5},
+          {"▁ab", 6},
+          {"<0xC3>", 7},
+          {"<0xA9>", 8},
+          {"b▁", 9},
+          {"b▁a", 10}}},
+        {"merges", {"a b", "▁ ab", "b ▁"}}}}};
+  write_file(folder.path() / "tokenizer.json", file.dump());
+  const auto tokenizer = read_tokenizer(folder.path(), 13);
+  EXPECT_EQ(tokenizer->kind(), "sentence pieces");
+  EXPECT_THAT(tokenizer->encode("ab b aé", "t"), ElementsAre(1, 6, 2, 9, 3, 7, 8));
+  EXPECT_EQ(tokenizer->decode(std::vector{1, 6, 2, 9, 3, 7, 8, 12}), "<s> ab b aé<|user|>");
+  // Neighbours that are unknown are one token.
+  EXPECT_THAT(tokenizer->encode("äöa", "t"), ElementsAre(1, 2, 0, 3));
+  // A special token is so many characters, until it is asked for.
+  EXPECT_THAT(tokenizer->encode("ab<|user|>ab", "t"), ElementsAre(1, 6, 0, 5));
+  tokenizer->take_special_tokens();
+  EXPECT_THAT(tokenizer->encode("ab<|user|>ab", "t"), ElementsAre(1, 6, 12, 6));
+  EXPECT_THAT(tokenizer->encode("<s>ab", "t"), ElementsAre(1, 6));
+
+  // The newer form of the same: blanks are cut at, and one is put ahead of the text alone.
+  file["normalizer"] = nullptr;
+  file["pre_tokenizer"] = {
+      {"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}};
+  write_file(folder.path() / "tokenizer.json", file.dump());
+  const auto newer = read_tokenizer(folder.path(), 13);
+  EXPECT_THAT(newer->encode("ab b a", "t"), ElementsAre(1, 6, 2, 4, 2, 3));
+  newer->take_special_tokens();
+  EXPECT_THAT(newer->encode("ab<|user|>ab", "t"), ElementsAre(1, 6, 12, 5));
+
+  file["normalizer"] = {{"type", "NFKC"}};
+  write_file(folder.path() / "tokenizer.json", file.dump());
+  EXPECT_THAT(reading_complaint(13), HasSubstr("normalizer"));
+}
+
+TEST_F(TokenizerFolder, CutsWordsByThePatternOfTokenizerJson) {
+  nlohmann::json file = {
+      {"pre_tokenizer",
+       {{"type", "Sequence"},
+        {"pretokenizers",
+         {{{"type", "Split"},
+           {"pattern", {{"Regex", "a+|b"}}},
+           {"behavior", "Isolated"},
+           {"invert", false}},
+          {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}}}}}},
+      {"model",
+       {{"type", "BPE"},
+        {"ignore_merges", true},
+        {"vocab", {{"a", 0}, {"b", 1}, {"c", 2}, {"ab", 3}, {"aa", 4}, {"aaa", 5}}},
+        {"merges", {"a b", "a a"}}}}};
+  write_file(folder.path() / "tokenizer.json", file.dump());
+  const auto tokenizer = read_tokenizer(folder.path(), 6);
+  // "aaa" is a word and a token, though no merge makes it; nothing merges across "a" and "b".
+  EXPECT_THAT(tokenizer->encode("aaabcaa", "t"), ElementsAre(5, 1, 2, 4));
+  file["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Removed";
+  write_file(folder.path() / "tokenizer.json", file.dump());
+  EXPECT_THAT(reading_complaint(6), HasSubstr("pre_tokenizer"));
+}
+
+TEST_F(TokenizerFolder, KnowsAddedAndSpecialTokensOfTheSmallFiles) {
+  vocabulary({{"a", 0}, {"b", 1}, {"<|endoftext|>", 2}});
+  write_file(folder.path() / "merges.txt", "");
+  write_file(folder.path() / "added_tokens.json", R"({"[NEW]": 3})");
+  write_file(folder.path() / "tokenizer_config.json",
+             R"({"added_tokens_decoder": {"4": {"content": "[MORE]"}}, "add_bos_token": true,
+                 "bos_token": "<|endoftext|>"})");
+  const auto tokenizer = read_tokenizer(folder.path(), 5);
+  EXPECT_EQ(tokenizer->decode(std::vector{2, 0, 3, 4}), "<|endoftext|>a[NEW][MORE]");
+  EXPECT_THAT(tokenizer->encode("ab", "t"), ElementsAre(2, 0, 1));
+  tokenizer->take_special_tokens();
+  EXPECT_THAT(tokenizer->encode("a[NEW][MORE]b<|endoftext|>", "t"), ElementsAre(2, 0, 3, 4, 1, 2));
+  write_file(folder.path() / "added_tokens.json", R"({"[NEW]": 5})");
+  EXPECT_THAT(reading_complaint(5), AllOf(HasSubstr("added_tokens.json"), HasSubstr("0 .. ")));
+}
+
 TEST(Wikitext, IsJoinedAsIsCustomary) {
   const std::string joined = "\n\n = A = \n\n\n\n\nb\n";
   EXPECT_EQ(join_wikitext(" \n = A = \n \nb"), joined);

@@ -16,6 +16,7 @@ namespace {
 struct GenerateOptions {
   ModelRunOptions run;
   std::string prompt;
+  bool special_tokens = false;
   int tokens = 200;
   std::uint64_t seed = 1;
   model::SamplingOptions sampling;
@@ -27,6 +28,7 @@ int generate(const GenerateOptions& o) {
         {.key = "--tokens", .value = std::to_string(o.tokens), .rule = "must be at least 1"});
   }
   ModelRun run(o.run);
+  if (o.special_tokens) run.model.tokenizer->take_special_tokens();
   const auto prompt = run.model.tokenizer->encode(o.prompt, "--prompt");
   run.require_known_ages(static_cast<std::int64_t>(prompt.size()) + o.tokens);
   Random random(o.seed);
@@ -56,6 +58,8 @@ Run cmd_generate(Arguments& app) {
   auto options = std::make_shared<GenerateOptions>();
   declare(app, options->run);
   app.add_option("--prompt", options->prompt, "text to continue").required();
+  app.add_flag("--special-tokens", options->special_tokens,
+               "take special and added tokens that are written out in the prompt as themselves");
   app.add_option("--tokens", options->tokens, "length of the continuation");
   app.add_flag("--greedy", options->sampling.greedy, "always the likeliest token");
   app.add_option("--temperature", options->sampling.temperature, "below 1: closer to greedy");
