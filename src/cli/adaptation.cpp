@@ -90,7 +90,7 @@ Adaptation adapt(AdaptationOptions o) {
   DeviceFacts facts = read_device(o.device, o.published_variant);
   const int window = o.window.value_or(weights.config.attention.window);
   const auto analog = analog_options(
-      o.level, o.without, token_period_of_layers(o.token_period_s, facts, weights.config.n_layer));
+      o.level, o.without, token_period_of_layers(o.token_period_s, facts, weights.config));
   nlohmann::ordered_json text;
   auto [tokens, warnings] = read_tokens(o.text, *model.tokenizer, text);
   const auto batch = model::draw_batch(tokens, o.batch, o.length, o.seed);

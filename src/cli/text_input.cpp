@@ -36,18 +36,13 @@ TextTokens read_tokens(const TextInput& input, model::Tokenizer& tokenizer,
     throw Error(
         {.key = "--text-format", .value = input.format, .rule = "must be plain or wikitext"});
   }
-<<<<<<< HEAD
-  TextTokens text;
-  text.tokens = tokenizer.encode(decoded.text, input.path);
-  settings["text_tokens"] = text.tokens.size();
-=======
   if (input.special_tokens) {
     tokenizer.take_special_tokens();
     settings["text_special_tokens"] = true;
   }
-  std::vector<int> tokens = tokenizer.encode(decoded.text, input.path);
-  settings["text_tokens"] = tokens.size();
->>>>>>> c
+  TextTokens text;
+  text.tokens = tokenizer.encode(decoded.text, input.path);
+  settings["text_tokens"] = text.tokens.size();
   if (tokenizer.unknown_bytes() > 0) {
     settings["text_unknown_bytes"] = tokenizer.unknown_bytes();
     text.warnings.push_back(

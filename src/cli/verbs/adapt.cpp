@@ -41,51 +41,9 @@ Adaptation adapt_with_bar(AdaptationOptions options) {
   return adapt(std::move(options));
 }
 
-<<<<<<< HEAD
 int run_adapt(const AdaptVerb& o) {
   const Adaptation adaptation = adapt_with_bar(o.adaptation);
   warn(adaptation.warnings);
-=======
-  const model::Model model = read_target(o.model);
-  const model::Weights& weights = *model.weights;
-  DeviceFacts facts = read_device(o.device, o.published_variant);
-  const int window = o.window.value_or(weights.config.attention.window);
-  const auto analog = analog_options(
-      o.level, o.without, token_period_of_layers(o.token_period_s, facts, weights.config));
-  nlohmann::ordered_json text;
-  const auto batch =
-      model::draw_batch(read_tokens(o.text, *model.tokenizer, text), o.batch, o.length, o.seed);
-  const int threads = thread_count(o.threads);
-  const attention::Circuit circuit =
-      attention::with_effects(attention::circuit_of(*facts.device), analog.effects);
-  require_known_ages(circuit, analog, o.length, window);
-
-  const auto start = std::chrono::steady_clock::now();
-  model::Transformer target(
-      model.weights, make_attention(weights, {model::AttentionKind::kLinear, window, nullptr, {}}),
-      threads);
-  model::Transformer device(
-      model.weights,
-      make_attention(weights, {model::AttentionKind::kAnalog, window, facts.device.get(), analog}),
-      threads);
-  model::AdaptReport report;
-  {
-    ProgressBar bar("adapt");
-    o.adapt.volts = model::volts_on(*facts.device, weights.config);
-    o.adapt.progress = [&](const model::AdaptStep& step) {
-      bar.show(static_cast<double>(step.step) / o.adapt.steps);
-    };
-    report = model::adapt(target, device, batch, o.adapt);
-  }
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-
-  nlohmann::ordered_json record = record_of(o, model, facts, text, window, analog, report);
-  const RangeNotes notes{range_reports(device), circuit.known_age_s, full_scale_warnings(circuit)};
-  notes.warn();
-  record["ranges"] = notes.to_json();
-  model::write_adapted(o.out, model, report.scalers, record);
->>>>>>> c
   if (o.json) {
     fmt::print("{}\n", json_text(adaptation.to_json(), 2));
   } else {
