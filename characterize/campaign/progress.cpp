@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/json.h"
 
@@ -100,7 +101,8 @@ class BarProgress : public QuietProgress {
 
 class JsonProgress : public Progress {
  public:
-  explicit JsonProgress(std::FILE* out) : out_(out) {}
+  using Take = std::function<void(const std::string& event)>;
+  explicit JsonProgress(Take take) : take_(std::move(take)) {}
   void warning(const std::string& bench, const std::string& text) override {
     print({{"event", "warning"}, {"bench", bench}, {"text", text}});
   }
@@ -138,9 +140,9 @@ class JsonProgress : public Progress {
  private:
   void print(const nlohmann::ordered_json& event) {
     // What a simulator printed need not be UTF-8.
-    put(out_, json_text(event) + "\n");
+    take_(json_text(event));
   }
-  std::FILE* out_;
+  Take take_;
   Every every_{1};
 };
 
@@ -166,7 +168,11 @@ std::unique_ptr<Progress> text_progress(std::FILE* out, double line_every_s) {
 }
 
 std::unique_ptr<Progress> json_progress(std::FILE* out) {
-  return std::make_unique<JsonProgress>(out);
+  return json_progress([out](const std::string& event) { put(out, event + "\n"); });
+}
+
+std::unique_ptr<Progress> json_progress(std::function<void(const std::string& event)> take) {
+  return std::make_unique<JsonProgress>(std::move(take));
 }
 
 }  // namespace gaincell::characterize

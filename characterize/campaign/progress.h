@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -42,5 +43,7 @@ std::unique_ptr<Progress> quiet_progress(std::FILE* out);
 std::unique_ptr<Progress> text_progress(std::FILE* out, double line_every_s = 10);
 // One JSON object a line: docs/campaigns.md.
 std::unique_ptr<Progress> json_progress(std::FILE* out);
+// The same objects to a function, without line feeds.
+std::unique_ptr<Progress> json_progress(std::function<void(const std::string& event)> take);
 
 }  // namespace gaincell::characterize

@@ -30,4 +30,6 @@ StopSignals::~StopSignals() {
 
 bool stop_asked() { return asked; }
 
+void ask_stop() { asked = true; }
+
 }  // namespace gaincell::characterize

@@ -23,5 +23,7 @@ class StopSignals {
 
 // Whether one of the first two has come since the latest StopSignals was made.
 bool stop_asked();
+// The same without a signal, from a program that runs a campaign as a part of it.
+void ask_stop();
 
 }  // namespace gaincell::characterize

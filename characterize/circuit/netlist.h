@@ -151,6 +151,9 @@ class Library {
   void check_element(const CircuitLine& line, int scope) const;
   void check_instance(const CircuitLine& line, const std::vector<std::string>& words,
                       int scope) const;
+  void check_multiplier_arrives(const CircuitLine& line,
+                                const std::vector<std::string>& words) const;
+  void find_unmultiplied();
   void check_modelled(const CircuitLine& line, const std::vector<std::string>& words,
                       int scope) const;
   void check_circles() const;
@@ -170,7 +173,8 @@ class Library {
   std::vector<Element> elements_;
   std::vector<Stray> strays_;
   std::vector<std::string> warnings_;
-  std::string file_;  // that is being read
+  std::string file_;                         // that is being read
+  std::map<int, std::string> unmultiplied_;  // scope -> an instance in it that has no multiplier
   bool draws_ = false;
   double scale_ = 1;
   std::string scale_place_;

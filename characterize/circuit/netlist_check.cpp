@@ -74,6 +74,13 @@ bool calls_a_draw(std::string_view text) {
   return false;
 }
 
+// The subcircuit that an instance names.
+const std::string& instance_of(const std::vector<std::string>& words) {
+  std::size_t last = first_parameter(words);
+  if (last > 1 && words[last - 1] == "params:") --last;
+  return words[last - 1];
+}
+
 }  // namespace
 
 bool is_model_type(const std::string& type, const Dialect& dialect) {
@@ -92,6 +99,7 @@ void Library::check() {
   if (!strays_.empty()) throw strays_.front().error;
   for (const Element& element : elements_) check_element(element.line, element.scope);
   check_circles();
+  find_unmultiplied();
   warn_of_lost_multipliers();
   draws_ = std::any_of(lines_.begin(), lines_.end(),
                        [](const CircuitLine& line) { return calls_a_draw(line.text); });
@@ -102,6 +110,8 @@ void Library::check_elements(const std::vector<CircuitLine>& lines) const {
   for (const CircuitLine& line : lines) {
     if (checked_.contains(line.text)) continue;
     check_element(line, 0);
+    if (const auto words = circuit_words(line.text); !words.empty() && words[0][0] == 'x')
+      check_multiplier_arrives(line, words);
     if (checked_.size() < kRemembered) checked_.insert(line.text);
   }
 }
@@ -145,6 +155,45 @@ void Library::check_instance(const CircuitLine& line, const std::vector<std::str
         found->parameters.end())
       refuse_line(line, fmt::format("the subcircuit `{}` has no parameter `{}`", name, one),
                   found->parameters.empty() ? "" : suggest_remedy(one, found->parameters));
+  }
+}
+
+// Alike circuits are often simulated as one with a multiplier. Where it is lost on the way down,
+// all that is measured of them is wrong, and nothing says so.
+void Library::check_multiplier_arrives(const CircuitLine& line,
+                                       const std::vector<std::string>& words) const {
+  const std::string multiplier = parameter(words, "m");
+  if (multiplier.empty() || multiplier == "1") return;
+  const Subcircuit* found = find_subcircuit(instance_of(words), 0);
+  if (found == nullptr) return;
+  if (const auto lost = unmultiplied_.find(found->scope); lost != unmultiplied_.end())
+    refuse_line(
+        line,
+        fmt::format("`m` of this instance does not reach what is inside `{}`: the simulator "
+                    "hands it to the instances that have one of their own",
+                    lost->second),
+        "write `m=1` there, which this one then replaces, or use `count`");
+}
+
+// Scopes in which, or further down, an instance has no multiplier: it stops what comes from above.
+void Library::find_unmultiplied() {
+  std::map<int, std::vector<int>> above;  // scope -> scopes that hold it
+  std::vector<int> found;
+  for (const Element& element : elements_) {
+    const auto words = circuit_words(element.line.text);
+    if (words[0][0] != 'x') continue;
+    if (parameter(words, "m").empty() &&
+        unmultiplied_.emplace(element.scope, element.line.text.substr(0, 60)).second)
+      found.push_back(element.scope);
+    if (const Subcircuit* inner = find_subcircuit(instance_of(words), element.scope))
+      above[inner->scope].push_back(element.scope);
+  }
+  while (!found.empty()) {
+    const int scope = found.back();
+    found.pop_back();
+    for (const int holder : above[scope]) {
+      if (unmultiplied_.emplace(holder, unmultiplied_[scope]).second) found.push_back(holder);
+    }
   }
 }
 
@@ -195,9 +244,7 @@ void Library::check_circles() const {
   for (const Element& element : elements_) {
     const auto words = circuit_words(element.line.text);
     if (words.empty() || words[0][0] != 'x') continue;
-    std::size_t last = first_parameter(words);
-    if (last > 1 && words[last - 1] == "params:") --last;
-    if (const Subcircuit* inner = find_subcircuit(words[last - 1], element.scope))
+    if (const Subcircuit* inner = find_subcircuit(instance_of(words), element.scope))
       holds[element.scope].emplace_back(inner->scope, &element.line);
   }
   constexpr int kMaxNesting = 200;
@@ -228,9 +275,9 @@ void Library::warn_of_lost_multipliers() {
   std::map<int, const CircuitLine*> beyond;  // scope -> the first instance without one
   for (const Element& element : elements_) {
     const auto words = circuit_words(element.line.text);
-    const bool multiplied = !parameter(words, "m").empty();
-    if (words[0][0] == 'x' && !multiplied) beyond.emplace(element.scope, &element.line);
-    if (multiplied && !dialect_.hspice &&
+    const std::string multiplier = parameter(words, "m");
+    if (words[0][0] == 'x' && multiplier.empty()) beyond.emplace(element.scope, &element.line);
+    if (!multiplier.empty() && multiplier != "1" && !dialect_.hspice &&
         std::string_view("bvehaknopstuwy").find(words[0][0]) == std::string_view::npos)
       own.emplace(element.scope, &element.line);
   }
@@ -238,9 +285,8 @@ void Library::warn_of_lost_multipliers() {
   for (const Element& element : elements_) {
     const auto words = circuit_words(element.line.text);
     if (words[0][0] != 'x' || parameter(words, "m").empty()) continue;
-    std::size_t last = first_parameter(words);
-    if (last > 1 && words[last - 1] == "params:") --last;
-    const Subcircuit* inner = find_subcircuit(words[last - 1], element.scope);
+    const std::string& name = instance_of(words);
+    const Subcircuit* inner = find_subcircuit(name, element.scope);
     if (inner == nullptr || std::find(inner->parameters.begin(), inner->parameters.end(), "m") !=
                                 inner->parameters.end())
       continue;
@@ -252,10 +298,11 @@ void Library::warn_of_lost_multipliers() {
         replaces
             ? fmt::format("{}: `m` of this instance replaces `m` of `{}` inside `{}`, as it "
                           "does in ngspice; `ngbehavior: hsa` multiplies them",
-                          element.line.place, where, words[last - 1])
+                          element.line.place, where, name)
             : fmt::format("{}: `m` of this instance may not reach what is inside `{}` of `{}`: "
-                          "ngspice hands it down one level",
-                          element.line.place, where, words[last - 1]));
+                          "ngspice hands it to the instances that have one of their own; "
+                          "write `m=1` there",
+                          element.line.place, where, name));
   }
 }
 

@@ -34,6 +34,18 @@ class Error:
     rms_percent: float | None
 
 
+@dataclass(frozen=True)
+class HoldOut:
+    """The simulations behind `Error`: where they stand, by axis, what they gave, and what the table says there.
+
+    Arrays of one number a point, in the axes' and the table's unit.
+    """
+
+    at: dict[str, Array]
+    measured: Array
+    predicted: Array
+
+
 class Table:
     """A function of one to five variables from simulations, between the nodes of a grid.
 
@@ -67,6 +79,13 @@ class Table:
     def error(self) -> Error:
         d = self._data
         return Error(d.holdout_points, d.max_abs, d.rms_abs, d.max_percent, d.rms_percent)
+
+    @property
+    def holdout(self) -> HoldOut:
+        """Read-only and no copies; empty where the file keeps none."""
+        d = self._data
+        at = {axis.name: d.hold_out_at(i) for i, axis in enumerate(d.axes)} if d.holdout_points > 0 else {}
+        return HoldOut(at, d.hold_out_measured, d.hold_out_predicted)
 
     @property
     def source(self) -> str:

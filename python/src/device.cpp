@@ -229,6 +229,25 @@ void bind_device(nb::module_& module) {
                        shape.push_back(axis.nodes().size());
                      return view(table.values(), shape, self);
                    })
+      .def_prop_ro("hold_out_measured",
+                   [](nb::handle self) {
+                     const auto& measured =
+                         nb::cast<const lut::TableEntry&>(self).hold_out.measured;
+                     return view(measured, {measured.size()}, self);
+                   })
+      .def_prop_ro("hold_out_predicted",
+                   [](nb::handle self) {
+                     const auto& entry = nb::cast<const lut::TableEntry&>(self);
+                     const auto& predicted = entry.hold_out.predicted;
+                     return view(predicted, {predicted.size()}, self);
+                   })
+      .def(
+          "hold_out_at",
+          [](nb::handle self, std::size_t axis) {
+            const auto& at = nb::cast<const lut::TableEntry&>(self).hold_out.coordinates.at(axis);
+            return view(at, {at.size()}, self);
+          },
+          nb::arg("axis"))
       .def_prop_ro("holdout_points", [](const lut::TableEntry& t) { return t.accuracy.points; })
       .def_prop_ro("max_abs",
                    [](const lut::TableEntry& t) { return measured(t, &lut::Accuracy::max_abs); })

@@ -1,5 +1,7 @@
 #include "cli/energy_notes.h"
 
+#include <fmt/format.h>
+
 #include <string>
 
 #include "base/json.h"
@@ -45,13 +47,17 @@ nlohmann::ordered_json not_counted_json() {
   return list;
 }
 
-void warn_of_period(const energy::EnergyModel& model, double token_period_s) {
+std::optional<std::string> period_warning(const energy::EnergyModel& model, double token_period_s) {
   const double known_s = model.known_period_s();
-  if (token_period_s > known_s)
-    note(
-        "warning: standing energy is not known at a token period of {}: the device's tables of "
-        "power between tokens end at {}\n",
-        format_si(token_period_s, "s"), format_si(known_s, "s"));
+  if (token_period_s <= known_s) return std::nullopt;
+  return fmt::format(
+      "standing energy is not known at a token period of {}: the device's tables of power between "
+      "tokens end at {}",
+      format_si(token_period_s, "s"), format_si(known_s, "s"));
+}
+
+void warn_of_period(const energy::EnergyModel& model, double token_period_s) {
+  if (const auto warning = period_warning(model, token_period_s)) note("warning: {}\n", *warning);
 }
 
 }  // namespace gaincell::cli

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 
 #include "energy/energy_model.h"
 
@@ -14,7 +16,9 @@ nlohmann::ordered_json items_json(const energy::Energy& energy);
 // energy::not_counted(): what, unit, low, high and source; null is not known.
 nlohmann::ordered_json not_counted_json();
 
-// Where the device's tables of power between tokens end before this period: that in a warning.
+// Where the device's tables of power between tokens end before this period: that, in words.
+std::optional<std::string> period_warning(const energy::EnergyModel& model, double token_period_s);
+// The same on standard error.
 void warn_of_period(const energy::EnergyModel& model, double token_period_s);
 
 }  // namespace gaincell::cli

@@ -95,7 +95,7 @@ attention::Spread spread_of(const lut::GainCellDevice& device) {
 }  // namespace
 
 void declare(Arguments& app, ModelRunOptions& o) {
-  o.app = &app;
+  o.was_given = [&app](const char* option) { return app.was_given(option); };
   app.add_option("--model", o.model, "model folder: config.json, model.safetensors, vocab.json")
       .required();
   app.add_option("--attention", o.attention,
@@ -117,21 +117,21 @@ void declare(Arguments& app, ModelRunOptions& o) {
   app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
 }
 
-void refuse_idle(const Arguments* app, std::initializer_list<const char*> options,
+void refuse_idle(const WasGiven& was_given, std::initializer_list<const char*> options,
                  const std::string& rule, const std::string& remedy) {
-  if (app == nullptr) return;
+  if (!was_given) return;
   for (const char* option : options) {
-    if (app->was_given(option)) throw Error({.place = option, .rule = rule, .remedy = remedy});
+    if (was_given(option)) throw Error({.place = option, .rule = rule, .remedy = remedy});
   }
 }
 
-void refuse_idle_engine_options(const Arguments* app, const attention::Spread& spread,
+void refuse_idle_engine_options(const WasGiven& was_given, const attention::Spread& spread,
                                 const std::string& level) {
   if (spread == attention::Spread{})
-    refuse_idle(app, {"--spread-seed", "--noise-seed"}, "no mismatch and no noise is drawn",
+    refuse_idle(was_given, {"--spread-seed", "--noise-seed"}, "no mismatch and no noise is drawn",
                 "drop it, or give --spread");
   if (level != "fast")
-    refuse_idle(app, {"--error-limit"}, fmt::format("level {} has no error to limit", level),
+    refuse_idle(was_given, {"--error-limit"}, fmt::format("level {} has no error to limit", level),
                 "drop it, or give --level fast");
 }
 
@@ -376,7 +376,7 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
       settings["spread"] = "none: all alike";
     else
       choice.analog.spread = parse_spread(o.spread, *facts.device);
-    refuse_idle_engine_options(o.app, choice.analog.spread, o.level);
+    refuse_idle_engine_options(o.was_given, choice.analog.spread, o.level);
     choice.analog.seed = o.seed;
     choice.analog.noise_seed = o.noise_seed;
     const attention::Circuit circuit =
@@ -397,7 +397,7 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     device = std::move(facts.device);
     choice.device = device.get();
   } else {
-    refuse_idle(o.app,
+    refuse_idle(o.was_given,
                 {"--device", "--published-variant", "--level", "--without", "--spread",
                  "--spread-seed", "--noise-seed", "--error-limit", "--token-period"},
                 fmt::format("{} attention has no circuits", to_string(choice.kind)),

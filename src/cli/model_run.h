@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -17,6 +18,9 @@
 
 namespace gaincell::cli {
 
+// Which options a user gave, by name ("--window").
+using WasGiven = std::function<bool(const char* option)>;
+
 // What `infer` and `generate` have in common: a model, an attention, and what it takes to run them.
 struct ModelRunOptions {
   std::string model;
@@ -33,7 +37,7 @@ struct ModelRunOptions {
   std::optional<int> window;             // none = the model's own
   std::optional<double> token_period_s;  // none = the layers' own time
   int threads = 0;                       // 0 = one per core
-  const Arguments* app = nullptr;        // knows which options were given
+  WasGiven was_given = {};               // none = nobody asked for anything that is idle
 };
 void declare(Arguments& app, ModelRunOptions& options);
 
@@ -72,10 +76,10 @@ DeviceFacts read_device(const std::string& path,
                         const std::vector<std::string>& published_variant = {});
 
 // Error where one of the options was given though nothing here heeds it.
-void refuse_idle(const Arguments* app, std::initializer_list<const char*> options,
+void refuse_idle(const WasGiven& was_given, std::initializer_list<const char*> options,
                  const std::string& rule, const std::string& remedy);
 // The seeds where nothing is drawn, and the fast level's limit at another.
-void refuse_idle_engine_options(const Arguments* app, const attention::Spread& spread,
+void refuse_idle_engine_options(const WasGiven& was_given, const attention::Spread& spread,
                                 const std::string& level);
 
 // --token-period.

@@ -119,11 +119,15 @@ void RangeNotes::say() const {
   warn();
 }
 
-void RangeNotes::warn() const {
+std::vector<std::string> RangeNotes::unusual() const {
   std::vector<std::string> all = lines();
   if (clips_as_usual()) all.erase(all.begin());
   all.insert(all.begin(), warnings.begin(), warnings.end());
-  for (const std::string& line : all) note("warning: {}\n", line);
+  return all;
+}
+
+void RangeNotes::warn() const {
+  for (const std::string& line : unusual()) note("warning: {}\n", line);
 }
 
 std::vector<RangeReport> range_reports(model::Transformer& transformer) {

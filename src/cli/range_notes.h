@@ -20,7 +20,9 @@ struct RangeNotes {
   nlohmann::ordered_json to_json() const;
   // A line each; empty where nothing was held.
   std::vector<std::string> lines() const;
-  // On standard error: all, or what is unusual (clipping is, above a share).
+  // What is unusual (clipping is, above a share), a line each.
+  std::vector<std::string> unusual() const;
+  // On standard error: all, or that.
   void say() const;
   void warn() const;
 

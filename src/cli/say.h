@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/printable.h"
 
@@ -20,6 +22,11 @@ void say(fmt::format_string<Values...> format, Values&&... values) {
 template <typename... Values>
 void note(fmt::format_string<Values...> format, Values&&... values) {
   fmt::print(stderr, "{}", printable_lines(fmt::format(format, std::forward<Values>(values)...)));
+}
+
+// What is allowed and probably not meant, a line each, on standard error.
+inline void warn(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) note("gaincell: warning: {}\n", warning);
 }
 
 }  // namespace gaincell::cli

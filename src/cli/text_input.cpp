@@ -1,10 +1,11 @@
 #include "cli/text_input.h"
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/utf8.h"
-#include "cli/say.h"
 
 namespace gaincell::cli {
 
@@ -21,8 +22,8 @@ void declare(Arguments& app, TextInput& input) {
       .needs("--text");
 }
 
-std::vector<int> read_tokens(const TextInput& input, model::Tokenizer& tokenizer,
-                             nlohmann::ordered_json& settings) {
+TextTokens read_tokens(const TextInput& input, model::Tokenizer& tokenizer,
+                       nlohmann::ordered_json& settings) {
   const std::string bytes = read_file(input.path);
   DecodedText decoded = decode_text(bytes, input.path, input.encoding);
   settings["text"] = input.path;
@@ -39,21 +40,22 @@ std::vector<int> read_tokens(const TextInput& input, model::Tokenizer& tokenizer
     tokenizer.take_special_tokens();
     settings["text_special_tokens"] = true;
   }
-  std::vector<int> tokens = tokenizer.encode(decoded.text, input.path);
-  settings["text_tokens"] = tokens.size();
+  TextTokens text;
+  text.tokens = tokenizer.encode(decoded.text, input.path);
+  settings["text_tokens"] = text.tokens.size();
   if (tokenizer.unknown_bytes() > 0) {
     settings["text_unknown_bytes"] = tokenizer.unknown_bytes();
-    note(
-        "gaincell: warning: {}: {} of {} tokens are bytes that the vocabulary does not have, "
-        "taken as its unknown token\n",
-        input.path, tokenizer.unknown_bytes(), tokens.size());
+    text.warnings.push_back(
+        fmt::format("{}: {} of {} tokens are bytes that the vocabulary does not have, taken as its "
+                    "unknown token",
+                    input.path, tokenizer.unknown_bytes(), text.tokens.size()));
   }
   if (decoded.text.find("\r\n") != std::string::npos)
-    note(
-        "gaincell: warning: {}: lines end in CR LF, and each CR counts as it stands; "
-        "figures of others are usually of LF alone\n",
-        input.path);
-  return tokens;
+    text.warnings.push_back(fmt::format(
+        "{}: lines end in CR LF, and each CR counts as it stands; figures of others are "
+        "usually of LF alone",
+        input.path));
+  return text;
 }
 
 }  // namespace gaincell::cli

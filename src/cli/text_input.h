@@ -19,9 +19,13 @@ struct TextInput {
 // --text-format and --encoding, of --text, which is the verb's own.
 void declare(Arguments& app, TextInput& input);
 
-// The text as tokens. What it takes to read it again goes into `settings`, hash included; what is
-// allowed and probably not meant is said on standard error.
-std::vector<int> read_tokens(const TextInput& input, model::Tokenizer& tokenizer,
-                             nlohmann::ordered_json& settings);
+struct TextTokens {
+  std::vector<int> tokens;
+  std::vector<std::string> warnings;  // what is allowed and probably not meant
+};
+
+// The text as tokens. What it takes to read it again goes into `settings`, hash included.
+TextTokens read_tokens(const TextInput& input, model::Tokenizer& tokenizer,
+                       nlohmann::ordered_json& settings);
 
 }  // namespace gaincell::cli

@@ -12,7 +12,7 @@
 namespace gaincell::model {
 namespace {
 
-constexpr std::string_view kBlank = "\xE2\x96\x81";  // U+2581
+constexpr std::string_view kPieceBlank = "\xE2\x96\x81";  // U+2581
 
 class SentencePieces final : public Tokenizer {
  public:
@@ -56,8 +56,8 @@ class SentencePieces final : public Tokenizer {
 
  private:
   static std::string with_blanks(std::string token) {
-    for (std::size_t at = 0; (at = token.find(kBlank, at)) != std::string::npos; ++at)
-      token = token.substr(0, at) + ' ' + token.substr(at + kBlank.size());
+    for (std::size_t at = 0; (at = token.find(kPieceBlank, at)) != std::string::npos; ++at)
+      token = token.substr(0, at) + ' ' + token.substr(at + kPieceBlank.size());
     return token;
   }
 
@@ -70,14 +70,14 @@ class SentencePieces final : public Tokenizer {
       ids.insert(ids.end(), merged.begin(), merged.end());
       word.clear();
     };
-    const bool has_one = text.starts_with(' ') || text.starts_with(kBlank);
-    if (blank_ahead && !(rules_.spare_blank && has_one)) add(kBlank, text, 0, place, word);
+    const bool has_one = text.starts_with(' ') || text.starts_with(kPieceBlank);
+    if (blank_ahead && !(rules_.spare_blank && has_one)) add(kPieceBlank, text, 0, place, word);
     for (std::size_t at = 0; at < text.size();) {
       const auto size = static_cast<std::size_t>(utf8_length(text.substr(at)));
       const std::string_view character = text.substr(at, size);
-      const bool blank = character == " " || character == kBlank;
+      const bool blank = character == " " || character == kPieceBlank;
       if (blank && rules_.cut_at_blanks) finish();
-      add(blank ? kBlank : character, text, at, place, word);
+      add(blank ? kPieceBlank : character, text, at, place, word);
       at += size;
     }
     finish();

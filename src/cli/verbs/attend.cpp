@@ -52,7 +52,7 @@ struct AttendOptions {
   std::filesystem::path benches;  // empty = those that come with gaincell
   unsigned jobs = 0;
   std::string cache = characterize::default_cache_folder();
-  const Arguments* app = nullptr;  // knows which options were given
+  WasGiven was_given;
 
   bool wants(const char* name) const {
     return std::find(datasets.begin(), datasets.end(), name) != datasets.end();
@@ -289,7 +289,7 @@ attention::AnalogOptions choose_engine(AttendOptions& o, const DeviceFacts& fact
   if (o.level.empty()) o.level = o.no_quantise || !circuit.relu.bitline_moves ? "column" : "fast";
   const bool simulated = o.simulated();
   if (!simulated)
-    refuse_idle(o.app, {"--benches", "--jobs", "--cache"},
+    refuse_idle(o.was_given, {"--benches", "--jobs", "--cache"},
                 fmt::format("level {} simulates nothing", o.level),
                 "drop it, or give --level spice");
   attention::AnalogOptions options =
@@ -297,7 +297,7 @@ attention::AnalogOptions choose_engine(AttendOptions& o, const DeviceFacts& fact
   set_error_limit(o.error_limit, options);
   // Transistors are all alike, and refused with a spread that is asked for.
   if (!simulated || !o.spread.empty()) options.spread = parse_spread(o.spread, *facts.device);
-  refuse_idle_engine_options(o.app, options.spread, o.level);
+  refuse_idle_engine_options(o.was_given, options.spread, o.level);
   options.seed = o.seed;
   options.noise_seed = o.noise_seed;
   if (simulated && o.benches.empty()) o.benches = data_path("netlists/column");
@@ -381,7 +381,7 @@ int attend(AttendOptions& o) {
 
 Run cmd_attend(Arguments& app) {
   auto o = std::make_shared<AttendOptions>();
-  o->app = &app;
+  o->was_given = [&app](const char* option) { return app.was_given(option); };
   app.add_option("--device", o->device, "device tables, or `published`").required();
   declare_published_variant(app, o->published_variant);
   app.add_option("--input", o->input.file,

@@ -87,7 +87,8 @@ Subject inference(const AuditOptions& o) {
   const model::Config& config = run.model.weights->config;
   const attention::Shape shape{config.n_head, config.head_dim(), run.choice.window, config.group()};
   require_columns_of(*run.device, shape.dim);
-  std::vector<int> tokens = read_tokens(o.text, *run.model.tokenizer, run.settings);
+  auto [tokens, warnings] = read_tokens(o.text, *run.model.tokenizer, run.settings);
+  warn(warnings);
   tokens.resize(std::min(tokens.size(), static_cast<std::size_t>(o.tokens)));
   if (tokens.empty())
     throw Error(

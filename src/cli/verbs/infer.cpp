@@ -1,176 +1,30 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
-#include <string_view>
 
-#include "attention/analog_options.h"
-#include "base/error.h"
 #include "base/json.h"
-#include "base/units.h"
 #include "cli/commands.h"
-#include "cli/energy_notes.h"
-#include "cli/model_run.h"
+#include "cli/inference.h"
 #include "cli/progress_bar.h"
 #include "cli/say.h"
-#include "cli/text_input.h"
-#include "energy/energy_model.h"
-#include "model/evaluate.h"
 
 namespace gaincell::cli {
 namespace {
 
-struct InferOptions {
-  ModelRunOptions run;
-  TextInput text;
-  std::optional<int> tokens;
-  std::optional<int> stride;
+struct InferVerb {
+  InferenceOptions inference;
   bool json = false;
 };
 
-struct Report {
-  model::EvaluationReport evaluation;
-  std::optional<double> attention_latency_s;
-  nlohmann::ordered_json energy_j_per_token, not_counted;
-  std::optional<RangeNotes> ranges;  // none where the attention has no ranges
-  nlohmann::ordered_json settings;
-
-  // A figure that the run does not have is null.
-  nlohmann::ordered_json to_json() const {
-    nlohmann::ordered_json latency;
-    if (attention_latency_s) latency = *attention_latency_s;
-    nlohmann::ordered_json held;
-    if (ranges) held = ranges->to_json();
-    return {{"tokens", evaluation.tokens},
-            {"nats_per_token", evaluation.nats_per_token},
-            {"perplexity", evaluation.perplexity()},
-            {"energy_j_per_token", energy_j_per_token},
-            {"energy_not_counted", not_counted},
-            {"attention_latency_s_per_token", latency},
-            {"latency_s_per_token", latency},
-            {"tokens_per_second", evaluation.tokens_per_second()},
-            {"ranges", held},
-            {"settings", settings}};
-  }
-
-  std::string brief() const {
-    std::string lines;
-    const auto line = [&](const std::string& name, const std::string& value) {
-      lines += fmt::format("{:<24} {}\n", name, value);
-    };
-    const auto text = [&](const char* key) { return settings.at(key).get<std::string>(); };
-    line("model", text("model"));
-    if (settings.contains("device")) line("device", text("device"));
-    if (settings.contains("published_current")) line("current", text("published_current"));
-    line("attention",
-         fmt::format("{}, window {}{}", text("attention"), settings.at("window").get<int>(),
-                     settings.contains("level") ? ", level " + text("level") : ""));
-    if (settings.contains("fast_level"))
-      line("fast level", brief_fast_level(settings.at("fast_level")));
-    if (settings.contains("spread")) line("mismatch and noise", drawn());
-    line("positions", evaluation.stride > 0
-                          ? fmt::format("{}, stride {}", text("positions"), evaluation.stride)
-                          : fmt::format("{}, one sliding pass", text("positions")));
-    line("text", fmt::format("{}, {} tokens scored", text("text"), evaluation.tokens));
-    lines += "\n";
-    line("nats per token", fmt::format("{:.4f}", evaluation.nats_per_token));
-    line("perplexity", fmt::format("{:.4f}", evaluation.perplexity()));
-    for (const auto& [part, joules] : energy_j_per_token.items())
-      line(energy_name(part),
-           joules.is_null() ? no_energy() : format_si(joules.get<double>(), "J"));
-    if (settings.contains("token_period_s"))
-      line("token period", format_si(settings.at("token_period_s").get<double>(), "s"));
-    if (ranges)
-      for (const std::string& held : ranges->lines()) line("held at range ends", held);
-    line("attention latency", attention_latency_s
-                                  ? format_si(*attention_latency_s, "s") + " a token, all layers"
-                                  : "none (no circuits)");
-    line("simulated", fmt::format("{:.0f} tokens per second", evaluation.tokens_per_second()));
-    return lines;
-  }
-
- private:
-  std::string drawn() const {
-    const auto& spread = settings.at("spread");
-    const auto has = [&](std::string_view effect) {
-      const auto& on = settings.at("effects");
-      return std::find(on.begin(), on.end(), effect) != on.end();
-    };
-    bool mismatch = false, noise = false;
-    for (const auto& [name, value] : spread.items())
-      (name.ends_with("_noise_c") ? noise : mismatch) |= value.get<double>() > 0;
-    std::string text;
-    if (mismatch && has("mismatch"))
-      text = fmt::format("chip {}", settings.at("spread_seed").get<std::uint64_t>());
-    if (noise && has("read_noise"))
-      text += fmt::format("{}noise {}", text.empty() ? "" : ", ",
-                          settings.at("noise_seed").get<std::uint64_t>());
-    return text.empty() ? "none" : text;
-  }
-  const char* no_energy() const {
-    return settings.contains("device") ? "not known (the device has no such energy)"
-                                       : "none (no circuits)";
-  }
-  static std::string energy_name(const std::string& key) {
-    if (key == "total") return "energy per token";
-    if (key == "active" || key == "standing") return "  " + key;
-    if (key == "digital") return "  digital, published";
-    if (key == "circuits") return "active + standing";
-    return "    " + key;
-  }
-};
-
-// Over all layers and heads, per token run. Digital attention has no circuits: its total is null,
-// not a guess.
-void add_energy(const ModelRun& run, Report& report) {
-  report.energy_j_per_token = {{"total", nullptr}};
-  if (!run.device) return;
-  energy::Activity activity;
-  for (const auto& layer : report.evaluation.activity) activity += layer;
-  const energy::EnergyModel model(*run.device);
-  const energy::Energy energy = model.of(activity, run.choice.analog.token_period_s)
-                                    .per(static_cast<double>(report.evaluation.tokens_run));
-  report.energy_j_per_token = to_json(energy);
-  report.not_counted = not_counted_json();
-  report.settings["energy_items"] = items_json(energy);
-  warn_of_period(model, run.choice.analog.token_period_s);
+Inference infer_with_bar(InferenceOptions options) {
+  ProgressBar bar("infer");
+  options.progress = [&](double share) { bar.show(share); };
+  return infer(options);
 }
 
-int infer(const InferOptions& o) {
-  if (o.tokens && *o.tokens < 2) {
-    throw Error({.key = "--tokens",
-                 .value = std::to_string(*o.tokens),
-                 .rule = "an evaluation needs at least 2 tokens",
-                 .remedy = "leave it out for the whole text"});
-  }
-  if (o.stride && *o.stride < 1) {
-    throw Error(
-        {.key = "--stride", .value = std::to_string(*o.stride), .rule = "must be at least 1"});
-  }
-  ModelRun run(o.run);
-  std::vector<int> tokens = read_tokens(o.text, *run.model.tokenizer, run.settings);
-  if (o.tokens && static_cast<std::size_t>(*o.tokens) < tokens.size()) tokens.resize(*o.tokens);
-  run.require_known_ages(static_cast<std::int64_t>(tokens.size()) - 1);
-  Report report;
-  {
-    ProgressBar bar("infer");
-    report.evaluation =
-        model::evaluate(*run.transformer, tokens,
-                        {.stride = o.stride.value_or(0),
-                         // The column level takes about a second a token.
-                         .block = run.choice.analog.level == attention::Level::kColumn ? 64 : 4096,
-                         .progress = [&](double share) { bar.show(share); }});
-  }
-  report.attention_latency_s = run.attention_latency_s;
-  report.settings = run.settings;
-  add_energy(run, report);
-  if (run.choice.kind != model::AttentionKind::kSoftmax) {
-    report.ranges = run.range_notes();
-    report.ranges->warn();
-  }
-  // 0 = one sliding pass. Energy is per token run: overlapping windows run some tokens twice.
-  report.settings["stride"] = report.evaluation.stride;
-  report.settings["tokens_run"] = report.evaluation.tokens_run;
+int run_infer(const InferVerb& o) {
+  const Inference report = infer_with_bar(o.inference);
+  warn(report.warnings);
   if (o.json) {
     fmt::print("{}\n", json_text(report.to_json(), 2));
   } else {
@@ -182,16 +36,17 @@ int infer(const InferOptions& o) {
 }  // namespace
 
 Run cmd_infer(Arguments& app) {
-  auto o = std::make_shared<InferOptions>();
-  declare(app, o->run);
-  app.add_option("--text", o->text.path, "text to predict, UTF-8, or UTF-16 with a byte order mark")
+  auto o = std::make_shared<InferVerb>();
+  declare(app, o->inference.run);
+  app.add_option("--text", o->inference.text.path,
+                 "text to predict, UTF-8, or UTF-16 with a byte order mark")
       .required();
-  app.add_option("--tokens", o->tokens, "only the first so many tokens of the text");
-  app.add_option("--stride", o->stride,
+  app.add_option("--tokens", o->inference.tokens, "only the first so many tokens of the text");
+  app.add_option("--stride", o->inference.stride,
                  "learned positions: step of the window (default: half the positions)");
-  declare(app, o->text);
+  declare(app, o->inference.text);
   app.add_flag("--json", o->json, "as JSON");
-  return [o] { return infer(*o); };
+  return [o] { return run_infer(*o); };
 }
 
 }  // namespace gaincell::cli

@@ -9,6 +9,7 @@
 namespace gaincell::characterize {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class NetlistTest : public BenchTest {
@@ -240,6 +241,28 @@ TEST_F(NetlistTest, MultipliersThatAreLostAreNamed) {
   const Library l = library(leaf);
   ASSERT_EQ(l.warnings().size(), 1u);
   EXPECT_THAT(l.warnings()[0], HasSubstr("replaces `m` of `r1 a 0 1 m=3`"));
+}
+
+TEST_F(NetlistTest, ElementWhoseMultiplierIsLostIsRefused) {
+  const auto complaint_of = [&](const std::string& inside, const std::string& element) {
+    Library l = library(".subckt leaf a r=1\nr1 a 0 {r}\n.ends\n.subckt gate a\nx1 a leaf r=2" +
+                        inside + "\n.ends\n.subckt top a\nx2 a gate m=1\n.ends\n");
+    try {
+      l.check_elements({{element, "bench.yaml: elements[0]"}});
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_THAT(
+      complaint_of("", "xa q gate m=64"),
+      AllOf(HasSubstr("elements[0]"), HasSubstr("does not reach what is inside `x1 a leaf r=2`"),
+            HasSubstr("write `m=1` there")));
+  EXPECT_THAT(complaint_of("", "xa q top m=64"),
+              HasSubstr("inside `x1 a leaf"));  // two levels down
+  EXPECT_EQ(complaint_of(" m=1", "xa q top m=64"), "");
+  EXPECT_EQ(complaint_of("", "xa q top m=1"), "");
+  EXPECT_EQ(complaint_of("", "xa q leaf m=64"), "");
 }
 
 TEST_F(NetlistTest, SameDefinitionTwiceIsOneAndAnotherIsRefused) {

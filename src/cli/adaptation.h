@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/text_input.h"
+#include "model/adapt.h"
+
+namespace gaincell::cli {
+
+// A model's scalers fitted to a device, as `gaincell adapt` and the Python package do it.
+struct AdaptationOptions {
+  std::string model, device, out;
+  std::vector<std::string> published_variant;
+  TextInput text;
+  std::string level = "fast";
+  std::vector<std::string> without;
+  std::optional<int> window;             // none = the model's own
+  std::optional<double> token_period_s;  // none = the layers' own time
+  int batch = 16, length = 256;          // calibration sequences, tokens of each
+  std::uint64_t seed = 1;
+  int threads = 0;
+  model::AdaptOptions adapt;
+};
+
+struct Adaptation {
+  model::AdaptReport report;
+  nlohmann::ordered_json record;  // what stands in the model folder's adaptation
+  double seconds = 0;
+  std::vector<std::string> warnings;  // what is unusual and no error
+
+  nlohmann::ordered_json to_json() const;
+};
+
+// Writes the model folder. Throws Error for wrong input.
+Adaptation adapt(AdaptationOptions options);
+
+}  // namespace gaincell::cli

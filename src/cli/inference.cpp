@@ -1,0 +1,162 @@
+#include "cli/inference.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "attention/analog_options.h"
+#include "base/error.h"
+#include "base/units.h"
+#include "cli/energy_notes.h"
+#include "energy/energy_model.h"
+
+namespace gaincell::cli {
+namespace {
+
+std::string drawn(const nlohmann::ordered_json& settings) {
+  const auto& spread = settings.at("spread");
+  const auto has = [&](std::string_view effect) {
+    const auto& on = settings.at("effects");
+    return std::find(on.begin(), on.end(), effect) != on.end();
+  };
+  bool mismatch = false, noise = false;
+  for (const auto& [name, value] : spread.items())
+    (name.ends_with("_noise_c") ? noise : mismatch) |= value.get<double>() > 0;
+  std::string text;
+  if (mismatch && has("mismatch"))
+    text = fmt::format("chip {}", settings.at("spread_seed").get<std::uint64_t>());
+  if (noise && has("read_noise"))
+    text += fmt::format("{}noise {}", text.empty() ? "" : ", ",
+                        settings.at("noise_seed").get<std::uint64_t>());
+  return text.empty() ? "none" : text;
+}
+
+const char* no_energy(const nlohmann::ordered_json& settings) {
+  return settings.contains("device") ? "not known (the device has no such energy)"
+                                     : "none (no circuits)";
+}
+
+std::string energy_name(const std::string& key) {
+  if (key == "total") return "energy per token";
+  if (key == "active" || key == "standing") return "  " + key;
+  if (key == "digital") return "  digital, published";
+  if (key == "circuits") return "active + standing";
+  return "    " + key;
+}
+
+// Over all layers and heads, per token run. Digital attention has no circuits: its total is null,
+// not a guess.
+void add_energy(const ModelRun& run, Inference& report) {
+  report.energy_j_per_token = {{"total", nullptr}};
+  if (!run.device) return;
+  energy::Activity activity;
+  for (const auto& layer : report.evaluation.activity) activity += layer;
+  const energy::EnergyModel model(*run.device);
+  const energy::Energy energy = model.of(activity, run.choice.analog.token_period_s)
+                                    .per(static_cast<double>(report.evaluation.tokens_run));
+  report.energy_j_per_token = to_json(energy);
+  report.not_counted = not_counted_json();
+  report.settings["energy_items"] = items_json(energy);
+  if (const auto warning = period_warning(model, run.choice.analog.token_period_s))
+    report.warnings.push_back(*warning);
+}
+
+void check(const InferenceOptions& o) {
+  if (o.tokens && *o.tokens < 2) {
+    throw Error({.key = "--tokens",
+                 .value = std::to_string(*o.tokens),
+                 .rule = "an evaluation needs at least 2 tokens",
+                 .remedy = "leave it out for the whole text"});
+  }
+  if (o.stride && *o.stride < 1) {
+    throw Error(
+        {.key = "--stride", .value = std::to_string(*o.stride), .rule = "must be at least 1"});
+  }
+}
+
+}  // namespace
+
+nlohmann::ordered_json Inference::to_json() const {
+  nlohmann::ordered_json latency;
+  if (attention_latency_s) latency = *attention_latency_s;
+  nlohmann::ordered_json held;
+  if (ranges) held = ranges->to_json();
+  return {{"tokens", evaluation.tokens},
+          {"nats_per_token", evaluation.nats_per_token},
+          {"perplexity", evaluation.perplexity()},
+          {"energy_j_per_token", energy_j_per_token},
+          {"energy_not_counted", not_counted},
+          {"attention_latency_s_per_token", latency},
+          {"latency_s_per_token", latency},
+          {"tokens_per_second", evaluation.tokens_per_second()},
+          {"ranges", held},
+          {"settings", settings}};
+}
+
+std::string Inference::brief() const {
+  std::string lines;
+  const auto line = [&](const std::string& name, const std::string& value) {
+    lines += fmt::format("{:<24} {}\n", name, value);
+  };
+  const auto text = [&](const char* key) { return settings.at(key).get<std::string>(); };
+  line("model", text("model"));
+  if (settings.contains("device")) line("device", text("device"));
+  if (settings.contains("published_current")) line("current", text("published_current"));
+  line("attention",
+       fmt::format("{}, window {}{}", text("attention"), settings.at("window").get<int>(),
+                   settings.contains("level") ? ", level " + text("level") : ""));
+  if (settings.contains("fast_level"))
+    line("fast level", brief_fast_level(settings.at("fast_level")));
+  if (settings.contains("spread")) line("mismatch and noise", drawn(settings));
+  line("positions", evaluation.stride > 0
+                        ? fmt::format("{}, stride {}", text("positions"), evaluation.stride)
+                        : fmt::format("{}, one sliding pass", text("positions")));
+  line("text", fmt::format("{}, {} tokens scored", text("text"), evaluation.tokens));
+  lines += "\n";
+  line("nats per token", fmt::format("{:.4f}", evaluation.nats_per_token));
+  line("perplexity", fmt::format("{:.4f}", evaluation.perplexity()));
+  for (const auto& [part, joules] : energy_j_per_token.items())
+    line(energy_name(part),
+         joules.is_null() ? no_energy(settings) : format_si(joules.get<double>(), "J"));
+  if (settings.contains("token_period_s"))
+    line("token period", format_si(settings.at("token_period_s").get<double>(), "s"));
+  if (ranges)
+    for (const std::string& held : ranges->lines()) line("held at range ends", held);
+  line("attention latency", attention_latency_s
+                                ? format_si(*attention_latency_s, "s") + " a token, all layers"
+                                : "none (no circuits)");
+  line("simulated", fmt::format("{:.0f} tokens per second", evaluation.tokens_per_second()));
+  return lines;
+}
+
+Inference infer(const InferenceOptions& o) {
+  check(o);
+  ModelRun run(o.run);
+  auto [tokens, warnings] = read_tokens(o.text, *run.model.tokenizer, run.settings);
+  if (o.tokens && static_cast<std::size_t>(*o.tokens) < tokens.size()) tokens.resize(*o.tokens);
+  run.require_known_ages(static_cast<std::int64_t>(tokens.size()) - 1);
+  Inference report;
+  report.warnings = std::move(warnings);
+  report.evaluation =
+      model::evaluate(*run.transformer, tokens,
+                      {.stride = o.stride.value_or(0),
+                       // The column level takes about a second a token.
+                       .block = run.choice.analog.level == attention::Level::kColumn ? 64 : 4096,
+                       .progress = o.progress});
+  report.attention_latency_s = run.attention_latency_s;
+  report.settings = run.settings;
+  add_energy(run, report);
+  if (run.choice.kind != model::AttentionKind::kSoftmax) {
+    report.ranges = run.range_notes();
+    for (std::string& line : report.ranges->unusual()) report.warnings.push_back(std::move(line));
+  }
+  // 0 = one sliding pass. Energy is per token run: overlapping windows run some tokens twice.
+  report.settings["stride"] = report.evaluation.stride;
+  report.settings["tokens_run"] = report.evaluation.tokens_run;
+  return report;
+}
+
+}  // namespace gaincell::cli

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/model_run.h"
+#include "cli/range_notes.h"
+#include "cli/text_input.h"
+#include "model/evaluate.h"
+
+namespace gaincell::cli {
+
+// A text through a model, as `gaincell infer` and the Python package run it.
+struct InferenceOptions {
+  ModelRunOptions run;
+  TextInput text;
+  std::optional<int> tokens;  // only the first so many
+  std::optional<int> stride;  // of learned positions; none = half the positions
+  std::function<void(double share)> progress = {};
+};
+
+struct Inference {
+  model::EvaluationReport evaluation;
+  std::optional<double> attention_latency_s;
+  nlohmann::ordered_json energy_j_per_token, not_counted;
+  std::optional<RangeNotes> ranges;  // none where the attention has no ranges
+  nlohmann::ordered_json settings;
+  std::vector<std::string> warnings;  // what is unusual and no error
+
+  // A figure that the run does not have is null.
+  nlohmann::ordered_json to_json() const;
+  std::string brief() const;  // some lines for people
+};
+
+// Throws Error for wrong input.
+Inference infer(const InferenceOptions& options);
+
+}  // namespace gaincell::cli
