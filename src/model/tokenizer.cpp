@@ -79,6 +79,18 @@ class Characters final : public Tokenizer {
 };
 
 constexpr const char* kBlank = "\xE2\x96\x81";  // U+2581
+
+// What a file may say in any type: a word that is no text is none of those that are known, a flag
+// that is none is neither.
+std::string word_of(const nlohmann::json& object, const char* key) {
+  const bool has = object.is_object() && object.contains(key) && object[key].is_string();
+  return has ? object[key].get<std::string>() : "";
+}
+std::optional<bool> flag_of(const nlohmann::json& object, const char* key, bool otherwise) {
+  if (!object.is_object() || !object.contains(key) || object[key].is_null()) return otherwise;
+  if (!object[key].is_boolean()) return std::nullopt;
+  return object[key].get<bool>();
+}
 constexpr const char* kCopyAgain = "copy the model's tokenizer files again";
 
 Vocabulary vocabulary_of(const nlohmann::json& object, const std::string& place, int vocab_size) {
@@ -206,17 +218,18 @@ class TokenizerJson {
   // GPT-2's is the empty one.
   std::string word_pattern(const nlohmann::json& cutter) const {
     const auto is_plain = [&](const nlohmann::json& level, bool words) {
-      return level.value("type", "") == "ByteLevel" && !level.value("add_prefix_space", true) &&
-             level.value("use_regex", true) == words;
+      return word_of(level, "type") == "ByteLevel" &&
+             flag_of(level, "add_prefix_space", true) == false &&
+             flag_of(level, "use_regex", true) == words;
     };
-    const bool list = cutter.value("type", "") == "Sequence" && cutter.contains("pretokenizers") &&
+    const bool list = word_of(cutter, "type") == "Sequence" && cutter.contains("pretokenizers") &&
                       cutter["pretokenizers"].is_array();
     if (!list && is_plain(cutter, true)) return {};
     if (list && cutter["pretokenizers"].size() == 2) {
       const nlohmann::json &split = cutter["pretokenizers"][0], &level = cutter["pretokenizers"][1];
       const nlohmann::json::json_pointer regex("/pattern/Regex");
-      if (split.value("type", "") == "Split" && split.contains(regex) && split[regex].is_string() &&
-          split.value("behavior", "") == "Isolated" && !split.value("invert", false) &&
+      if (word_of(split, "type") == "Split" && split.contains(regex) && split[regex].is_string() &&
+          word_of(split, "behavior") == "Isolated" && flag_of(split, "invert", false) == false &&
           is_plain(level, false))
         return split[regex];
     }
@@ -233,27 +246,32 @@ class TokenizerJson {
     const nlohmann::json cutter = at("/pre_tokenizer"), normalizer = at("/normalizer");
     bool blanks = false;
     const auto normalise = [&](const nlohmann::json& step) {
-      const std::string type = step.value("type", "");
+      const std::string type = word_of(step, "type");
       const nlohmann::json::json_pointer pattern("/pattern/String");
-      if (type == "Prepend" && step.value("prepend", "") == kBlank && !blanks) {
+      if (type == "Prepend" && word_of(step, "prepend") == kBlank && !blanks) {
         rules.blank = Blank::kEachPart;
       } else if (type == "Replace" && step.contains(pattern) && step[pattern] == " " &&
-                 step.value("content", "") == kBlank) {
+                 word_of(step, "content") == kBlank) {
         blanks = true;
       } else {
         throw refuse("/normalizer", "may put U+2581 ahead and in the place of blanks, no more");
       }
     };
-    if (normalizer.is_object() && normalizer.value("type", "") == "Sequence") {
+    if (normalizer.is_object() && word_of(normalizer, "type") == "Sequence") {
       for (const auto& step : at("/normalizer/normalizers")) normalise(step);
     } else if (!normalizer.is_null()) {
       normalise(normalizer);
     }
     if (!cutter.is_null()) {
-      if (cutter.value("type", "") != "Metaspace" || cutter.value("replacement", "") != kBlank)
+      if (word_of(cutter, "type") != "Metaspace" || word_of(cutter, "replacement") != kBlank)
         throw refuse("/pre_tokenizer", "must be ByteLevel, or Metaspace with U+2581");
-      const std::string scheme = cutter.value(
-          "prepend_scheme", cutter.value("add_prefix_space", true) ? "always" : "never");
+      const std::optional<bool> ahead = flag_of(cutter, "add_prefix_space", true);
+      const std::optional<bool> cut = flag_of(cutter, "split", true);
+      if (!ahead || !cut) throw refuse("/pre_tokenizer", "its switches must be true or false");
+      const bool named = cutter.contains("prepend_scheme") && !cutter["prepend_scheme"].is_null();
+      const std::string scheme = named    ? word_of(cutter, "prepend_scheme")
+                                 : *ahead ? "always"
+                                          : "never";
       if (scheme == "always") {
         rules.blank = Blank::kEachPart;
       } else if (scheme == "first") {
@@ -261,7 +279,7 @@ class TokenizerJson {
       } else if (scheme != "never") {
         throw refuse("/pre_tokenizer/prepend_scheme", "must be always, first or never");
       }
-      rules.cut_at_blanks = cutter.value("split", true);
+      rules.cut_at_blanks = *cut;
       rules.spare_blank = true;
       blanks = true;
     }
@@ -294,11 +312,11 @@ class TokenizerJson {
     const nlohmann::json processor = at("/post_processor");
     if (!processor.is_object()) return -1;
     nlohmann::json steps = nlohmann::json::array({processor});
-    if (processor.value("type", "") == "Sequence" && processor.contains("processors"))
+    if (word_of(processor, "type") == "Sequence" && processor.contains("processors"))
       steps = processor["processors"];
     const nlohmann::json::json_pointer first("/single/0/SpecialToken/id");
     for (const auto& step : steps) {
-      if (!step.is_object() || step.value("type", "") != "TemplateProcessing") continue;
+      if (!step.is_object() || word_of(step, "type") != "TemplateProcessing") continue;
       if (!step.contains(first) || !step[first].is_string()) return -1;
       const auto found = vocabulary.find(step[first].get<std::string>());
       if (found != vocabulary.end()) return found->second;

@@ -282,6 +282,11 @@ TEST_F(TokenizerFolder, IsReadOfTokenizerJsonAlone) {
   EXPECT_THAT(refusal("/pre_tokenizer/type", "Metaspace"), HasSubstr("ByteLevel"));
   EXPECT_THAT(refusal("/pre_tokenizer/add_prefix_space", true), HasSubstr("ByteLevel"));
   EXPECT_THAT(refusal("/pre_tokenizer", nullptr), HasSubstr("ByteLevel"));
+  EXPECT_THAT(refusal("/pre_tokenizer", "ByteLevel"), HasSubstr("must be ByteLevel without"));
+  EXPECT_THAT(refusal("/pre_tokenizer/add_prefix_space", 3),
+              HasSubstr("must be ByteLevel without"));
+  EXPECT_EQ(refusal("/pre_tokenizer/use_regex", nullptr), "accepted");
+  EXPECT_EQ(refusal("/post_processor", {{"type", 3}}), "accepted");
   EXPECT_THAT(refusal("/model/merges", {"a"}), HasSubstr("two tokens"));
   EXPECT_THAT(refusal("/model/merges", {"a q"}), HasSubstr("joins two tokens of the vocabulary"));
   EXPECT_THAT(refusal("/model/vocab/ab", 0), HasSubstr("another token has this id"));
@@ -348,6 +353,13 @@ TEST_F(TokenizerFolder, ReadsSentencePiecesOfTokenizerJson) {
   EXPECT_THAT(newer->encode("ab b a", "t"), ElementsAre(1, 6, 2, 4, 2, 3));
   newer->take_special_tokens();
   EXPECT_THAT(newer->encode("ab<|user|>ab", "t"), ElementsAre(1, 6, 12, 5));
+
+  for (const char* key : {"type", "replacement", "prepend_scheme", "add_prefix_space", "split"}) {
+    nlohmann::json odd = file;
+    odd["pre_tokenizer"][key] = 3;
+    write_file(folder.path() / "tokenizer.json", odd.dump());
+    EXPECT_THAT(reading_complaint(13), HasSubstr("pre_tokenizer")) << key;
+  }
 
   file["normalizer"] = {{"type", "NFKC"}};
   write_file(folder.path() / "tokenizer.json", file.dump());
