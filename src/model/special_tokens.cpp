@@ -9,10 +9,10 @@ namespace {
 
 class SpecialTokens final : public Tokenizer {
  public:
-  SpecialTokens(std::unique_ptr<Tokenizer> plain, Vocabulary special, int beginning)
+  SpecialTokens(std::unique_ptr<Tokenizer> plain, const Vocabulary& special, int beginning)
       : plain_(std::move(plain)), beginning_(beginning) {
     for (const auto& [text, id] : special) texts_[id] = text;
-    for (auto& entry : special) longest_first_.emplace_back(entry);
+    for (const auto& entry : special) longest_first_.emplace_back(entry);
     std::sort(longest_first_.begin(), longest_first_.end(), [](const auto& a, const auto& b) {
       return a.first.size() != b.first.size() ? a.first.size() > b.first.size() : a < b;
     });
@@ -84,7 +84,7 @@ std::unique_ptr<Tokenizer> with_special_tokens(std::unique_ptr<Tokenizer> plain,
                                                int beginning) {
   std::erase_if(special, [](const auto& entry) { return entry.first.empty(); });
   if (special.empty() && beginning < 0) return plain;
-  return std::make_unique<SpecialTokens>(std::move(plain), std::move(special), beginning);
+  return std::make_unique<SpecialTokens>(std::move(plain), special, beginning);
 }
 
 }  // namespace gaincell::model
