@@ -273,9 +273,12 @@ def test_the_books_model_says_what_the_fast_engine_says(device, tmp_path):
         assert said["tokens"] == count - 1
         assert nats == pytest.approx(said["nats_per_token"], abs=worst)
 
+    # Where two tokens are nearly as likely a count that rounds otherwise decides, and all that follows is another text.
     prompt = "The old man opened the door, and"
+    off = [*NOT_DRAWN, "counter"]
+    model = gaincell.torch.from_pretrained(folder, DEVICE, without=["counter"])
     ran = subprocess.run([PROGRAM, "generate", "--model", folder, "--attention", "analog", "--device", DEVICE, "--prompt",
-                          prompt, "--tokens", "24", "--greedy", "--without", ",".join(NOT_DRAWN)],
+                          prompt, "--tokens", "24", "--greedy", "--error-limit", "2e-4", "--without", ",".join(off)],
                          check=True, capture_output=True, text=True)
     start = torch.tensor(tokenizer(prompt)["input_ids"])[None]
     ours = model.generate(start, attention_mask=torch.ones_like(start), max_new_tokens=24, do_sample=False,
