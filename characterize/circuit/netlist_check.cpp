@@ -269,7 +269,8 @@ void Library::check_circles() const {
 }
 
 // In its own dialect the simulator gives every device of a subcircuit the multiplier of the
-// instance, in place of the one that stands there; and in none does it reach further down.
+// instance, in place of the one that stands there; and in every dialect an instance inside takes it
+// only where it has one of its own.
 void Library::warn_of_lost_multipliers() {
   std::map<int, const CircuitLine*> own;     // scope -> the first device with a multiplier in it
   std::map<int, const CircuitLine*> beyond;  // scope -> the first instance without one

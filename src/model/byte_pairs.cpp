@@ -127,14 +127,7 @@ class BytePairs final : public Tokenizer {
     return ids;
   }
 
-  std::string decode(std::span<const int> ids) const override {
-    std::string text;
-    for (const int id : ids) {
-      const auto found = texts_.find(id);
-      text += found == texts_.end() ? "\xEF\xBF\xBD" : found->second;
-    }
-    return text;
-  }
+  std::string decode(std::span<const int> ids) const override { return decoded(texts_, ids); }
 
   std::string kind() const override { return "byte pairs"; }
   std::size_t unknown_bytes() const override { return unknown_bytes_; }

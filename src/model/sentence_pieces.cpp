@@ -42,14 +42,7 @@ class SentencePieces final : public Tokenizer {
     return encode_part(text, place, rules_.blank == SentencePieceRules::Blank::kEachPart);
   }
 
-  std::string decode(std::span<const int> ids) const override {
-    std::string text;
-    for (const int id : ids) {
-      const auto found = texts_.find(id);
-      text += found == texts_.end() ? "\xEF\xBF\xBD" : found->second;
-    }
-    return text;
-  }
+  std::string decode(std::span<const int> ids) const override { return decoded(texts_, ids); }
 
   std::string kind() const override { return "sentence pieces"; }
   std::size_t unknown_bytes() const override { return unknown_bytes_; }

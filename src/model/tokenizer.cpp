@@ -19,8 +19,6 @@
 namespace gaincell::model {
 namespace {
 
-constexpr const char* kReplacement = "\xEF\xBF\xBD";  // U+FFFD
-
 class Characters final : public Tokenizer {
  public:
   Characters(const Vocabulary& vocabulary, const std::string& place) : place_(place) {
@@ -61,14 +59,7 @@ class Characters final : public Tokenizer {
     return ids;
   }
 
-  std::string decode(std::span<const int> ids) const override {
-    std::string text;
-    for (const int id : ids) {
-      const auto found = texts_.find(id);
-      text += found == texts_.end() ? kReplacement : found->second;
-    }
-    return text;
-  }
+  std::string decode(std::span<const int> ids) const override { return decoded(texts_, ids); }
 
   std::string kind() const override { return "characters"; }
 
@@ -438,6 +429,16 @@ int unknown_id(const TokenizerFiles& files) {
 }
 
 }  // namespace
+
+std::string decoded(const std::unordered_map<int, std::string>& texts, std::span<const int> ids) {
+  constexpr const char* kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+  std::string text;
+  for (const int id : ids) {
+    const auto found = texts.find(id);
+    text += found == texts.end() ? kReplacement : found->second;
+  }
+  return text;
+}
 
 std::unique_ptr<Tokenizer> read_tokenizer(const std::filesystem::path& folder, int vocab_size,
                                           int beginning) {

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace gaincell::model {
@@ -32,6 +33,9 @@ class Tokenizer {
   // Bytes so far that the vocabulary does not have and for which its unknown token was put.
   virtual std::size_t unknown_bytes() const { return 0; }
 };
+
+// What decode() does with the texts of all ids.
+std::string decoded(const std::unordered_map<int, std::string>& texts, std::span<const int> ids);
 
 // The tokenizer of a model folder, by the usual files: `vocab.json` (or `encoder.json`) maps tokens
 // to ids. With `merges.txt` (or `vocab.bpe`) it is GPT-2's byte-level byte-pair encoding (Radford

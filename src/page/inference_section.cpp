@@ -145,10 +145,14 @@ std::string energies(const std::vector<Run>& runs, const std::optional<plot::Ene
     }
     rows.row(std::move(cells));
   }
-  return rows.html() +
-         paragraph(
-             "active and standing are simulated, circuits is their sum; digital control and the "
-             "write DAC are the published figures themselves, and total has these too.");
+  std::vector<plot::EnergyBars> bars;
+  if (uniform) bars.push_back(*uniform);
+  for (const Run& run : runs)
+    if (has_circuits(run)) bars.push_back(plot::energy_bars(run.inference, run.label));
+  std::string said = "active and standing are simulated, circuits is their sum.";
+  if (const std::string published = plot::said_of_published(bars); !published.empty())
+    said += " " + published + "; total has this too.";
+  return rows.html() + paragraph(said);
 }
 
 std::string latencies(const std::vector<Run>& runs, const std::optional<lut::DeviceFile>& device) {

@@ -1,6 +1,7 @@
 #include "plot/energy_chart.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -29,19 +30,24 @@ std::optional<lut::GainCellDevice> gain_cell(const lut::DeviceFile& device) {
   return std::nullopt;
 }
 
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 // The parts that any of them has, in their order.
 std::vector<std::string> parts_of(const std::vector<EnergyBars>& bars) {
   std::vector<std::string> names;
   for (const EnergyBars& one : bars)
     for (const auto& [name, joules] : one.parts)
-      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+      if (!contains(names, name)) names.push_back(name);
   return names;
 }
 
-EnergyBars published_bars() {
-  EnergyBars bars{.label = "published, window 1024", .parts = {}};
+// Of the parts that some other bars have.
+EnergyBars published_bars(const std::vector<std::string>& parts) {
+  EnergyBars bars{.label = "published, window 1024", .parts = {}, .published = {}};
   for (const energy::PublishedEnergy& one : energy::kPublishedEnergies)
-    if (const std::string part = one.part; part.ends_with("_array"))
+    if (const std::string part = one.part; parts.empty() || contains(parts, part))
       bars.parts.emplace_back(part, one.energy_j);
   return bars;
 }
@@ -52,7 +58,7 @@ bool has_energies(const lut::DeviceFile& device) { return gain_cell(device).has_
 
 EnergyBars energy_bars(const lut::DeviceFile& device) {
   const std::optional<lut::GainCellDevice> cell = gain_cell(device);
-  EnergyBars bars{.label = "uniform levels, window 1024", .parts = {}};
+  EnergyBars bars{.label = "uniform levels, window 1024", .parts = {}, .published = {}};
   if (!cell) return bars;
   const energy::EnergyModel model(*cell);
   constexpr int kTokens = 32;  // of uniform_activity()
@@ -64,12 +70,15 @@ EnergyBars energy_bars(const lut::DeviceFile& device) {
               period_s)
           .per(kTokens);
   for (const energy::Energy::Part& part : energy.parts)
-    if (part.kind != energy::Kind::kDigital) bars.parts.emplace_back(part.name, part.energy_j());
+    if (part.kind == energy::Kind::kDigital)
+      bars.published.push_back(part.name);
+    else
+      bars.parts.emplace_back(part.name, part.energy_j());
   return bars;
 }
 
 EnergyBars energy_bars(const json& inference, const std::string& label) {
-  EnergyBars bars{.label = label, .parts = {}};
+  EnergyBars bars{.label = label, .parts = {}, .published = {}};
   const json& settings = inference.at("settings");
   const auto items = settings.find("energy_items");
   if (items == settings.end() || !items->is_array()) return bars;
@@ -77,7 +86,10 @@ EnergyBars energy_bars(const json& inference, const std::string& label) {
   const double heads = settings.at("layers").get<double>() * settings.at("heads").get<double>();
   for (const json& item : *items) {
     const std::string part = item.value("part", ""), kind = item.value("kind", "");
-    if (kind == energy::name(energy::Kind::kDigital)) continue;
+    if (kind == energy::name(energy::Kind::kDigital)) {
+      if (!contains(bars.published, part)) bars.published.push_back(part);
+      continue;
+    }
     if (std::any_of(bars.parts.begin(), bars.parts.end(),
                     [&](const auto& one) { return one.first == part; }))
       continue;
@@ -88,12 +100,26 @@ EnergyBars energy_bars(const json& inference, const std::string& label) {
   return bars;
 }
 
+std::string said_of_published(const std::vector<EnergyBars>& bars) {
+  std::vector<std::string> parts, said;
+  for (const EnergyBars& one : bars)
+    for (const std::string& part : one.published)
+      if (!contains(parts, part)) parts.push_back(part);
+  for (const std::string& part : parts) {
+    const std::optional<double> joules = energy::published_j(part);
+    said.push_back(joules ? fmt::format("{} ({})", part, format_si(*joules, "J", 3)) : part);
+  }
+  if (said.empty()) return {};
+  return fmt::format("Not simulated but taken over from there: {}", fmt::join(said, ", "));
+}
+
 Chart energy_chart(const std::vector<EnergyBars>& given) {
-  std::vector<EnergyBars> bars{published_bars()};
+  std::vector<EnergyBars> simulated;
   for (const EnergyBars& one : given)
-    if (!one.parts.empty()) bars.push_back(one);
-  std::vector<EnergyBars> named(bars.begin() + (bars.size() > 1 ? 1 : 0), bars.end());
-  const std::vector<std::string> parts = parts_of(named);
+    if (!one.parts.empty()) simulated.push_back(one);
+  std::vector<EnergyBars> bars{published_bars(parts_of(simulated))};
+  bars.insert(bars.end(), simulated.begin(), simulated.end());
+  const std::vector<std::string> parts = parts_of(simulated.empty() ? bars : simulated);
   const double width = 0.8 / static_cast<double>(bars.size());
   Panel panel{.x = {}, .y = {}, .x_names = parts};
   std::vector<double> all;
@@ -121,12 +147,14 @@ Chart energy_chart(const std::vector<EnergyBars>& given) {
   panel.y = scale_of("energy of one token and head", "J", all);
   const double most = all.empty() ? 1.0 : *std::max_element(all.begin(), all.end());
   panel.y_range = std::pair(std::min(0.0, *std::min_element(all.begin(), all.end())), 1.25 * most);
+  std::vector<std::string> facts{
+      "Published: Leroux et al., Nature Computational Science 5, 813 (2025); window 1024, heads of "
+      "64."};
+  if (const std::string said = said_of_published(simulated); !said.empty())
+    facts.push_back(said + ", not drawn.");
   return {.name = "energy",
           .title = "Energy of one token and head, by part",
-          .facts = {"Published: Leroux et al., Nature Computational Science 5, 813 (2025); window "
-                    "1024, heads of 64.",
-                    "Digital control (4 nJ) and the write DAC (330 pJ) are not simulated here: "
-                    "published figures, not drawn."},
+          .facts = std::move(facts),
           .panels = {std::move(panel)}};
 }
 

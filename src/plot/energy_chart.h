@@ -15,7 +15,11 @@ namespace gaincell::plot {
 struct EnergyBars {
   std::string label;
   std::vector<std::pair<std::string, double>> parts;  // NaN: not known
+  std::vector<std::string> published;                 // parts taken over from the paper, in no bar
 };
+
+// What is said of parts that no circuit stands behind, with their size; empty where there is none.
+std::string said_of_published(const std::vector<EnergyBars>& bars);
 
 bool has_energies(const lut::DeviceFile& device);
 // On uniform levels, at the window of the published figures and one layer's own time.
