@@ -63,6 +63,10 @@ std::map<std::string, Series> read_series(const store::ReadGroup& bench,
     // A measurement without a number is NaN; a condition always has one.
     Series series{quantity_of(dataset, name), dataset.read_vector<double>()};
     if (dataset.has_attribute(names::kWords)) series.words = dataset.texts_attribute(names::kWords);
+    if (dataset.has_attribute(names::kSpecMinimum))
+      series.spec_minimum = dataset.number_attribute(names::kSpecMinimum);
+    if (dataset.has_attribute(names::kSpecMaximum))
+      series.spec_maximum = dataset.number_attribute(names::kSpecMaximum);
     for (std::size_t i = 0; i < points; ++i)
       if (group_name == names::kConditions && !std::isfinite(series.values[i]))
         refuse(dataset, fmt::format("[{}] = {}", i, series.values[i]), "must be finite");

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct Series {
   Quantity quantity;
   std::vector<double> values;
   std::vector<std::string> words{};  // of a condition of words (corner): `values` number them
+  std::optional<double> spec_minimum{}, spec_maximum{};  // limits of a measurement
 };
 
 // A condition of several elements, such as a column's stored voltages: row-major, by point.

@@ -13,7 +13,8 @@ namespace {
 std::string axis_text(const Condition& c) {
   std::vector<std::string> shown;
   for (const double value : c.values)
-    shown.push_back(c.words.empty() ? format_exact(value)
+    // Ends and steps are computed: 0.95, not 0.9500000000000001.
+    shown.push_back(c.words.empty() ? fmt::format("{:.12g}", value)
                                     : c.words[static_cast<std::size_t>(value)]);
   if (shown.size() > 6)
     return fmt::format("{}: {} values, {} ... {} {}", c.name, shown.size(), shown.front(),

@@ -98,6 +98,10 @@ class Script {
         y + height - (panel.surface ? 1.2 : 2.2) * line);
     axis("x", panel.x);
     axis("y", panel.y);
+    // gnuplot's own place depends on how wide the numbers are, and may lie outside.
+    const double middle = y + 0.5 * height + (panel.x_names.empty() ? 1.2 : 2.4) * line;
+    put("unset ylabel\nset label 999 {} at screen {:.4f},{:.4f} center rotate by 90 tc {}",
+        quoted(panel.y.label), x + 0.9 * em, middle, rgb(Colour::kInk));
     names(panel.x_names);
     if (panel.y_range)
       put("set yrange [{}:{}]", format_exact(panel.y_range->first / panel.y.factor),
@@ -230,7 +234,6 @@ class Script {
       points += fmt::format("{} {} {}\n", number(s.point_x[k], panel.x),
                             number(s.point_y[k], panel.y), number(s.point_value[k], panel.z));
     const std::string fields = data(rows);
-    put("set ylabel offset -1.6,0");
     put("unset key\nset view map\nset cblabel {} tc {} offset 0.5,0", quoted(panel.z.label),
         rgb(Colour::kInk));
     put("set format cb '%g'\nset xrange [{}:{}]\nset yrange [{}:{}]", number(s.x.front(), panel.x),

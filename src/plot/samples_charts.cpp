@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -179,6 +180,49 @@ Chart begin_chart(const SampledBench& bench, const Series& measurement) {
   return chart;
 }
 
+struct Limit {
+  const char* relation;
+  double value;
+};
+
+std::vector<Limit> limits_of(const Series& measurement) {
+  std::vector<Limit> limits;
+  if (measurement.spec_minimum) limits.push_back({"at least", *measurement.spec_minimum});
+  if (measurement.spec_maximum) limits.push_back({"at most", *measurement.spec_maximum});
+  return limits;
+}
+
+std::string limits_fact(const Series& measurement) {
+  std::string fact;
+  for (const Limit& limit : limits_of(measurement))
+    fact += fmt::format("{} {} {}", fact.empty() ? "Limit:" : ",", limit.relation,
+                        told(limit.value, measurement.quantity.unit));
+  return fact.empty() ? fact : fact + ".";
+}
+
+// Limits that lie where the numbers are, or as far beyond as these reach: one a decade away would
+// make all of them a flat line, and stands in the facts alone.
+std::vector<Limit> limits_in_sight(const Series& measurement, const std::vector<double>& values) {
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (const double value : values) {
+    if (!std::isfinite(value)) continue;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  std::vector<Limit> limits = limits_of(measurement);
+  const double reach = high - low;
+  std::erase_if(limits, [&](const Limit& limit) {
+    return !(limit.value >= low - reach && limit.value <= high + reach);
+  });
+  return limits;
+}
+
+Curve limit_line(const Limit& limit, const std::string& unit) {
+  Curve line{.kind = Curve::Kind::kDashes, .pen = {Colour::kLimit}};
+  line.label = fmt::format("{} {}", limit.relation, told(limit.value, unit));
+  return line;
+}
+
 struct Moments {
   std::size_t count = 0;
   double mean = 0, sigma = 0;
@@ -226,6 +270,12 @@ Panel histogram(const Series& measurement, const std::vector<double>& values, co
               .y = {.label = "draws"}};
   panel.y_range = std::pair(0.0, 1.1 * std::max(most, n));
   panel.series = {std::move(bars), std::move(normal)};
+  for (const Limit& limit : limits_in_sight(measurement, values)) {
+    Curve line = limit_line(limit, measurement.quantity.unit);
+    line.x = {limit.value, limit.value};
+    line.y = {0, panel.y_range->second};
+    panel.series.push_back(std::move(line));
+  }
   return panel;
 }
 
@@ -249,6 +299,8 @@ Chart spread_chart(const SampledBench& bench, const Series& measurement, const V
       chart.facts.push_back(fmt::format("A device has it as spread_{}{}.", order.name,
                                         order.relative ? ", relative to the mean" : ""));
   if (!slice.words.empty()) chart.facts.push_back(slice.words + ".");
+  if (const std::string limits = limits_fact(measurement); !limits.empty())
+    chart.facts.push_back(limits);
   if (const std::string failed = failed_fact(bench, measurement, slice.grid); !failed.empty())
     chart.facts.push_back(failed);
   chart.panels.push_back(histogram(measurement, values, m));
@@ -280,6 +332,23 @@ Curve dots_of(const Series& x, const Series& measurement, const std::vector<std:
   return dots;
 }
 
+// Across the panel, at their heights.
+void add_limits(const Series& measurement, Panel& panel) {
+  std::vector<double> all, places;
+  for (const Curve& curve : panel.series) {
+    all.insert(all.end(), curve.y.begin(), curve.y.end());
+    places.insert(places.end(), curve.x.begin(), curve.x.end());
+  }
+  if (places.empty()) return;
+  const auto [first, last] = std::minmax_element(places.begin(), places.end());
+  for (const Limit& limit : limits_in_sight(measurement, all)) {
+    Curve line = limit_line(limit, measurement.quantity.unit);
+    line.x = {*first, *last};
+    line.y = {limit.value, limit.value};
+    panel.series.push_back(std::move(line));
+  }
+}
+
 Scale scale_of_condition(const SampledBench& bench, const Series& series,
                          std::size_t most_letters = 48) {
   if (!series.words.empty()) return {.label = series.quantity.name};
@@ -305,6 +374,7 @@ Panel over_one(const SampledBench& bench, const Series& measurement, const Slice
     panel.series.back().label = "kept from tables";
     panel.series.back().pen = {Colour::kPublished};
   }
+  add_limits(measurement, panel);
   return panel;
 }
 
@@ -333,6 +403,7 @@ Panel family(const SampledBench& bench, const Series& measurement, const Slice& 
     line.label = value_text(second, values[i]);
     panel.series.push_back(std::move(line));
   }
+  add_limits(measurement, panel);
   return panel;
 }
 
@@ -428,6 +499,8 @@ Chart samples_chart(const lut::SamplesFile& samples, const std::string& name, co
   const Slice slice = slice_of(*bench, drawn_over(*bench, view), view);
   Chart chart = begin_chart(*bench, *measurement);
   if (!slice.words.empty()) chart.facts.push_back(slice.words + ".");
+  if (const std::string limits = limits_fact(*measurement); !limits.empty())
+    chart.facts.push_back(limits);
   if (const std::string failed = failed_fact(*bench, *measurement, slice.grid); !failed.empty())
     chart.facts.push_back(failed);
   if (slice.over.size() == 1) {
