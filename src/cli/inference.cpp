@@ -47,23 +47,6 @@ std::string energy_name(const std::string& key) {
   return "    " + key;
 }
 
-// Over all layers and heads, per token run. Digital attention has no circuits: its total is null,
-// not a guess.
-void add_energy(const ModelRun& run, Inference& report) {
-  report.energy_j_per_token = {{"total", nullptr}};
-  if (!run.device) return;
-  energy::Activity activity;
-  for (const auto& layer : report.evaluation.activity) activity += layer;
-  const energy::EnergyModel model(*run.device);
-  const energy::Energy energy = model.of(activity, run.choice.analog.token_period_s)
-                                    .per(static_cast<double>(report.evaluation.tokens_run));
-  report.energy_j_per_token = to_json(energy);
-  report.not_counted = not_counted_json();
-  report.settings["energy_items"] = items_json(energy);
-  if (const auto warning = period_warning(model, run.choice.analog.token_period_s))
-    report.warnings.push_back(*warning);
-}
-
 void check(const InferenceOptions& o) {
   if (o.tokens && *o.tokens < 2) {
     throw Error({.key = "--tokens",
@@ -132,6 +115,22 @@ std::string Inference::brief() const {
   return lines;
 }
 
+RunEnergy energy_per_token(const ModelRun& run, const model::EvaluationReport& evaluation) {
+  RunEnergy result{.joules = {{"total", nullptr}}};
+  if (!run.device) return result;
+  energy::Activity activity;
+  for (const auto& layer : evaluation.activity) activity += layer;
+  const energy::EnergyModel model(*run.device);
+  const energy::Energy energy = model.of(activity, run.choice.analog.token_period_s)
+                                    .per(static_cast<double>(evaluation.tokens_run));
+  result.joules = cli::to_json(energy);
+  result.not_counted = not_counted_json();
+  result.items = items_json(energy);
+  if (const auto warning = period_warning(model, run.choice.analog.token_period_s))
+    result.warnings.push_back(*warning);
+  return result;
+}
+
 Inference infer(const InferenceOptions& o) {
   check(o);
   ModelRun run(o.run);
@@ -148,7 +147,11 @@ Inference infer(const InferenceOptions& o) {
                        .progress = o.progress});
   report.attention_latency_s = run.attention_latency_s;
   report.settings = run.settings;
-  add_energy(run, report);
+  RunEnergy energy = energy_per_token(run, report.evaluation);
+  report.energy_j_per_token = std::move(energy.joules);
+  report.not_counted = std::move(energy.not_counted);
+  if (energy.items) report.settings["energy_items"] = *std::move(energy.items);
+  for (std::string& line : energy.warnings) report.warnings.push_back(std::move(line));
   if (run.choice.kind != model::AttentionKind::kSoftmax) {
     report.ranges = run.range_notes();
     for (std::string& line : report.ranges->unusual()) report.warnings.push_back(std::move(line));

@@ -35,6 +35,15 @@ struct Inference {
   std::string brief() const;  // some lines for people
 };
 
+// Over all layers and heads, per token run. Digital attention has no circuits: its total is null,
+// not a guess.
+struct RunEnergy {
+  nlohmann::ordered_json joules = {}, not_counted = {};
+  std::optional<nlohmann::ordered_json> items = {};
+  std::vector<std::string> warnings = {};
+};
+RunEnergy energy_per_token(const ModelRun& run, const model::EvaluationReport& evaluation);
+
 // Throws Error for wrong input.
 Inference infer(const InferenceOptions& options);
 

@@ -32,12 +32,13 @@ struct Transformer::Scratch {
   std::vector<float> normed, q, k, v, attended, inner, logits;
 };
 
-// One slice of text. targets and nats may be empty; last_logits may be null.
+// One slice of text. targets, nats and likeliest may be empty; last_logits may be null.
 struct Transformer::Job {
   std::span<const int> tokens;
-  std::span<const int> targets;
-  std::span<double> nats;
-  std::vector<float>* last_logits;
+  std::span<const int> targets = {};
+  std::span<double> nats = {};
+  std::span<int> likeliest = {};
+  std::vector<float>* last_logits = nullptr;
 };
 
 Transformer::Transformer(std::shared_ptr<const Weights> weights,
@@ -75,12 +76,16 @@ void Transformer::reset() {
 void Transformer::run(std::span<const int> tokens) { score(tokens, {}, {}); }
 
 void Transformer::score(std::span<const int> tokens, std::span<const int> targets,
-                        std::span<double> nats) {
+                        std::span<double> nats, std::span<int> likeliest) {
   assert(targets.size() == nats.size() && (targets.empty() || targets.size() == tokens.size()));
+  assert(likeliest.empty() || likeliest.size() == targets.size());
   for (std::size_t at = 0; at < tokens.size(); at += kSlice) {
     const std::size_t count = std::min<std::size_t>(kSlice, tokens.size() - at);
-    run_slice({tokens.subspan(at, count), targets.empty() ? targets : targets.subspan(at, count),
-               nats.empty() ? nats : nats.subspan(at, count), nullptr});
+    const auto part = [&](auto span) { return span.empty() ? span : span.subspan(at, count); };
+    run_slice({.tokens = part(tokens),
+               .targets = part(targets),
+               .nats = part(nats),
+               .likeliest = part(likeliest)});
   }
 }
 
@@ -89,7 +94,7 @@ std::vector<float> Transformer::logits(std::span<const int> tokens) {
   std::vector<float> result;
   const std::size_t last = (tokens.size() - 1) / kSlice * kSlice;
   run(tokens.first(last));
-  run_slice({tokens.subspan(last), {}, {}, &result});
+  run_slice({.tokens = tokens.subspan(last), .last_logits = &result});
   return result;
 }
 
@@ -195,6 +200,9 @@ void Transformer::run_head(int count, int first, const float* x, const Job& job)
     const int target = job.targets[first + t];
     assert(target >= 0 && target < c.vocab_size);
     job.nats[first + t] = std::log(sum) - (logits[target] - highest);
+    if (job.likeliest.empty()) continue;
+    const auto top = std::find(logits.data(), logits.data() + c.vocab_size, highest);
+    job.likeliest[first + t] = static_cast<int>(top - logits.data());
   }
   if (wants_logits) job.last_logits->assign(s.logits.end() - c.vocab_size, s.logits.end());
 }

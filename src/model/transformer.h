@@ -39,9 +39,11 @@ class Transformer {
   // Runs these tokens. Error where learned positions run out.
   void run(std::span<const int> tokens);
 
-  // Runs these tokens and puts -log p(targets[i] | text up to tokens[i]) in nats into nats[i].
-  // All spans have equal length.
-  void score(std::span<const int> tokens, std::span<const int> targets, std::span<double> nats);
+  // Runs these tokens and puts -log p(targets[i] | text up to tokens[i]) in nats into nats[i], and
+  // into likeliest[i] the token that is the most probable there, the lowest id among equals.
+  // All spans have equal length; `likeliest` may be empty.
+  void score(std::span<const int> tokens, std::span<const int> targets, std::span<double> nats,
+             std::span<int> likeliest = {});
 
   // Runs these tokens (at least one) and returns the logits after the last, [vocab_size].
   std::vector<float> logits(std::span<const int> tokens);
