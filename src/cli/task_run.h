@@ -17,7 +17,9 @@ struct TaskRunOptions {
   ModelRunOptions run;
   std::string task, data, labels;  // of a task
   std::string requests;            // in place of these: a file of requests
-  int limit = 0;                   // only the first so many items; 0 = all
+  std::optional<int> limit;        // only the first so many items, requests, or tokens of wikitext2
+  bool special_tokens = false;     // those written out in the texts are themselves
+  bool each = false;               // figures of each item, or token, as well
   std::function<void(double share)> progress = {};
 };
 
@@ -25,16 +27,17 @@ struct TaskRunOptions {
 std::vector<std::string> tasks_known();
 
 struct TaskRun {
-  nlohmann::ordered_json
-      figures;  // what the task has: accuracy, accuracy_norm, perplexity, items ..
-  nlohmann::ordered_json answers;  // of requests: log_likelihood, greedy, tokens
+  // What the task has: accuracy, accuracy_norm, perplexity, items ..
+  nlohmann::ordered_json figures;
+  nlohmann::ordered_json answers;  // of requests, in their order: log_likelihood, greedy, tokens
   RunEnergy energy;
   std::optional<RangeNotes> ranges;  // none where the attention has no ranges
   nlohmann::ordered_json settings;
   std::vector<std::string> warnings;
 
   nlohmann::ordered_json to_json() const;
-  std::string brief() const;  // some lines for people
+  std::string brief() const;         // some lines for people
+  std::string answer_lines() const;  // a JSON object a request
 };
 
 // Throws Error for wrong input.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 
@@ -44,7 +45,7 @@ EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
   }
 
   report.activity.resize(config.n_layer);
-  double nats_sum = 0;
+  report.nats.reserve(scored);
   std::vector<double> nats;
   const auto start = std::chrono::steady_clock::now();
   // Windows of `reach` tokens; each scores what the one before has not.
@@ -57,7 +58,7 @@ EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
       nats.resize(count);
       transformer.score(inputs.subspan(at, count), targets.subspan(at, count), nats);
       for (std::size_t i = 0; i < count; ++i)
-        if (at + i >= done) nats_sum += nats[i];
+        if (at + i >= done) report.nats.push_back(nats[i]);
       at += count;
       report.tokens_run += static_cast<std::int64_t>(count);
       if (options.progress) options.progress(static_cast<double>(at) / static_cast<double>(scored));
@@ -67,7 +68,8 @@ EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
       report.activity[layer] += transformer.attention(layer).activity();
   }
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  report.nats_per_token = nats_sum / static_cast<double>(scored);
+  report.nats_per_token =
+      std::accumulate(report.nats.begin(), report.nats.end(), 0.0) / static_cast<double>(scored);
   return report;
 }
 

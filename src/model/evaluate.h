@@ -29,6 +29,7 @@ struct EvaluationReport {
       0;           // that went through the model; more than the text's where windows overlap
   int stride = 0;  // used; 0 = one sliding pass
   double nats_per_token = 0;
+  std::vector<double> nats = {};  // by token scored
   double seconds = 0;
   std::vector<energy::Activity> activity;  // one per layer, over all tokens run
 

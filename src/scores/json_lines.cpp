@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace gaincell::scores {
 namespace {
@@ -68,6 +69,7 @@ void JsonLine::only(std::initializer_list<const char*> keys) const {
 
 std::vector<JsonLine> read_json_lines(const std::string& path) {
   const std::string bytes = read_file(path);
+  require_utf8(bytes, path);
   std::vector<JsonLine> lines;
   int number = 0;
   for (std::size_t at = 0; at < bytes.size();) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -24,6 +25,7 @@ struct Answer {
   bool greedy = false;  // each of its tokens is the most probable one, the lowest id among equals
   int tokens = 0;       // of the continuation
   bool cut = false;     // learned positions: the context lost its beginning
+  std::vector<double> each = {};  // log-likelihood by token
 };
 
 // A request's tokens: those of context and continuation together, `context` of which are the
@@ -41,9 +43,14 @@ struct Answers {
   model::EvaluationReport run;  // nats_per_token over all continuations
 };
 
-// Each request from an empty memory. `progress` is called with the share done.
+struct AnswerOptions {
+  std::function<void(double share)> progress = {};
+  // Told once, before anything is run: the tokens that the longest request runs.
+  std::function<void(std::int64_t tokens)> longest = {};
+};
+// Each request from an empty memory, all of them read before the first is run.
 Answers answer(std::span<const Request> requests, model::Tokenizer& tokenizer,
-               model::Transformer& transformer, const std::function<void(double)>& progress = {});
+               model::Transformer& transformer, const AnswerOptions& options = {});
 
 // One JSON object a line with `context` and `continuation`; other keys are refused. Error with file
 // and line.

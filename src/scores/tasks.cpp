@@ -4,8 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <numeric>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 
@@ -29,12 +28,14 @@ void replace_all(std::string& text, std::string_view what, std::string_view by) 
     text.replace(at, what.size(), by);
 }
 
-int checked(const JsonLine& line, const std::string& key, int value, std::size_t choices) {
-  if (value >= 0 && value < static_cast<int>(choices)) return value;
+// The right one among the choices, counted from 0, where the file counts from `first`.
+int right_of(const JsonLine& line, const std::string& key, int first, std::size_t choices) {
+  const int value = line.number(key), last = first + static_cast<int>(choices) - 1;
+  if (value >= first && value <= last) return value - first;
   throw Error({.place = line.place,
                .key = key,
                .value = std::to_string(value),
-               .rule = fmt::format("names one of {} choices", choices)});
+               .rule = fmt::format("must be {} to {}, one of {} choices", first, last, choices)});
 }
 
 // Choices that all continue one context.
@@ -98,7 +99,7 @@ Item read_hellaswag(const JsonLine& line) {
   }
   Item item =
       choice_of(hellaswag_text(line.text("activity_label") + ": " + context), endings, line.place);
-  item.right = checked(line, "label", line.number("label"), endings.size());
+  item.right = right_of(line, "label", 0, endings.size());
   return item;
 }
 
@@ -113,10 +114,15 @@ Item read_arc(const JsonLine& line) {
     if (line.text_at(choice, "label", "question.choices.label") == line.text("answerKey"))
       right = static_cast<int>(texts.size()) - 1;
   }
+  if (right < 0)
+    throw Error({.place = line.place,
+                 .key = "answerKey",
+                 .value = "\"" + line.text("answerKey") + "\"",
+                 .rule = "is the label of no choice"});
   Item item =
       choice_of("Question: " + line.text_at(question, "stem", "question.stem") + "\nAnswer:", texts,
                 line.place);
-  item.right = checked(line, "answerKey", right, texts.size());
+  item.right = right;
   return item;
 }
 
@@ -133,7 +139,7 @@ Item read_winogrande(const JsonLine& line) {
   for (const char* key : {"option1", "option2"})
     item.choices.push_back({sentence.substr(0, gap) + line.text(key),
                             " " + trimmed(sentence.substr(gap + 1)), line.place});
-  item.right = checked(line, "answer", line.number("answer") - 1, 2);
+  item.right = right_of(line, "answer", 1, 2);
   return item;
 }
 
@@ -160,6 +166,10 @@ std::string labels_beside(const std::string& path) {
 
 // One whole number a line.
 void read_labels(const std::string& path, std::vector<Item>& items, std::size_t lines_of_task) {
+  if (!std::filesystem::exists(path))
+    throw Error({.place = path,
+                 .rule = "is not there: the task has its answers in a file of their own",
+                 .remedy = "put it there, or give --labels FILE"});
   const std::string bytes = read_file(path);
   std::vector<int> labels;
   for (std::size_t at = 0; at < bytes.size();) {
@@ -184,8 +194,18 @@ void read_labels(const std::string& path, std::vector<Item>& items, std::size_t 
   for (std::size_t k = 0; k < items.size(); ++k) items[k].right = labels[k];
 }
 
-double standard_error(double share, std::size_t items) {
-  return items > 1 ? std::sqrt(share * (1 - share) / static_cast<double>(items - 1)) : 0;
+ItemScore score_choice(const Item& item, std::span<const Answer> given) {
+  const auto likeliest = [&](const auto& worth) {
+    std::size_t best = 0;  // the first among equals
+    for (std::size_t k = 1; k < given.size(); ++k)
+      if (worth(k) > worth(best)) best = k;
+    return static_cast<int>(best);
+  };
+  const auto sum = [&](std::size_t k) { return given[k].log_likelihood; };
+  const auto norm = [&](std::size_t k) { return sum(k) / std::max(1.0, item.lengths[k]); };
+  ItemScore scored{.right = likeliest(sum) == item.right};
+  if (!item.lengths.empty()) scored.right_norm = likeliest(norm) == item.right;
+  return scored;
 }
 
 }  // namespace
@@ -216,8 +236,10 @@ Task read_task(const std::string& name, const std::string& path, const std::stri
   const std::size_t count =
       limit > 0 ? std::min(lines.size(), static_cast<std::size_t>(limit)) : lines.size();
   for (std::size_t k = 0; k < count; ++k) task.items.push_back(reader->read(lines[k]));
-  if (reader->has_labels)
-    read_labels(labels.empty() ? labels_beside(path) : labels, task.items, lines.size());
+  if (reader->has_labels) {
+    task.labels = labels.empty() ? labels_beside(path) : labels;
+    read_labels(task.labels, task.items, lines.size());
+  }
   return task;
 }
 
@@ -229,35 +251,22 @@ std::vector<Request> requests_of(const Task& task) {
 }
 
 TaskScore score(const Task& task, std::span<const Answer> answers) {
-  TaskScore total{.items = task.items.size(), .right = {}};
-  const auto items = static_cast<double>(total.items);
-  double nats = 0, right = 0, right_norm = 0;
-  std::size_t at = 0;
+  TaskScore total{.accuracy = {.items = task.items.size()},
+                  .accuracy_norm = {.items = task.items.size()}};
+  std::vector<double> nats;
   for (const Item& item : task.items) {
-    const std::span<const Answer> given = answers.subspan(at, item.choices.size());
-    at += given.size();
-    if (task.kind == TaskKind::kContinuation) {
-      nats -= given[0].log_likelihood;
-      total.right.push_back(given[0].greedy);
-    } else {
-      int best = 0, best_norm = 0;
-      const auto norm = [&](int k) {
-        return given[k].log_likelihood / std::max(1.0, item.lengths[k]);
-      };
-      for (int k = 1; k < static_cast<int>(given.size()); ++k) {
-        if (given[k].log_likelihood > given[best].log_likelihood) best = k;
-        if (task.has_normalised && norm(k) > norm(best_norm)) best_norm = k;
-      }
-      total.right.push_back(best == item.right);
-      right_norm += best_norm == item.right ? 1 : 0;
-    }
-    right += total.right.back() ? 1 : 0;
+    const std::span<const Answer> given = answers.first(item.choices.size());
+    answers = answers.subspan(given.size());
+    total.items.push_back(
+        task.kind == TaskKind::kChoice
+            ? score_choice(item, given)
+            : ItemScore{.right = given[0].greedy, .nats = -given[0].log_likelihood});
+    const ItemScore& scored = total.items.back();
+    nats.push_back(scored.nats);
+    total.accuracy.right += scored.right ? 1 : 0;
+    total.accuracy_norm.right += scored.right_norm ? 1 : 0;
   }
-  total.accuracy = right / items;
-  total.accuracy_error = standard_error(total.accuracy, total.items);
-  total.accuracy_norm = right_norm / items;
-  total.accuracy_norm_error = standard_error(total.accuracy_norm, total.items);
-  total.perplexity = std::exp(nats / items);
+  total.nats = mean_of(nats);
   return total;
 }
 

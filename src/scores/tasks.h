@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "scores/requests.h"
+#include "scores/statistics.h"
 
 namespace gaincell::scores {
 
@@ -27,6 +28,7 @@ struct Task {
   TaskKind kind = TaskKind::kChoice;
   bool has_normalised = true;  // lengths of the choices mean something
   std::vector<Item> items;
+  std::string labels = {};  // the file that its answers came from, where it is one of their own
 };
 
 // Names of the tasks that are read here.
@@ -41,16 +43,18 @@ std::vector<std::string> task_names();
 Task read_task(const std::string& name, const std::string& path, const std::string& labels,
                int limit);
 
+std::vector<Request> requests_of(const Task& task);
+
 // What the answers to a task's requests, in order, come to.
+struct ItemScore {
+  bool right = false, right_norm = false;  // right_norm: where the task has_normalised
+  double nats = 0;                         // of kContinuation: -log likelihood of it
+};
 struct TaskScore {
-  std::size_t items = 0;
-  double accuracy = 0;
-  double accuracy_error = 0;                          // standard error
-  double accuracy_norm = 0, accuracy_norm_error = 0;  // where has_normalised
-  double perplexity = 0;    // of kContinuation: exp of the mean -log likelihood of a continuation
-  std::vector<bool> right;  // by item
+  Share accuracy = {}, accuracy_norm = {};
+  Mean nats = {};  // of kContinuation, by item; its perplexity is exp of that
+  std::vector<ItemScore> items = {};
 };
 TaskScore score(const Task& task, std::span<const Answer> answers);
-std::vector<Request> requests_of(const Task& task);
 
 }  // namespace gaincell::scores

@@ -3,8 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include <cmath>
-
 #include "base/error.h"
 #include "base/files.h"
 #include "tests/model/temporary_folder.h"
@@ -84,7 +82,7 @@ TEST_F(Tasks, ArcNamesItsAnswerByLabel) {
                         "{\"question\": {\"stem\": \"Why?\", \"choices\": [{\"text\": \"so\", "
                         "\"label\": \"A\"}]}, "
                         "\"answerKey\": \"B\"}"),
-              HasSubstr("answerKey"));
+              HasSubstr("answerKey = \"B\": is the label of no choice"));
   EXPECT_THAT(complaint("arc_easy", "{\"question\": 3}"), HasSubstr("question"));
 }
 
@@ -116,18 +114,20 @@ TEST_F(Tasks, ScoresAreSharesOfTheItems) {
   const std::vector<Answer> answers{of(-1), of(-2), of(-1), of(-1.5),
                                     of(-8), of(-1), of(-3), of(-2)};
   const TaskScore total = score(task, answers);
-  EXPECT_EQ(total.accuracy, 0.75);
-  EXPECT_EQ(total.accuracy_norm, 0.5);
-  EXPECT_NEAR(total.accuracy_error, std::sqrt(0.75 * 0.25 / 3), 1e-12);
-  EXPECT_THAT(total.right, ElementsAre(true, true, false, true));
+  EXPECT_EQ(total.accuracy.value(), 0.75);
+  EXPECT_EQ(total.accuracy_norm.value(), 0.5);
+  std::vector<bool> right;
+  for (const ItemScore& item : total.items) right.push_back(item.right);
+  EXPECT_THAT(right, ElementsAre(true, true, false, true));
 }
 
 TEST_F(Tasks, ContinuationsAreRightWhereTheyAreGreedy) {
   const Task task = read("lambada", "{\"text\": \"a b\"}\n{\"text\": \"e f\"}\n");
   const std::vector<Answer> answers{{.log_likelihood = -2, .greedy = true}, {.log_likelihood = -4}};
   const TaskScore total = score(task, answers);
-  EXPECT_EQ(total.accuracy, 0.5);
-  EXPECT_NEAR(total.perplexity, std::exp(3), 1e-12);
+  EXPECT_EQ(total.accuracy.value(), 0.5);
+  EXPECT_EQ(total.nats.value, 3);
+  EXPECT_EQ(total.nats.standard_error, 1);
 }
 
 }  // namespace

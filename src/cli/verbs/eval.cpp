@@ -27,6 +27,8 @@ int run_eval(const EvalVerb& o) {
   warn(done.warnings);
   if (o.json) {
     fmt::print("{}\n", json_text(done.to_json(), 2));
+  } else if (!done.answers.is_null()) {
+    fmt::print("{}", done.answer_lines());
   } else {
     say("{}", done.brief());
   }
@@ -38,14 +40,20 @@ int run_eval(const EvalVerb& o) {
 Run cmd_eval(Arguments& app) {
   auto o = std::make_shared<EvalVerb>();
   declare(app, o->task.run);
-  app.add_option("--task", o->task.task, "task").one_of(tasks_known());
+  app.add_option("--task", o->task.task, "task, whose public file --data is").one_of(tasks_known());
   app.add_option("--data", o->task.data, "the task's public file, as it comes");
   app.add_option("--labels", o->task.labels,
                  "PIQA's labels (default: FILE-labels.lst beside FILE.jsonl)");
   app.add_option("--requests", o->task.requests,
-                 "in place of a task: JSON objects with context and continuation, one a line");
-  app.add_option("--limit", o->task.limit, "only the first so many items; 0 = all");
-  app.add_flag("--json", o->json, "as JSON");
+                 "in place of a task: JSON objects with context and continuation, one a line; a "
+                 "line of JSON each is printed");
+  app.add_option("--limit", o->task.limit,
+                 "only the first so many items or requests; of wikitext2, tokens");
+  app.add_flag("--special-tokens", o->task.special_tokens,
+               "take special and added tokens that are written out as themselves");
+  app.add_flag("--each", o->task.each,
+               "figures of each item as well; of requests and wikitext2, of each token");
+  app.add_flag("--json", o->json, "all as one JSON object");
   return [o] { return run_eval(*o); };
 }
 
