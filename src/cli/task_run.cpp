@@ -21,9 +21,6 @@ namespace gaincell::cli {
 namespace {
 
 constexpr const char* kWikitext = "wikitext2";
-// Tokens of a text that are taken together for its standard error: neighbours are hard or easy
-// together.
-constexpr std::size_t kTokensOfBlock = 256;
 
 void check(const TaskRunOptions& o) {
   if (o.task.empty() == o.requests.empty())
@@ -93,7 +90,7 @@ model::EvaluationReport run_text(const TaskRunOptions& o, ModelRun& run, TaskRun
   run.require_known_ages(static_cast<std::int64_t>(tokens.size()) - 1);
   model::EvaluationReport report =
       model::evaluate(*run.transformer, tokens, {.progress = o.progress});
-  const scores::Mean nats = scores::mean_of_blocks(report.nats, kTokensOfBlock);
+  const scores::Mean nats = scores::mean_of_blocks(report.nats, scores::kTokensOfBlock);
   const std::size_t words = words_in(text), bytes = text.size();
   const auto scored = static_cast<double>(report.tokens);
   nlohmann::ordered_json& figures = result.figures;
@@ -269,7 +266,8 @@ TaskRun run_task(const TaskRunOptions& o) {
   if (o.special_tokens) settings["text_special_tokens"] = true;
   settings["intervals"] =
       o.task == kWikitext
-          ? fmt::format("95 %, normal, of the mean nats; blocks of {} tokens", kTokensOfBlock)
+          ? fmt::format("95 %, normal, of the mean nats; blocks of {} tokens",
+                        scores::kTokensOfBlock)
           : "95 %; Wilson's of accuracies; of perplexity normal, of the mean nats of items";
   if (result.energy.items) settings["energy_items"] = *result.energy.items;
   settings["tokens_run"] = report.tokens_run;

@@ -39,6 +39,7 @@ struct Transformer::Chunk {
   std::int64_t position = 0;  // of the first row in its text
   bool begins = false;        // with a memory that is to be emptied first
   int scored_from = 0;
+  std::size_t first_target = 0;  // of all that were given
   std::span<const int> tokens = {};
   std::span<const int> targets = {};
   std::span<double> nats = {};
@@ -53,6 +54,7 @@ struct Transformer::Job {
   std::int64_t origin = 0;                    // position at which the rotations begin
   std::span<energy::Activity> activity = {};  // of memories that were emptied, by layer
   std::vector<float>* last_logits = nullptr;
+  const SeeLogits* see = nullptr;  // may be null
 
   int rows() const { return chunks.empty() ? 0 : chunks.back().row + chunks.back().count(); }
 };
@@ -91,29 +93,6 @@ void Transformer::reset() {
 
 void Transformer::run(std::span<const int> tokens) { score(tokens, {}, {}); }
 
-void Transformer::score(std::span<const int> tokens, std::span<const int> targets,
-                        std::span<double> nats, std::span<int> likeliest) {
-  assert(targets.size() == nats.size() && (targets.empty() || targets.size() == tokens.size()));
-  assert(likeliest.empty() || likeliest.size() == targets.size());
-  for (std::size_t at = 0; at < tokens.size(); at += kSlice) {
-    Job job;
-    const std::size_t end = std::min<std::size_t>(at + kSlice, tokens.size());
-    for (std::size_t first = at; first < end; first += kChunk) {
-      const auto part = [&](auto span) {
-        return span.empty() ? span
-                            : span.subspan(first, std::min<std::size_t>(kChunk, end - first));
-      };
-      job.chunks.push_back({.row = static_cast<int>(first - at),
-                            .position = position_ + static_cast<std::int64_t>(first - at),
-                            .tokens = part(tokens),
-                            .targets = part(targets),
-                            .nats = part(nats),
-                            .likeliest = part(likeliest)});
-    }
-    run_slice(std::move(job));
-  }
-}
-
 namespace {
 
 // The part of a span that belongs to rows first .. first + count, where it begins at row `from`.
@@ -125,6 +104,30 @@ std::span<T> rows_of(std::span<T> all, std::size_t from, std::size_t first, std:
 }
 
 }  // namespace
+
+void Transformer::score(std::span<const int> tokens, std::span<const int> targets,
+                        std::span<double> nats, std::span<int> likeliest, const SeeLogits& see) {
+  assert(targets.size() == nats.size() && targets.size() <= tokens.size());
+  assert(likeliest.empty() || likeliest.size() == targets.size());
+  const std::size_t from = tokens.size() - targets.size();
+  for (std::size_t at = 0; at < tokens.size(); at += kSlice) {
+    Job job{.see = see ? &see : nullptr};
+    const std::size_t end = std::min<std::size_t>(at + kSlice, tokens.size());
+    for (std::size_t first = at; first < end; first += kChunk) {
+      const std::size_t count = std::min<std::size_t>(kChunk, end - first);
+      job.chunks.push_back(
+          {.row = static_cast<int>(first - at),
+           .position = position_ + static_cast<std::int64_t>(first - at),
+           .scored_from = static_cast<int>(std::min(std::max(from, first) - first, count)),
+           .first_target = std::max(from, first) - from,
+           .tokens = tokens.subspan(first, count),
+           .targets = rows_of(targets, from, first, count),
+           .nats = rows_of(nats, from, first, count),
+           .likeliest = rows_of(likeliest, from, first, count)});
+    }
+    run_slice(std::move(job));
+  }
+}
 
 void Transformer::score_each(std::span<const Passage> passages,
                              std::span<energy::Activity> activity) {
@@ -292,6 +295,8 @@ void Transformer::run_head(const Chunk& chunk, const float* x, const Job& job) {
     const auto top = std::find(logits.data(), logits.data() + c.vocab_size, highest);
     chunk.likeliest[t] = static_cast<int>(top - logits.data());
   }
+  if (job.see != nullptr && !chunk.targets.empty())
+    (*job.see)(chunk.first_target, chunk.targets.size(), s.logits.data());
   if (wants_logits) job.last_logits->assign(s.logits.end() - c.vocab_size, s.logits.end());
 }
 

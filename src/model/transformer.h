@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -40,11 +41,15 @@ class Transformer {
   // Runs these tokens. Error where learned positions run out.
   void run(std::span<const int> tokens);
 
-  // Runs these tokens and puts -log p(targets[i] | text up to tokens[i]) in nats into nats[i], and
-  // into likeliest[i] the token that is the most probable there, the lowest id among equals.
-  // All spans have equal length; `likeliest` may be empty.
+  // Logits of some of what score() was given: targets[first] and after, [rows][vocab_size]. Called
+  // in their order, by one thread at a time.
+  using SeeLogits = std::function<void(std::size_t first, std::size_t rows, const float* logits)>;
+
+  // Runs these tokens and puts -log p(targets[i] | text up to its token) in nats into nats[i], and
+  // into likeliest[i] the token that is the most probable there, the lowest id among equals. The
+  // targets are those of the last so many tokens; `likeliest` and `see` may be empty.
   void score(std::span<const int> tokens, std::span<const int> targets, std::span<double> nats,
-             std::span<int> likeliest = {});
+             std::span<int> likeliest = {}, const SeeLogits& see = {});
 
   // A text from an empty memory, of at least two tokens, and what is wanted of it: its tokens from
   // `scored_from` (at least 1) to the end. nats[i] and likeliest[i], as of score(), are those of

@@ -34,6 +34,7 @@ struct Mean {
 Mean mean_of(std::span<const double> values);
 // Of values whose neighbours depend on each other, such as those of a text: the standard error is
 // that of the sums of blocks (the last may be shorter), which hardly do.
+inline constexpr std::size_t kTokensOfBlock = 256;
 Mean mean_of_blocks(std::span<const double> values, std::size_t block);
 
 }  // namespace gaincell::scores

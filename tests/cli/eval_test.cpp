@@ -212,6 +212,33 @@ TEST_F(Eval, WikitextIsAsInferHasItByTokenWordAndByte) {
   EXPECT_EQ(some.at("bytes"), 50);
 }
 
+TEST_F(Eval, InferSaysHowFarItAgreesWithAnotherAttention) {
+  write_file(folder / "text.txt", letters(700));
+  const auto infer = [&](const std::string& attention, const std::string& against) {
+    return of({"--attention", attention, "--text", "text.txt", "--against", against}, "infer");
+  };
+  const json report = infer("linear", "softmax"), other = infer("softmax", "linear"),
+             same = infer("linear", "linear");
+  const json& agreement = report.at("agreement");
+  const auto number = [](const json& inside, const char* key) {
+    return inside.at(key).get<double>();
+  };
+  EXPECT_GT(number(agreement, "kl_nats"), 0);
+  EXPECT_LE(number(agreement, "same_top"), 1);
+  EXPECT_LT(agreement.at("kl_nats_interval")[0], agreement.at("kl_nats"));
+  // The paired difference is that of the two runs.
+  EXPECT_NEAR(number(agreement, "nats_difference"),
+              number(report, "nats_per_token") - number(other, "nats_per_token"), 1e-12);
+  EXPECT_EQ(agreement.at("same_top"), other.at("agreement").at("same_top"));
+  EXPECT_EQ(agreement.at("reference_nats_per_token"), other.at("nats_per_token"));
+  EXPECT_EQ(number(same.at("agreement"), "kl_nats"), 0);
+  EXPECT_EQ(number(same.at("agreement"), "same_top"), 1);
+  EXPECT_EQ(number(same.at("agreement"), "nats_difference"), 0);
+  const auto wrong = run({"--text", "text.txt", "--against", "analog"}, "infer");
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("--against = analog: must be softmax or linear"));
+}
+
 TEST_F(Eval, WrongFilesAreRefusedWithLineKeyAndRemedy) {
   EXPECT_THAT(refused_file("lambada", "{\"goal\": \"a\", \"sol1\": \"b\", \"sol2\": \"c\"}\n"),
               AllOf(HasSubstr("wrong.jsonl:1: text: is missing"), HasSubstr("as it comes")));
