@@ -42,6 +42,22 @@ const nlohmann::json& JsonLine::list(const nlohmann::json& inside, const std::st
   return inside[key];
 }
 
+const nlohmann::json& JsonLine::inside(const std::string& key) const {
+  if (!object.contains(key) || !object[key].is_object())
+    refuse(place, key, object, key, "must be an object");
+  return object[key];
+}
+
+std::vector<std::string> JsonLine::texts_at(const nlohmann::json& inside, const std::string& key,
+                                            const std::string& name) const {
+  std::vector<std::string> texts;
+  for (const auto& value : list(inside, key, name)) {
+    if (!value.is_string()) refuse(place, name, inside, key, "must be a list of texts");
+    texts.push_back(value.get<std::string>());
+  }
+  return texts;
+}
+
 int JsonLine::number(const std::string& key) const {
   if (object.contains(key)) {
     const nlohmann::json& value = object[key];

@@ -19,6 +19,10 @@ struct JsonLine {
                       const std::string& name) const;
   const nlohmann::json& list(const nlohmann::json& inside, const std::string& key,
                              const std::string& name) const;
+  // An object inside.
+  const nlohmann::json& inside(const std::string& key) const;
+  std::vector<std::string> texts_at(const nlohmann::json& inside, const std::string& key,
+                                    const std::string& name) const;
   // Whole number, also as text: the public files have both.
   int number(const std::string& key) const;
   void only(std::initializer_list<const char*> keys) const;

@@ -17,7 +17,7 @@ namespace gaincell::scores {
 namespace {
 
 std::string trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\n\r";
+  constexpr std::string_view kBlanks = " \t\n\r\v\f";
   const std::size_t first = text.find_first_not_of(kBlanks);
   if (first == std::string_view::npos) return {};
   return std::string(text.substr(first, text.find_last_not_of(kBlanks) - first + 1));
@@ -74,7 +74,10 @@ std::string hellaswag_text(const std::string& raw) {
   for (std::size_t open = 0; (open = text.find('[', open)) != std::string::npos;) {
     const std::size_t close = text.find(']', open);
     if (close == std::string::npos) break;
-    text.erase(open, close - open + 1);
+    if (text.find('\n', open) < close)
+      ++open;  // marks lie in one line
+    else
+      text.erase(open, close - open + 1);
   }
   replace_all(text, "  ", " ");
   return text;
@@ -91,38 +94,51 @@ std::string capitalised(std::string text) {
 
 Item read_hellaswag(const JsonLine& line) {
   const std::string context = line.text("ctx_a") + " " + capitalised(line.text("ctx_b"));
-  std::vector<std::string> endings;
-  for (const auto& ending : line.list(line.object, "endings", "endings")) {
-    if (!ending.is_string())
-      throw Error({.place = line.place, .key = "endings", .rule = "must be texts"});
-    endings.push_back(hellaswag_text(ending.get<std::string>()));
-  }
+  std::vector<std::string> endings = line.texts_at(line.object, "endings", "endings");
+  for (std::string& ending : endings) ending = hellaswag_text(ending);
   Item item =
       choice_of(hellaswag_text(line.text("activity_label") + ": " + context), endings, line.place);
   item.right = right_of(line, "label", 0, endings.size());
   return item;
 }
 
-Item read_arc(const JsonLine& line) {
-  if (!line.object.contains("question") || !line.object["question"].is_object())
-    (void)line.text("question.stem");
-  const nlohmann::json& question = line.object["question"];
-  std::vector<std::string> texts;
-  int right = -1;
-  for (const auto& choice : line.list(question, "choices", "question.choices")) {
-    texts.push_back(line.text_at(choice, "text", "question.choices.text"));
-    if (line.text_at(choice, "label", "question.choices.label") == line.text("answerKey"))
-      right = static_cast<int>(texts.size()) - 1;
+// A question and its labelled choices, in the authors' form ({"question": {"stem", "choices":
+// [{"text", "label"}]}}) or in that of the data set's copies ({"question", "choices": {"text": [],
+// "label": []}}).
+struct ArcQuestion {
+  std::string stem;
+  std::vector<std::string> texts, labels;
+};
+ArcQuestion read_question(const JsonLine& line) {
+  ArcQuestion found;
+  const auto question = line.object.find("question");
+  if (question != line.object.end() && question->is_string()) {
+    found.stem = line.text("question");
+    const nlohmann::json& choices = line.inside("choices");
+    found.texts = line.texts_at(choices, "text", "choices.text");
+    found.labels = line.texts_at(choices, "label", "choices.label");
+    return found;
   }
-  if (right < 0)
+  const nlohmann::json& whole = line.inside("question");
+  found.stem = line.text_at(whole, "stem", "question.stem");
+  for (const auto& choice : line.list(whole, "choices", "question.choices")) {
+    found.texts.push_back(line.text_at(choice, "text", "question.choices.text"));
+    found.labels.push_back(line.text_at(choice, "label", "question.choices.label"));
+  }
+  return found;
+}
+
+Item read_arc(const JsonLine& line) {
+  const ArcQuestion question = read_question(line);
+  Item item = choice_of("Question: " + question.stem + "\nAnswer:", question.texts, line.place);
+  const std::string answer = line.text("answerKey");
+  const auto right = std::find(question.labels.begin(), question.labels.end(), answer);
+  if (right - question.labels.begin() >= static_cast<std::ptrdiff_t>(question.texts.size()))
     throw Error({.place = line.place,
                  .key = "answerKey",
-                 .value = "\"" + line.text("answerKey") + "\"",
+                 .value = "\"" + answer + "\"",
                  .rule = "is the label of no choice"});
-  Item item =
-      choice_of("Question: " + line.text_at(question, "stem", "question.stem") + "\nAnswer:", texts,
-                line.place);
-  item.right = right;
+  item.right = static_cast<int>(right - question.labels.begin());
   return item;
 }
 
@@ -194,6 +210,25 @@ void read_labels(const std::string& path, std::vector<Item>& items, std::size_t 
   for (std::size_t k = 0; k < items.size(); ++k) items[k].right = labels[k];
 }
 
+// Copies of the data set have a label in each line, the authors' file has none.
+void read_answers(const std::string& path, const std::string& labels,
+                  std::span<const JsonLine> lines, Task& task) {
+  const char* const key = "label";
+  const bool in_lines = lines.front().object.contains(key);
+  if (in_lines && !labels.empty())
+    throw Error({.key = "--labels",
+                 .value = labels,
+                 .rule = fmt::format("has no effect: {} has a label in each line", path),
+                 .remedy = "leave it out"});
+  if (in_lines) {
+    for (std::size_t k = 0; k < task.items.size(); ++k)
+      task.items[k].right = right_of(lines[k], key, 0, task.items[k].choices.size());
+    return;
+  }
+  task.labels = labels.empty() ? labels_beside(path) : labels;
+  read_labels(task.labels, task.items, lines.size());
+}
+
 ItemScore score_choice(const Item& item, std::span<const Answer> given) {
   const auto likeliest = [&](const auto& worth) {
     std::size_t best = 0;  // the first among equals
@@ -236,10 +271,7 @@ Task read_task(const std::string& name, const std::string& path, const std::stri
   const std::size_t count =
       limit > 0 ? std::min(lines.size(), static_cast<std::size_t>(limit)) : lines.size();
   for (std::size_t k = 0; k < count; ++k) task.items.push_back(reader->read(lines[k]));
-  if (reader->has_labels) {
-    task.labels = labels.empty() ? labels_beside(path) : labels;
-    read_labels(task.labels, task.items, lines.size());
-  }
+  if (reader->has_labels) read_answers(path, labels, lines, task);
   return task;
 }
 

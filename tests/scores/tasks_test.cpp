@@ -61,6 +61,15 @@ TEST_F(Tasks, PiqaHasItsLabelsBesideIt) {
               HasSubstr("task-labels.lst:2: 2: must name one of 2 choices"));
 }
 
+TEST_F(Tasks, PiqaMayHaveItsLabelsInItsLines) {
+  const std::string line = "{\"goal\": \"g\", \"sol1\": \"a\", \"sol2\": \"b\", \"label\": ";
+  EXPECT_EQ(read("piqa", line + "1}\n").items[0].right, 1);
+  EXPECT_THAT(complaint("piqa", line + "1}\n{\"goal\": \"g\", \"sol1\": \"a\", \"sol2\": \"b\"}\n"),
+              HasSubstr("task.jsonl:2: label: is missing"));
+  EXPECT_THAT(complaint("piqa", line + "2}\n"),
+              HasSubstr("task.jsonl:1: label = 2: must be 0 to 1, one of 2 choices"));
+}
+
 TEST_F(Tasks, HellaswagIsCleanedUpAsItsHarnessDoes) {
   const Task task = read("hellaswag",
                          "{\"activity_label\": \"Roof\", \"ctx_a\": \"A man sits. [header] How\", "
@@ -78,6 +87,16 @@ TEST_F(Tasks, ArcNamesItsAnswerByLabel) {
       "{\"text\": \"else\", \"label\": \"2\"}]}, \"answerKey\": \"2\"}\n");
   EXPECT_EQ(task.items[0].choices[0].context, "Question: Why?\nAnswer:");
   EXPECT_EQ(task.items[0].right, 1);
+  const Task copy = read("arc_challenge",
+                         "{\"question\": \"Why?\", \"choices\": {\"text\": [\"so\", \"else\"], "
+                         "\"label\": [\"A\", \"B\"]}, \"answerKey\": \"B\"}\n");
+  EXPECT_EQ(copy.items[0].choices[1].context, "Question: Why?\nAnswer:");
+  EXPECT_EQ(copy.items[0].choices[1].continuation, " else");
+  EXPECT_EQ(copy.items[0].right, 1);
+  EXPECT_THAT(complaint("arc_easy",
+                        "{\"question\": \"Why?\", \"choices\": {\"text\": [\"so\", 3], "
+                        "\"label\": [\"A\", \"B\"]}, \"answerKey\": \"B\"}"),
+              HasSubstr("choices.text = [\"so\",3]: must be a list of texts"));
   EXPECT_THAT(complaint("arc_easy",
                         "{\"question\": {\"stem\": \"Why?\", \"choices\": [{\"text\": \"so\", "
                         "\"label\": \"A\"}]}, "
