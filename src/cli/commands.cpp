@@ -36,6 +36,7 @@ std::span<const Command> commands() {
       {"train", "trains a model whose loss knows the hardware (needs libtorch)", cmd_train},
       {"adapt", "moves a model onto a device: forward passes only", cmd_adapt},
       {"infer", "perplexity of a text, energy and latency per token", cmd_infer},
+      {"eval", "scores a task as the field computes it, or answers requests", cmd_eval},
       {"generate", "continues a prompt", cmd_generate},
       {"audit", "replays columns of an inference transistor by transistor", cmd_audit},
       {"report", "sets inference runs side by side with the published figures", cmd_report},

@@ -44,6 +44,7 @@ Run cmd_datasheet(Arguments& app);
 Run cmd_device(Arguments& app);
 Run cmd_diff(Arguments& app);
 Run cmd_doc(Arguments& app);
+Run cmd_eval(Arguments& app);
 Run cmd_export(Arguments& app);
 Run cmd_generate(Arguments& app);
 Run cmd_get(Arguments& app);

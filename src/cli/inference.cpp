@@ -3,15 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <memory>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "attention/analog_options.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/units.h"
 #include "cli/energy_notes.h"
 #include "energy/energy_model.h"
+#include "model/attention_choice.h"
+#include "scores/statistics.h"
 
 namespace gaincell::cli {
 namespace {
@@ -47,21 +53,19 @@ std::string energy_name(const std::string& key) {
   return "    " + key;
 }
 
-// Over all layers and heads, per token run. Digital attention has no circuits: its total is null,
-// not a guess.
-void add_energy(const ModelRun& run, Inference& report) {
-  report.energy_j_per_token = {{"total", nullptr}};
-  if (!run.device) return;
-  energy::Activity activity;
-  for (const auto& layer : report.evaluation.activity) activity += layer;
-  const energy::EnergyModel model(*run.device);
-  const energy::Energy energy = model.of(activity, run.choice.analog.token_period_s)
-                                    .per(static_cast<double>(report.evaluation.tokens_run));
-  report.energy_j_per_token = to_json(energy);
-  report.not_counted = not_counted_json();
-  report.settings["energy_items"] = items_json(energy);
-  if (const auto warning = period_warning(model, run.choice.analog.token_period_s))
-    report.warnings.push_back(*warning);
+void add_agreement(const nlohmann::ordered_json& agreement,
+                   const std::function<void(const std::string&, const std::string&)>& line) {
+  const auto with_error = [&](const std::string& key, double scale, const char* form) {
+    const auto& error = agreement.at(key + "_standard_error");
+    return fmt::format(fmt::runtime(form), scale * agreement.at(key).get<double>()) +
+           (error.is_null()
+                ? ""
+                : " +- " + fmt::format(fmt::runtime(form), scale * error.get<double>()));
+  };
+  const auto against = agreement.at("against").get<std::string>();
+  line("same top token", with_error("same_top", 100, "{:.2f}") + " % as " + against);
+  line("KL from " + against, with_error("kl_nats", 1, "{:.4g}") + " nats per token");
+  line("nats above " + against, with_error("nats_difference", 1, "{:.4f}"));
 }
 
 void check(const InferenceOptions& o) {
@@ -84,16 +88,18 @@ nlohmann::ordered_json Inference::to_json() const {
   if (attention_latency_s) latency = *attention_latency_s;
   nlohmann::ordered_json held;
   if (ranges) held = ranges->to_json();
-  return {{"tokens", evaluation.tokens},
-          {"nats_per_token", evaluation.nats_per_token},
-          {"perplexity", evaluation.perplexity()},
-          {"energy_j_per_token", energy_j_per_token},
-          {"energy_not_counted", not_counted},
-          {"attention_latency_s_per_token", latency},
-          {"latency_s_per_token", latency},
-          {"tokens_per_second", evaluation.tokens_per_second()},
-          {"ranges", held},
-          {"settings", settings}};
+  nlohmann::ordered_json json{{"tokens", evaluation.tokens},
+                              {"nats_per_token", evaluation.nats_per_token},
+                              {"perplexity", evaluation.perplexity()},
+                              {"energy_j_per_token", energy_j_per_token},
+                              {"energy_not_counted", not_counted},
+                              {"attention_latency_s_per_token", latency},
+                              {"latency_s_per_token", latency},
+                              {"tokens_per_second", evaluation.tokens_per_second()},
+                              {"ranges", held}};
+  if (!agreement.is_null()) json["agreement"] = agreement;
+  json["settings"] = settings;
+  return json;
 }
 
 std::string Inference::brief() const {
@@ -128,9 +134,67 @@ std::string Inference::brief() const {
   line("attention latency", attention_latency_s
                                 ? format_si(*attention_latency_s, "s") + " a token, all layers"
                                 : "none (no circuits)");
+  if (!agreement.is_null()) add_agreement(agreement, line);
   line("simulated", fmt::format("{:.0f} tokens per second", evaluation.tokens_per_second()));
   return lines;
 }
+
+RunEnergy energy_per_token(const ModelRun& run, const model::EvaluationReport& evaluation) {
+  RunEnergy result{.joules = {{"total", nullptr}}};
+  if (!run.device) return result;
+  energy::Activity activity;
+  for (const auto& layer : evaluation.activity) activity += layer;
+  const energy::EnergyModel model(*run.device);
+  const energy::Energy energy = model.of(activity, run.choice.analog.token_period_s)
+                                    .per(static_cast<double>(evaluation.tokens_run));
+  result.joules = cli::to_json(energy);
+  result.not_counted = not_counted_json();
+  result.items = items_json(energy);
+  if (const auto warning = period_warning(model, run.choice.analog.token_period_s))
+    result.warnings.push_back(*warning);
+  return result;
+}
+
+nlohmann::ordered_json agreement_json(const model::EvaluationReport& evaluation,
+                                      const std::string& against) {
+  const model::Agreement& found = *evaluation.agreement;
+  nlohmann::ordered_json json{{"against", against}};
+  const auto put = [&](const std::string& key, std::span<const double> values) {
+    const scores::Mean mean = scores::mean_of_blocks(values, scores::kTokensOfBlock);
+    const scores::Interval interval = mean.interval();
+    json[key] = mean.value;
+    json[key + "_standard_error"] = number_or_null(mean.standard_error);
+    json[key + "_interval"] = {number_or_null(interval.low), number_or_null(interval.high)};
+  };
+  put("same_top", found.same_top);
+  put("kl_nats", found.kl_nats);
+  put("reference_nats_per_token", found.reference_nats);
+  std::vector<double> difference(found.reference_nats.size());
+  std::transform(evaluation.nats.begin(), evaluation.nats.end(), found.reference_nats.begin(),
+                 difference.begin(), std::minus<>());
+  put("nats_difference", difference);
+  return json;
+}
+
+namespace {
+
+// The same weights under the attention that a run is held beside; none where it is beside nothing.
+std::unique_ptr<model::Transformer> reference_of(const ModelRun& run, const InferenceOptions& o) {
+  if (o.against.empty()) return nullptr;
+  const model::AttentionKind kind = model::parse_attention_kind(o.against, "", "--against");
+  if (kind == model::AttentionKind::kAnalog)
+    throw Error({.key = "--against",
+                 .value = o.against,
+                 .rule = "must be softmax or linear",
+                 .remedy = "two devices are compared by their runs against either"});
+  return std::make_unique<model::Transformer>(
+      run.model.weights,
+      model::make_attention(*run.model.weights,
+                            {.kind = kind, .window = run.choice.window, .analog = {}}),
+      thread_count(o.run.threads));
+}
+
+}  // namespace
 
 Inference infer(const InferenceOptions& o) {
   check(o);
@@ -138,6 +202,7 @@ Inference infer(const InferenceOptions& o) {
   auto [tokens, warnings] = read_tokens(o.text, *run.model.tokenizer, run.settings);
   if (o.tokens && static_cast<std::size_t>(*o.tokens) < tokens.size()) tokens.resize(*o.tokens);
   run.require_known_ages(static_cast<std::int64_t>(tokens.size()) - 1);
+  const auto reference = reference_of(run, o);
   Inference report;
   report.warnings = std::move(warnings);
   report.evaluation =
@@ -145,10 +210,16 @@ Inference infer(const InferenceOptions& o) {
                       {.stride = o.stride.value_or(0),
                        // The column level takes about a second a token.
                        .block = run.choice.analog.level == attention::Level::kColumn ? 64 : 4096,
+                       .reference = reference.get(),
                        .progress = o.progress});
+  if (reference) report.agreement = agreement_json(report.evaluation, o.against);
   report.attention_latency_s = run.attention_latency_s;
   report.settings = run.settings;
-  add_energy(run, report);
+  RunEnergy energy = energy_per_token(run, report.evaluation);
+  report.energy_j_per_token = std::move(energy.joules);
+  report.not_counted = std::move(energy.not_counted);
+  if (energy.items) report.settings["energy_items"] = *std::move(energy.items);
+  for (std::string& line : energy.warnings) report.warnings.push_back(std::move(line));
   if (run.choice.kind != model::AttentionKind::kSoftmax) {
     report.ranges = run.range_notes();
     for (std::string& line : report.ranges->unusual()) report.warnings.push_back(std::move(line));

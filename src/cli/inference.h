@@ -19,6 +19,7 @@ struct InferenceOptions {
   TextInput text;
   std::optional<int> tokens;  // only the first so many
   std::optional<int> stride;  // of learned positions; none = half the positions
+  std::string against;        // softmax or linear: also looked at beside that; empty = not
   std::function<void(double share)> progress = {};
 };
 
@@ -27,6 +28,7 @@ struct Inference {
   std::optional<double> attention_latency_s;
   nlohmann::ordered_json energy_j_per_token, not_counted;
   std::optional<RangeNotes> ranges;  // none where the attention has no ranges
+  nlohmann::ordered_json agreement;  // null where nothing is beside it
   nlohmann::ordered_json settings;
   std::vector<std::string> warnings;  // what is unusual and no error
 
@@ -34,6 +36,19 @@ struct Inference {
   nlohmann::ordered_json to_json() const;
   std::string brief() const;  // some lines for people
 };
+
+// What Inference::agreement holds, from what evaluate() found.
+nlohmann::ordered_json agreement_json(const model::EvaluationReport& evaluation,
+                                      const std::string& against);
+
+// Over all layers and heads, per token run. Digital attention has no circuits: its total is null,
+// not a guess.
+struct RunEnergy {
+  nlohmann::ordered_json joules = {}, not_counted = {};
+  std::optional<nlohmann::ordered_json> items = {};
+  std::vector<std::string> warnings = {};
+};
+RunEnergy energy_per_token(const ModelRun& run, const model::EvaluationReport& evaluation);
 
 // Throws Error for wrong input.
 Inference infer(const InferenceOptions& options);

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
+#include <optional>
+#include <utility>
 
 #include "base/error.h"
 
@@ -14,6 +18,66 @@ double EvaluationReport::perplexity() const { return std::exp(nats_per_token); }
 double EvaluationReport::tokens_per_second() const {
   return seconds > 0 ? static_cast<double>(tokens_run) / seconds : 0;
 }
+
+namespace {
+
+using Logits = Eigen::Map<const Eigen::ArrayXf>;
+
+// Runs the reference a block ahead and keeps that block's logits.
+class Comparison {
+ public:
+  Comparison(Transformer& reference, std::size_t scored)
+      : reference_(reference), vocabulary_(reference.weights().config.vocab_size) {
+    for (auto* values : {&found.same_top, &found.kl_nats, &found.reference_nats})
+      values->resize(scored);
+  }
+
+  // So that the logits of a block take at most some 128 MB; whole chunks of the transformer.
+  int tokens_at_once(int wanted) const {
+    constexpr std::int64_t kMost = std::int64_t{1} << 25;
+    const std::int64_t most = std::max<std::int64_t>(kMost / vocabulary_ / 64, 1) * 64;
+    return static_cast<int>(std::min<std::int64_t>(most, wanted));
+  }
+
+  // `first`: place of next[0] among all that are scored.
+  void run_reference(std::span<const int> now, std::span<const int> next, std::size_t first) {
+    logits_.resize(next.size() * static_cast<std::size_t>(vocabulary_));
+    reference_.score(now, next, std::span(found.reference_nats).subspan(first, next.size()), {},
+                     [&](std::size_t at, std::size_t rows, const float* logits) {
+                       std::copy_n(logits, rows * vocabulary_,
+                                   logits_.begin() + static_cast<std::ptrdiff_t>(at * vocabulary_));
+                     });
+  }
+  Transformer::SeeLogits beside(std::size_t first) {
+    return [this, first](std::size_t at, std::size_t rows, const float* logits) {
+      for (std::size_t row = at; row < at + rows; ++row, logits += vocabulary_)
+        compare(first + row, Logits(logits_.data() + row * vocabulary_, vocabulary_),
+                Logits(logits, vocabulary_));
+    };
+  }
+
+  Agreement found;
+
+ private:
+  void compare(std::size_t token, const Logits& reference, const Logits& own) {
+    Eigen::Index reference_top = 0, own_top = 0;  // the lowest of equals
+    const float reference_most = reference.maxCoeff(&reference_top),
+                own_most = own.maxCoeff(&own_top);
+    found.same_top[token] = reference_top == own_top ? 1 : 0;
+    const Eigen::ArrayXd below = (reference - reference_most).cast<double>(),
+                         own_below = (own - own_most).cast<double>();
+    const Eigen::ArrayXd weights = below.exp();
+    const double sum = weights.sum();
+    found.kl_nats[token] = (weights * (below - own_below)).sum() / sum - std::log(sum) +
+                           std::log(own_below.exp().sum());
+  }
+
+  Transformer& reference_;
+  const std::size_t vocabulary_;
+  std::vector<float> logits_;
+};
+
+}  // namespace
 
 EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
                           const EvaluationOptions& options) {
@@ -44,20 +108,27 @@ EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
   }
 
   report.activity.resize(config.n_layer);
-  double nats_sum = 0;
-  std::vector<double> nats;
-  const auto start = std::chrono::steady_clock::now();
+  report.nats.resize(scored);
+  std::optional<Comparison> comparison;
+  if (options.reference != nullptr) comparison.emplace(*options.reference, scored);
+  const std::size_t block = static_cast<std::size_t>(
+      comparison ? comparison->tokens_at_once(options.block) : options.block);
   // Windows of `reach` tokens; each scores what the one before has not.
   std::size_t done = 0;
   for (std::size_t begin = 0; done < scored; begin += static_cast<std::size_t>(report.stride)) {
     transformer.reset();
+    if (comparison) options.reference->reset();
     const std::size_t end = std::min(begin + reach, scored);
     for (std::size_t at = begin; at < end;) {
-      const std::size_t count = std::min(static_cast<std::size_t>(options.block), end - at);
-      nats.resize(count);
-      transformer.score(inputs.subspan(at, count), targets.subspan(at, count), nats);
-      for (std::size_t i = 0; i < count; ++i)
-        if (at + i >= done) nats_sum += nats[i];
+      const std::size_t count = std::min(block, end - at), known = std::clamp(done, at, at + count);
+      const std::span<const int> now = inputs.subspan(at, count),
+                                 next = targets.subspan(known, at + count - known);
+      if (comparison) comparison->run_reference(now, next, known);
+      const auto start = std::chrono::steady_clock::now();
+      transformer.score(now, next, std::span(report.nats).subspan(known, next.size()), {},
+                        comparison ? comparison->beside(known) : Transformer::SeeLogits());
+      report.seconds +=
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       at += count;
       report.tokens_run += static_cast<std::int64_t>(count);
       if (options.progress) options.progress(static_cast<double>(at) / static_cast<double>(scored));
@@ -66,8 +137,9 @@ EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
     for (int layer = 0; layer < config.n_layer; ++layer)
       report.activity[layer] += transformer.attention(layer).activity();
   }
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  report.nats_per_token = nats_sum / static_cast<double>(scored);
+  if (comparison) report.agreement = std::move(comparison->found);
+  report.nats_per_token =
+      std::accumulate(report.nats.begin(), report.nats.end(), 0.0) / static_cast<double>(scored);
   return report;
 }
 

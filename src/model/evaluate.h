@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -19,8 +20,17 @@ struct EvaluationOptions {
   // Tokens between two calls of progress; also what the layers' pipeline is filled with at a time,
   // so small blocks keep threads idle.
   int block = 4096;
+  // The same weights with another attention, beside which each token is looked at; may be null.
+  Transformer* reference = nullptr;
   // Called with the share done, 0 .. 1.
   std::function<void(double)> progress = {};
+};
+
+// What the model says of the next token beside what the reference says, by token scored.
+struct Agreement {
+  std::vector<double> same_top;        // 1 where both have the same token first, else 0
+  std::vector<double> kl_nats;         // of this model from the reference: sum p_ref log(p_ref / p)
+  std::vector<double> reference_nats;  // the reference's -log p of the text's token
 };
 
 struct EvaluationReport {
@@ -29,8 +39,10 @@ struct EvaluationReport {
       0;           // that went through the model; more than the text's where windows overlap
   int stride = 0;  // used; 0 = one sliding pass
   double nats_per_token = 0;
-  double seconds = 0;
-  std::vector<energy::Activity> activity;  // one per layer, over all tokens run
+  std::vector<double> nats = {};            // by token scored
+  std::optional<Agreement> agreement = {};  // where there is a reference
+  double seconds = 0;                       // the reference's time is not in it
+  std::vector<energy::Activity> activity;   // one per layer, over all tokens run
 
   double perplexity() const;
   double tokens_per_second() const;

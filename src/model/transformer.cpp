@@ -32,12 +32,31 @@ struct Transformer::Scratch {
   std::vector<float> normed, q, k, v, attended, inner, logits;
 };
 
-// One slice of text. targets and nats may be empty; last_logits may be null.
+// Rows that go through a layer at once: consecutive tokens of one text. targets, nats and likeliest
+// may be empty; else they are those of the rows from `scored_from` on.
+struct Transformer::Chunk {
+  int row = 0;                // of the slice
+  std::int64_t position = 0;  // of the first row in its text
+  bool begins = false;        // with a memory that is to be emptied first
+  int scored_from = 0;
+  std::size_t first_target = 0;  // of all that were given
+  std::span<const int> tokens = {};
+  std::span<const int> targets = {};
+  std::span<double> nats = {};
+  std::span<int> likeliest = {};
+
+  int count() const { return static_cast<int>(tokens.size()); }
+};
+
+// One slice of text, or of texts. `activity` may be empty, last_logits null.
 struct Transformer::Job {
-  std::span<const int> tokens;
-  std::span<const int> targets;
-  std::span<double> nats;
-  std::vector<float>* last_logits;
+  std::vector<Chunk> chunks = {};
+  std::int64_t origin = 0;                    // position at which the rotations begin
+  std::span<energy::Activity> activity = {};  // of memories that were emptied, by layer
+  std::vector<float>* last_logits = nullptr;
+  const SeeLogits* see = nullptr;  // may be null
+
+  int rows() const { return chunks.empty() ? 0 : chunks.back().row + chunks.back().count(); }
 };
 
 Transformer::Transformer(std::shared_ptr<const Weights> weights,
@@ -74,42 +93,117 @@ void Transformer::reset() {
 
 void Transformer::run(std::span<const int> tokens) { score(tokens, {}, {}); }
 
+namespace {
+
+// The part of a span that belongs to rows first .. first + count, where it begins at row `from`.
+template <typename T>
+std::span<T> rows_of(std::span<T> all, std::size_t from, std::size_t first, std::size_t count) {
+  if (all.empty() || first + count <= from) return {};
+  const std::size_t begin = std::max(first, from);
+  return all.subspan(begin - from, first + count - begin);
+}
+
+}  // namespace
+
 void Transformer::score(std::span<const int> tokens, std::span<const int> targets,
-                        std::span<double> nats) {
-  assert(targets.size() == nats.size() && (targets.empty() || targets.size() == tokens.size()));
+                        std::span<double> nats, std::span<int> likeliest, const SeeLogits& see) {
+  assert(targets.size() == nats.size() && targets.size() <= tokens.size());
+  assert(likeliest.empty() || likeliest.size() == targets.size());
+  const std::size_t from = tokens.size() - targets.size();
   for (std::size_t at = 0; at < tokens.size(); at += kSlice) {
-    const std::size_t count = std::min<std::size_t>(kSlice, tokens.size() - at);
-    run_slice({tokens.subspan(at, count), targets.empty() ? targets : targets.subspan(at, count),
-               nats.empty() ? nats : nats.subspan(at, count), nullptr});
+    Job job{.see = see ? &see : nullptr};
+    const std::size_t end = std::min<std::size_t>(at + kSlice, tokens.size());
+    for (std::size_t first = at; first < end; first += kChunk) {
+      const std::size_t count = std::min<std::size_t>(kChunk, end - first);
+      job.chunks.push_back(
+          {.row = static_cast<int>(first - at),
+           .position = position_ + static_cast<std::int64_t>(first - at),
+           .scored_from = static_cast<int>(std::min(std::max(from, first) - first, count)),
+           .first_target = std::max(from, first) - from,
+           .tokens = tokens.subspan(first, count),
+           .targets = rows_of(targets, from, first, count),
+           .nats = rows_of(nats, from, first, count),
+           .likeliest = rows_of(likeliest, from, first, count)});
+    }
+    run_slice(std::move(job));
   }
+}
+
+void Transformer::score_each(std::span<const Passage> passages,
+                             std::span<energy::Activity> activity) {
+  assert(activity.size() == attention_.size());
+  for (const Passage& passage : passages)
+    require_positions(static_cast<std::int64_t>(passage.tokens.size()) - 1);
+  reset();
+  Job job{.activity = activity};
+  const auto run_job = [&] {
+    if (!job.chunks.empty()) run_slice(job);
+    job.chunks.clear();
+  };
+  for (const Passage& passage : passages) {
+    assert(passage.scored_from >= 1 && passage.scored_from < passage.tokens.size());
+    const std::span<const int> inputs = passage.tokens.first(passage.tokens.size() - 1);
+    const std::size_t from = passage.scored_from - 1;  // the input that foretells it
+    const std::span<const int> targets = passage.tokens.subspan(passage.scored_from);
+    for (std::size_t first = 0; first < inputs.size(); first += kChunk) {
+      const std::size_t count = std::min<std::size_t>(kChunk, inputs.size() - first);
+      if (job.rows() + static_cast<int>(count) > kSlice) run_job();
+      job.chunks.push_back(
+          {.row = job.rows(),
+           .position = static_cast<std::int64_t>(first),
+           .begins = first == 0,
+           .scored_from = static_cast<int>(std::min(std::max(from, first) - first, count)),
+           .tokens = inputs.subspan(first, count),
+           .targets = rows_of(targets, from, first, count),
+           .nats = rows_of(passage.nats, from, first, count),
+           .likeliest = rows_of(passage.likeliest, from, first, count)});
+    }
+  }
+  run_job();
+  for (std::size_t layer = 0; layer < attention_.size(); ++layer)
+    activity[layer] += attention_[layer]->activity();
 }
 
 std::vector<float> Transformer::logits(std::span<const int> tokens) {
   assert(!tokens.empty());
   std::vector<float> result;
-  const std::size_t last = (tokens.size() - 1) / kSlice * kSlice;
+  const std::size_t last = (tokens.size() - 1) / kChunk * kChunk;
   run(tokens.first(last));
-  run_slice({tokens.subspan(last), {}, {}, &result});
+  run_slice({.chunks = {{.position = position_, .tokens = tokens.subspan(last)}},
+             .last_logits = &result});
   return result;
+}
+
+void Transformer::require_positions(std::int64_t tokens) const {
+  const Config& c = weights_->config;
+  if (c.positions != Positions::kLearned || tokens <= c.n_positions) return;
+  throw Error({.place = "text",
+               .value = fmt::format("{} tokens", tokens),
+               .rule = fmt::format("the model has {} learned positions", c.n_positions),
+               .remedy = "evaluate in windows, or use a model with rotary positions"});
 }
 
 void Transformer::run_slice(Job job) {
   const Config& c = weights_->config;
-  const int count = static_cast<int>(job.tokens.size());
-  if (c.positions == Positions::kLearned && position_ + count > c.n_positions) {
-    throw Error({.place = "text",
-                 .value = fmt::format("{} tokens", position_ + count),
-                 .rule = fmt::format("the model has {} learned positions", c.n_positions),
-                 .remedy = "evaluate in windows, or use a model with rotary positions"});
+  std::int64_t end = 0;
+  job.origin = job.chunks.front().position;
+  for (const Chunk& chunk : job.chunks) {
+    job.origin = std::min(job.origin, chunk.position);
+    end = std::max(end, chunk.position + chunk.count());
+    assert(std::all_of(chunk.tokens.begin(), chunk.tokens.end(),
+                       [&](int token) { return token >= 0 && token < c.vocab_size; }));
   }
-  assert(std::all_of(job.tokens.begin(), job.tokens.end(),
-                     [&](int token) { return token >= 0 && token < c.vocab_size; }));
-  x_.resize(static_cast<std::size_t>(count) * c.n_embd);
-  rotation_.set(position_, count);
+  require_positions(end);
+  x_.resize(static_cast<std::size_t>(job.rows()) * c.n_embd);
+  rotation_.set(job.origin, static_cast<int>(end - job.origin));
+  run_stages(job);
+  position_ = job.chunks.back().position + job.chunks.back().count();
+}
 
+void Transformer::run_stages(const Job& job) {
   // Stage s (a layer, or the head at the end) works on chunk `step - s`.
-  const int stages = c.n_layer + 1;
-  const int chunks = (count + kChunk - 1) / kChunk;
+  const int stages = weights_->config.n_layer + 1;
+  const int chunks = static_cast<int>(job.chunks.size());
   std::atomic<bool> failed = false;
   std::vector<std::exception_ptr> failures(stages);
   for (int step = 0; step < chunks + stages - 1 && !failed; ++step) {
@@ -118,7 +212,7 @@ void Transformer::run_slice(Job job) {
       const int stage = first + item;
       if (failed) return;
       try {
-        run_stage(stage, step - stage, job);
+        run_stage(stage, job.chunks[step - stage], job);
       } catch (...) {
         failures[stage] = std::current_exception();
         failed = true;
@@ -127,37 +221,40 @@ void Transformer::run_slice(Job job) {
   }
   for (const auto& failure : failures)
     if (failure) std::rethrow_exception(failure);
-  position_ += count;
 }
 
-void Transformer::run_stage(int stage, int chunk, const Job& job) {
-  const Config& c = weights_->config;
-  const int first = chunk * kChunk;
-  const int count = std::min(kChunk, static_cast<int>(job.tokens.size()) - first);
-  float* x = x_.data() + static_cast<std::size_t>(first) * c.n_embd;
-  if (stage == 0) {
-    for (int t = 0; t < count; ++t) {
-      Eigen::Map<Eigen::ArrayXf> row(x + static_cast<std::size_t>(t) * c.n_embd, c.n_embd);
-      row = Row(weights_->wte.data() + static_cast<std::size_t>(job.tokens[first + t]) * c.n_embd,
-                c.n_embd);
-      if (!weights_->wpe.empty()) {
-        row +=
-            Row(weights_->wpe.data() + static_cast<std::size_t>(position_ + first + t) * c.n_embd,
-                c.n_embd);
-      }
-    }
-  }
-  if (stage < c.n_layer) {
-    run_layer(stage, count, first, x);
+void Transformer::run_stage(int stage, const Chunk& chunk, const Job& job) {
+  float* x = x_.data() + static_cast<std::size_t>(chunk.row) * weights_->config.n_embd;
+  if (stage == 0) embed(chunk, x);
+  if (stage < weights_->config.n_layer) {
+    run_layer(stage, chunk, job, x);
   } else {
-    run_head(count, first, x, job);
+    run_head(chunk, x, job);
   }
 }
 
-void Transformer::run_layer(int index, int count, int first, float* x) {
+void Transformer::embed(const Chunk& chunk, float* x) const {
+  const std::size_t width = weights_->config.n_embd;
+  const auto row_of = [&](const std::vector<float>& table, std::int64_t row) {
+    return Row(table.data() + static_cast<std::size_t>(row) * width, width);
+  };
+  for (int t = 0; t < chunk.count(); ++t, x += width) {
+    Eigen::Map<Eigen::ArrayXf> row(x, width);
+    row = row_of(weights_->wte, chunk.tokens[t]);
+    if (!weights_->wpe.empty()) row += row_of(weights_->wpe, chunk.position + t);
+  }
+}
+
+void Transformer::run_layer(int index, const Chunk& chunk, const Job& job, float* x) {
   const Config& c = weights_->config;
   const Layer& layer = weights_->layers[index];
+  attention::Attention& attention = *attention_[index];
+  if (chunk.begins) {
+    job.activity[index] += attention.activity();
+    attention.reset();
+  }
   Scratch& s = scratch_[index];
+  const int count = chunk.count(), first = static_cast<int>(chunk.position - job.origin);
   normalise(layer.ln_1, count, x, s.normed.data());
   const int q_width = c.q_width(), kv_width = c.kv_width();
   put(layer.attention_in, {0, q_width}, count, s.normed.data(), s.q.data());
@@ -165,37 +262,41 @@ void Transformer::run_layer(int index, int count, int first, float* x) {
   put(layer.attention_in, {q_width + kv_width, kv_width}, count, s.normed.data(), s.v.data());
   rotation_.turn(first, count, c.n_head, s.q.data());
   rotation_.turn(first, count, c.kv_heads(), s.k.data());
-  attention_[index]->run(count, s.q.data(), s.k.data(), s.v.data(), s.attended.data());
+  attention.run(count, s.q.data(), s.k.data(), s.v.data(), s.attended.data());
   add(layer.attention_out, count, s.attended.data(), x);
 
   normalise(layer.ln_2, count, x, s.normed.data());
   add(layer.mlp, count, s.normed.data(), s.inner.data(), x);
 }
 
-void Transformer::run_head(int count, int first, const float* x, const Job& job) {
+void Transformer::run_head(const Chunk& chunk, const float* x, const Job& job) {
   const Config& c = weights_->config;
-  const bool last_chunk = first + count == static_cast<int>(job.tokens.size());
-  const bool wants_logits = job.last_logits != nullptr && last_chunk;
-  if (job.targets.empty() && !wants_logits) return;
+  const bool wants_logits = job.last_logits != nullptr && &chunk == &job.chunks.back();
+  if (chunk.targets.empty() && !wants_logits) return;
   Scratch& s = scratch_.back();
   const std::vector<float>& head = weights_->head.empty() ? weights_->wte : weights_->head;
-  if (job.targets.empty()) {  // one row is all that is asked for
-    x += static_cast<std::size_t>(count - 1) * c.n_embd;
-    count = 1;
-  }
+  // One row is all that is asked for where there are no targets.
+  const int skipped = chunk.targets.empty() ? chunk.count() - 1 : chunk.scored_from;
+  const int count = chunk.count() - skipped;
+  x += static_cast<std::size_t>(skipped) * c.n_embd;
   normalise(weights_->ln_f, count, x, s.normed.data());
   s.logits.resize(static_cast<std::size_t>(count) * c.vocab_size);
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, c.vocab_size, c.n_embd, 1.0f,
               s.normed.data(), c.n_embd, head.data(), c.n_embd, 0.0f, s.logits.data(),
               c.vocab_size);
-  for (int t = 0; t < count && !job.targets.empty(); ++t) {
-    const Row logits(s.logits.data() + static_cast<std::size_t>(t) * c.vocab_size, c.vocab_size);
+  for (std::size_t t = 0; t < chunk.targets.size(); ++t) {
+    const Row logits(s.logits.data() + t * c.vocab_size, c.vocab_size);
     const float highest = logits.maxCoeff();
     const double sum = (logits - highest).exp().cast<double>().sum();
-    const int target = job.targets[first + t];
+    const int target = chunk.targets[t];
     assert(target >= 0 && target < c.vocab_size);
-    job.nats[first + t] = std::log(sum) - (logits[target] - highest);
+    chunk.nats[t] = std::log(sum) - (logits[target] - highest);
+    if (chunk.likeliest.empty()) continue;
+    const auto top = std::find(logits.data(), logits.data() + c.vocab_size, highest);
+    chunk.likeliest[t] = static_cast<int>(top - logits.data());
   }
+  if (job.see != nullptr && !chunk.targets.empty())
+    (*job.see)(chunk.first_target, chunk.targets.size(), s.logits.data());
   if (wants_logits) job.last_logits->assign(s.logits.end() - c.vocab_size, s.logits.end());
 }
 

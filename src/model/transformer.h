@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "attention/attention.h"
 #include "base/thread_pool.h"
+#include "energy/activity.h"
 #include "model/layers.h"
 #include "model/weights.h"
 
@@ -39,21 +41,45 @@ class Transformer {
   // Runs these tokens. Error where learned positions run out.
   void run(std::span<const int> tokens);
 
-  // Runs these tokens and puts -log p(targets[i] | text up to tokens[i]) in nats into nats[i].
-  // All spans have equal length.
-  void score(std::span<const int> tokens, std::span<const int> targets, std::span<double> nats);
+  // Logits of some of what score() was given: targets[first] and after, [rows][vocab_size]. Called
+  // in their order, by one thread at a time.
+  using SeeLogits = std::function<void(std::size_t first, std::size_t rows, const float* logits)>;
+
+  // Runs these tokens and puts -log p(targets[i] | text up to its token) in nats into nats[i], and
+  // into likeliest[i] the token that is the most probable there, the lowest id among equals. The
+  // targets are those of the last so many tokens; `likeliest` and `see` may be empty.
+  void score(std::span<const int> tokens, std::span<const int> targets, std::span<double> nats,
+             std::span<int> likeliest = {}, const SeeLogits& see = {});
+
+  // A text from an empty memory, of at least two tokens, and what is wanted of it: its tokens from
+  // `scored_from` (at least 1) to the end. nats[i] and likeliest[i], as of score(), are those of
+  // token scored_from + i.
+  struct Passage {
+    std::span<const int> tokens;
+    std::size_t scored_from = 1;
+    std::span<double> nats;
+    std::span<int> likeliest;
+  };
+  // One passage after the other through each layer, which works on one while the next layer works
+  // on that before: threads stay busy on short texts as well. A passage's figures do not depend on
+  // its neighbours, but for read noise. Adds what each layer counted to activity[layer].
+  void score_each(std::span<const Passage> passages, std::span<energy::Activity> activity);
 
   // Runs these tokens (at least one) and returns the logits after the last, [vocab_size].
   std::vector<float> logits(std::span<const int> tokens);
 
  private:
   struct Scratch;
+  struct Chunk;
   struct Job;
 
   void run_slice(Job job);
-  void run_stage(int stage, int chunk, const Job& job);
-  void run_layer(int layer, int chunk_tokens, int first, float* x);
-  void run_head(int chunk_tokens, int first, const float* x, const Job& job);
+  void run_stages(const Job& job);
+  void run_stage(int stage, const Chunk& chunk, const Job& job);
+  void embed(const Chunk& chunk, float* x) const;
+  void run_layer(int layer, const Chunk& chunk, const Job& job, float* x);
+  void run_head(const Chunk& chunk, const float* x, const Job& job);
+  void require_positions(std::int64_t tokens) const;
 
   std::shared_ptr<const Weights> weights_;
   std::vector<std::unique_ptr<attention::Attention>> attention_;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -255,6 +256,75 @@ TEST_F(Tiny, EvaluatesRotaryTextInOnePass) {
   EXPECT_EQ(report.tokens_run, 2499);
   EXPECT_EQ(report.stride, 0);
   EXPECT_NEAR(report.nats_per_token, sum / 2499, 1e-4);
+}
+
+TEST_F(Tiny, PassagesAreEachFromAnEmptyMemory) {
+  config.positions = Positions::kRotary;
+  config.rotary_dims = 8;
+  Transformer transformer = make(9, 2);
+  transformer.run(text(30));  // what was before is forgotten
+  struct Case {
+    std::vector<int> tokens;
+    std::size_t scored_from;
+    std::vector<double> nats = {};
+    std::vector<int> likeliest = {};
+  };
+  // Ends of chunks (64 tokens) and slices (4,096) at and around the passages' own.
+  std::vector<Case> cases{{text(2, 1), 1},    {text(65, 2), 64}, {text(66, 3), 65},
+                          {text(200, 4), 70}, {text(3, 5), 1},   {text(4300, 6), 4090},
+                          {text(129, 7), 1}};
+  std::vector<Transformer::Passage> passages;
+  for (Case& one : cases) {
+    one.nats.resize(one.tokens.size() - one.scored_from);
+    one.likeliest.resize(one.nats.size());
+    passages.push_back({one.tokens, one.scored_from, one.nats, one.likeliest});
+  }
+  std::vector<energy::Activity> activity(2);
+  transformer.score_each(passages, activity);
+  double run = 0;
+  for (const Case& one : cases) {
+    const auto logits = Reference{config, tensors}.logits(one.tokens, 9);
+    for (std::size_t i = 0; i < one.nats.size(); ++i) {
+      const auto& before = logits[one.scored_from + i - 1];
+      ASSERT_NEAR(one.nats[i], Reference::nats(before, one.tokens[one.scored_from + i]), 2e-4);
+      const double most = *std::max_element(before.begin(), before.end());
+      ASSERT_NEAR(before[one.likeliest[i]], most, 2e-4);
+    }
+    run += static_cast<double>(one.tokens.size()) - 1;
+  }
+  EXPECT_EQ(activity[1].tokens, run);
+}
+
+TEST_F(Tiny, AgreementIsThatOfTheTwoDistributions) {
+  Transformer own = make(24), reference = make(2);
+  const auto tokens = text(61);
+  const EvaluationReport report = evaluate(own, tokens, {.stride = 12, .reference = &reference});
+  EXPECT_EQ(report.nats, evaluate(own, tokens, {.stride = 12}).nats);
+  EXPECT_EQ(report.agreement->reference_nats, evaluate(reference, tokens, {.stride = 12}).nats);
+  const auto share = [](const std::vector<double>& logits, int token) {
+    return std::exp(-Reference::nats(logits, token));
+  };
+  const auto top = [](const std::vector<double>& logits) {
+    return std::max_element(logits.begin(), logits.end()) - logits.begin();
+  };
+  int done = 0, alike = 0;
+  for (int begin = 0; done < 60; begin += 12) {
+    const int end = std::min(begin + 24, 60);
+    const std::vector<int> window(tokens.begin() + begin, tokens.begin() + end);
+    const auto of_own = Reference{config, tensors}.logits(window, 24),
+               of_reference = Reference{config, tensors}.logits(window, 2);
+    for (; done < end; ++done) {
+      const auto &p = of_reference[done - begin], &q = of_own[done - begin];
+      double kl = 0;
+      for (int token = 0; token < config.vocab_size; ++token)
+        kl += share(p, token) * std::log(share(p, token) / share(q, token));
+      ASSERT_NEAR(report.agreement->kl_nats[done], kl, 1e-4);
+      ASSERT_EQ(report.agreement->same_top[done], top(p) == top(q) ? 1 : 0);
+      alike += top(p) == top(q) ? 1 : 0;
+    }
+  }
+  EXPECT_GT(alike, 0);
+  EXPECT_LT(alike, 60);
 }
 
 TEST_F(Tiny, GeneratesGreedilyWhatTheReferenceWould) {

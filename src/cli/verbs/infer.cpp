@@ -44,6 +44,8 @@ Run cmd_infer(Arguments& app) {
   app.add_option("--tokens", o->inference.tokens, "only the first so many tokens of the text");
   app.add_option("--stride", o->inference.stride,
                  "learned positions: step of the window (default: half the positions)");
+  app.add_option("--against", o->inference.against,
+                 "softmax or linear: agreement with the same weights under that, token by token");
   declare(app, o->inference.text);
   app.add_flag("--json", o->json, "as JSON");
   return [o] { return run_infer(*o); };
