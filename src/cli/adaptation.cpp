@@ -28,7 +28,8 @@ model::Model read_target(const std::string& folder) {
   throw Error(
       {.place = folder,
        .rule = "has no hardware scalers, so there is no linear hardware model to take as target",
-       .remedy = "adapt a model of `gaincell train` with linear attention"});
+       .remedy = "adapt a model of `gaincell train` with linear attention, or `gaincell convert` "
+                 "one of softmax first"});
 }
 
 // What an adaptation was, for the model folder and --json.
@@ -116,7 +117,10 @@ Adaptation adapt(AdaptationOptions o) {
   const RangeNotes notes{range_reports(device), circuit.known_age_s, full_scale_warnings(circuit)};
   for (std::string& line : notes.unusual()) warnings.push_back(std::move(line));
   record["ranges"] = notes.to_json();
-  model::write_adapted(o.out, model, report.scalers, record);
+  model::AttentionConfig on_device = weights.config.attention;
+  on_device.kind = model::AttentionKind::kAnalog;
+  model::write_scaled(o.out, model, report.scalers, on_device, model::ScaledBy::kAdaptation,
+                      record);
   return {report, record, seconds, std::move(warnings)};
 }
 

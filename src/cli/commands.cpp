@@ -34,6 +34,7 @@ std::span<const Command> commands() {
       {"attend", "runs the engine on q, k and v from a file", cmd_attend},
       {"columns", "compares columns of transistors with the engine", cmd_columns},
       {"train", "trains a model whose loss knows the hardware (needs libtorch)", cmd_train},
+      {"convert", "gives a published softmax model first scalers for the hardware", cmd_convert},
       {"adapt", "moves a model onto a device: forward passes only", cmd_adapt},
       {"infer", "perplexity of a text, energy and latency per token", cmd_infer},
       {"eval", "scores a task as the field computes it, or answers requests", cmd_eval},

@@ -37,6 +37,7 @@ Run cmd_attend(Arguments& app);
 Run cmd_audit(Arguments& app);
 Run cmd_import(Arguments& app);
 Run cmd_adapt(Arguments& app);
+Run cmd_convert(Arguments& app);
 Run cmd_characterize(Arguments& app);
 Run cmd_check(Arguments& app);
 Run cmd_compile(Arguments& app);

@@ -386,7 +386,7 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
     if (!model.weights->has_scalers)
       warnings.push_back(fmt::format(
           "{} has no hardware scalers: it was never fitted to a circuit, and its q, k and v are "
-          "clipped as they are; train it with linear attention, then `gaincell adapt`",
+          "clipped as they are; `gaincell convert` fits them, then train it, then `gaincell adapt`",
           o.model));
     if (!warnings.empty()) settings["warnings"] = warnings;
     if (!o.all_alike) {

@@ -28,7 +28,7 @@ constexpr std::array<std::string_view, 8> kVocabularies{"vocab.json",
                                                         "added_tokens.json"};
 
 // Nothing of anyone else's stands in it: the whole folder is replaced.
-bool written_by_adapt(const fs::path& folder) {
+bool written_by_us(const fs::path& folder) {
   const auto path = folder / "config.json";
   std::error_code error;
   if (!fs::is_directory(folder, error) || !fs::exists(path, error)) return false;
@@ -40,8 +40,9 @@ bool written_by_adapt(const fs::path& folder) {
     if (!known || !entry.is_regular_file(error)) return false;
   }
   try {
-    return parse_json(read_file(path), path.string())
-        .contains("/gaincell/record/adaptation"_json_pointer);
+    const auto config = parse_json(read_file(path), path.string());
+    return config.contains("/gaincell/record/adaptation"_json_pointer) ||
+           config.contains("/gaincell/record/conversion"_json_pointer);
   } catch (const Error&) {
     return false;
   }
@@ -79,15 +80,17 @@ void require_replaceable(const fs::path& out, const fs::path& source) {
                  .rule = "is the model that is read",
                  .remedy = "choose another output"});
   }
-  if (!written_by_adapt(target)) {
-    throw Error({.place = out.string(),
-                 .rule = "exists, and was not written by `gaincell adapt` alone",
-                 .remedy = "remove it or choose another output"});
+  if (!written_by_us(target)) {
+    throw Error(
+        {.place = out.string(),
+         .rule = "exists, and was not written by `gaincell adapt` or `gaincell convert` alone",
+         .remedy = "remove it or choose another output"});
   }
 }
 
-void write_adapted(const fs::path& out, const Model& model,
-                   const std::vector<attention::Scalers>& scalers, const nlohmann::json& record) {
+void write_scaled(const fs::path& out, const Model& model,
+                  const std::vector<attention::Scalers>& scalers, const AttentionConfig& attention,
+                  ScaledBy by, const nlohmann::json& record) {
   require_replaceable(out, model.folder);
   const fs::path target = without_slash(out);
   Scaffold scaffold{target};
@@ -116,9 +119,9 @@ void write_adapted(const fs::path& out, const Model& model,
   write_safetensors(scaffold.path / "model.safetensors", tensors, files.metadata());
 
   Config config = model.weights->config;
-  config.attention.kind = AttentionKind::kAnalog;
+  config.attention = attention;
   if (!config.record.is_object()) config.record = nlohmann::json::object();
-  config.record["adaptation"] = record;
+  config.record[by == ScaledBy::kAdaptation ? "adaptation" : "conversion"] = record;
   write_config(scaffold.path / "config.json", config);
   for (const std::string_view name : kVocabularies) {
     if (fs::exists(model.folder / name))

@@ -289,6 +289,36 @@ TEST_F(Verbs, AdaptWritesAModelForTheDevice) {
   EXPECT_EQ(read_file(out / "model.safetensors"), weights);
 }
 
+TEST_F(Verbs, ConvertGivesASoftmaxModelScalersThatInferRunsAndAdaptTakes) {
+  EXPECT_THAT(refused("convert --model " + model.string() + " --text " + text.string() + " --out " +
+                      out.string()),
+              HasSubstr("has hardware scalers"));
+  config.attention.kind = AttentionKind::kSoftmax;
+  std::map<std::string, Tensor> tensors = tiny_tensors(config);
+  std::erase_if(tensors,
+                [](const auto& one) { return one.first.find(".scaler.") != one.first.npos; });
+  write_tiny_model(model, config, tensors);
+  const std::string verb =
+      "convert --model " + model.string() + " --text " + text.string() + " --out " + out.string();
+  EXPECT_THAT(refused(verb + " --length 700"), HasSubstr("700 tokens and its target"));
+  EXPECT_THAT(refused(verb + " --batch 0"), HasSubstr("--batch: Value 0 not in range"));
+  const std::string small = " --batch 3 --length 100";
+  const Outcome outcome = run(verb + small + " --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const json report = json::parse(outcome.out);
+  EXPECT_EQ(report.at("ranges").at("clipped_by_head").size(), 4u);
+  const json made = json::parse(read_file(out / "config.json")).at("gaincell");
+  EXPECT_EQ(made.at("attention").at("kind"), "linear");
+  EXPECT_EQ(made.at("record").at("conversion").at("sequences"), 3);
+  const std::string weights = read_file(out / "model.safetensors");
+  EXPECT_EQ(run(verb + small + " --threads 2").code, 0);
+  EXPECT_EQ(read_file(out / "model.safetensors"), weights);
+  model = out;
+  out = folder.path() / "on_device";
+  EXPECT_EQ(json::parse(run(infer() + "--json").out).at("settings").at("attention"), "linear");
+  EXPECT_EQ(run(adapt("--batch 2 --length 50 --steps 2")).code, 0);
+}
+
 TEST_F(Verbs, InferReportsWhatItHeldAtTheEndsOfRangesByLayerAndHead) {
   const std::string analog =
       infer() + "--attention analog --tokens 200 --device " + device.string();
