@@ -59,7 +59,7 @@ def test_it_is_the_published_equations_with_their_gradient(window, time, where):
     weights = torch.randn(1, 2, time, 64, generator=torch.Generator().manual_seed(1))
     ours, theirs = ([x.clone().to(to).requires_grad_() for x in inputs(2, time, 64)] for to in (where, "cpu"))
     out, expected = module(*ours), published(*theirs, window)
-    assert float(expected.detach().std()) > 0.05
+    assert float(expected.detach().std()) > 0.03
     off = (out.detach().cpu() - expected.detach()).abs()
     assert float((off > 1e-5).double().mean()) < 1e-3  # a count at a tie
     (out * weights.to(where)).sum().backward()

@@ -113,28 +113,28 @@ def evaluate(model: Any, tokens: Tensor | Sequence[int], *, window: int | None =
         raise GaincellError(f"tokens = {len(all_tokens)}: must be 2 or more: the first is not scored")
     was = model.training
     model.eval()
-    whole, total = [], 0.0
-    begin, scored = 0, 1  # tokens before `scored` are done
+    inputs, targets = all_tokens[:-1], all_tokens[1:]
 
-    def score(rows: Tensor, first: int) -> float:
-        hidden = trunk(model, rows[:, :-1])[:, first - 1 :]
-        target = rows[:, first:]
-        step, nats = max(1, 4096 // target.shape[1]), 0.0
-        for n in range(0, len(rows), step):
-            logits = model.lm_head(hidden[n : n + step]).float()
-            nats += float(nn.functional.cross_entropy(logits.flatten(0, 1), target[n : n + step].flatten(), reduction="sum"))
+    def score(begins: list[int], first: int, end: int) -> float:
+        """Windows of `end` tokens from their place `first` on."""
+        rows = torch.stack([inputs[at : at + end] for at in begins])
+        hidden, nats = trunk(model, rows)[:, first:].flatten(0, 1), 0.0
+        wanted = torch.stack([targets[at + first : at + end] for at in begins]).flatten()
+        for n in range(0, len(hidden), 4096):
+            logits = model.lm_head(hidden[n : n + 4096]).float()
+            nats += float(nn.functional.cross_entropy(logits, wanted[n : n + 4096], reduction="sum"))
         return nats
 
-    while scored < len(all_tokens):
-        end = min(begin + window, len(all_tokens))
-        row, first = all_tokens[begin:end], scored - begin
-        if first == window - stride and end - begin == window:
-            whole.append(row)
+    begin, done, total = 0, 0, 0.0
+    alike: list[int] = []  # whole windows, of which the last `stride` places are scored
+    while done < len(inputs):
+        end = min(begin + window, len(inputs))
+        if begin > 0 and end - begin == window:
+            alike.append(begin)
         else:
-            total += score(row[None], first)
-        if whole and (len(whole) == batch or end == len(all_tokens)):
-            total += score(torch.stack(whole), window - stride)
-            whole = []
-        begin, scored = begin + stride, end
+            total += score([begin], done - begin, end - begin)
+        begin, done = begin + stride, end
+    for n in range(0, len(alike), batch):
+        total += score(alike[n : n + batch], window - stride, window)
     model.train(was)
     return total / (len(all_tokens) - 1)
