@@ -131,23 +131,37 @@ def test_the_books_model_says_what_the_program_says(books):
         assert gaincell.torch.evaluate(model, tokens) == pytest.approx(float(model(tokens[None], labels=tokens[None]).loss), abs=1e-4)
 
 
-@needs_books
-def test_scalers_are_fitted_to_a_softmax_model(books):
-    model = gaincell.torch.from_pretrained(books / "books_softmax", None)
-    tokens = book_tokens(books / "books_softmax", TEXTS / "calibration.txt", 768)
-    found = gaincell.torch.calibrate(model, tokens[:512])
-    assert len(found.scalers) == len(found.clipped) == 8
-    assert 0.05 < float(found.clipped[0]["q"].mean()) < 0.2 and float(found.clipped[0]["k"].mean()) < 0.06
-    assert "clipped: q " in str(found)
+def test_scalers_are_fitted_to_a_softmax_model():
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(1)
+    model = GPT2LMHeadModel(GPT2Config(n_layer=2, n_head=2, n_embd=32, n_positions=48, vocab_size=65)).eval()
+    for block in model.transformer.h:
+        block.attn.c_attn.weight.data.mul_(20)  # so that it attends to something
+    tokens = torch.randint(0, 65, (3, 40), generator=torch.Generator().manual_seed(2))
+    found = gaincell.torch.calibrate(model, tokens)
+    with torch.no_grad():
+        x = model.transformer.wte(tokens) + model.transformer.wpe.weight[:40]
+        first = model.transformer.h[0]
+        q, k, v = (y.reshape(3, 40, 2, 16).transpose(1, 2) for y in first.attn.c_attn(first.ln_1(x)).split(32, 2))
+        later = torch.full((40, 40), -torch.inf).triu(1)
+        softmax = (q @ k.transpose(2, 3) / 4 + later).softmax(-1) @ v
+        own = {name: value for name, value in found.scalers[0].items() if name[2] != "o"}
+        sums = gaincell.torch.GainCellAttention("linear", 2, 16, window=48, scalers=own)(q, k, v)
+    for head in range(2):
+        for name, y, mean, spread, high in (("q", q, 0.3, 0.25, 1.0), ("k", k, 0.45, 0.2, 0.9), ("v", v, 0.45, 0.2, 0.9)):
+            held = own[f"a_{name}"][head] * y[:, head] + own[f"b_{name}"][head]
+            assert float(held.mean()) == pytest.approx(mean, abs=1e-4) and float(held.std()) == pytest.approx(spread, rel=1e-4)
+            assert float(found.clipped[0][name][head]) == pytest.approx(float(((held < 0) | (held > high)).float().mean()), abs=1e-3)
+        left = softmax[:, head] - found.scalers[0]["a_o"][head] * sums[:, head] - found.scalers[0]["b_o"][head]
+        # Least squares: what is left has neither a mean nor anything in common with the sums.
+        assert abs(float(left.mean())) < 1e-5 * float(softmax.std()) + 1e-7
+        assert abs(float((left * sums[:, head]).mean())) < 1e-4 * float(softmax[:, head].std() * sums[:, head].std())
+    assert str(found).startswith("clipped: q ")
     with pytest.raises(gaincell.GaincellError, match=r"tokens = \[1, 1\]"):
-        gaincell.torch.calibrate(model, tokens[:1])
-    started = gaincell.torch.from_pretrained(books / "books_softmax", "linear")
-    fitted = gaincell.torch.convert(model, "linear", scalers=found.scalers)
-    rest = tokens[512:]
-    # As models from nothing begin, it is worse than knowing nothing at all: 10.8 nats.
-    assert gaincell.torch.evaluate(fitted, rest) < gaincell.torch.evaluate(started, rest) - 1.0
+        gaincell.torch.calibrate(model, tokens[0, :1])
     with pytest.raises(gaincell.GaincellError, match="must be a GPT2LMHeadModel with softmax"):
-        gaincell.torch.calibrate(fitted, tokens[:64])
+        gaincell.torch.calibrate(gaincell.torch.convert(model, "linear", scalers=found.scalers), tokens)
 
 
 def test_windows_are_scored_as_the_program_does(tmp_path):

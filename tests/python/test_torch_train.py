@@ -95,14 +95,15 @@ def test_interrupted_it_goes_on_to_the_same_bytes(start, tmp_path, optimiser):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
 
 
-def test_micro_batches_and_chunks_change_rounding_alone(start, tmp_path):
+def test_micro_batches_change_rounding_alone(start, tmp_path, monkeypatch):
+    drawn, rows = [], Sequences.rows
+    monkeypatch.setattr(Sequences, "rows", lambda self, first, count: drawn.append(first) or rows(self, first, count))
+    lines = []
     for micro in (1, 4):
-        run(start, recipe(tmp_path, stage(steps=1, optimiser="adamw", lr=1e-4), micro_batch=micro), tmp_path / str(micro))
-    from safetensors.torch import load_file
-
-    one, four = (load_file(tmp_path / name / "model.safetensors") for name in ("1", "4"))
-    for name in one:
-        torch.testing.assert_close(one[name], four[name], rtol=1e-4, atol=2.5e-5)
+        _, said = run(start, recipe(tmp_path, stage(steps=2, optimiser="adamw", lr=1e-4), micro_batch=micro), tmp_path / str(micro))
+        lines.append([line.split(", ")[:2] for line in said if "step" in line])  # nats and the gradient's norm
+    assert lines[0] == lines[1] and len(lines[0]) == 2
+    assert drawn == [0, *range(8), 0, 0, 4]  # calibration, then what each step takes, each once
 
 
 def test_the_loss_is_cross_entropy_and_kl_with_their_gradients():
@@ -123,8 +124,9 @@ def test_the_loss_is_cross_entropy_and_kl_with_their_gradients():
 
 def test_muon_makes_matrices_nearly_orthogonal():
     torch.manual_seed(2)
-    for shape in ((3, 32, 96), (2, 96, 32)):
-        sizes = torch.linalg.svdvals(_optimiser.orthogonal(torch.randn(shape)))
+    for rows, columns in ((32, 96), (96, 32)):
+        left, _, right = torch.linalg.svd(torch.randn(3, rows, columns), full_matrices=False)
+        sizes = torch.linalg.svdvals(_optimiser.orthogonal(left * torch.linspace(0.05, 1.0, 32) @ right))
         assert 0.6 < float(sizes.min()) and float(sizes.max()) < 1.3
 
 

@@ -101,14 +101,19 @@ def loss(model: Any, tokens: Tensor, *, teacher: Any = None, share: float = 0.0)
 
 
 @torch.no_grad()
-def evaluate(model: Any, tokens: Tensor | Sequence[int], *, window: int | None = None, stride: int | None = None, batch: int = 8) -> float:
+def evaluate(
+    model: Any, tokens: Tensor | Sequence[int], *, window: int | None = None, stride: int | None = None, batch: int = 8
+) -> float:
     """Nats a token as `gaincell infer` counts them: windows that move by `stride` (half of one), each scoring what the
     one before did not reach."""
     all_tokens = torch.as_tensor(tokens, dtype=torch.long).to(model.lm_head.weight.device)
-    window = min(window or model.config.n_positions, model.config.n_positions)
-    stride = stride or window // 2
-    if not 1 <= stride <= window:
-        raise GaincellError(f"stride = {stride}: must be 1 to the window, {window}")
+    most: int = model.config.n_positions
+    reach = most if window is None else window
+    if not 1 <= reach <= most:
+        raise GaincellError(f"window = {reach}: must be 1 to the model's n_positions, {most}")
+    move = max(1, reach // 2) if stride is None else stride
+    if not 1 <= move <= reach:
+        raise GaincellError(f"stride = {move}: must be 1 to the window, {reach}")
     if len(all_tokens) < 2:
         raise GaincellError(f"tokens = {len(all_tokens)}: must be 2 or more: the first is not scored")
     was = model.training
@@ -126,15 +131,15 @@ def evaluate(model: Any, tokens: Tensor | Sequence[int], *, window: int | None =
         return nats
 
     begin, done, total = 0, 0, 0.0
-    alike: list[int] = []  # whole windows, of which the last `stride` places are scored
+    alike: list[int] = []  # whole windows, of which the last `move` places are scored
     while done < len(inputs):
-        end = min(begin + window, len(inputs))
-        if begin > 0 and end - begin == window:
+        end = min(begin + reach, len(inputs))
+        if begin > 0 and end - begin == reach:
             alike.append(begin)
         else:
             total += score([begin], done - begin, end - begin)
-        begin, done = begin + stride, end
+        begin, done = begin + move, end
     for n in range(0, len(alike), batch):
-        total += score(alike[n : n + batch], window - stride, window)
+        total += score(alike[n : n + batch], reach - move, reach)
     model.train(was)
     return total / (len(all_tokens) - 1)
