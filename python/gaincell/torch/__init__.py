@@ -8,6 +8,10 @@
 """
 
 from ._attention import GainCellAttention, Scaler
+from ._calibrate import Calibration, calibrate
 from ._gpt2 import GPT2GainCellAttention, convert, from_pretrained, save_pretrained
+from ._linear import Linear
+from ._loss import evaluate
 
-__all__ = ["GPT2GainCellAttention", "GainCellAttention", "Scaler", "convert", "from_pretrained", "save_pretrained"]
+__all__ = ["Calibration", "GPT2GainCellAttention", "GainCellAttention", "Linear", "Scaler", "calibrate", "convert",
+           "evaluate", "from_pretrained", "save_pretrained"]

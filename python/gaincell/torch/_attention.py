@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,21 @@ from torch import Tensor, nn
 from .._attend import SCALERS
 from .._device import Device
 from .._gaincell import GaincellError
-from ._form import Block, Form, Part, Ring, Stage
+from ._form import Block, Form, Part, Ring, Stage, fused
+from ._linear import Linear, LinearArrays, LinearForm
+
+
+def _level(x: Tensor, a: Tensor, b: Tensor, high: float, steps: float, rounds: bool) -> tuple[Tensor, Tensor]:
+    """The level, and where it was not clipped."""
+    y = torch.addcmul(b.double(), a.double(), x.double())
+    held = y.clamp(0.0, high)
+    level = held * steps
+    return (level.round() if rounds else level).to(torch.float32), held == y
+
+
+def _of_level(gradient: Tensor, x: Tensor, a: Tensor, inside: Tensor, steps: float) -> tuple[Tensor, Tensor, Tensor]:
+    of_y = gradient * inside * steps
+    return ((of_y * a).to(x.dtype), (of_y * x).sum((0, 2, 3), keepdim=True)[0], of_y.sum((0, 2, 3), keepdim=True)[0])
 
 
 class _Level(torch.autograd.Function):
@@ -19,20 +34,16 @@ class _Level(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, high: float, steps: float, rounds: bool) -> Tensor:
-        y = torch.addcmul(b.double(), a.double(), x.double())
-        held = y.clamp(0.0, high)
-        ctx.save_for_backward(x, a, held == y)
+        level, inside = fused(_level, x)(x, a, b, high, steps, rounds)
+        ctx.save_for_backward(x, a, inside)
         ctx.steps = steps
-        held.mul_(steps)
-        return (held.round_() if rounds else held).to(torch.float32)
+        return level  # type: ignore[no-any-return]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         x, a, inside = ctx.saved_tensors
-        of_y = gradients[0] * inside * ctx.steps
-        of_a = (of_y * x).sum((0, 2, 3), keepdim=True)[0]
-        of_b = of_y.sum((0, 2, 3), keepdim=True)[0]
-        return (of_y * a).to(x.dtype), of_a.to(a.dtype), of_b.to(a.dtype), None, None, None
+        of_x, of_a, of_b = fused(_of_level, x)(gradients[0], x, a, inside, ctx.steps)
+        return of_x, of_a.to(a.dtype), of_b.to(a.dtype), None, None, None
 
 
 class _Pass:
@@ -43,6 +54,7 @@ class _Pass:
         self.first, self.second = form.stages(where)
         self.ring = Ring(time, form.window, form.columns.tile)
         self.queries, self.together = form.queries(self.ring.padded, where)
+        self.compiled = where.type == "cuda"
 
     def slots(self, block: Block) -> Tensor:
         return torch.arange(block.begin, block.end, device=self.where)
@@ -79,7 +91,7 @@ class _Pass:
                 cells = first.cells(keys, part.rows, shared)
                 moving = torch.cat(cells[:2], 2)
                 sums = [[torch.matmul(moving, w2), *(torch.matmul(u, w) for u in cells[2:])] for w2, w in zip(both, own)]
-                pulse = first.pulse(first.end(sums, start[:, :, block.tokens]))
+                pulse = (fused(first.converted, q) if self.compiled else self._first)(sums, start[:, :, block.tokens])
                 rows, hidden = self.ring.hidden(part, block, self.where)
                 pulse[:, rows].masked_fill_(hidden, 0.0)
                 phi.append(pulse)
@@ -90,6 +102,20 @@ class _Pass:
             insides.append(inside)
         return out, phis, insides
 
+    def _first(self, sums: list[list[Tensor]], start: Tensor) -> Tensor:
+        return self.first.pulse(self.first.end(sums, start))
+
+    def second_in_one(
+        self, block: Block, phi: Tensor, table: Tensor, values: list[list[Tensor]]
+    ) -> tuple[Tensor, Tensor]:
+        """`second_array` of a block whose tokens are all of one lap, compiled."""
+        weights, counted = (fused(one, phi) for one in self.form.second_in_one(self.where))
+        of_segments, start = weights(phi)
+        cells = self.second.cells(values, block.parts[0].rows, table)
+        all_cells = torch.cat([self.tiles(u).transpose(2, 3) for u in cells], 2)
+        counts, inside = counted([torch.matmul(all_cells, w) for w in of_segments], self.off(block), start)
+        return counts, inside
+
     def tiles(self, x: Tensor) -> Tensor:
         """[n, row, ..] to [n, sub-tile, row of it, ..]."""
         return x.unflatten(1, (-1, self.ring.tile))
@@ -97,6 +123,8 @@ class _Pass:
     def second_array(
         self, block: Block, phi: list[Tensor], tables: list[Tensor], values: list[list[Tensor]]
     ) -> tuple[Tensor, Tensor]:
+        if self.compiled and len(phi) == 1 and self.second.form.substeps == 0:
+            return self.second_in_one(block, phi[0], tables[0], values)
         stage, tile = self.second, self.ring.tile
         lasts, at = [], [part.slot // tile for part in block.parts]
         for pulse in phi:
@@ -206,10 +234,35 @@ class Scaler(nn.Module):
         self.a, self.b = nn.Parameter(a), nn.Parameter(b)
 
 
+def form_of(
+    device: Device | Linear | str | os.PathLike[str],
+    *,
+    dim: int,
+    window: int,
+    layers: int,
+    token_period_s: float | None,
+    without: Sequence[str],
+    error_limit: float,
+) -> Form | LinearForm:
+    """What attention computes with, on a device or on linear hardware."""
+    if device == "linear":
+        device = Linear()
+    if not isinstance(device, Linear):
+        opened = device if isinstance(device, Device) else Device.open(device)
+        return Form(opened, dim=dim, window=window, layers=layers, token_period_s=token_period_s, without=without,
+                    error_limit=error_limit)
+    for name, value in (("token_period_s", token_period_s), ("without", list(without) or None)):
+        if value is not None:
+            raise GaincellError(f"{name} = {value}: linear hardware has no circuit that it could change; leave it out, "
+                                "or place the attention on a device")
+    return LinearForm(device, dim=dim, window=window)
+
+
 class GainCellAttention(nn.Module):
     """Sliding-window attention of [batch, head, time, dim] on a device, in place of a model's own.
 
-    Forward is what the fast engine computes (tables, quantisers, clamps, ageing, window, sub-tiles) to within
+    `device` is a file, `Device.open`'s, or "linear" (or `Linear`): linear hardware, as `--attention linear`, which has
+    neither effects to leave out nor a token's period. Forward is what the fast engine computes (tables, quantisers, clamps, ageing, window, sub-tiles) to within
     `error`; mismatch and noise are not drawn, as in `gaincell adapt`. Backward is published: a linear surrogate, and
     straight through the quantisers. The scalers a_q, b_q, .. (one a head) are parameters, in the units of
     model folders: q' = a_q q + b_q is a share of the longest pulse, k' and v' are volts of 0 .. `v_max`.
@@ -218,7 +271,7 @@ class GainCellAttention(nn.Module):
 
     def __init__(
         self,
-        device: Device | str,
+        device: Device | Linear | str,
         heads: int,
         dim: int,
         *,
@@ -229,14 +282,14 @@ class GainCellAttention(nn.Module):
         error_limit: float = 2e-3,
         scalers: Mapping[str, Any] | None = None,
         v_max: float | None = None,
-        form: Form | None = None,
+        form: Form | LinearForm | None = None,
     ) -> None:
         super().__init__()
         if form is None:
-            opened = device if isinstance(device, Device) else Device.open(device)
-            form = Form(opened, dim=dim, window=window, layers=layers, token_period_s=token_period_s,
-                        without=without, error_limit=error_limit)
+            form = form_of(device, dim=dim, window=window, layers=layers, token_period_s=token_period_s,
+                           without=without, error_limit=error_limit)
         self.form, self.heads, self.dim = form, heads, dim
+        self.checks = True  # that q, k and v are finite: a GPU waits for the answer; a trainer looks at its loss
         self.volts = 1.0 if v_max is None else form.columns.v_max / v_max
         given = dict(scalers or {})
         for name in given:
@@ -257,9 +310,15 @@ class GainCellAttention(nn.Module):
             raise GaincellError(f"scalers: {name} = {numbers.numel()} numbers: must be one a head, {self.heads}")
         return numbers
 
+    def scalers(self) -> dict[str, Tensor]:
+        """By name (a_q, b_q, ..), one number a head."""
+        return {f"{c}_{part}": getattr(self.scaler[part], c).detach().clone() for part in "qkvo" for c in "ab"}
+
     @property
     def error(self) -> tuple[float, float]:
         """Off the column level at the ends of random columns of either array, rms at most, in full scales."""
+        if isinstance(self.form, LinearForm):
+            return 0.0, 0.0
         return self.form.columns.first.error, self.form.columns.second.error
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -267,7 +326,7 @@ class GainCellAttention(nn.Module):
             if x.ndim != 4 or x.shape[1] != self.heads or x.shape[3] != self.dim or x.shape != q.shape:
                 raise GaincellError(f"{name}: has the shape {list(x.shape)}: must be [batch, {self.heads}, time, "
                                     f"{self.dim}], as [batch, head, time, dim], and that of q")
-        if not all(bool(torch.isfinite(x).all()) for x in (q, k, v)):
+        if self.checks and not bool(torch.isfinite(torch.stack([x.float().sum() for x in (q, k, v)])).all()):
             raise GaincellError("q, k and v: must be finite; look for an overflow or a damaged weight before this layer")
         columns = self.form.columns
         steps = columns.q_levels - 1.0 if columns.rounds_q else 1.0
@@ -276,7 +335,8 @@ class GainCellAttention(nn.Module):
             *(self._level(part, x, self.volts, columns.v_max, (columns.kv_levels - 1) / columns.v_max, True)
               for part, x in (("k", k), ("v", v))),
         ]
-        sums = _Arrays.apply(*(x.flatten(0, 1) for x in levels), self.form).reshape(q.shape)
+        arrays: Any = LinearArrays if isinstance(self.form, LinearForm) else _Arrays
+        sums = arrays.apply(*(x.flatten(0, 1) for x in levels), self.form).reshape(q.shape)
         o = self.scaler["o"]
         return (sums * o.a[:, None, None] + o.b[:, None, None]).to(q.dtype)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,17 @@ from .._gaincell import ColumnForm, ColumnStage, column_form
 
 # Of the largest u_1, what the terms of its separation by age and level may leave.
 LEFT_BY_TERMS = 6e-5
+
+_fused: dict[Any, Any] = {}
+
+
+def fused(function: Callable[..., Any], x: Tensor) -> Callable[..., Any]:
+    """The function as few kernels where x is on a GPU and this PyTorch can compile, else as it is."""
+    if not x.is_cuda or not hasattr(torch, "compile"):
+        return function
+    if function not in _fused:
+        _fused[function] = torch.compile(function)
+    return _fused[function]  # type: ignore[no-any-return]
 
 
 class Stage:
@@ -44,6 +56,9 @@ class Stage:
                 secant = np.zeros_like(of_age)
                 secant[half:-half] = (of_age[2 * half :] - of_age[: -2 * half]) / (2 * half)
                 self.by_age_and_token = tensor(secant)
+
+        # The same in one expression, for a compiler: [segment][r] and start to pulses.
+        self.converted = _converted(form) if form.substeps == 0 else lambda *of: self.pulse(self.end(*of))
 
     def terms(self, level: Tensor) -> list[list[Tensor]]:
         """[r][term] of cells that hold these levels."""
@@ -144,6 +159,64 @@ class Stage:
         return y.masked_fill_(x >= form.x_end, form.at_high)
 
 
+def _converted(form: ColumnStage) -> Callable[[list[list[Tensor]], Any], Tensor]:
+    """`Stage._closed` and `Stage.pulse` without a tensor changed in place."""
+    k, low, high = list(form.w[0]), form.x_low, form.x_high
+    pieces, at_low, x_end, at_high = list(zip(form.knot, form.slope)), form.at_low, form.x_end, form.at_high
+
+    def converted(sums: list[list[Tensor]], start: Any) -> Tensor:
+        early = sums[0][0] * k[0] + start
+        x = early + sums[1][0] * k[0] if len(sums) > 1 else early
+        c = x.clamp(low, high)
+        end = x + (c * k[2] + k[1]) * c * c
+        if len(sums) > 1:
+            a = early.clamp(low, high)
+            end = end + (a * a * k[4] + k[3]) * a * sums[0][1]
+            end = end + (((c * k[7] + a * k[8]) * c + k[6]) * c + a * k[5]) * sums[1][1]
+        y = torch.full_like(end, at_low)
+        for knot, slope in pieces:
+            y = y + (end - knot).clamp(min=0) * slope
+        return torch.where(end >= x_end, at_high, y)
+
+    return converted
+
+
+def second_array(stage: Stage, phi_per_pulse: float, tile: int, counts: float, dim: int) -> tuple[Any, Any]:
+    """Of the second array, without a tensor changed in place: pulses of the first to weights and start; and the
+    sums of its matrix products to counts and where converters are inside their range."""
+    delay, pulse_x, begin = stage.form.pulse_delay, stage.form.pulse_x, list(stage.form.begin)
+    segments = stage.form.segments
+
+    def weights(phi: Tensor) -> tuple[list[Tensor], Tensor]:
+        tiles = phi.unflatten(1, (-1, tile))
+        width = (tiles * phi_per_pulse).clamp(max=1.0)
+        lasting = torch.where(width == 0, 0.0, (width + delay).clamp(min=0)) if delay != 0 else width
+        start = (tiles > 0).sum(2, keepdim=True) * pulse_x
+        if segments == 1:
+            return [lasting], start
+        longest = lasting.amax(2, keepdim=True)
+        parts = []
+        for g in range(segments):
+            part = lasting - begin[g] * longest
+            if g + 1 < segments:
+                part = torch.minimum(part, (begin[g + 1] - begin[g]) * longest)
+            parts.append(part.clamp(min=0))
+        return parts, start
+
+    def counted(sums: list[Tensor], off: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+        by_rank = []
+        for of_segment in sums:
+            u1, moves, *others = of_segment.split(dim, 2)
+            by_rank.append([u1 + moves * off, *others])
+        pulse = stage.converted(by_rank, start)
+        held = pulse.clamp(-1.0, 1.0)
+        if counts > 0:
+            held = (held * counts).round() / counts
+        return held.sum(1), pulse.abs() < 1.0
+
+    return weights, counted
+
+
 @dataclass(frozen=True)
 class Part:
     """Slots of the ring that hold tokens of one lap, for the queries of a block."""
@@ -240,11 +313,19 @@ class Form:
         )
         self.window, self.dim = window, dim
         self._stages: dict[torch.device, tuple[Stage, Stage]] = {}
+        self._seconds: dict[torch.device, tuple[Any, Any]] = {}
 
     def stages(self, where: torch.device) -> tuple[Stage, Stage]:
         if where not in self._stages:
             self._stages[where] = tuple(Stage(form, self.columns.age_block, where) for form in (self.columns.first, self.columns.second))
         return self._stages[where]
+
+    def second_in_one(self, where: torch.device) -> tuple[Any, Any]:
+        """`second_array`'s for a torch device."""
+        if where not in self._seconds:
+            c = self.columns
+            self._seconds[where] = second_array(self.stages(where)[1], c.phi_per_pulse, c.tile, self.count_steps, self.dim)
+        return self._seconds[where]
 
     @property
     def count_steps(self) -> float:

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from .._attend import SCALERS
 from .._device import Device
 from .._gaincell import GaincellError
-from ._attention import GainCellAttention
+from ._attention import GainCellAttention, form_of
 from ._form import Form
+from ._linear import Linear, LinearForm
 
 FOLDER_V_MAX = 0.9  # what scalers of k and v count to in model folders, on any device
 # Where those of the books models started; `gaincell adapt` fits them to a device.
@@ -29,7 +30,7 @@ VOCABULARIES = ("vocab.json", "encoder.json", "merges.txt", "vocab.bpe", "tokeni
 class GPT2GainCellAttention(GainCellAttention):
     """Stands where GPT2Attention stood, with its projections."""
 
-    def __init__(self, replaced: Any, device: Device, heads: int, dim: int, **options: Any) -> None:
+    def __init__(self, replaced: Any, device: Device | Linear | str, heads: int, dim: int, **options: Any) -> None:
         super().__init__(device, heads, dim, **options)
         self.c_attn: nn.Module = replaced.c_attn
         self.c_proj: nn.Module = replaced.c_proj
@@ -70,7 +71,7 @@ class GPT2GainCellAttention(GainCellAttention):
 
 def convert(
     model: Any,
-    device: Device | str | os.PathLike[str],
+    device: Device | Linear | str | os.PathLike[str],
     *,
     window: int | None = None,
     token_period_s: float | None = None,
@@ -80,8 +81,8 @@ def convert(
 ) -> Any:
     """Puts gain cells in the place of a GPT2LMHeadModel's attention, in place, and gives it back.
 
-    `scalers` are a layer's each (a_q, b_q, ..; k and v in volts of 0 .. 0.9, as in model folders); without them all
-    heads begin at what models trained from scratch began at, which fine-tuning or `gaincell adapt` has to fit. `window`
+    A model that is on cells already goes to `device` with its scalers. `scalers` are a layer's each (a_q, b_q, ..; k and v in volts of 0 .. 0.9, as in model folders); without them all
+    heads begin at what models trained from scratch began at, which `calibrate`, training or `gaincell adapt` has to fit. `window`
     is n_positions where it is not said. Options as in `GainCellAttention`.
     """
     config, blocks = getattr(model, "config", None), getattr(getattr(model, "transformer", None), "h", None)
@@ -92,16 +93,17 @@ def convert(
             raise GaincellError(f"config.{key} = True: is not built for attention on gain cells; set it to false")
     if scalers is not None and len(scalers) != len(blocks):
         raise GaincellError(f"scalers = {len(scalers)} layers: must be one mapping a layer, {len(blocks)}")
-    opened = device if isinstance(device, Device) else Device.open(device)
     heads, dim = config.n_head, config.n_embd // config.n_head
-    form = Form(opened, dim=dim, window=window or config.n_positions, layers=len(blocks),
-                token_period_s=token_period_s, without=without, error_limit=error_limit)
+    form = form_of(device, dim=dim, window=window or config.n_positions, layers=len(blocks),
+                   token_period_s=token_period_s, without=without, error_limit=error_limit)
+    v_max = form.columns.v_max if isinstance(form, LinearForm) else FOLDER_V_MAX
     for i, block in enumerate(blocks):
         place = block.attn.c_attn.weight
-        block.attn = GPT2GainCellAttention(
-            block.attn, opened, heads, dim, scalers=START if scalers is None else scalers[i], v_max=FOLDER_V_MAX,
-            form=form,
-        ).to(place.device)
+        if scalers is not None:
+            own = scalers[i]
+        else:
+            own = block.attn.scalers() if isinstance(block.attn, GainCellAttention) else START
+        block.attn = GPT2GainCellAttention(block.attn, "", heads, dim, scalers=own, v_max=v_max, form=form).to(place.device)
     config.use_cache = False
     if getattr(model, "generation_config", None) is not None:
         model.generation_config.use_cache = False
@@ -112,11 +114,15 @@ def scaler_name(layer: int, name: str) -> str:
     return f"h.{layer}.attn.scaler.{name[2]}.{name[0]}"
 
 
-def _config_of(model: Any, form: Form, record: Mapping[str, Any]) -> dict[str, Any]:
+def _config_of(model: Any, form: Form | LinearForm, record: Mapping[str, Any]) -> dict[str, Any]:
     c = model.config
-    ours = {"format": 1, "positions": "learned", "attention": {"kind": "analog", "window": form.window},
-            "record": {"torch": {"effects": form.columns.effects, "token_period_s": form.columns.token_period_s,
-                                 **record}}}
+    if isinstance(form, LinearForm):
+        attention = {"kind": "linear", "window": form.window, **form.linear.config()}
+        made = dict(record)
+    else:
+        attention = {"kind": "analog", "window": form.window}
+        made = {"effects": form.columns.effects, "token_period_s": form.columns.token_period_s, **record}
+    ours = {"format": 1, "positions": "learned", "attention": attention, "record": {"torch": made}}
     return {
         "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_layer": c.n_layer, "n_head": c.n_head,
         "n_embd": c.n_embd, "n_inner": c.n_inner or 4 * c.n_embd, "n_positions": c.n_positions, "n_ctx": c.n_positions,
@@ -184,10 +190,25 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def folder_kind(folder: str | os.PathLike[str]) -> str:
+    """What attention a model folder was made for: softmax, linear or analog."""
+    at = Path(folder) / "config.json"
+    if not at.exists():
+        raise GaincellError(f"{at}: is not there; a model folder holds config.json and model.safetensors")
+    kind: str = json.loads(at.read_text()).get("gaincell", {}).get("attention", {}).get("kind", "softmax")
+    return kind
+
+
 def from_pretrained(
-    folder: str | os.PathLike[str], device: Device | str | os.PathLike[str], *, window: int | None = None, **options: Any
+    folder: str | os.PathLike[str],
+    device: Device | Linear | str | os.PathLike[str] | None,
+    *,
+    window: int | None = None,
+    **options: Any,
 ) -> Any:
     """A model folder (docs/model.md; F16, BF16 or F32) as a GPT2LMHeadModel on gain cells; options as in `convert`.
+
+    "linear" takes its constants from the folder. With None attention stays softmax.
 
     Needs transformers and safetensors. Rotary positions are refused: GPT2LMHeadModel has none.
     """
@@ -224,5 +245,12 @@ def from_pretrained(
                                 f"{list(asked) if asked else 'no such tensor'}; use the checkpoint that belongs to it")
     model.load_state_dict(state, strict=False)
     model.eval()
-    own_window = ours.get("attention", {}).get("window")
+    attention = ours.get("attention", {})
+    if device is None:
+        if scalers is not None:
+            raise GaincellError(f"{at}: has scalers: it was made for gain cells; name a device, or linear")
+        return model
+    if device == "linear":
+        device = Linear.of(attention)
+    own_window = attention.get("window")
     return convert(model, device, window=window or own_window, scalers=scalers, **options)
