@@ -16,6 +16,7 @@ int run(int argc, char** argv) {
   std::string attention = "softmax", precision = "f32";
   CLI::App app{"Trains a GPT-2-architecture character model whose loss knows the hardware",
                "gaincell train"};
+  app.footer("From a checkpoint, on any GPU of PyTorch: gaincell train --from DIR --help.");
   app.option_defaults()->always_capture_default();
   app.add_option("--text", o.text, "text to train on")->required();
   app.add_option("--held-out", o.held_out, "text to validate on (default: last 10 % of --text)");

@@ -87,6 +87,17 @@ TEST_F(Program, RefusesMisspeltVerbsAndOptions) {
   expect_refused("show a.h5 --jsno", "see `gaincell show --help`");
 }
 
+TEST_F(Program, TrainsFromACheckpointOnlyWithThePackage) {
+  const auto refused = [this](const std::string& python) {
+    const auto outcome = shell("GAINCELL_PYTHON=" + python, "train --from nowhere --recipe nowhere");
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_THAT(outcome.err, StartsWith("gaincell: error: " + python));
+    EXPECT_THAT(outcome.err, HasSubstr("pip install 'gaincell[torch]'"));
+  };
+  refused("/nowhere/python3");
+  refused("/bin/false");  // starts, and does not have it
+}
+
 TEST_F(Program, CompilesSamplesToADevice) {
   lut::write_samples(folder_ / "samples.h5", {bench()});
   const auto compiled = run("compile samples.h5 -o device.h5");
