@@ -202,3 +202,6 @@ def test_a_checkpoint_of_another_recipe_is_refused(start, tmp_path, capsys):
 def test_it_is_a_program():
     said = subprocess.run([sys.executable, "-m", "gaincell.torch.train", "--help"], check=True, capture_output=True, text=True).stdout
     assert "--recipe" in said and "--resume" in said
+    by_verb = subprocess.run([PROGRAM, "train", "--from", "x", "--help"], check=True, capture_output=True, text=True,
+                             env={**os.environ, "GAINCELL_PYTHON": sys.executable}).stdout
+    assert by_verb == said
