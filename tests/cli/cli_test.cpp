@@ -89,7 +89,8 @@ TEST_F(Program, RefusesMisspeltVerbsAndOptions) {
 
 TEST_F(Program, TrainsFromACheckpointOnlyWithThePackage) {
   const auto refused = [this](const std::string& python) {
-    const auto outcome = shell("GAINCELL_PYTHON=" + python, "train --from nowhere --recipe nowhere");
+    const auto outcome =
+        shell("GAINCELL_PYTHON=" + python, "train --from nowhere --recipe nowhere");
     EXPECT_EQ(outcome.exit_code, 2);
     EXPECT_THAT(outcome.err, StartsWith("gaincell: error: " + python));
     EXPECT_THAT(outcome.err, HasSubstr("pip install 'gaincell[torch]'"));
