@@ -31,7 +31,8 @@ Said infer(const std::string& model, const std::string& text, const std::string&
            Words published_variant, std::optional<int> window, const std::string& level,
            Words without, Words spread, std::uint64_t spread_seed, std::uint64_t noise_seed,
            double error_limit, std::optional<double> token_period_s, std::optional<int> tokens,
-           std::optional<int> stride, int threads, const Words& given, const nb::object& progress) {
+           std::optional<int> stride, const std::string& against, bool special_tokens, int threads,
+           const Words& given, const nb::object& progress) {
   cli::InferenceOptions options;
   options.run = {.model = model,
                  .attention = attention,
@@ -49,9 +50,11 @@ Said infer(const std::string& model, const std::string& text, const std::string&
                  .was_given = [&given](const char* option) {
                    return std::find(given.begin(), given.end(), option) != given.end();
                  }};
-  options.text = {.path = text, .format = text_format, .encoding = encoding};
+  options.text = {
+      .path = text, .format = text_format, .special_tokens = special_tokens, .encoding = encoding};
   options.tokens = tokens;
   options.stride = stride;
+  options.against = against;
   options.progress = told_of_share(progress);
   const nb::gil_scoped_release release;
   const cli::Inference inference = cli::infer(options);
@@ -62,13 +65,15 @@ Said adapt(const std::string& model, const std::string& device, const std::strin
            const std::string& out, const std::string& text_format, const std::string& encoding,
            Words published_variant, int steps, int batch, int length, std::uint64_t seed,
            bool from_identity, std::optional<int> window, const std::string& level, Words without,
-           std::optional<double> token_period_s, int threads, const nb::object& progress) {
+           std::optional<double> token_period_s, bool special_tokens, int threads,
+           const nb::object& progress) {
   cli::AdaptationOptions options;
   options.model = model;
   options.device = device;
   options.out = out;
   options.published_variant = std::move(published_variant);
-  options.text = {.path = text, .format = text_format, .encoding = encoding};
+  options.text = {
+      .path = text, .format = text_format, .special_tokens = special_tokens, .encoding = encoding};
   options.level = level;
   options.without = std::move(without);
   options.window = window;
@@ -95,14 +100,14 @@ void bind_model(nb::module_& module) {
              nb::arg("published_variant"), nb::arg("window").none(), nb::arg("level"),
              nb::arg("without"), nb::arg("spread"), nb::arg("spread_seed"), nb::arg("noise_seed"),
              nb::arg("error_limit"), nb::arg("token_period_s").none(), nb::arg("tokens").none(),
-             nb::arg("stride").none(), nb::arg("threads"), nb::arg("given"),
-             nb::arg("progress").none());
+             nb::arg("stride").none(), nb::arg("against"), nb::arg("special_tokens"),
+             nb::arg("threads"), nb::arg("given"), nb::arg("progress").none());
   module.def("adapt_json", adapt, nb::arg("model"), nb::arg("device"), nb::arg("text"),
              nb::arg("out"), nb::kw_only(), nb::arg("text_format"), nb::arg("encoding"),
              nb::arg("published_variant"), nb::arg("steps"), nb::arg("batch"), nb::arg("length"),
              nb::arg("seed"), nb::arg("from_identity"), nb::arg("window").none(), nb::arg("level"),
-             nb::arg("without"), nb::arg("token_period_s").none(), nb::arg("threads"),
-             nb::arg("progress").none());
+             nb::arg("without"), nb::arg("token_period_s").none(), nb::arg("special_tokens"),
+             nb::arg("threads"), nb::arg("progress").none());
 }
 
 }  // namespace gaincell::python

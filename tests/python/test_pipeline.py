@@ -195,8 +195,8 @@ def test_holdouts_are_what_the_error_says():
 
 
 @pytest.mark.parametrize("options", [
-    {"attention": "softmax"},
-    {"attention": "analog", "device": DEVICE},
+    {"attention": "softmax", "special_tokens": True},
+    {"attention": "analog", "device": DEVICE, "against": "linear"},
     {"attention": "analog", "device": "published", "window": 64, "without": ["retention"]},
     {"attention": "analog", "device": DEVICE, "spread": ["cell_gain=0.02"], "spread_seed": 4, "token_period_s": 1e-5},
 ])
@@ -204,7 +204,7 @@ def test_infer_says_what_the_program_says(options):
     words = []
     for name, value in options.items():
         option = "--token-period" if name == "token_period_s" else "--" + name.replace("_", "-")
-        words += [option, ",".join(value) if isinstance(value, list) else value]
+        words += [option] if value is True else [option, ",".join(value) if isinstance(value, list) else value]
     said = json.loads(program("infer", "--model", LINEAR, "--text", TEXT, "--tokens", 200, *words, "--json"))
     shares = []
     with warnings.catch_warnings():
