@@ -1,7 +1,7 @@
 """Linear hardware attention on a GPU as three Triton kernels: nothing of [time, time] is kept.
 
 A text within its window, sub-tiles of 64 tokens. Products are of half levels and query steps, exact in bf16; the
-second array's weights go in two fp16 halves, so that counts are those of single precision.
+second array's weights go in two fp16 halves, so that counts are those of single precision. Triton reads annotations: its functions have none.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ TILE = 64
 
 
 @triton.jit
-def _cells(place: Any, rows: Any, time: Any, columns: Any, zero: Any, DIM: tl.constexpr) -> Any:
+def _cells(place, rows, time, columns, zero, DIM: tl.constexpr):  # type: ignore[no-untyped-def]
     """Rows past the text are at the zero of the cells: they add nothing."""
     level = tl.load(place + rows[:, None] * DIM + columns[None, :], mask=rows[:, None] < time, other=0.5 * zero)
     return 2.0 * level - zero
 
 
 @triton.jit
-def _pulses(queries: Any, cells: Any, rows: Any, tokens: Any, first: Any, decay: Any) -> Any:
+def _pulses(queries, cells, rows, tokens, first, decay):  # type: ignore[no-untyped-def]
     """[query, row]: x, and D."""
     fade = tl.exp((tokens[:, None] - rows[None, :]).to(tl.float32) * -decay)
     x = tl.dot(queries, tl.trans(cells)) * (fade * first)
@@ -32,8 +32,8 @@ def _pulses(queries: Any, cells: Any, rows: Any, tokens: Any, first: Any, decay:
 
 
 @triton.jit
-def _forward(Q: Any, K: Any, V: Any, OUT: Any, time: Any, first: Any, second: Any, decay: Any, zero: Any, counts: Any,
-             DIM: tl.constexpr, TILE: tl.constexpr) -> None:
+def _forward(Q, K, V, OUT, time, first, second, decay, zero, counts,  # type: ignore[no-untyped-def]
+             DIM: tl.constexpr, TILE: tl.constexpr):
     block = tl.program_id(0)
     base = tl.program_id(1).to(tl.int64) * time * DIM
     columns = tl.arange(0, DIM)
@@ -57,7 +57,7 @@ def _forward(Q: Any, K: Any, V: Any, OUT: Any, time: Any, first: Any, second: An
 
 
 @triton.jit
-def _sums(x: Any, fade: Any, of_out: Any, values: Any, second: Any) -> Any:
+def _sums(x, fade, of_out, values, second):  # type: ignore[no-untyped-def]
     """Pulses, and the gradient of the sub-tile's columns where its converters are inside."""
     weight = (tl.minimum(tl.maximum(x, 0.0), 1.0) * fade).to(tl.float16)
     column = tl.dot(weight, values) * second
@@ -65,8 +65,8 @@ def _sums(x: Any, fade: Any, of_out: Any, values: Any, second: Any) -> Any:
 
 
 @triton.jit
-def _backward_queries(Q: Any, K: Any, V: Any, GOUT: Any, GQ: Any, time: Any, first: Any, second: Any, decay: Any,
-                      zero: Any, DIM: tl.constexpr, TILE: tl.constexpr) -> None:
+def _backward_queries(Q, K, V, GOUT, GQ, time, first, second, decay,  # type: ignore[no-untyped-def]
+                      zero, DIM: tl.constexpr, TILE: tl.constexpr):
     block = tl.program_id(0)
     base = tl.program_id(1).to(tl.int64) * time * DIM
     columns = tl.arange(0, DIM)
@@ -89,8 +89,8 @@ def _backward_queries(Q: Any, K: Any, V: Any, GOUT: Any, GQ: Any, time: Any, fir
 
 
 @triton.jit
-def _backward_cells(Q: Any, K: Any, V: Any, GOUT: Any, GK: Any, GV: Any, time: Any, first: Any, second: Any, decay: Any,
-                    zero: Any, DIM: tl.constexpr, TILE: tl.constexpr) -> None:
+def _backward_cells(Q, K, V, GOUT, GK, GV, time, first, second, decay,  # type: ignore[no-untyped-def]
+                    zero, DIM: tl.constexpr, TILE: tl.constexpr):
     tile = tl.program_id(0)
     base = tl.program_id(1).to(tl.int64) * time * DIM
     columns = tl.arange(0, DIM)
