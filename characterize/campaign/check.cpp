@@ -23,6 +23,40 @@ std::string axis_text(const Condition& c) {
                      c.unit);
 }
 
+bool is_the_axis_of_a_table(const Bench& bench, const std::string& condition) {
+  return std::any_of(bench.tables.begin(), bench.tables.end(), [&](const TableRequest& table) {
+    return table.over.size() == 1 && table.over.front() == condition;
+  });
+}
+
+// A table's error is what hold-out points say of it: of an interval without one it says nothing.
+// Over several axes intervals are too many to have one each.
+std::vector<std::string> silent_intervals(const Bench& bench, const std::vector<Point>& points) {
+  std::vector<std::string> warnings;
+  for (std::size_t k = 0; k < bench.conditions.size(); ++k) {
+    const Condition& c = bench.conditions[k];
+    if (!c.swept || !c.words.empty() || c.values.size() < 2 ||
+        !is_the_axis_of_a_table(bench, c.name))
+      continue;
+    std::vector<bool> spoken(c.values.size() - 1);
+    bool any = false;
+    for (const Point& point : points) {
+      if (!point.holdout) continue;
+      any = true;
+      const auto above = std::upper_bound(c.values.begin(), c.values.end(), point.values[k]);
+      if (above != c.values.begin() && above != c.values.end())
+        spoken[static_cast<std::size_t>(above - c.values.begin()) - 1] = true;
+    }
+    const auto silent = std::count(spoken.begin(), spoken.end(), false);
+    if (any && silent > 0)
+      warnings.push_back(
+          fmt::format("holdout: {} of the {} intervals of `{}` have no hold-out point, and the "
+                      "tables' errors say nothing of them; raise holdout.points",
+                      silent, spoken.size(), c.name));
+  }
+  return warnings;
+}
+
 }  // namespace
 
 BenchOutline outline(const CampaignPlan::Unit& unit) {
@@ -46,6 +80,8 @@ BenchOutline outline(const CampaignPlan::Unit& unit) {
     if (c.by_row) out.axes.push_back("by row, " + axis_text(c));
   }
   out.warnings = unit.warnings;
+  for (std::string& warning : silent_intervals(bench, unit.plan.points))
+    out.warnings.push_back(std::move(warning));
   return out;
 }
 

@@ -468,6 +468,19 @@ TEST_F(BenchVerbs, CheckFindsWhatIsProbablyNotMeant) {
               HasSubstr("warning: conditions.v_in.unit: `volt` is no unit that is known"));
 }
 
+TEST_F(BenchVerbs, CheckSaysWhereNoHoldOutPointLies) {
+  const std::string bench =
+      "gaincell_bench: 1\nname: r\nconditions: {v: {unit: V, minimum: 0, maximum: 1, step: linear, "
+      "points: 41}}\nsources: {a: {net: a, dc: \"{v}\"}}\nelements: [R1 a 0 1k]\n"
+      "analysis: {type: op}\nmeasurements: {current: {unit: A, value: -i(a)}}\n"
+      "tables: {t: {of: current, over: [v]}}\nholdout: {points: ";
+  write("b.yaml", bench + "40, seed: 1}\n");
+  EXPECT_THAT(gaincell({"check", "b.yaml", "--probes", "0"}).out,
+              HasSubstr("of the 40 intervals of `v` have no hold-out point"));
+  write("b.yaml", bench + "160, seed: 1}\n");
+  EXPECT_THAT(gaincell({"check", "b.yaml", "--probes", "0"}).out, Not(HasSubstr("warning")));
+}
+
 TEST_F(BenchVerbs, CheckNamesMeasurementsThatFailInItsProbes) {
   write(
       "b.yaml",
