@@ -14,6 +14,10 @@ pkg_check_modules(lzf REQUIRED IMPORTED_TARGET liblzf)  # h5py's compression
 pkg_check_modules(muparser REQUIRED IMPORTED_TARGET muparser)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
+find_library(DNNL_LIBRARY dnnl REQUIRED)  # oneDNN; its CMake files ask for OpenCL's headers
+find_library(GOMP_LIBRARY NAMES gomp libgomp.so.1 REQUIRED)  # its threads
+add_library(gaincell_dnnl INTERFACE IMPORTED GLOBAL)
+target_link_libraries(gaincell_dnnl INTERFACE ${DNNL_LIBRARY} ${GOMP_LIBRARY})
 pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(ngspice REQUIRED IMPORTED_TARGET ngspice)
 pkg_check_modules(matio REQUIRED IMPORTED_TARGET matio)  # MATLAB

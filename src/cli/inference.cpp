@@ -120,6 +120,7 @@ std::string Inference::brief() const {
   line("positions", evaluation.stride > 0
                         ? fmt::format("{}, stride {}", text("positions"), evaluation.stride)
                         : fmt::format("{}, one sliding pass", text("positions")));
+  if (text("digital") != "f32") line("digital layers", text("digital"));
   line("text", fmt::format("{}, {} tokens scored", text("text"), evaluation.tokens));
   lines += "\n";
   line("nats per token", fmt::format("{:.4f}", evaluation.nats_per_token));

@@ -115,6 +115,9 @@ void declare(Arguments& app, ModelRunOptions& o) {
   declare_error_limit(app, o.error_limit);
   declare_token_period(app, o.token_period_s, "the layers' own time");
   app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
+  app.add_option("--digital", o.digital,
+                 "products of the digital layers: f32, or bf16 or int8, which are faster and lose "
+                 "a little");
 }
 
 void refuse_idle(const WasGiven& was_given, std::initializer_list<const char*> options,
@@ -337,7 +340,8 @@ int thread_count(int asked) {
   return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model)) {
+ModelRun::ModelRun(const ModelRunOptions& o)
+    : model(model::read_model(o.model, model::parse_arithmetic(o.digital, "--digital"))) {
   const model::Config& config = model.weights->config;
   choice.kind = o.attention.empty() ? config.attention.kind
                                     : model::parse_attention_kind(o.attention, "", "--attention");
@@ -352,7 +356,8 @@ ModelRun::ModelRun(const ModelRunOptions& o) : model(model::read_model(o.model))
               {"positions", to_string(config.positions)},
               {"layers", config.n_layer},
               {"heads", config.n_head},
-              {"head_dim", config.head_dim()}};
+              {"head_dim", config.head_dim()},
+              {"digital", to_string(model.weights->arithmetic)}};
   if (config.group() > 1) settings["kv_heads"] = config.kv_heads();
   if (!model.weights->remarks.empty()) settings["checkpoint"] = model.weights->remarks;
   if (choice.kind != model::AttentionKind::kSoftmax)

@@ -37,6 +37,7 @@ struct ModelRunOptions {
   std::optional<int> window;             // none = the model's own
   std::optional<double> token_period_s;  // none = the layers' own time
   int threads = 0;                       // 0 = one per core
+  std::string digital = "f32";           // what the digital layers multiply in
   WasGiven was_given = {};               // none = nobody asked for anything that is idle
 };
 void declare(Arguments& app, ModelRunOptions& options);

@@ -77,6 +77,83 @@ class Comparison {
   std::vector<float> logits_;
 };
 
+// Windows of `reach` tokens; each scores what the one before has not. The last token is a target
+// only.
+struct Windows {
+  std::span<const int> tokens;
+  std::size_t reach, stride;
+
+  std::size_t scored() const { return tokens.size() - 1; }
+  std::size_t end(std::size_t begin) const { return std::min(begin + reach, scored()); }
+};
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+void run_in_blocks(Transformer& transformer, const Windows& windows,
+                   const EvaluationOptions& options, std::optional<Comparison>& comparison,
+                   EvaluationReport& report) {
+  const std::span<const int> inputs = windows.tokens.first(windows.scored()),
+                             targets = windows.tokens.subspan(1);
+  const auto block = static_cast<std::size_t>(comparison ? comparison->tokens_at_once(options.block)
+                                                         : options.block);
+  std::size_t done = 0;
+  for (std::size_t begin = 0; done < windows.scored(); begin += windows.stride) {
+    transformer.reset();
+    if (comparison) options.reference->reset();
+    const std::size_t end = windows.end(begin);
+    for (std::size_t at = begin; at < end;) {
+      const std::size_t count = std::min(block, end - at), known = std::clamp(done, at, at + count);
+      const std::span<const int> now = inputs.subspan(at, count),
+                                 next = targets.subspan(known, at + count - known);
+      if (comparison) comparison->run_reference(now, next, known);
+      const Stopwatch watch;
+      transformer.score(now, next, std::span(report.nats).subspan(known, next.size()), {},
+                        comparison ? comparison->beside(known) : Transformer::SeeLogits());
+      report.seconds += watch.seconds();
+      at += count;
+      report.tokens_run += static_cast<std::int64_t>(count);
+      if (options.progress)
+        options.progress(static_cast<double>(at) / static_cast<double>(windows.scored()));
+    }
+    done = end;
+    for (std::size_t layer = 0; layer < report.activity.size(); ++layer)
+      report.activity[layer] += transformer.attention(static_cast<int>(layer)).activity();
+  }
+}
+
+void run_side_by_side(Transformer& transformer, const Windows& windows,
+                      const EvaluationOptions& options, EvaluationReport& report) {
+  std::size_t done = 0, begin = 0;
+  while (done < windows.scored()) {
+    std::vector<Transformer::Passage> passages;
+    std::size_t tokens = 0;
+    for (; done < windows.scored() && tokens < static_cast<std::size_t>(options.block);
+         begin += windows.stride) {
+      const std::size_t end = windows.end(begin);
+      passages.push_back({.tokens = windows.tokens.subspan(begin, end - begin + 1),
+                          .scored_from = done - begin + 1,
+                          .nats = std::span(report.nats).subspan(done, end - done),
+                          .likeliest = {}});
+      tokens += end - begin;
+      done = end;
+    }
+    const Stopwatch watch;
+    transformer.score_each(passages, report.activity);
+    report.seconds += watch.seconds();
+    report.tokens_run += static_cast<std::int64_t>(tokens);
+    if (options.progress)
+      options.progress(static_cast<double>(done) / static_cast<double>(windows.scored()));
+  }
+}
+
 }  // namespace
 
 EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
@@ -90,9 +167,6 @@ EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
   }
   const bool slides = config.positions == Positions::kRotary;
   const std::size_t scored = tokens.size() - 1;
-  // The last token is a target only.
-  const std::span<const int> inputs = tokens.first(scored), targets = tokens.subspan(1);
-
   EvaluationReport report;
   report.tokens = static_cast<std::int64_t>(scored);
   std::size_t reach = scored;
@@ -109,34 +183,14 @@ EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
 
   report.activity.resize(config.n_layer);
   report.nats.resize(scored);
+  const Windows windows{tokens, reach, static_cast<std::size_t>(report.stride)};
   std::optional<Comparison> comparison;
   if (options.reference != nullptr) comparison.emplace(*options.reference, scored);
-  const std::size_t block = static_cast<std::size_t>(
-      comparison ? comparison->tokens_at_once(options.block) : options.block);
-  // Windows of `reach` tokens; each scores what the one before has not.
-  std::size_t done = 0;
-  for (std::size_t begin = 0; done < scored; begin += static_cast<std::size_t>(report.stride)) {
-    transformer.reset();
-    if (comparison) options.reference->reset();
-    const std::size_t end = std::min(begin + reach, scored);
-    for (std::size_t at = begin; at < end;) {
-      const std::size_t count = std::min(block, end - at), known = std::clamp(done, at, at + count);
-      const std::span<const int> now = inputs.subspan(at, count),
-                                 next = targets.subspan(known, at + count - known);
-      if (comparison) comparison->run_reference(now, next, known);
-      const auto start = std::chrono::steady_clock::now();
-      transformer.score(now, next, std::span(report.nats).subspan(known, next.size()), {},
-                        comparison ? comparison->beside(known) : Transformer::SeeLogits());
-      report.seconds +=
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      at += count;
-      report.tokens_run += static_cast<std::int64_t>(count);
-      if (options.progress) options.progress(static_cast<double>(at) / static_cast<double>(scored));
-    }
-    done = end;
-    for (int layer = 0; layer < config.n_layer; ++layer)
-      report.activity[layer] += transformer.attention(layer).activity();
-  }
+  // Windows fill the pipeline one behind the other, where nothing is wanted within one.
+  if (!slides && !comparison && static_cast<std::size_t>(options.block) >= reach)
+    run_side_by_side(transformer, windows, options, report);
+  else
+    run_in_blocks(transformer, windows, options, comparison, report);
   if (comparison) report.agreement = std::move(comparison->found);
   report.nats_per_token =
       std::accumulate(report.nats.begin(), report.nats.end(), 0.0) / static_cast<double>(scored);

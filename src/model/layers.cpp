@@ -1,10 +1,11 @@
 #include "model/layers.h"
 
-#include <cblas.h>
-
 #include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
 #include <numbers>
+
+#include "attention/elementwise.h"
 
 namespace gaincell::model {
 namespace {
@@ -12,36 +13,20 @@ namespace {
 using Row = Eigen::Map<const Eigen::ArrayXf>;
 using OutRow = Eigen::Map<Eigen::ArrayXf>;
 
-// y += x W.
-void add_product(const Dense& dense, Columns columns, int rows, const float* x, float* y) {
-  const float* weight = dense.weight.data() + columns.first;
-  if (rows == 1) {
-    cblas_sgemv(CblasRowMajor, CblasTrans, dense.inputs, columns.count, 1.0f, weight, dense.outputs,
-                x, 1, 1.0f, y, 1);
-  } else {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, columns.count, dense.inputs, 1.0f,
-                x, dense.inputs, weight, dense.outputs, 1.0f, y, columns.count);
-  }
-}
-
-// GELU (Hendrycks and Gimpel 2016): x Phi(x), exactly by erf or with GPT-2's tanh approximation.
-// SiLU: x / (1 + exp(-x)).
-void activate(Activation activation, std::size_t count, float* values) {
-  OutRow x(values, static_cast<Eigen::Index>(count));
+// In place. GELU (Hendrycks and Gimpel 2016): x Phi(x), exactly by erf or with GPT-2's tanh
+// approximation.
+void activate(Activation activation, std::size_t count, float* x) {
   switch (activation) {
-    case Activation::kGeluTanh: {
-      const auto scale = static_cast<float>(std::sqrt(2 / std::numbers::pi));
-      x = 0.5f * x * (1.0f + (scale * (x + 0.044715f * x.cube())).tanh());
-      return;
-    }
+    case Activation::kGeluTanh:
+      return attention::gelu_tanh(count, x);
     case Activation::kGeluErf: {
       constexpr auto kInverseRoot2 = static_cast<float>(std::numbers::sqrt2 / 2);
-      for (float& value : x) value = 0.5f * value * (1.0f + std::erf(value * kInverseRoot2));
+      for (std::size_t i = 0; i < count; ++i)
+        x[i] = 0.5f * x[i] * (1.0f + std::erf(x[i] * kInverseRoot2));
       return;
     }
     case Activation::kSilu:
-      x = x / (1.0f + (-x).exp());
-      return;
+      return attention::silu(count, x);
   }
 }
 
@@ -61,35 +46,35 @@ void normalise(const Norm& norm, int rows, const float* x, float* y) {
   }
 }
 
-void put(const Dense& dense, Columns columns, int rows, const float* x, float* y) {
-  for (int r = 0; r < rows; ++r) {
-    OutRow out(y + static_cast<std::size_t>(r) * columns.count, columns.count);
-    if (dense.bias.empty()) {
-      out.setZero();
-    } else {
-      out = Row(dense.bias.data() + columns.first, columns.count);
-    }
-  }
-  add_product(dense, columns, rows, x, y);
+void put(const Dense& dense, int rows, const float* x, float* y) {
+  if (dense.bias.empty()) return dense.weight.multiply(rows, x, y);
+  for (int r = 0; r < rows; ++r)
+    std::copy(dense.bias.begin(), dense.bias.end(),
+              y + static_cast<std::size_t>(r) * dense.bias.size());
+  dense.weight.multiply_add(rows, x, y);
 }
 
 void add(const Dense& dense, int rows, const float* x, float* y) {
-  for (int r = 0; r < rows && !dense.bias.empty(); ++r)
-    OutRow(y + static_cast<std::size_t>(r) * dense.outputs, dense.outputs) +=
-        Row(dense.bias.data(), dense.outputs);
-  add_product(dense, {0, dense.outputs}, rows, x, y);
+  const auto outputs = static_cast<Eigen::Index>(dense.bias.size());
+  for (int r = 0; r < rows && outputs > 0; ++r)
+    OutRow(y + r * outputs, outputs) += Row(dense.bias.data(), outputs);
+  dense.weight.multiply_add(rows, x, y);
 }
 
 void add(const Mlp& mlp, int rows, const float* x, float* inner, float* y) {
-  const int width = mlp.out.inputs;
+  const int width = mlp.out.weight.inputs();
   const std::size_t values = static_cast<std::size_t>(rows) * width;
-  put(mlp.in, {0, width}, rows, x, inner);
-  activate(mlp.activation, values, inner);
-  if (mlp.kind == MlpKind::kGated) {
-    float* through = inner + values;
-    put(mlp.in, {width, width}, rows, x, through);
-    OutRow(inner, static_cast<Eigen::Index>(values)) *=
-        Row(through, static_cast<Eigen::Index>(values));
+  put(mlp.in, rows, x, inner);
+  if (mlp.kind == MlpKind::kPlain) {
+    activate(mlp.activation, values, inner);
+  } else {
+    // A row's gate, then what it lets through; rows close up as they go.
+    for (int r = 0; r < rows; ++r) {
+      float* gate = inner + static_cast<std::size_t>(r) * 2 * width;
+      activate(mlp.activation, static_cast<std::size_t>(width), gate);
+      OutRow(gate, width) *= Row(gate + width, width);
+      std::copy_n(gate, width, inner + static_cast<std::size_t>(r) * width);
+    }
   }
   add(mlp.out, rows, inner, y);
 }

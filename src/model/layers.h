@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/matrix.h"
 
 namespace gaincell::model {
 
@@ -16,16 +17,13 @@ struct Norm {
 };
 void normalise(const Norm& norm, int rows, const float* x, float* y);
 
-// y = x weight + bias, weight row-major [inputs][outputs] (GPT-2's Conv1D layout).
+// y = x weight + bias.
 struct Dense {
-  int inputs = 0, outputs = 0;
-  std::vector<float> weight, bias;  // bias: empty where there is none
+  Matrix weight;
+  std::vector<float> bias;  // empty where there is none
 };
-struct Columns {
-  int first, count;
-};
-// y[rows][count] = these columns of x W + bias.
-void put(const Dense& dense, Columns columns, int rows, const float* x, float* y);
+// y[rows][outputs] = x W + bias.
+void put(const Dense& dense, int rows, const float* x, float* y);
 // y[rows][outputs] += x W + bias.
 void add(const Dense& dense, int rows, const float* x, float* y);
 

@@ -7,7 +7,7 @@
 
 namespace gaincell::model {
 
-Model read_model(const std::filesystem::path& folder) {
+Model read_model(const std::filesystem::path& folder, Arithmetic arithmetic) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
     throw Error(
@@ -21,7 +21,7 @@ Model read_model(const std::filesystem::path& folder) {
   model.folder = folder;
   const Config config = read_config(config_path);
   const CheckpointFiles files = CheckpointFiles::in_folder(folder);
-  model.weights = std::make_shared<Weights>(read_weights(files, config));
+  model.weights = std::make_shared<Weights>(read_weights(files, config, arithmetic));
   model.tokenizer = read_tokenizer(folder, config.vocab_size, config.beginning_token);
   model.weights_sha256 = files.sha256();
   model.config_sha256 = sha256_of_file(config_path);

@@ -20,6 +20,6 @@ struct Model {
   std::string config_sha256;   // of config.json
 };
 
-Model read_model(const std::filesystem::path& folder);
+Model read_model(const std::filesystem::path& folder, Arithmetic arithmetic = Arithmetic::kF32);
 
 }  // namespace gaincell::model

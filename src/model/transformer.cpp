@@ -5,12 +5,15 @@
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <atomic>
 #include <cassert>
 #include <cmath>
+#include <condition_variable>
 #include <exception>
+#include <mutex>
+#include <optional>
 #include <utility>
 
+#include "attention/elementwise.h"
 #include "base/error.h"
 
 namespace gaincell::model {
@@ -27,9 +30,14 @@ using Row = Eigen::Map<const Eigen::ArrayXf>;
 
 }  // namespace
 
-// Work space of one stage; a stage is run by one thread at a time.
+// Work space of one layer, which is run by one thread at a time.
 struct Transformer::Scratch {
-  std::vector<float> normed, q, k, v, attended, inner, logits;
+  std::vector<float> normed, qkv, q, k, v, attended, inner;
+};
+
+// Of the head, one a thread.
+struct Transformer::HeadScratch {
+  std::vector<float> normed, logits;
 };
 
 // Rows that go through a layer at once: consecutive tokens of one text. targets, nats and likeliest
@@ -67,7 +75,7 @@ Transformer::Transformer(std::shared_ptr<const Weights> weights,
       pool_(std::clamp(threads, 1, weights_->config.n_layer + 1)) {
   const Config& c = weights_->config;
   assert(static_cast<int>(attention_.size()) == c.n_layer);
-  scratch_.resize(c.n_layer + 1);
+  scratch_.resize(c.n_layer);
   for (int i = 0; i < c.n_layer; ++i) {
     assert(attention_[i]->shape().heads == c.n_head && attention_[i]->shape().dim == c.head_dim() &&
            attention_[i]->shape().arrays() == c.kv_heads());
@@ -78,9 +86,11 @@ Transformer::Transformer(std::shared_ptr<const Weights> weights,
       buffer->resize(static_cast<std::size_t>(kChunk) * c.q_width());
     for (auto* buffer : {&s.k, &s.v})
       buffer->resize(static_cast<std::size_t>(kChunk) * c.kv_width());
-    s.inner.resize(static_cast<std::size_t>(kChunk) * weights_->layers[i].mlp.in.outputs);
+    s.qkv.resize(static_cast<std::size_t>(kChunk) * (c.q_width() + 2 * c.kv_width()));
+    s.inner.resize(static_cast<std::size_t>(kChunk) * weights_->layers[i].mlp.in.weight.outputs());
   }
-  scratch_.back().normed.resize(static_cast<std::size_t>(kChunk) * c.n_embd);
+  heads_.resize(pool_.threads());
+  for (HeadScratch& s : heads_) s.normed.resize(static_cast<std::size_t>(kChunk) * c.n_embd);
   openblas_set_num_threads(1);
 }
 
@@ -200,36 +210,88 @@ void Transformer::run_slice(Job job) {
   position_ = job.chunks.back().position + job.chunks.back().count();
 }
 
-void Transformer::run_stages(const Job& job) {
-  // Stage s (a layer, or the head at the end) works on chunk `step - s`.
-  const int stages = weights_->config.n_layer + 1;
-  const int chunks = static_cast<int>(job.chunks.size());
-  std::atomic<bool> failed = false;
-  std::vector<std::exception_ptr> failures(stages);
-  for (int step = 0; step < chunks + stages - 1 && !failed; ++step) {
-    const int first = std::max(0, step - chunks + 1), end = std::min(step + 1, stages);
-    pool_.run(end - first, [&](int item, int) {
-      const int stage = first + item;
-      if (failed) return;
-      try {
-        run_stage(stage, job.chunks[step - stage], job);
-      } catch (...) {
-        failures[stage] = std::current_exception();
-        failed = true;
-      }
-    });
+// Who does what next. A stage (a layer, or the head at the end) takes the chunks in their order,
+// one at a time, each after the stage before; the head, which remembers nothing, as many at a time
+// as there are threads where nobody looks at its logits in order.
+class Transformer::Pipeline {
+ public:
+  struct Task {
+    int stage, chunk;
+  };
+
+  Pipeline(int stages, int chunks, bool head_in_order)
+      : chunks_(chunks), head_in_order_(head_in_order), begun_(stages), done_(stages) {}
+
+  // Waits for one that can be done; none where nothing is left. A thread stays with its stage while
+  // it can: the weights are still in the cache.
+  std::optional<Task> next(int last_stage) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      if (failure_ || begun_.back() == chunks_) return std::nullopt;
+      if (const int stage = choose(last_stage); stage >= 0) return Task{stage, begun_[stage]++};
+      changed_.wait(lock);
+    }
   }
-  for (const auto& failure : failures)
-    if (failure) std::rethrow_exception(failure);
+
+  void finish(const Task& task, std::exception_ptr failure) {
+    {
+      const std::lock_guard lock(mutex_);
+      ++done_[task.stage];
+      if (failure && !failure_) failure_ = std::move(failure);
+    }
+    changed_.notify_all();
+  }
+
+  const std::exception_ptr& failure() const { return failure_; }
+
+ private:
+  bool is_ready(int stage) const {
+    const bool is_head = stage == static_cast<int>(begun_.size()) - 1;
+    if (begun_[stage] == chunks_) return false;
+    if (begun_[stage] > done_[stage] && (!is_head || head_in_order_)) return false;
+    return stage == 0 || done_[stage - 1] > begun_[stage];
+  }
+  int choose(int last_stage) const {
+    if (last_stage >= 0 && is_ready(last_stage)) return last_stage;
+    for (int stage = 0; stage < static_cast<int>(begun_.size()); ++stage)
+      if (is_ready(stage)) return stage;
+    return -1;
+  }
+
+  const int chunks_;
+  const bool head_in_order_;
+  std::vector<int> begun_, done_;  // chunks, by stage
+  std::exception_ptr failure_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+void Transformer::run_stages(const Job& job) {
+  Pipeline pipeline(weights_->config.n_layer + 1, static_cast<int>(job.chunks.size()),
+                    job.see != nullptr);
+  pool_.run(pool_.threads(), [&](int, int thread) {
+    int stage = -1;
+    while (const auto task = pipeline.next(stage)) {
+      stage = task->stage;
+      std::exception_ptr failure;
+      try {
+        run_stage(stage, thread, job.chunks[static_cast<std::size_t>(task->chunk)], job);
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      pipeline.finish(*task, std::move(failure));
+    }
+  });
+  if (pipeline.failure()) std::rethrow_exception(pipeline.failure());
 }
 
-void Transformer::run_stage(int stage, const Chunk& chunk, const Job& job) {
+void Transformer::run_stage(int stage, int thread, const Chunk& chunk, const Job& job) {
   float* x = x_.data() + static_cast<std::size_t>(chunk.row) * weights_->config.n_embd;
   if (stage == 0) embed(chunk, x);
   if (stage < weights_->config.n_layer) {
     run_layer(stage, chunk, job, x);
   } else {
-    run_head(chunk, x, job);
+    run_head(chunk, x, job, heads_[static_cast<std::size_t>(thread)]);
   }
 }
 
@@ -256,10 +318,14 @@ void Transformer::run_layer(int index, const Chunk& chunk, const Job& job, float
   Scratch& s = scratch_[index];
   const int count = chunk.count(), first = static_cast<int>(chunk.position - job.origin);
   normalise(layer.ln_1, count, x, s.normed.data());
+  put(layer.attention_in, count, s.normed.data(), s.qkv.data());
   const int q_width = c.q_width(), kv_width = c.kv_width();
-  put(layer.attention_in, {0, q_width}, count, s.normed.data(), s.q.data());
-  put(layer.attention_in, {q_width, kv_width}, count, s.normed.data(), s.k.data());
-  put(layer.attention_in, {q_width + kv_width, kv_width}, count, s.normed.data(), s.v.data());
+  const float* from = s.qkv.data();
+  for (int r = 0; r < count; ++r, from += q_width + 2 * kv_width) {
+    std::copy_n(from, q_width, s.q.data() + r * q_width);
+    std::copy_n(from + q_width, kv_width, s.k.data() + r * kv_width);
+    std::copy_n(from + q_width + kv_width, kv_width, s.v.data() + r * kv_width);
+  }
   rotation_.turn(first, count, c.n_head, s.q.data());
   rotation_.turn(first, count, c.kv_heads(), s.k.data());
   attention.run(count, s.q.data(), s.k.data(), s.v.data(), s.attended.data());
@@ -269,31 +335,28 @@ void Transformer::run_layer(int index, const Chunk& chunk, const Job& job, float
   add(layer.mlp, count, s.normed.data(), s.inner.data(), x);
 }
 
-void Transformer::run_head(const Chunk& chunk, const float* x, const Job& job) {
+void Transformer::run_head(const Chunk& chunk, const float* x, const Job& job, HeadScratch& s) {
   const Config& c = weights_->config;
   const bool wants_logits = job.last_logits != nullptr && &chunk == &job.chunks.back();
   if (chunk.targets.empty() && !wants_logits) return;
-  Scratch& s = scratch_.back();
-  const std::vector<float>& head = weights_->head.empty() ? weights_->wte : weights_->head;
   // One row is all that is asked for where there are no targets.
   const int skipped = chunk.targets.empty() ? chunk.count() - 1 : chunk.scored_from;
   const int count = chunk.count() - skipped;
   x += static_cast<std::size_t>(skipped) * c.n_embd;
   normalise(weights_->ln_f, count, x, s.normed.data());
   s.logits.resize(static_cast<std::size_t>(count) * c.vocab_size);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, c.vocab_size, c.n_embd, 1.0f,
-              s.normed.data(), c.n_embd, head.data(), c.n_embd, 0.0f, s.logits.data(),
-              c.vocab_size);
+  weights_->head.multiply(count, s.normed.data(), s.logits.data());
   for (std::size_t t = 0; t < chunk.targets.size(); ++t) {
-    const Row logits(s.logits.data() + t * c.vocab_size, c.vocab_size);
-    const float highest = logits.maxCoeff();
-    const double sum = (logits - highest).exp().cast<double>().sum();
+    const std::span<const float> logits(s.logits.data() + t * c.vocab_size,
+                                        static_cast<std::size_t>(c.vocab_size));
+    const float highest = attention::highest(logits.size(), logits.data());
+    const double sum = attention::sum_of_exp(logits.size(), logits.data(), highest);
     const int target = chunk.targets[t];
     assert(target >= 0 && target < c.vocab_size);
     chunk.nats[t] = std::log(sum) - (logits[target] - highest);
     if (chunk.likeliest.empty()) continue;
-    const auto top = std::find(logits.data(), logits.data() + c.vocab_size, highest);
-    chunk.likeliest[t] = static_cast<int>(top - logits.data());
+    const auto top = std::find(logits.begin(), logits.end(), highest);
+    chunk.likeliest[t] = static_cast<int>(top - logits.begin());
   }
   if (job.see != nullptr && !chunk.targets.empty())
     (*job.see)(chunk.first_target, chunk.targets.size(), s.logits.data());

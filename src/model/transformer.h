@@ -21,8 +21,8 @@ namespace gaincell::model {
 // after a reset.
 //
 // Tokens go through in chunks of fixed length, each layer working on one chunk while the next layer
-// works on the chunk before: threads change nothing in the result. Matrix products are OpenBLAS's,
-// which is set to one thread per call for the whole process.
+// works on the chunk before: threads change nothing in the result. Digital attention multiplies by
+// OpenBLAS, which is set to one thread per call for the whole process.
 class Transformer {
  public:
   // One attention per layer, with heads and dim of the config.
@@ -70,15 +70,17 @@ class Transformer {
 
  private:
   struct Scratch;
+  struct HeadScratch;
   struct Chunk;
   struct Job;
+  class Pipeline;
 
   void run_slice(Job job);
   void run_stages(const Job& job);
-  void run_stage(int stage, const Chunk& chunk, const Job& job);
+  void run_stage(int stage, int thread, const Chunk& chunk, const Job& job);
   void embed(const Chunk& chunk, float* x) const;
   void run_layer(int layer, const Chunk& chunk, const Job& job, float* x);
-  void run_head(const Chunk& chunk, const float* x, const Job& job);
+  void run_head(const Chunk& chunk, const float* x, const Job& job, HeadScratch& s);
   void require_positions(std::int64_t tokens) const;
 
   std::shared_ptr<const Weights> weights_;
@@ -86,8 +88,9 @@ class Transformer {
   Rotation rotation_;  // of the slice at hand
   ThreadPool pool_;
   std::int64_t position_ = 0;
-  std::vector<Scratch> scratch_;  // one per stage
-  std::vector<float> x_;          // residual stream of the slice at hand
+  std::vector<Scratch> scratch_;    // one per layer
+  std::vector<HeadScratch> heads_;  // one per thread
+  std::vector<float> x_;            // residual stream of the slice at hand
 };
 
 }  // namespace gaincell::model

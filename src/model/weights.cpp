@@ -41,19 +41,6 @@ class Taker {
     return files_.read(name).values;
   }
 
-  // Row-major [rows][columns], from a tensor that is so or the other way round.
-  std::vector<float> take_matrix(const std::string& name, std::int64_t rows, std::int64_t columns,
-                                 bool turned) {
-    if (!turned) return take(name, {rows, columns});
-    const std::vector<float> stored = take(name, {columns, rows});
-    std::vector<float> matrix(stored.size());
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t c = 0; c < columns; ++c)
-        matrix[static_cast<std::size_t>(r * columns + c)] =
-            stored[static_cast<std::size_t>(c * rows + r)];
-    return matrix;
-  }
-
   bool has_shape(const std::string& name, const Shape& shape) const {
     return has(name) && files_.entry(files_.prefix() + name).shape == shape;
   }
@@ -88,26 +75,16 @@ class Taker {
   std::set<std::string> left_;
 };
 
-// Layer i's scores over i + 1 too: the same as queries over i + 1.
-void scale_queries(Dense& attention_in, int width, float factor) {
-  for (int row = 0; row <= attention_in.inputs; ++row) {
-    float* out = row < attention_in.inputs ? attention_in.weight.data() +
-                                                 static_cast<std::size_t>(row) *
-                                                     static_cast<std::size_t>(attention_in.outputs)
-                                           : attention_in.bias.data();
-    for (int c = 0; c < width; ++c) out[c] *= factor;
-  }
-}
-
 // What the files of one family hold, by its names.
 class Gpt2 {
  public:
   static constexpr const char* kEmbedding = "wte.weight";
   static constexpr const char* kLastNorm = "ln_f";
 
-  Gpt2(Taker& taker, const Config& config)
+  Gpt2(Taker& taker, const Config& config, Arithmetic arithmetic)
       : taker_(taker),
         config_(config),
+        arithmetic_(arithmetic),
         turned_(taker.has_shape("h.0.attn.c_attn.weight", {3 * config.n_embd, config.n_embd})) {}
 
   void add_remarks(std::vector<std::string>& remarks) const {
@@ -124,9 +101,10 @@ class Gpt2 {
     const std::string h = fmt::format("h.{}.", i);
     Layer layer;
     layer.ln_1 = norm(h + "ln_1");
-    layer.attention_in = dense(h + "attn.c_attn", config_.n_embd, 3 * config_.n_embd);
-    if (config_.scale_by_layer)
-      scale_queries(layer.attention_in, config_.n_embd, 1.0f / static_cast<float>(i + 1));
+    // Layer i's scores over i + 1 too: the same as queries over i + 1.
+    const float of_queries = config_.scale_by_layer ? 1.0f / static_cast<float>(i + 1) : 1.0f;
+    layer.attention_in =
+        dense(h + "attn.c_attn", config_.n_embd, 3 * config_.n_embd, {config_.n_embd, of_queries});
     layer.attention_out = dense(h + "attn.c_proj", config_.n_embd, config_.n_embd);
     layer.ln_2 = norm(h + "ln_2");
     layer.mlp = {MlpKind::kPlain, config_.activation,
@@ -136,13 +114,29 @@ class Gpt2 {
   }
 
  private:
-  Dense dense(const std::string& name, int inputs, int outputs) const {
-    return {inputs, outputs, taker_.take_matrix(name + ".weight", inputs, outputs, turned_),
-            taker_.take(name + ".bias", {outputs})};
+  // Times a factor for the first so many outputs.
+  struct Scaled {
+    int outputs;
+    float by;
+  };
+  Dense dense(const std::string& name, int inputs, int outputs, Scaled scaled = {0, 1}) const {
+    auto weight = taker_.take(name + ".weight",
+                              turned_ ? Shape{outputs, inputs} : Shape{inputs, outputs}),
+         bias = taker_.take(name + ".bias", {outputs});
+    for (int out = 0; out < scaled.outputs && scaled.by != 1; ++out) {
+      const std::ptrdiff_t step = turned_ ? 1 : outputs;
+      float* one = weight.data() + static_cast<std::ptrdiff_t>(out) * (turned_ ? inputs : 1);
+      for (int in = 0; in < inputs; ++in) one[in * step] *= scaled.by;
+      bias[static_cast<std::size_t>(out)] *= scaled.by;
+    }
+    return {Matrix(inputs, outputs, weight,
+                   turned_ ? Matrix::Layout::kByOutput : Matrix::Layout::kByInput, arithmetic_),
+            std::move(bias)};
   }
 
   Taker& taker_;
   const Config& config_;
+  Arithmetic arithmetic_;
   bool turned_;
 };
 
@@ -151,7 +145,8 @@ class Llama {
   static constexpr const char* kEmbedding = "embed_tokens.weight";
   static constexpr const char* kLastNorm = "norm";
 
-  Llama(Taker& taker, const Config& config) : taker_(taker), config_(config) {}
+  Llama(Taker& taker, const Config& config, Arithmetic arithmetic)
+      : taker_(taker), config_(config), arithmetic_(arithmetic) {}
 
   void add_remarks(std::vector<std::string>&) const {}
 
@@ -189,25 +184,23 @@ class Llama {
   // Matrices [outputs, inputs] of the same inputs, as one.
   Dense side_by_side(int inputs, const std::vector<Part>& parts, Biases biases) const {
     Dense dense;
-    dense.inputs = inputs;
-    for (const Part& part : parts) dense.outputs += part.outputs;
-    dense.weight.resize(static_cast<std::size_t>(inputs) * dense.outputs);
-    float* column = dense.weight.data();
+    std::vector<float> rows;  // one an output
+    int outputs = 0;
     for (const Part& part : parts) {
       const auto stored = taker_.take(part.name + ".weight", {part.outputs, inputs});
-      for (int out = 0; out < part.outputs; ++out, ++column)
-        for (int in = 0; in < inputs; ++in)
-          column[static_cast<std::size_t>(in) * dense.outputs] =
-              stored[static_cast<std::size_t>(out) * inputs + in];
+      rows.insert(rows.end(), stored.begin(), stored.end());
+      outputs += part.outputs;
       if (!biases.stored) continue;
       const auto bias = taker_.take(part.name + ".bias", {part.outputs});
       dense.bias.insert(dense.bias.end(), bias.begin(), bias.end());
     }
+    dense.weight = Matrix(inputs, outputs, rows, Matrix::Layout::kByOutput, arithmetic_);
     return dense;
   }
 
   Taker& taker_;
   const Config& config_;
+  Arithmetic arithmetic_;
 };
 
 // The head, where it is not the embedding; both may be stored where they are tied.
@@ -228,10 +221,11 @@ std::vector<float> take_head(Taker& taker, const CheckpointFiles& files, const W
 }
 
 template <class FamilyFiles>
-Weights read_as(const CheckpointFiles& files, const Config& config) {
+Weights read_as(const CheckpointFiles& files, const Config& config, Arithmetic arithmetic) {
   Taker taker(files);
-  const FamilyFiles family(taker, config);
+  const FamilyFiles family(taker, config, arithmetic);
   Weights w;
+  w.arithmetic = arithmetic;
   w.config = config;
   if (files.files() > 1) w.remarks.push_back(fmt::format("{} shards", files.files()));
   const std::int64_t width = config.n_embd;
@@ -255,7 +249,10 @@ Weights read_as(const CheckpointFiles& files, const Config& config) {
     w.layers.push_back(std::move(layer));
   }
   w.ln_f = family.norm(FamilyFiles::kLastNorm);
-  if (!under_head) w.head = take_head(taker, files, w, FamilyFiles::kEmbedding);
+  const auto head =
+      under_head ? std::vector<float>() : take_head(taker, files, w, FamilyFiles::kEmbedding);
+  w.head = Matrix(config.n_embd, config.vocab_size, head.empty() ? w.wte : head,
+                  Matrix::Layout::kByOutput, arithmetic);
   taker.expect_nothing_left();
   return w;
 }
@@ -273,9 +270,9 @@ std::map<std::pair<char, char>, std::vector<float>*> scaler_parts(attention::Sca
           {{'v', 'a'}, &s.a_v}, {{'v', 'b'}, &s.b_v}, {{'o', 'a'}, &s.a_o}, {{'o', 'b'}, &s.b_o}};
 }
 
-Weights read_weights(const CheckpointFiles& files, const Config& config) {
-  return config.family == Family::kLlama ? read_as<Llama>(files, config)
-                                         : read_as<Gpt2>(files, config);
+Weights read_weights(const CheckpointFiles& files, const Config& config, Arithmetic arithmetic) {
+  return config.family == Family::kLlama ? read_as<Llama>(files, config, arithmetic)
+                                         : read_as<Gpt2>(files, config, arithmetic);
 }
 
 }  // namespace gaincell::model

@@ -23,9 +23,10 @@ struct Layer {
 // A checkpoint in memory, checked against its config.
 struct Weights {
   Config config;
-  std::vector<float> wte;   // [vocab_size][n_embd]
-  std::vector<float> wpe;   // [n_positions][n_embd]; empty with rotary positions
-  std::vector<float> head;  // [vocab_size][n_embd]; empty = tied to wte
+  Arithmetic arithmetic = Arithmetic::kF32;
+  std::vector<float> wte;  // [vocab_size][n_embd]
+  std::vector<float> wpe;  // [n_positions][n_embd]; empty with rotary positions
+  Matrix head;             // n_embd to vocab_size; wte turned where they are tied
   std::vector<Layer> layers;
   Norm ln_f;
   bool has_scalers = false;  // false: the layers hold a = 1, b = 0 (0.45 for keys and values)
@@ -37,7 +38,8 @@ struct Weights {
 // shape found and shape due. Names may carry a prefix such as "transformer.". A tied matrix may be
 // stored under either of its names, and all matrices may be [outputs, inputs] as in
 // torch.nn.Linear: the shape of attn.c_attn tells.
-Weights read_weights(const CheckpointFiles& files, const Config& config);
+Weights read_weights(const CheckpointFiles& files, const Config& config,
+                     Arithmetic arithmetic = Arithmetic::kF32);
 
 // Name of a layer's scaler tensor in a checkpoint, without prefix: "h.2.attn.scaler.q.a", or
 // "layers.2.self_attn.scaler.q.a".

@@ -3,6 +3,7 @@
 
 #include "attention/attention.h"
 #include "attention/digital/blocked_attention.h"
+#include "attention/elementwise.h"
 
 namespace gaincell::attention {
 namespace {
@@ -45,9 +46,7 @@ class Softmax final : public BlockedAttention {
       const int last = static_cast<int>(now + b - from);
       const int first = std::max(0, last - (window - 1));
       auto row = scores_.row(b).array();
-      auto in_window = row.segment(first, last - first + 1);
-      in_window = ((in_window - in_window.maxCoeff()) * scale).exp();
-      in_window /= in_window.sum();
+      softmax(static_cast<std::size_t>(last - first + 1), scale, row.data() + first);
       row.head(first).setZero();
       row.tail(seen - last - 1).setZero();
     }
