@@ -52,7 +52,7 @@ struct OneDigit {
 
 // Of scales and offsets the one that rounds the levels least; they err by nothing on the average.
 OneDigit one_digit(const double* u, int levels) {
-  constexpr int kScales = 64, kOffsets = 4;
+  constexpr int kScales = 128, kOffsets = 8;
   OneDigit best;
   double least = std::numeric_limits<double>::infinity();
   const double mean_u = std::accumulate(u, u + levels, 0.0) / levels;
@@ -192,7 +192,7 @@ class StageFit::Search {
     fit_.slow_error_ = highest_rms(fit_.errors(slow_, options_));
     // A column of the first array has one table, and its digits are rounded otherwise at other ages
     // than the few that are looked at; some per cent more were seen.
-    constexpr double kOtherAges = 1.15;
+    constexpr double kOtherAges = 1.08;
     if (fit_.stage_.closed() && fit_.stage_.bytes && !fit_.is_second_)
       fit_.error_ *= kOtherAges, fit_.slow_error_ *= kOtherAges;
   }

@@ -11,7 +11,7 @@
 namespace gaincell::attention {
 namespace {
 
-constexpr int kAgeNodes = 65, kCheckedAges = 7;
+constexpr int kAgeNodes = 65, kCheckedAges = 13;
 // Of the error limit, for the fit; shared ages have what it leaves, as independent errors do, and
 // that much at least.
 constexpr double kFitShare = 0.96, kLeastAgeShare = 0.28;
