@@ -72,7 +72,7 @@ Chart begin_chart(const StudyResults& study, const std::string& name, const std:
 Chart pareto_chart(const StudyResults& study, std::size_t energy) {
   const std::size_t nats = sweep::figure("nats_per_token");
   Chart chart = begin_chart(study, "pareto", "what nats cost in energy");
-  Series all{.kind = Series::Kind::kDots, .label = "points", .pen = {Colour::kPublished}};
+  Series all{.kind = Series::Kind::kMarks, .label = "points", .pen = {Colour::kPublished}};
   for (std::size_t p = 0; p < study.plan.points.size(); ++p) {
     const double x = sweep::point_estimate(study, p, energy).mean,
                  y = sweep::point_estimate(study, p, nats).mean;
@@ -80,7 +80,7 @@ Chart pareto_chart(const StudyResults& study, std::size_t energy) {
     all.x.push_back(x);
     all.y.push_back(y);
   }
-  Series front{.kind = Series::Kind::kDots, .label = "front", .pen = {Colour::kMeasured}};
+  Series front{.kind = Series::Kind::kMarks, .label = "front", .pen = {Colour::kMeasured}};
   Series steps{.kind = Series::Kind::kLine, .label = "no point is below", .pen = {Colour::kTable}};
   std::vector<std::size_t> points = sweep::pareto_front(study, energy, nats);
   for (const std::size_t p : points) {
@@ -97,7 +97,7 @@ Chart pareto_chart(const StudyResults& study, std::size_t energy) {
   }
   if (points.size() > kMostNames) points.resize(kMostNames);
   for (const std::size_t p : points)
-    chart.facts.push_back(fmt::format("Front: point {} ({})", p + 1,
+    chart.facts.push_back(fmt::format("Front: point {} ({}).", p + 1,
                                       sweep::name_of(study.plan.axes, study.plan.points[p])));
   if (chart.facts.size() > 8) chart.facts.resize(8);
   Panel panel{.x = axis_scale(short_name(energy), "", "J", all.x),
@@ -108,48 +108,74 @@ Chart pareto_chart(const StudyResults& study, std::size_t energy) {
   return chart;
 }
 
-// Bars of how a figure changes over each parameter's range.
+std::string change_words(const Estimate& change) {
+  return std::isfinite(change.half_width) && change.half_width > 0
+             ? fmt::format("{:+.3g} +- {:.1g}", change.mean, change.half_width)
+             : fmt::format("{:+.3g}", change.mean);
+}
+
+std::string bar_name(const StudyResults& study, const sweep::Sensitivity& row) {
+  const sweep::Axis& axis = study.plan.axes[row.axis];
+  return axis.words.empty() ? axis.name : axis.name + " " + value_words(axis, row.to);
+}
+
+// Bars of how a figure changes over each parameter's range, with their intervals.
 Panel change_panel(const StudyResults& study, const sweep::Sensitivities& found,
                    const std::string& label, Colour colour) {
   Panel panel{.x = {}, .y = {}};
   Series bars{.kind = Series::Kind::kBars, .label = "", .pen = {colour}, .width = 0.6};
-  Series words{.kind = Series::Kind::kWords, .pen = {Colour::kInk}};
+  std::vector<Series> intervals;
   std::vector<double> all{0};
   for (const sweep::Sensitivity& row : found.rows) {
-    const sweep::Axis& axis = study.plan.axes[row.axis];
-    panel.x_names.push_back(fmt::format("{} {} to {}", axis.name, value_words(axis, row.from),
-                                        value_words(axis, row.to)));
+    panel.x_names.push_back(bar_name(study, row));
     const double place = static_cast<double>(bars.x.size());
     bars.x.push_back(place);
     bars.y.push_back(row.change.mean);
-    words.x.push_back(place);
-    words.y.push_back(std::max(0.0, row.change.mean));
-    words.words.push_back(
-        std::isfinite(row.change.half_width)
-            ? fmt::format("{:+.3g} +- {:.1g}", row.change.mean, row.change.half_width)
-            : fmt::format("{:+.3g}", row.change.mean));
-    all.push_back(row.change.mean);
+    const double half = std::isfinite(row.change.half_width) ? row.change.half_width : 0;
+    all.insert(all.end(), {row.change.mean - half, row.change.mean + half});
+    if (half > 0)
+      intervals.push_back({.kind = Series::Kind::kLine,
+                           .pen = {Colour::kInk},
+                           .x = {place, place},
+                           .y = {row.change.mean - half, row.change.mean + half}});
   }
   panel.y = scale_of(label, "1", all);
-  const auto [low, high] = std::minmax_element(all.begin(), all.end());
-  const double span = std::max(*high - *low, 1e-9);
-  panel.y_range = std::pair(*low - 0.1 * span, *high + 0.45 * span);
-  panel.series = {std::move(bars), std::move(words)};
+  panel.y_range = range_of(all);
+  panel.series = {std::move(bars)};
+  for (Series& one : intervals) panel.series.push_back(std::move(one));
   return panel;
+}
+
+// In words what the bars are of.
+void add_change_facts(const StudyResults& study, const sweep::Sensitivities& nats,
+                      const sweep::Sensitivities& energy, Chart& chart) {
+  constexpr std::size_t kMost = 10;
+  for (std::size_t k = 0; k < std::min(kMost, nats.rows.size()); ++k) {
+    const sweep::Sensitivity& row = nats.rows[k];
+    const sweep::Axis& axis = study.plan.axes[row.axis];
+    std::string fact =
+        fmt::format("{} from {} to {}: {} nats", axis.name, value_words(axis, row.from),
+                    value_words(axis, row.to), change_words(row.change));
+    if (k < energy.rows.size())
+      fact += fmt::format(", {} in ln(energy)", change_words(energy.rows[k].change));
+    chart.facts.push_back(fact + ".");
+  }
 }
 
 Chart sensitivity_chart(const StudyResults& study) {
   Chart chart = begin_chart(study, "sensitivities", "what each parameter does over its range");
   const sweep::Sensitivities nats =
       sweep::sensitivities(study, sweep::figure("nats_per_token"), sweep::Of::kValue);
-  chart.facts.push_back(fmt::format(
-      "Least squares in all parameters together; it has {:.0f} % of the nats' variance.",
-      100 * nats.explained));
-  chart.panels.push_back(change_panel(study, nats, "change of nats", Colour::kTable));
+  chart.facts.push_back(
+      fmt::format("Least squares in all parameters together, {:.0f} % of the nats' variance.",
+                  100 * nats.explained));
+  sweep::Sensitivities joules;
   if (const auto energy = sweep::energy_figure(study))
-    chart.panels.push_back(change_panel(study,
-                                        sweep::sensitivities(study, *energy, sweep::Of::kLogarithm),
-                                        "change of ln(energy)", Colour::kMeasured));
+    joules = sweep::sensitivities(study, *energy, sweep::Of::kLogarithm);
+  add_change_facts(study, nats, joules, chart);
+  chart.panels.push_back(change_panel(study, nats, "change of nats", Colour::kTable));
+  if (!joules.rows.empty())
+    chart.panels.push_back(change_panel(study, joules, "change of ln(energy)", Colour::kMeasured));
   return chart;
 }
 
@@ -159,7 +185,7 @@ Panel effect_panel(const StudyResults& study, std::size_t a, std::size_t figure,
   const sweep::Axis& axis = study.plan.axes[a];
   const std::vector<sweep::Level> levels = sweep::main_effect(study, a, figure);
   Series curve{.kind = Series::Kind::kLine, .label = "mean", .pen = {colour}},
-      dots{.kind = Series::Kind::kDots, .pen = {colour}},
+      dots{.kind = Series::Kind::kMarks, .pen = {colour}},
       band{.kind = Series::Kind::kBand, .label = "95 % over seeds", .pen = {Colour::kBand}};
   std::vector<double> all;
   for (std::size_t k = 0; k < levels.size(); ++k) {
@@ -199,7 +225,7 @@ Panel effect_panel(const StudyResults& study, std::size_t a, std::size_t figure,
 // Draws from a range have no levels: the points themselves.
 Panel scatter_panel(const StudyResults& study, std::size_t a, std::size_t figure,
                     const std::string& label, const std::string& unit, Colour colour) {
-  Series dots{.kind = Series::Kind::kDots, .label = "points", .pen = {colour}};
+  Series dots{.kind = Series::Kind::kMarks, .label = "points", .pen = {colour}};
   for (std::size_t p = 0; p < study.plan.points.size(); ++p) {
     const double y = sweep::point_estimate(study, p, figure).mean;
     if (!std::isfinite(y)) continue;
@@ -268,7 +294,7 @@ Chart energy_chart(const StudyResults& study, std::size_t energy) {
     }
     panel.series.push_back(std::move(bars));
     chart.facts.push_back(
-        fmt::format("Point {}: {}", shown[k] + 1,
+        fmt::format("Point {}: {}.", shown[k] + 1,
                     sweep::name_of(study.plan.axes, study.plan.points[shown[k]])));
   }
   panel.y = scale_of("energy per token", "J", all);
