@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/units.h"
 #include "lut/device_file.h"
 
 namespace gaincell::sweep {
@@ -27,6 +28,9 @@ std::map<std::string, std::string> conditions_of(const std::string& device_file)
   std::map<std::string, std::string> conditions;
   for (const auto& [name, values] : seen)
     if (values.size() == 1) conditions[name] = *values.begin();
+  // A constant of the benches, which a device has as its own.
+  if (const lut::Constant* t_max = device.find_constant("t_max"))
+    conditions.emplace("t_max", format_exact(t_max->value) + " " + t_max->quantity.unit);
   return conditions;
 }
 

@@ -298,8 +298,9 @@ class StudyReader {
                    .key = where.key,
                    .rule = "stands in the tables of a device, and no device of `devices` says what "
                            "it was made at",
-                   .remedy = "make one for each value with `gaincell device --at`, and list them "
-                             "under `devices`; of the published equations s_sat_first_a, "
+                   .remedy = "make one for each value with `gaincell device` (--at, or other "
+                             "constants of its benches), and list them under `devices`; of the "
+                             "published equations s_sat_first_a, "
                              "s_sat_second_a and retention_tau_s can be varied"});
     std::vector<std::string> names = study_.family.names();
     for (const Parameter& one : parameters()) names.push_back(one.name);

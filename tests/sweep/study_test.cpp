@@ -120,6 +120,11 @@ TEST_F(StudyFile, AConditionChoosesTheDeviceThatWasMadeAtIt) {
   EXPECT_THAT(refused(devices + "vary: {temperature: [-40, 27]}\n"),
               AllOf(HasSubstr("study.yaml:6: vary.temperature[1] = 27: no device"),
                     HasSubstr("-40 degC, 85 degC")));
+  lut::DeviceFile quick = lut::example_device();
+  quick.add(lut::Provenance{"more", {{lut::kFixed, "corner slow\ntemperature -40 degC\n"}}});
+  quick.write(folder / "quick.h5");
+  EXPECT_THAT(refused("devices: [a.h5, quick.h5]\nvary: {t_max: [15n, 12n]}\n"),
+              AllOf(HasSubstr("t_max[1] = 12n: no device"), HasSubstr("1.5e-08 s")));
   const Study grid = read(devices + "vary: {temperature: [-40, 85], corner: [slow, fast]}\n");
   EXPECT_THROW(plan_study(grid), Error);  // none was made at fast, 85
   const Study vague = read(devices + "vary: {corner: [slow, fast]}\n");
@@ -132,7 +137,7 @@ TEST_F(StudyFile, WhatIsUnknownOutOfRangeOrWithoutEffectIsRefusedAtItsLine) {
                     HasSubstr("did you mean `window`?")));
   EXPECT_THAT(refused("vary: {t_max: [1n, 2n]}\n"),
               AllOf(HasSubstr("vary.t_max: stands in the tables of a device"),
-                    HasSubstr("gaincell device --at")));
+                    HasSubstr("`gaincell device`")));
   EXPECT_THAT(refused("vary: {window: []}\n"), HasSubstr("must hold at least one value"));
   EXPECT_THAT(refused("vary: {window: [8]}\n"), HasSubstr("varies nothing"));
   EXPECT_THAT(refused("vary: {window: [8, 0]}\n"),
