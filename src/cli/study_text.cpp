@@ -27,7 +27,7 @@ constexpr std::size_t kMostPoints = 40;  // that a terminal is given unasked
 std::string number_text(double value, const std::string& unit, int digits) {
   if (unit != "1") return told(value, unit, digits);
   if (value == std::floor(value) && std::abs(value) >= 10) return fmt::format("{:.0f}", value);
-  return digits > 2 ? fmt::format("{:.4f}", value) : fmt::format("{:.2g}", value);
+  return digits > 3 ? fmt::format("{:.4f}", value) : fmt::format("{:.2g}", value);
 }
 
 // What is the same for all seeds has no interval.
@@ -35,7 +35,7 @@ std::string estimate_text(const Estimate& estimate, const std::string& unit) {
   if (!std::isfinite(estimate.mean)) return "-";
   const std::string mean = number_text(estimate.mean, unit, 4);
   return std::isfinite(estimate.half_width) && estimate.half_width > 0
-             ? mean + " +- " + number_text(estimate.half_width, unit, 2)
+             ? mean + " +- " + number_text(estimate.half_width, unit, 3)
              : mean;
 }
 

@@ -12,7 +12,6 @@
 #include "base/si_prefix.h"
 #include "plot/axes.h"
 #include "sweep/analysis.h"
-#include "sweep/command.h"
 
 namespace gaincell::plot {
 namespace {
@@ -47,6 +46,16 @@ std::string value_words(const sweep::Axis& axis, double value) {
     return std::filesystem::path(word).filename().string();
   }
   return axis.whole ? axis.text(value) : told(value, axis.unit);
+}
+
+// What is varied at a point, in few digits.
+std::string point_words(const StudyResults& study, std::size_t point) {
+  std::string text;
+  for (std::size_t a = 0; a < study.plan.axes.size(); ++a)
+    if (const sweep::Axis& axis = study.plan.axes[a]; axis.varied())
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", axis.name,
+                          value_words(axis, study.plan.points[point][a]));
+  return text;
 }
 
 std::string seeds_fact(const StudyResults& study) {
@@ -97,8 +106,7 @@ Chart pareto_chart(const StudyResults& study, std::size_t energy) {
   }
   if (points.size() > kMostNames) points.resize(kMostNames);
   for (const std::size_t p : points)
-    chart.facts.push_back(fmt::format("Front: point {} ({}).", p + 1,
-                                      sweep::name_of(study.plan.axes, study.plan.points[p])));
+    chart.facts.push_back(fmt::format("Front: point {} ({}).", p + 1, point_words(study, p)));
   if (chart.facts.size() > 8) chart.facts.resize(8);
   Panel panel{.x = axis_scale(short_name(energy), "", "J", all.x),
               .y = scale_of("nats per token", "1", all.y)};
@@ -293,9 +301,7 @@ Chart energy_chart(const StudyResults& study, std::size_t energy) {
       all.push_back(bars.y.back());
     }
     panel.series.push_back(std::move(bars));
-    chart.facts.push_back(
-        fmt::format("Point {}: {}.", shown[k] + 1,
-                    sweep::name_of(study.plan.axes, study.plan.points[shown[k]])));
+    chart.facts.push_back(fmt::format("Point {}: {}.", shown[k] + 1, point_words(study, shown[k])));
   }
   panel.y = scale_of("energy per token", "J", all);
   panel.y_range = std::pair(0.0, 1.15 * *std::max_element(all.begin(), all.end()));

@@ -30,6 +30,10 @@ bool tells_of(const StudyResults& results, std::size_t point, std::size_t axis) 
   return true;
 }
 
+double student_of_95(double freedom) {
+  return boost::math::quantile(boost::math::students_t(freedom), 0.975);
+}
+
 // A column of the fit: how far a point is along an axis, 0 .. 1, or whether it has a word.
 struct Term {
   std::size_t axis = 0;
@@ -66,6 +70,8 @@ std::vector<Term> terms_of(const StudyResults& results) {
 
 struct Fit {
   Eigen::VectorXd changes;  // one a term
+  Eigen::VectorXd
+      misfits;  // of these, half widths by what the plane leaves; 0 where it leaves none
   double explained = 0;
 };
 
@@ -94,7 +100,19 @@ std::optional<Fit> fit(const StudyResults& results, const std::vector<Term>& ter
   const Eigen::VectorXd found = qr.solve(wanted);
   const double mean = wanted.mean(), all = (wanted.array() - mean).square().sum(),
                left = (wanted - design * found).squaredNorm();
-  return Fit{found.tail(columns - 1), all > 0 ? 1 - left / all : 1};
+  Eigen::VectorXd misfits = Eigen::VectorXd::Zero(columns);
+  if (rows > columns) {
+    const auto free = static_cast<double>(rows - columns);
+    const Eigen::MatrixXd inverse = (design.transpose() * design).inverse();
+    misfits = (inverse.diagonal() * (left / free)).cwiseMax(0).cwiseSqrt() * student_of_95(free);
+  }
+  return Fit{found.tail(columns - 1), misfits.tail(columns - 1), all > 0 ? 1 - left / all : 1};
+}
+
+// An interval of two independent errors; not known where neither is.
+Estimate both(double mean, double misfit, double over_seeds) {
+  if (std::isfinite(over_seeds)) return {mean, std::hypot(misfit, over_seeds)};
+  return {mean, misfit > 0 ? misfit : kNotKnown};
 }
 
 double of_figure(double value, Of of) { return of == Of::kLogarithm ? std::log(value) : value; }
@@ -111,8 +129,7 @@ Estimate estimate(std::span<const double> values) {
   if (known.size() < 2) return result;
   double squares = 0;
   for (const double value : known) squares += (value - result.mean) * (value - result.mean);
-  const boost::math::students_t student(n - 1);
-  result.half_width = boost::math::quantile(student, 0.975) * std::sqrt(squares / (n - 1) / n);
+  result.half_width = student_of_95(n - 1) * std::sqrt(squares / (n - 1) / n);
   return result;
 }
 
@@ -162,7 +179,9 @@ std::vector<std::size_t> pareto_front(const StudyResults& results, std::size_t f
 
 std::vector<Level> main_effect(const StudyResults& results, std::size_t axis, std::size_t figure) {
   const std::set<double> values = values_of(results, axis);
-  if (values.size() < 2 || values.size() > kMostLevels) return {};
+  const bool drawn = results.plan.design == "random" || results.plan.design == "latin_hypercube";
+  if (values.size() < 2 || values.size() > kMostLevels || (drawn && results.plan.axes[axis].range))
+    return {};
   std::vector<Level> levels;
   for (const double value : values) {
     Level level{.value = value, .points = 0, .figure = {}};
@@ -184,26 +203,30 @@ std::vector<Level> main_effect(const StudyResults& results, std::size_t axis, st
 Sensitivities sensitivities(const StudyResults& results, std::size_t figure, Of of) {
   const std::vector<Term> terms = terms_of(results);
   Sensitivities all;
+  std::vector<double> means;
+  for (std::size_t p = 0; p < results.plan.points.size(); ++p)
+    means.push_back(of_figure(point_estimate(results, p, figure).mean, of));
+  const auto whole = fit(results, terms, means);
+  if (!whole) return all;
+  all.explained = whole->explained;
   std::vector<std::vector<double>> changes(terms.size());
-  std::vector<double> explained;
   for (std::size_t s = 0; s < results.plan.seed_count(); ++s) {
     std::vector<double> values;
     for (std::size_t p = 0; p < results.plan.points.size(); ++p)
       values.push_back(of_figure(results.value(p, s, figure), of));
     const auto found = fit(results, terms, values);
     if (!found) continue;
-    explained.push_back(found->explained);
     for (std::size_t t = 0; t < terms.size(); ++t)
       changes[t].push_back(found->changes(static_cast<Eigen::Index>(t)));
   }
-  all.explained = estimate(explained).mean;
-  if (explained.empty()) return all;
   for (std::size_t t = 0; t < terms.size(); ++t) {
     const Term& term = terms[t];
     Sensitivity row{.axis = term.axis,
                     .from = term.from,
                     .to = term.to,
-                    .change = estimate(changes[t]),
+                    .change = both(whole->changes(static_cast<Eigen::Index>(t)),
+                                   whole->misfits(static_cast<Eigen::Index>(t)),
+                                   estimate(changes[t]).half_width),
                     .slope = {},
                     .doubling = term.doubling};
     if (!term.word)

@@ -46,7 +46,8 @@ enum class Of { kValue, kLogarithm };
 struct Sensitivity {
   std::size_t axis = 0;
   double from = 0, to = 0;  // of the axis; the least and greatest value, or a word and another
-  Estimate change;          // of the figure between them
+  // Of the figure between them; its interval has the seeds and what the plane does not fit.
+  Estimate change;
   // Of the figure, for a doubling where the parameter spans much, else for one of its unit; none
   // for words.
   std::optional<Estimate> slope{};

@@ -75,6 +75,29 @@ TEST_F(Analysis, SensitivitiesAreTheSlopesOfAPlane) {
   EXPECT_NEAR(joules.rows[0].slope->mean, 2 * std::log(2), 1e-12);
 }
 
+// Four points, of which one is 0.1 off the plane: residuals are 0.025 each way, with one degree of
+// freedom, and an effect is the mean of two differences.
+TEST_F(Analysis, WhatThePlaneDoesNotFitIsInTheInterval) {
+  study.plan.axes = {axis("window", {4, 8}), axis("q_levels", {2, 4})};
+  point({4, 2}, {{1, 1}});
+  point({4, 4}, {{2, 1}});
+  point({8, 2}, {{3, 1}});
+  point({8, 4}, {{4.1, 1}});
+  const Sensitivities found = sensitivities(study, nats, Of::kValue);
+  ASSERT_EQ(found.rows.size(), 2u);
+  EXPECT_NEAR(found.rows[0].change.mean, 2.05, 1e-12);
+  EXPECT_NEAR(found.rows[0].change.half_width, 12.70620474 * 0.05, 1e-8);
+}
+
+TEST_F(Analysis, ADrawFromARangeHasNoLevels) {
+  study.plan.axes = {axis("window", {4, 8})};
+  study.plan.axes[0].range = true;
+  study.plan.design = "latin_hypercube";
+  point({4}, {{1, 1}});
+  point({8}, {{3, 1}});
+  EXPECT_TRUE(main_effect(study, 0, nats).empty());
+}
+
 TEST_F(Analysis, TooFewPointsHaveNoSensitivities) {
   study.plan.axes = {axis("window", {4, 8}), axis("q_levels", {2, 4})};
   point({4, 2}, {{1, 1}});
