@@ -6,8 +6,8 @@
 
 namespace gaincell::sweep {
 
-// What a device was made at: "corner" -> "slow", "v_dd" -> "0.81 V", and its longest pulse, "t_max";
-// conditions that its benches do not share are left out.
+// What a device was made at: "corner" -> "slow", "v_dd" -> "0.81 V", and its longest pulse,
+// "t_max"; conditions that its benches do not share are left out.
 std::map<std::string, std::string> conditions_of(const std::string& device_file);
 
 // Whether it states mismatch or noise.
