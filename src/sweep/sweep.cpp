@@ -71,7 +71,7 @@ RunResult run_result(const JobResult& result) {
 // on with, which may say the same study by other paths.
 std::string header_to_go_on(const std::filesystem::path& journal, const StudyPlan& plan,
                             const Shard& shard) {
-  const std::string own = header_of(plan, shard);
+  std::string own = header_of(plan, shard);
   const auto found = characterize::journal_header(journal);
   if (!found || *found == own) return own;
   const auto refuse = [&](const std::string& what) {
