@@ -163,10 +163,9 @@ DeviceFile ideal_device(const CellCurrent& current, const IdealPeriphery& p) {
   return make.finish(current.text, current.text_sha256);
 }
 
-DeviceFile published_device(const PublishedVariant& variant) {
+DeviceFile published_device(const PublishedVariant& variant, IdealPeriphery periphery) {
   constexpr const char* kSource =
       "published: Leroux et al., Nature Computational Science 5, 813 (2025), and its code";
-  IdealPeriphery periphery;
   periphery.decay = variant.decay;
   const double sign = variant.sign == PublishedVariant::Sign::kMinus ? -1 : 1;
   // 1,120 and 700 pJ for 1,024 columns of 64 cells.

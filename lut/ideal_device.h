@@ -50,7 +50,8 @@ DeviceFile ideal_device(const CellCurrent& current, const IdealPeriphery& periph
 
 // The authors' device: the cubic current and S_sat of `kPublished`. Constants `current_off_rms` and
 // `current_off_max` say how far the cubic is off the simulations that it was fitted to.
-DeviceFile published_device(const PublishedVariant& variant = {});
+// `periphery`: other figures than the published ones; decay and energies are the variant's.
+DeviceFile published_device(const PublishedVariant& variant = {}, IdealPeriphery periphery = {});
 
 // Least-squares slope of the current over the stored voltages 0 .. 2 v_zero, A/V.
 double slope_a_per_v(const CellCurrent& current, double v_zero);

@@ -17,6 +17,7 @@ inline constexpr Format kDeviceFormat{"device", 1, "gaincell compile"};
 inline constexpr Format kAttendFormat{"attend", 1, "gaincell attend"};
 inline constexpr Format kAuditFormat{"audit", 1, "gaincell audit"};
 inline constexpr Format kColumnAuditFormat{"column_audit", 1, "gaincell columns"};
+inline constexpr Format kStudyFormat{"study", 1, "gaincell sweep"};
 
 inline constexpr const char* kFormatName = "gaincell_format";
 inline constexpr const char* kFormatVersion = "format_version";
@@ -70,6 +71,32 @@ inline constexpr const char* kInterpolation = "interpolation";
 inline constexpr const char* kRelative = "relative";
 inline constexpr const char* kDeviation = "deviation";
 }  // namespace samples
+
+// The study file: figures by point and seed.
+namespace study {
+inline constexpr const char* kName = "name";
+inline constexpr const char* kDescription = "description";
+inline constexpr const char* kDesign = "design";
+inline constexpr const char* kHasSeeds = "has_seeds";
+inline constexpr const char* kText = "study_text";
+inline constexpr const char* kIdentity = "identity";
+inline constexpr const char* kPoint = "point";
+inline constexpr const char* kSeed = "seed";
+inline constexpr const char* kParameters = "parameters";
+inline constexpr const char* kOrder = "order";
+inline constexpr const char* kValues = "values";
+inline constexpr const char* kWhole = "whole";
+inline constexpr const char* kRange = "range";
+inline constexpr const char* kWords = "words";
+inline constexpr const char* kFigures = "figures";
+inline constexpr const char* kCommand = "command";
+inline constexpr const char* kAdaptation = "adaptation";
+inline constexpr const char* kStatus = "status";
+inline constexpr const char* kFailures = "failures";
+inline constexpr const char* kRun = "run";
+inline constexpr const char* kReason = "reason";
+inline constexpr const char* kConditions = "conditions";
+}  // namespace study
 
 // The device file: tables and constants at its root.
 namespace device {

@@ -24,7 +24,7 @@ std::string clock_text(double seconds) {
 
 std::string line(const ProgressCount& count) {
   std::string text =
-      fmt::format("{}/{} simulations, {:.3g}/s", count.done, count.total, count.rate_per_s());
+      fmt::format("{}/{} {}, {:.3g}/s", count.done, count.total, count.what, count.rate_per_s());
   if (count.rate_per_s() > 0 && count.done < count.total)
     text += fmt::format(", {} left", clock_text(count.left_s()));
   if (count.failed > 0) text += fmt::format(", {} failed", count.failed);

@@ -18,6 +18,7 @@ struct ProgressCount {
   std::size_t done = 0;   // with those
   std::size_t failed = 0;
   double seconds = 0;
+  const char* what = "simulations";  // that are counted
   double rate_per_s() const;
   double left_s() const;  // infinite where nothing was run yet
 };

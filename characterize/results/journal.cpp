@@ -161,6 +161,17 @@ void Journal::become(const std::filesystem::path& output) {
   sync_folder_of(target);
 }
 
+std::optional<std::string> journal_header(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return std::nullopt;
+  const std::string bytes = read_file(path, kAnySize);
+  std::string_view rest = bytes;
+  if (!rest.starts_with(kJournalMagic)) return std::nullopt;
+  rest.remove_prefix(kJournalMagic.size());
+  const auto header = take_checked_record(rest);
+  return header ? std::optional<std::string>(*header) : std::nullopt;
+}
+
 ClosedJournal read_journal(const std::filesystem::path& path) {
   const std::string bytes = read_file(path, kAnySize);
   std::string_view rest = bytes;

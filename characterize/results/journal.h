@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -48,6 +49,10 @@ class Journal {
   KnownResults known_;
   std::unordered_set<std::string> added_;
 };
+
+// The header that a journal of this name was begun with; none where there is no journal, or one too
+// short to have it.
+std::optional<std::string> journal_header(const std::filesystem::path& path);
 
 // A journal that nobody writes to any more.
 struct ClosedJournal {

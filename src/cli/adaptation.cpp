@@ -22,9 +22,8 @@ void require_count(const char* option, int value) {
                  .rule = fmt::format("must be from 1 to {}", kMost)});
 }
 
-model::Model read_target(const std::string& folder) {
-  model::Model model = model::read_model(folder);
-  if (model.weights->has_scalers) return model;
+void require_target(const model::Model& model, const std::string& folder) {
+  if (model.weights->has_scalers) return;
   throw Error(
       {.place = folder,
        .rule = "has no hardware scalers, so there is no linear hardware model to take as target",
@@ -68,6 +67,7 @@ nlohmann::ordered_json record_of(const AdaptationOptions& o, const model::Model&
       {"rms_error_after", last.rms_error},
       {"worst_mean_error_after", last.worst_mean_error},
       {"worst_deviation_error_after", last.worst_deviation_error}};
+  if (!o.hardware.empty()) record["hardware"] = HardwareChanges(o.hardware).to_json();
   if (facts.variant) record["published_variant"] = to_json(*facts.variant);
   return record;
 }
@@ -80,15 +80,37 @@ nlohmann::ordered_json Adaptation::to_json() const {
   return json;
 }
 
-Adaptation adapt(AdaptationOptions o) {
+void declare(Arguments& app, AdaptationOptions& a) {
+  app.add_option("--model", a.model, "model folder with linear hardware attention").required();
+  app.add_option("--device", a.device, "device tables (`gaincell compile`)").required();
+  declare_published_variant(app, a.published_variant);
+  app.add_option("--text", a.text.path, "calibration text: a part of what the model was trained on")
+      .required();
+  declare(app, a.text);
+  app.add_option("--out", a.out, "model folder to write; replaced only where adapt wrote it")
+      .required();
+  app.add_option("--steps", a.adapt.steps, "at most so many");
+  app.add_option("--batch", a.batch, "calibration sequences");
+  app.add_option("--length", a.length, "tokens of each");
+  app.add_option("--seed", a.seed, "draws the sequences from the text");
+  app.add_flag("--from-identity", a.adapt.start_from_identity,
+               "start from a = 1, b = 0, not from the model's scalers");
+  app.add_option("--window", a.window, "tokens attended to (default: the model's own)");
+  app.add_option("--level", a.level, "analog engine: fast, or column (reference, slow)");
+  app.add_option("--without", a.without, "switch effects of the circuits off, by name")
+      .delimiter(',');
+  declare_hardware(app, a.hardware);
+  declare_token_period(app, a.token_period_s, "the layers' own time");
+  app.add_option("--threads", a.threads, "0 = one per core; results do not depend on it");
+}
+
+Adaptation fit(const AdaptationOptions& o, const model::Model& model) {
   for (const auto& [option, value] :
        {std::pair("--steps", o.adapt.steps), {"--batch", o.batch}, {"--length", o.length}})
     require_count(option, value);
-  model::require_replaceable(o.out, o.model);
-
-  const model::Model model = read_target(o.model);
+  require_target(model, o.model);
   const model::Weights& weights = *model.weights;
-  DeviceFacts facts = read_device(o.device, o.published_variant);
+  DeviceFacts facts = read_device(o.device, o.published_variant, HardwareChanges(o.hardware));
   const int window = o.window.value_or(weights.config.attention.window);
   const auto analog = analog_options(
       o.level, o.without, token_period_of_layers(o.token_period_s, facts, weights.config));
@@ -101,15 +123,21 @@ Adaptation adapt(AdaptationOptions o) {
   require_known_ages(circuit, analog, o.length, window);
 
   const auto start = std::chrono::steady_clock::now();
-  model::Transformer target(
-      model.weights, make_attention(weights, {model::AttentionKind::kLinear, window, nullptr, {}}),
-      threads);
-  model::Transformer device(
-      model.weights,
-      make_attention(weights, {model::AttentionKind::kAnalog, window, facts.device.get(), analog}),
-      threads);
-  o.adapt.volts = model::volts_on(*facts.device, weights.config);
-  const model::AdaptReport report = model::adapt(target, device, batch, o.adapt);
+  model::Transformer target(model.weights,
+                            make_attention(weights, {.kind = model::AttentionKind::kLinear,
+                                                     .window = window,
+                                                     .device = nullptr,
+                                                     .analog = {}}),
+                            threads);
+  model::Transformer device(model.weights,
+                            make_attention(weights, {.kind = model::AttentionKind::kAnalog,
+                                                     .window = window,
+                                                     .device = facts.device.get(),
+                                                     .analog = analog}),
+                            threads);
+  model::AdaptOptions options = o.adapt;
+  options.volts = model::volts_on(*facts.device, weights.config);
+  const model::AdaptReport report = model::adapt(target, device, batch, options);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
@@ -117,11 +145,18 @@ Adaptation adapt(AdaptationOptions o) {
   const RangeNotes notes{range_reports(device), circuit.known_age_s, full_scale_warnings(circuit)};
   for (std::string& line : notes.unusual()) warnings.push_back(std::move(line));
   record["ranges"] = notes.to_json();
-  model::AttentionConfig on_device = weights.config.attention;
-  on_device.kind = model::AttentionKind::kAnalog;
-  model::write_scaled(o.out, model, report.scalers, on_device, model::ScaledBy::kAdaptation,
-                      record);
   return {report, record, seconds, std::move(warnings)};
+}
+
+Adaptation adapt(AdaptationOptions o) {
+  model::require_replaceable(o.out, o.model);
+  const model::Model model = model::read_model(o.model);
+  Adaptation adaptation = fit(o, model);
+  model::AttentionConfig on_device = model.weights->config.attention;
+  on_device.kind = model::AttentionKind::kAnalog;
+  model::write_scaled(o.out, model, adaptation.report.scalers, on_device,
+                      model::ScaledBy::kAdaptation, adaptation.record);
+  return adaptation;
 }
 
 }  // namespace gaincell::cli

@@ -8,6 +8,7 @@
 
 #include "cli/text_input.h"
 #include "model/adapt.h"
+#include "model/model.h"
 
 namespace gaincell::cli {
 
@@ -18,9 +19,10 @@ struct AdaptationOptions {
   TextInput text;
   std::string level = "fast";
   std::vector<std::string> without;
-  std::optional<int> window;             // none = the model's own
-  std::optional<double> token_period_s;  // none = the layers' own time
-  int batch = 16, length = 256;          // calibration sequences, tokens of each
+  std::vector<std::string> hardware = {};  // see HardwareChanges
+  std::optional<int> window;               // none = the model's own
+  std::optional<double> token_period_s;    // none = the layers' own time
+  int batch = 16, length = 256;            // calibration sequences, tokens of each
   std::uint64_t seed = 1;
   int threads = 0;
   model::AdaptOptions adapt;
@@ -35,7 +37,11 @@ struct Adaptation {
   nlohmann::ordered_json to_json() const;
 };
 
-// Writes the model folder. Throws Error for wrong input.
+// The command line of `gaincell adapt`.
+void declare(Arguments& app, AdaptationOptions& options);
+// What it finds for a model at hand, without a folder. Throws Error for wrong input.
+Adaptation fit(const AdaptationOptions& options, const model::Model& model);
+// Writes the model folder as well.
 Adaptation adapt(AdaptationOptions options);
 
 }  // namespace gaincell::cli

@@ -57,6 +57,7 @@ Run cmd_plot(Arguments& app);
 Run cmd_replay(Arguments& app);
 Run cmd_seal(Arguments& app);
 Run cmd_show(Arguments& app);
+Run cmd_sweep(Arguments& app);
 Run cmd_train(Arguments& app);
 Run cmd_verify(Arguments& app);
 

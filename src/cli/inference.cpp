@@ -140,7 +140,7 @@ std::string Inference::brief() const {
   return lines;
 }
 
-RunEnergy energy_per_token(const ModelRun& run, const model::EvaluationReport& evaluation) {
+RunEnergy energy_per_token(const RunPlan& run, const model::EvaluationReport& evaluation) {
   RunEnergy result{.joules = {{"total", nullptr}}};
   if (!run.device) return result;
   energy::Activity activity;
@@ -156,16 +156,31 @@ RunEnergy energy_per_token(const ModelRun& run, const model::EvaluationReport& e
   return result;
 }
 
+namespace {
+
+void put_mean(const std::string& key, std::span<const double> values,
+              nlohmann::ordered_json& json) {
+  const scores::Mean mean = scores::mean_of_blocks(values, scores::kTokensOfBlock);
+  const scores::Interval interval = mean.interval();
+  json[key] = mean.value;
+  json[key + "_standard_error"] = number_or_null(mean.standard_error);
+  json[key + "_interval"] = {number_or_null(interval.low), number_or_null(interval.high)};
+}
+
+}  // namespace
+
+nlohmann::ordered_json nats_json(const model::EvaluationReport& evaluation) {
+  nlohmann::ordered_json json;
+  put_mean("nats_per_token", evaluation.nats, json);
+  return json;
+}
+
 nlohmann::ordered_json agreement_json(const model::EvaluationReport& evaluation,
                                       const std::string& against) {
   const model::Agreement& found = *evaluation.agreement;
   nlohmann::ordered_json json{{"against", against}};
   const auto put = [&](const std::string& key, std::span<const double> values) {
-    const scores::Mean mean = scores::mean_of_blocks(values, scores::kTokensOfBlock);
-    const scores::Interval interval = mean.interval();
-    json[key] = mean.value;
-    json[key + "_standard_error"] = number_or_null(mean.standard_error);
-    json[key + "_interval"] = {number_or_null(interval.low), number_or_null(interval.high)};
+    put_mean(key, values, json);
   };
   put("same_top", found.same_top);
   put("kl_nats", found.kl_nats);
@@ -197,11 +212,44 @@ std::unique_ptr<model::Transformer> reference_of(const ModelRun& run, const Infe
 
 }  // namespace
 
+void declare(Arguments& app, InferenceOptions& o) {
+  declare(app, o.run);
+  app.add_option("--text", o.text.path, "text to predict, UTF-8, or UTF-16 with a byte order mark")
+      .required();
+  app.add_option("--tokens", o.tokens, "only the first so many tokens of the text");
+  app.add_option("--stride", o.stride,
+                 "learned positions: step of the window (default: half the positions)");
+  app.add_option("--against", o.against,
+                 "softmax or linear: agreement with the same weights under that, token by token");
+  declare(app, o.text);
+}
+
+InferenceText read_text(const InferenceOptions& o, model::Tokenizer& tokenizer) {
+  InferenceText read;
+  read.text = read_tokens(o.text, tokenizer, read.settings);
+  std::vector<int>& tokens = read.text.tokens;
+  if (o.tokens && static_cast<std::size_t>(*o.tokens) < tokens.size()) tokens.resize(*o.tokens);
+  return read;
+}
+
+std::unique_ptr<RunPlan> plan_inference(const InferenceOptions& o, const model::Model& model) {
+  check(o);
+  model::require_stride(model.weights->config, o.stride.value_or(0));
+  return std::make_unique<RunPlan>(o.run, model);
+}
+
 Inference infer(const InferenceOptions& o) {
   check(o);
   ModelRun run(o.run);
-  auto [tokens, warnings] = read_tokens(o.text, *run.model.tokenizer, run.settings);
-  if (o.tokens && static_cast<std::size_t>(*o.tokens) < tokens.size()) tokens.resize(*o.tokens);
+  const InferenceText text = read_text(o, *run.model.tokenizer);
+  return infer(o, run, text);
+}
+
+Inference infer(const InferenceOptions& o, ModelRun& run, const InferenceText& text) {
+  check(o);
+  const std::vector<int>& tokens = text.text.tokens;
+  std::vector<std::string> warnings = text.text.warnings;
+  run.settings.update(text.settings);
   run.require_known_ages(static_cast<std::int64_t>(tokens.size()) - 1);
   const auto reference = reference_of(run, o);
   Inference report;

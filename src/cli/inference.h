@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -13,7 +14,7 @@
 
 namespace gaincell::cli {
 
-// A text through a model, as `gaincell infer` and the Python package run it.
+// A text through a model, as `gaincell infer`, a study and the Python package run it.
 struct InferenceOptions {
   ModelRunOptions run;
   TextInput text;
@@ -41,6 +42,9 @@ struct Inference {
 nlohmann::ordered_json agreement_json(const model::EvaluationReport& evaluation,
                                       const std::string& against);
 
+// nats_per_token with _standard_error and _interval (95 %, over blocks of the text's tokens).
+nlohmann::ordered_json nats_json(const model::EvaluationReport& evaluation);
+
 // Over all layers and heads, per token run. Digital attention has no circuits: its total is null,
 // not a guess.
 struct RunEnergy {
@@ -48,9 +52,24 @@ struct RunEnergy {
   std::optional<nlohmann::ordered_json> items = {};
   std::vector<std::string> warnings = {};
 };
-RunEnergy energy_per_token(const ModelRun& run, const model::EvaluationReport& evaluation);
+RunEnergy energy_per_token(const RunPlan& run, const model::EvaluationReport& evaluation);
+
+// The command line of `gaincell infer`.
+void declare(Arguments& app, InferenceOptions& options);
+
+// A text that was read, as the options ask for it, with what settings say of it.
+struct InferenceText {
+  TextTokens text;
+  nlohmann::ordered_json settings;
+};
+InferenceText read_text(const InferenceOptions& options, model::Tokenizer& tokenizer);
 
 // Throws Error for wrong input.
 Inference infer(const InferenceOptions& options);
+// Of a run and a text at hand, in place of the options' files.
+Inference infer(const InferenceOptions& options, ModelRun& run, const InferenceText& text);
+// What infer() would find wrong of the options by themselves, and the run's plan. (Whether cells
+// grow too old for the device's tables is found when it runs.)
+std::unique_ptr<RunPlan> plan_inference(const InferenceOptions& options, const model::Model& model);
 
 }  // namespace gaincell::cli

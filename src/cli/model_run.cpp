@@ -35,10 +35,22 @@ constexpr SpreadField kSpreadFields[] = {
     {"signed_noise_c", [](attention::Spread& s) -> double& { return s.differential.noise_c; }, "C"},
 };
 
+// Of mismatch or of noise, all alike.
+struct SpreadFactor {
+  const char* name;
+  bool (*of)(std::string_view field);
+};
+bool is_noise(std::string_view field) { return field.ends_with("_noise_c"); }
+constexpr SpreadFactor kSpreadFactors[] = {
+    {"mismatch_factor", [](std::string_view field) { return !is_noise(field); }},
+    {"noise_factor", is_noise},
+};
+
 std::string spread_names() {
   std::string names;
   for (const SpreadField& field : kSpreadFields)
     names += fmt::format("{}{}", names.empty() ? "" : ", ", field.name);
+  for (const SpreadFactor& factor : kSpreadFactors) names += fmt::format(", {}", factor.name);
   return names;
 }
 
@@ -111,6 +123,7 @@ void declare(Arguments& app, ModelRunOptions& o) {
                  "mismatch and read noise, one standard deviation each: " + spread_names() +
                      "; in place of what the device file states, or with `device` beside it")
       .delimiter(',');
+  declare_hardware(app, o.hardware);
   declare_seeds(app, o.seed, o.noise_seed);
   declare_error_limit(app, o.error_limit);
   declare_token_period(app, o.token_period_s, "the layers' own time");
@@ -178,8 +191,8 @@ double DeviceFacts::latency_s_per_token(int layers) const {
   return layers * (device->latency_first_stage_s + device->latency_second_stage_s);
 }
 
-DeviceFacts read_device(const std::string& path,
-                        const std::vector<std::string>& published_variant) {
+DeviceFacts read_device(const std::string& path, const std::vector<std::string>& published_variant,
+                        const HardwareChanges& changes) {
   if (path.empty()) {
     throw Error({.place = "--device",
                  .rule = "analog attention needs the tables of a device",
@@ -189,7 +202,10 @@ DeviceFacts read_device(const std::string& path,
   DeviceFacts facts;
   if (path == "published") {
     facts.variant = parse_published_variant(published_variant);
-    facts.device = std::make_unique<lut::GainCellDevice>(lut::published_device(*facts.variant));
+    lut::IdealPeriphery periphery;
+    changes.apply(periphery);
+    facts.device =
+        std::make_unique<lut::GainCellDevice>(lut::published_device(*facts.variant, periphery));
     return facts;
   }
   if (!published_variant.empty())
@@ -197,7 +213,9 @@ DeviceFacts read_device(const std::string& path,
         {.place = "--published-variant",
          .rule = fmt::format("{} is a device file, which says itself how it computes", path),
          .remedy = "drop it, or give --device published"});
-  facts.device = std::make_unique<lut::GainCellDevice>(lut::GainCellDevice::read(path));
+  auto device = std::make_unique<lut::GainCellDevice>(lut::GainCellDevice::read(path));
+  changes.apply(*device);
+  facts.device = std::move(device);
   facts.sha256 = sha256_of_file(path);
   return facts;
 }
@@ -253,10 +271,39 @@ void set_error_limit(double error_limit, attention::AnalogOptions& options) {
   options.error_limit = error_limit;
 }
 
+namespace {
+
+double spread_number(const std::string& name, const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != 0 || !(value >= 0) || !std::isfinite(value))
+    throw Error({.key = "--spread " + name,
+                 .value = text,
+                 .rule = name.ends_with("_factor")
+                             ? "must be a number of 0 or more"
+                             : "must be a number of 0 or more, one standard deviation"});
+  return value;
+}
+
+// The fields that a name means: itself, or all that a factor is of.
+std::vector<const SpreadField*> spread_fields(const std::string& name) {
+  const auto* factor = std::find_if(std::begin(kSpreadFactors), std::end(kSpreadFactors),
+                                    [&](const SpreadFactor& f) { return name == f.name; });
+  std::vector<const SpreadField*> fields;
+  for (const SpreadField& field : kSpreadFields)
+    if (factor != std::end(kSpreadFactors) ? factor->of(field.name) : name == field.name)
+      fields.push_back(&field);
+  return fields;
+}
+
+}  // namespace
+
 attention::Spread parse_spread(const std::vector<std::string>& words,
                                const lut::GainCellDevice& device) {
   if (words.empty()) return stated_spread(device).value_or(attention::Spread{});
-  attention::Spread spread;
+  // A factor that nothing stands before is of what the device states.
+  const bool of_device = words.front().find("_factor=") != std::string::npos;
+  attention::Spread spread = of_device ? spread_of(device) : attention::Spread{};
   for (const std::string& word : words) {
     if (word == "device") {
       spread = spread_of(device);
@@ -264,21 +311,24 @@ attention::Spread parse_spread(const std::vector<std::string>& words,
     }
     const std::size_t equal = std::min(word.find('='), word.size());
     const std::string name = word.substr(0, equal);
-    const auto* field = std::find_if(std::begin(kSpreadFields), std::end(kSpreadFields),
-                                     [&](const SpreadField& f) { return name == f.name; });
-    if (field == std::end(kSpreadFields))
+    const auto fields = spread_fields(name);
+    if (fields.empty())
       throw Error({.key = "--spread",
                    .value = word,
                    .rule = "is no spread",
                    .remedy = "give name=value; there are " + spread_names() + "; or `device`"});
-    char* end = nullptr;
-    const std::string text = equal < word.size() ? word.substr(equal + 1) : "";
-    const double value = std::strtod(text.c_str(), &end);
-    if (text.empty() || *end != 0 || !(value >= 0) || !std::isfinite(value))
+    const double value = spread_number(name, word.substr(std::min(equal + 1, word.size())));
+    if (name.ends_with("_factor") &&
+        std::all_of(fields.begin(), fields.end(),
+                    [&](const SpreadField* field) { return field->of(spread) == 0; }))
       throw Error({.key = "--spread " + name,
-                   .value = text,
-                   .rule = "must be a number of 0 or more, one standard deviation"});
-    field->of(spread) = value;
+                   .value = fmt::format("{}", value),
+                   .rule = fmt::format("there is none that it could multiply, in what {} states or "
+                                       "what stands before it",
+                                       device.file().place()),
+                   .remedy = "give numbers, such as cell_gain=0.02"});
+    for (const SpreadField* field : fields)
+      field->of(spread) = name.ends_with("_factor") ? field->of(spread) * value : value;
   }
   return spread;
 }
@@ -340,13 +390,12 @@ int thread_count(int asked) {
   return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-ModelRun::ModelRun(const ModelRunOptions& o)
-    : model(model::read_model(o.model, model::parse_arithmetic(o.digital, "--digital"))) {
+RunPlan::RunPlan(const ModelRunOptions& o, const model::Model& model) {
   const model::Config& config = model.weights->config;
   choice.kind = o.attention.empty() ? config.attention.kind
                                     : model::parse_attention_kind(o.attention, "", "--attention");
   choice.window = o.window.value_or(config.attention.window);
-  const bool analog = choice.kind == model::AttentionKind::kAnalog;
+  model::require_window(config, choice.window);
   settings = {{"program_version", kVersion},
               {"model", o.model},
               {"model_sha256", model.weights_sha256},
@@ -363,44 +412,9 @@ ModelRun::ModelRun(const ModelRunOptions& o)
   if (choice.kind != model::AttentionKind::kSoftmax)
     settings["scalers"] =
         model.weights->has_scalers ? "checkpoint" : "none: a = 1, b = 0 (0.45 for k and v)";
-  if (analog) {
-    DeviceFacts facts = read_device(o.device, o.published_variant);
-    attention_latency_s = cli::attention_latency_s(facts, config);
-    choice.analog =
-        analog_options(o.level, o.without, token_period_of_layers(o.token_period_s, facts, config));
-    set_error_limit(o.error_limit, choice.analog);
-    settings["device"] = o.device;
-    if (!facts.sha256.empty()) settings["device_sha256"] = facts.sha256;
-    if (facts.variant) settings["published_variant"] = to_json(*facts.variant);
-    if (const auto current = published_current_note(*facts.device))
-      settings["published_current"] = *current;
-    settings["level"] = o.level;
-    settings["effects"] = effect_names(choice.analog.effects);
-    settings["token_period_s"] = choice.analog.token_period_s;
-    if (o.all_alike)
-      settings["spread"] = "none: all alike";
-    else
-      choice.analog.spread = parse_spread(o.spread, *facts.device);
-    refuse_idle_engine_options(o.was_given, choice.analog.spread, o.level);
-    choice.analog.seed = o.seed;
-    choice.analog.noise_seed = o.noise_seed;
-    const attention::Circuit circuit =
-        attention::with_effects(attention::circuit_of(*facts.device), choice.analog.effects);
-    known_age_s = circuit.known_age_s;
-    warnings = full_scale_warnings(circuit);
-    if (!model.weights->has_scalers)
-      warnings.push_back(fmt::format(
-          "{} has no hardware scalers: it was never fitted to a circuit, and its q, k and v are "
-          "clipped as they are; `gaincell convert` fits them, then train it, then `gaincell adapt`",
-          o.model));
-    if (!warnings.empty()) settings["warnings"] = warnings;
-    if (!o.all_alike) {
-      settings["spread"] = to_json(choice.analog.spread);
-      settings["spread_seed"] = o.seed;
-      settings["noise_seed"] = o.noise_seed;
-    }
-    device = std::move(facts.device);
-    choice.device = device.get();
+  const HardwareChanges changes(o.hardware);
+  if (choice.kind == model::AttentionKind::kAnalog) {
+    plan_circuits(o, model);
   } else {
     refuse_idle(o.was_given,
                 {"--device", "--published-variant", "--level", "--without", "--spread",
@@ -408,13 +422,68 @@ ModelRun::ModelRun(const ModelRunOptions& o)
                 fmt::format("{} attention has no circuits", to_string(choice.kind)),
                 "drop it, or give --attention analog");
   }
-  const int threads = thread_count(o.threads);
-  settings["threads"] = threads;
+  if (choice.kind == model::AttentionKind::kSoftmax && !changes.empty())
+    throw Error({.place = "--hardware",
+                 .rule = "softmax attention has no hardware",
+                 .remedy = "drop it, or give --attention linear or analog"});
+  if (choice.kind == model::AttentionKind::kLinear && !changes.empty())
+    changes.apply(choice.linear.emplace(config.attention));
+  if (!changes.empty()) settings["hardware"] = changes.to_json();
+  settings["threads"] = thread_count(o.threads);
+}
+
+void RunPlan::plan_circuits(const ModelRunOptions& o, const model::Model& model) {
+  const model::Config& config = model.weights->config;
+  DeviceFacts facts = read_device(o.device, o.published_variant, HardwareChanges(o.hardware));
+  attention_latency_s = cli::attention_latency_s(facts, config);
+  choice.analog =
+      analog_options(o.level, o.without, token_period_of_layers(o.token_period_s, facts, config));
+  set_error_limit(o.error_limit, choice.analog);
+  settings["device"] = o.device;
+  if (!facts.sha256.empty()) settings["device_sha256"] = facts.sha256;
+  if (facts.variant) settings["published_variant"] = to_json(*facts.variant);
+  if (const auto current = published_current_note(*facts.device))
+    settings["published_current"] = *current;
+  settings["level"] = o.level;
+  settings["effects"] = effect_names(choice.analog.effects);
+  settings["token_period_s"] = choice.analog.token_period_s;
+  if (o.all_alike)
+    settings["spread"] = "none: all alike";
+  else
+    choice.analog.spread = parse_spread(o.spread, *facts.device);
+  refuse_idle_engine_options(o.was_given, choice.analog.spread, o.level);
+  choice.analog.seed = o.seed;
+  choice.analog.noise_seed = o.noise_seed;
+  const attention::Circuit circuit =
+      attention::with_effects(attention::circuit_of(*facts.device), choice.analog.effects);
+  known_age_s = circuit.known_age_s;
+  warnings = full_scale_warnings(circuit);
+  if (!model.weights->has_scalers)
+    warnings.push_back(fmt::format(
+        "{} has no hardware scalers: it was never fitted to a circuit, and its q, k and v are "
+        "clipped as they are; `gaincell convert` fits them, then train it, then `gaincell adapt`",
+        o.model));
+  if (!warnings.empty()) settings["warnings"] = warnings;
+  if (!o.all_alike) {
+    settings["spread"] = to_json(choice.analog.spread);
+    settings["spread_seed"] = o.seed;
+    settings["noise_seed"] = o.noise_seed;
+  }
+  device = std::move(facts.device);
+  choice.device = device.get();
+}
+
+ModelRun::ModelRun(const ModelRunOptions& o)
+    : ModelRun(o, model::read_model(o.model, model::parse_arithmetic(o.digital, "--digital"))) {}
+
+ModelRun::ModelRun(const ModelRunOptions& o, model::Model loaded)
+    : RunPlan(o, loaded), model(std::move(loaded)) {
   auto layers = make_attention(*model.weights, choice);
   if (const auto* engine = dynamic_cast<const attention::Analog*>(layers.front().get()))
     if (const attention::FastReport* report = engine->fast_report())
       settings["fast_level"] = to_json(*report, choice.analog.error_limit);
-  transformer = std::make_unique<model::Transformer>(model.weights, std::move(layers), threads);
+  transformer = std::make_unique<model::Transformer>(model.weights, std::move(layers),
+                                                     thread_count(o.threads));
 }
 
 void ModelRun::require_known_ages(std::int64_t text) const {

@@ -10,6 +10,7 @@
 
 #include "attention/analog.h"
 #include "cli/arguments.h"
+#include "cli/hardware.h"
 #include "cli/published_variant.h"
 #include "cli/range_notes.h"
 #include "lut/gain_cell_device.h"
@@ -28,41 +29,54 @@ struct ModelRunOptions {
   std::string device;
   std::vector<std::string> published_variant;  // see parse_published_variant
   std::string level = "fast";
-  std::vector<std::string> without;      // effects switched off
-  std::vector<std::string> spread;       // mismatch and noise, see parse_spread
-  bool all_alike = false;                // no mismatch and no noise, whatever the device states
-  std::uint64_t seed = 1;                // of the mismatch
-  std::uint64_t noise_seed = 1;          // of the read noise
-  double error_limit = 2e-3;             // of the fast level
-  std::optional<int> window;             // none = the model's own
-  std::optional<double> token_period_s;  // none = the layers' own time
-  int threads = 0;                       // 0 = one per core
-  std::string digital = "f32";           // what the digital layers multiply in
-  WasGiven was_given = {};               // none = nobody asked for anything that is idle
+  std::vector<std::string> without;        // effects switched off
+  std::vector<std::string> spread;         // mismatch and noise, see parse_spread
+  std::vector<std::string> hardware = {};  // other numbers than it has, see HardwareChanges
+  bool all_alike = false;                  // no mismatch and no noise, whatever the device states
+  std::uint64_t seed = 1;                  // of the mismatch
+  std::uint64_t noise_seed = 1;            // of the read noise
+  double error_limit = 2e-3;               // of the fast level
+  std::optional<int> window;               // none = the model's own
+  std::optional<double> token_period_s;    // none = the layers' own time
+  int threads = 0;                         // 0 = one per core
+  std::string digital = "f32";             // what the digital layers multiply in
+  WasGiven was_given = {};                 // none = nobody asked for anything that is idle
 };
 void declare(Arguments& app, ModelRunOptions& options);
 
-// A model that is ready to run. Not movable once made: the attention refers to the device.
-struct ModelRun {
-  explicit ModelRun(const ModelRunOptions& options);
-  ModelRun(const ModelRun&) = delete;
-  ModelRun& operator=(const ModelRun&) = delete;
+// All of a run that is known before its attention is made, which takes far longer. Not movable: the
+// choice refers to the device.
+struct RunPlan {
+  RunPlan(const ModelRunOptions& options, const model::Model& model);
+  RunPlan(const RunPlan&) = delete;
+  RunPlan& operator=(const RunPlan&) = delete;
 
-  model::Model model;
   std::unique_ptr<const lut::GainCellDevice> device;
   model::AttentionChoice choice;
-  std::unique_ptr<model::Transformer> transformer;
   // The attention's share of a token's way through the model: from q, k and v to the output, in all
   // layers one after the other; none where the attention has no circuits.
   std::optional<double> attention_latency_s;
   double known_age_s = attention::Circuit::kUnlimited;  // see require_known_ages()
   std::vector<std::string> warnings;                    // for the end of the run, with the notes
+  // All that it takes to do the run again, file hashes included.
+  nlohmann::ordered_json settings;
+
+ private:
+  void plan_circuits(const ModelRunOptions& options, const model::Model& model);
+};
+
+// A model that is ready to run.
+struct ModelRun : RunPlan {
+  explicit ModelRun(const ModelRunOptions& options);
+  // Of a model at hand, in place of the options' folder.
+  ModelRun(const ModelRunOptions& options, model::Model loaded);
+
+  model::Model model;
+  std::unique_ptr<model::Transformer> transformer;
   RangeNotes range_notes() { return {range_reports(*transformer), known_age_s, warnings}; }
   // Error where a pass over `text` tokens reads cells older than the device's retention is known
   // for.
   void require_known_ages(std::int64_t text) const;
-  // All that it takes to do the run again, file hashes included.
-  nlohmann::ordered_json settings;
 };
 
 // The device, checked, with latency and hash. `published` is the authors' analytic device.
@@ -72,9 +86,11 @@ struct DeviceFacts {
   std::optional<lut::PublishedVariant> variant;  // of the published device; none for a file
   double latency_s_per_token(int layers) const;
 };
-// Error where a variant is asked of a file, which holds its own.
+// Error where a variant is asked of a file, which holds its own, and where a change is of something
+// that it has not.
 DeviceFacts read_device(const std::string& path,
-                        const std::vector<std::string>& published_variant = {});
+                        const std::vector<std::string>& published_variant = {},
+                        const HardwareChanges& changes = {});
 
 // Error where one of the options was given though nothing here heeds it.
 void refuse_idle(const WasGiven& was_given, std::initializer_list<const char*> options,
@@ -106,8 +122,9 @@ void declare_error_limit(Arguments& app, double& error_limit);
 void set_error_limit(double error_limit, attention::AnalogOptions& options);
 // Mismatch and noise from `name=value` words (SI units), or the word `device`: what the device file
 // states under `spread_<name>`, which is also what no words mean, with nothing where it states
-// none. Its `spread_cell_noise_c` is added to the noise of both converters, as of a column. Error
-// where a name is unknown or a number is negative.
+// none. `mismatch_factor=` and `noise_factor=` multiply what stands before them, or the device's.
+// Its `spread_cell_noise_c` is added to the noise of both converters, as of a column. Error where a
+// name is unknown or a number is negative.
 attention::Spread parse_spread(const std::vector<std::string>& words,
                                const lut::GainCellDevice& device);
 nlohmann::ordered_json to_json(const attention::Spread& spread);

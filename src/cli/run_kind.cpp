@@ -29,12 +29,13 @@ RunKind run_kind(const std::filesystem::path& file) {
   const std::string kind = store::Reader(file).root().text_attribute(store::kFormatName, "");
   if (kind == store::kDeviceFormat.name) return RunKind::kDevice;
   if (kind == store::kSamplesFormat.name) return RunKind::kSamples;
+  if (kind == store::kStudyFormat.name) return RunKind::kStudy;
   throw Error({.place = file.string(),
                .key = kind.empty() ? "" : store::kFormatName,
                .value = kind,
-               .rule = "is neither a device nor a samples file of gaincell, nor an inference",
-               .remedy = "give what `gaincell compile`, `gaincell characterize` or "
-                         "`gaincell infer --json` wrote"});
+               .rule = "is no device, samples or study file of gaincell, nor an inference",
+               .remedy = "give what `gaincell compile`, `gaincell characterize`, `gaincell sweep` "
+                         "or `gaincell infer --json` wrote"});
 }
 
 }  // namespace gaincell::cli

@@ -67,6 +67,15 @@ std::vector<std::string> header_lines(const SamplesContent& content) {
   return lines;
 }
 
+std::vector<std::string> header_lines(const StudyContent& content) {
+  const sweep::StudyPlan& plan = content.study.plan;
+  return {made_line("study", content.origin),
+          fmt::format("study {}, {} points ({}), {} runs, {} failed, by gaincell {}", plan.name,
+                      plan.points.size(), plan.design, content.study.runs.size(),
+                      content.study.failed(), content.study.program_version),
+          "SI units; a row a run"};
+}
+
 std::string as_comment(const std::vector<std::string>& lines, const std::string& mark) {
   std::string text;
   for (const std::string& line : lines) {

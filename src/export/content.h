@@ -6,6 +6,7 @@
 
 #include "lut/device_file.h"
 #include "lut/samples_file.h"
+#include "sweep/results.h"
 
 namespace gaincell::exports {
 
@@ -25,11 +26,17 @@ struct SamplesContent {
   lut::SamplesFile samples;
 };
 
+struct StudyContent {
+  Origin origin;
+  sweep::StudyResults study;
+};
+
 // What stands at the head of every export, a line each without line breaks: program and version,
 // the file with its SHA-256, by which simulator, netlists and benches it was made, and for a device
 // how far each table is off simulations that it has not seen.
 std::vector<std::string> header_lines(const DeviceContent& content);
 std::vector<std::string> header_lines(const SamplesContent& content);
+std::vector<std::string> header_lines(const StudyContent& content);
 
 // The error of a table, in words: "at most 1.2e-17 C (0.015 % of full scale), rms ... at 300
 // hold-out points", or that it is not known.

@@ -13,7 +13,8 @@ namespace gaincell::exports {
 
 std::span<const Format> formats() {
   static const std::vector<Format> table{
-      {"csv", "FILE.csv, or a folder of one file a table or bench", device_to_csv, samples_to_csv},
+      {"csv", "FILE.csv, or a folder of one file a table or bench", device_to_csv, samples_to_csv,
+       study_to_csv},
       {"json", "everything in one file, full precision", device_to_json, samples_to_json},
       {"npz", "NumPy arrays: numpy.load", device_to_npz, samples_to_npz},
       {"mat", "MATLAB and Octave: load", device_to_mat, samples_to_mat},
@@ -60,12 +61,20 @@ void export_file(const std::filesystem::path& file, const std::string& format,
                    .remedy = "export the device that `gaincell compile` makes of them; csv, json, "
                              "npz, mat and netcdf take samples"});
     found->samples({origin, lut::SamplesFile::read(file)}, out);
+  } else if (kind == store::kStudyFormat.name) {
+    if (found->study == nullptr)
+      throw Error({.place = file.string(),
+                   .value = "study",
+                   .rule = "is of runs, of which " + format + " says nothing",
+                   .remedy = "export it to csv; `gaincell show --json` has all of it"});
+    found->study({origin, sweep::read_results(file)}, out);
   } else {
     throw Error({.place = file.string(),
                  .key = kind.empty() ? "" : store::kFormatName,
                  .value = kind,
-                 .rule = "is neither a device nor a samples file of gaincell",
-                 .remedy = "`gaincell compile` and `gaincell characterize` write such files"});
+                 .rule = "is no device, samples or study file of gaincell",
+                 .remedy = "`gaincell compile`, `gaincell characterize` and `gaincell sweep` write "
+                           "such files"});
   }
 }
 

@@ -21,30 +21,34 @@ attention::Scalers with_volts(attention::Scalers scalers, double volts) {
   return scalers;
 }
 
-std::vector<std::unique_ptr<attention::Attention>> make_attention(const Weights& weights,
-                                                                  const AttentionChoice& choice) {
-  const Config& config = weights.config;
+void require_window(const Config& config, int window) {
   constexpr int kMostTokens = 65536;
-  if (choice.window < 1 || choice.window > kMostTokens) {
+  if (window < 1 || window > kMostTokens) {
     throw Error({.key = "--window",
-                 .value = std::to_string(choice.window),
+                 .value = std::to_string(window),
                  .rule = fmt::format("must be from 1 (a token attends to itself) to {} tokens",
                                      kMostTokens),
                  .remedy = fmt::format("the model's own window is {}", config.attention.window)});
   }
-  if (config.positions == Positions::kLearned && choice.window > config.n_positions) {
+  if (config.positions == Positions::kLearned && window > config.n_positions) {
     throw Error({.key = "--window",
-                 .value = std::to_string(choice.window),
+                 .value = std::to_string(window),
                  .rule = fmt::format("the model has {} learned positions", config.n_positions),
                  .remedy = "choose a window within them"});
   }
+}
+
+std::vector<std::unique_ptr<attention::Attention>> make_attention(const Weights& weights,
+                                                                  const AttentionChoice& choice) {
+  const Config& config = weights.config;
+  require_window(config, choice.window);
   if (choice.kind == AttentionKind::kAnalog && choice.device == nullptr) {
     throw Error({.place = "--device",
                  .rule = "analog attention needs the tables of a device",
                  .remedy = "give --device device.h5, as `gaincell compile` writes it"});
   }
   const attention::Shape shape{config.n_head, config.head_dim(), choice.window, config.group()};
-  const AttentionConfig& a = config.attention;
+  const AttentionConfig& a = choice.linear ? *choice.linear : config.attention;
   std::vector<std::unique_ptr<attention::Attention>> layers;
   if (choice.kind == AttentionKind::kAnalog) {
     std::vector<attention::Scalers> scalers;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "attention/analog_options.h"
@@ -20,6 +21,8 @@ struct AttentionChoice {
   // For kAnalog: the circuits, which must outlive the attention, and how to compute them.
   const lut::GainCellDevice* device = nullptr;
   attention::AnalogOptions analog;
+  // For kLinear: constants in place of those of the model's config.
+  std::optional<AttentionConfig> linear = {};
 };
 
 // A model's scalers of keys and values count in volts of the range that its config has (v_max).
@@ -28,6 +31,9 @@ struct AttentionChoice {
 double volts_on(const lut::GainCellDevice& device, const Config& config);
 // The scalers of keys and values with one volt as so many.
 attention::Scalers with_volts(attention::Scalers scalers, double volts);
+
+// Error where the window is not positive, or longer than the model's learned positions.
+void require_window(const Config& config, int window);
 
 // One attention per layer with the checkpoint's scalers and linear-hardware constants. Error where
 // the window is not positive, or longer than the model's learned positions, or the device is

@@ -156,6 +156,14 @@ void run_side_by_side(Transformer& transformer, const Windows& windows,
 
 }  // namespace
 
+void require_stride(const Config& config, int stride) {
+  if (config.positions == Positions::kRotary || stride <= config.n_positions) return;
+  throw Error({.key = "--stride",
+               .value = std::to_string(stride),
+               .rule = fmt::format("at most the model's {} positions", config.n_positions),
+               .remedy = "choose a smaller stride"});
+}
+
 EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
                           const EvaluationOptions& options) {
   const Config& config = transformer.weights().config;
@@ -173,12 +181,7 @@ EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
   if (!slides) {
     reach = static_cast<std::size_t>(config.n_positions);
     report.stride = options.stride > 0 ? options.stride : std::max(1, config.n_positions / 2);
-    if (report.stride > config.n_positions) {
-      throw Error({.key = "--stride",
-                   .value = std::to_string(report.stride),
-                   .rule = fmt::format("at most the model's {} positions", config.n_positions),
-                   .remedy = "choose a smaller stride"});
-    }
+    require_stride(config, report.stride);
   }
 
   report.activity.resize(config.n_layer);

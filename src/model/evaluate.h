@@ -48,6 +48,9 @@ struct EvaluationReport {
   double tokens_per_second() const;
 };
 
+// Error where windows of learned positions would leave tokens out.
+void require_stride(const Config& config, int stride);
+
 // Mean of -log p(token | all before it in reach), teacher forced. Error where there are fewer than
 // 2 tokens. The transformer is left at the end of the text.
 EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,

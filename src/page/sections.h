@@ -9,6 +9,7 @@
 #include "lut/samples_file.h"
 #include "page/html.h"
 #include "report/comparison.h"
+#include "sweep/results.h"
 
 namespace gaincell::page {
 
@@ -24,6 +25,9 @@ Section device_section(const lut::DeviceFile& device, const Source& source, cons
 // of every measurement, and pictures.
 Section campaign_section(const lut::SamplesFile& samples, const characterize::Datasheet& sheet,
                          const Source& source, const std::string& id);
+// Pictures, points with their intervals, sensitivities, and what failed.
+Section study_section(const sweep::StudyResults& study, const Source& source,
+                      const std::string& id);
 // Perplexity, energy by part and latency of runs, and in which settings they differ. `device`: adds
 // its energy on uniform levels at the published window, and its latency.
 Section inference_section(const report::Comparison& comparison,

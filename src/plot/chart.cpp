@@ -191,6 +191,8 @@ class Script {
         return "using 1:2 with lines lw 1.5 dt (6,4) " + colour;
       case Series::Kind::kDots:
         return "using 1:2 with points pt 7 ps 0.35 " + colour;
+      case Series::Kind::kMarks:
+        return "using 1:2 with points pt 7 ps 0.8 " + colour;
       case Series::Kind::kBand:
         return "using 1:2:3 with filledcurves fs solid 0.35 noborder " + colour;
       case Series::Kind::kBars:

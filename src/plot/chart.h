@@ -34,6 +34,7 @@ struct Series {
     kLine,
     kDashes,
     kDots,   // of measurements
+    kMarks,  // the same where they are few
     kBand,   // between y and high
     kBars,   // around x, `width` wide
     kWords,  // `words` at each place, upright

@@ -228,7 +228,7 @@ TEST_F(Program, RefusesFilesThatAreNotWhatTheyShouldBe) {
   expect_refused("compile samples.h5 -o samples.h5", "would replace");
   expect_refused("compile samples.h5 -o no/where/device.h5", "no/where");
   expect_refused("show future.h5", "future.h5: format_version = 99: this program reads version 1");
-  expect_refused("show foreign.h5", "neither a device nor a samples file");
+  expect_refused("show foreign.h5", "no device, samples or study file");
   expect_refused("show cut.h5 --json", "the file is truncated");
 }
 

@@ -130,11 +130,10 @@ TEST_F(Look, WrongNamesAreRefusedWithWhatThereIs) {
   expect_refused("plot device.h5 cell_read_charge --at v_store=much", "must be a number in V");
   expect_refused("plot device.h5 --over v_store", "name a table or measurement");
   expect_refused("plot missing.h5", "missing.h5");
-  store::Writer writer(folder_ / "study.h5");
-  writer.root().attribute("gaincell_format", "study").attribute("format_version", 1);
+  store::Writer writer(folder_ / "essay.h5");
+  writer.root().attribute("gaincell_format", "essay").attribute("format_version", 1);
   writer.commit();
-  expect_refused("plot study.h5",
-                 "gaincell_format = study: is neither a device nor a samples file");
+  expect_refused("plot essay.h5", "gaincell_format = essay: is no device, samples or study file");
   write_file(folder_ / "torn.h5", "\x89HDF\r\n\x1a\n and no more");
   expect_refused("plot torn.h5", "torn.h5");
 }

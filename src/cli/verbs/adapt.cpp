@@ -57,26 +57,7 @@ int run_adapt(const AdaptVerb& o) {
 Run cmd_adapt(Arguments& app) {
   auto o = std::make_shared<AdaptVerb>();
   AdaptationOptions& a = o->adaptation;
-  app.add_option("--model", a.model, "model folder with linear hardware attention").required();
-  app.add_option("--device", a.device, "device tables (`gaincell compile`)").required();
-  declare_published_variant(app, a.published_variant);
-  app.add_option("--text", a.text.path, "calibration text: a part of what the model was trained on")
-      .required();
-  declare(app, a.text);
-  app.add_option("--out", a.out, "model folder to write; replaced only where adapt wrote it")
-      .required();
-  app.add_option("--steps", a.adapt.steps, "at most so many");
-  app.add_option("--batch", a.batch, "calibration sequences");
-  app.add_option("--length", a.length, "tokens of each");
-  app.add_option("--seed", a.seed, "draws the sequences from the text");
-  app.add_flag("--from-identity", a.adapt.start_from_identity,
-               "start from a = 1, b = 0, not from the model's scalers");
-  app.add_option("--window", a.window, "tokens attended to (default: the model's own)");
-  app.add_option("--level", a.level, "analog engine: fast, or column (reference, slow)");
-  app.add_option("--without", a.without, "switch effects of the circuits off, by name")
-      .delimiter(',');
-  declare_token_period(app, a.token_period_s, "the layers' own time");
-  app.add_option("--threads", a.threads, "0 = one per core; results do not depend on it");
+  declare(app, a);
   app.add_flag("--json", o->json, "report as JSON");
   return [o] { return run_adapt(*o); };
 }

@@ -18,7 +18,7 @@ struct ExportOptions {
 
 Run cmd_export(Arguments& app) {
   auto options = std::make_shared<ExportOptions>();
-  app.add_option("file", options->file, "device or samples file").required();
+  app.add_option("file", options->file, "device, samples or study file").required();
   app.add_option("--to", options->format, "format").required().one_of(exports::format_names());
   app.add_option("-o,--output", options->output, "file or folder to write").required();
   std::string footer = "Formats:\n";

@@ -37,16 +37,7 @@ int run_infer(const InferVerb& o) {
 
 Run cmd_infer(Arguments& app) {
   auto o = std::make_shared<InferVerb>();
-  declare(app, o->inference.run);
-  app.add_option("--text", o->inference.text.path,
-                 "text to predict, UTF-8, or UTF-16 with a byte order mark")
-      .required();
-  app.add_option("--tokens", o->inference.tokens, "only the first so many tokens of the text");
-  app.add_option("--stride", o->inference.stride,
-                 "learned positions: step of the window (default: half the positions)");
-  app.add_option("--against", o->inference.against,
-                 "softmax or linear: agreement with the same weights under that, token by token");
-  declare(app, o->inference.text);
+  declare(app, o->inference);
   app.add_flag("--json", o->json, "as JSON");
   return [o] { return run_infer(*o); };
 }

@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/datasheet_page.h"
 #include "cli/say.h"
+#include "sweep/sweep.h"
 
 namespace gaincell::cli {
 namespace {
@@ -19,7 +21,18 @@ struct MergeOptions {
   std::string output = "samples.h5";
 };
 
+int merge_study(const MergeOptions& options) {
+  if (!options.benches.empty())
+    throw Error({.place = "--bench",
+                 .rule = "is of campaigns; the shards of a study need no other file",
+                 .remedy = "drop it"});
+  const sweep::SweepReport report = sweep::merge_studies(options.shards, options.output);
+  say("{}wrote {}\n", report.brief(), options.output);
+  return report.ok() ? 0 : 1;
+}
+
 int merge(const MergeOptions& options) {
+  if (sweep::is_study_shard(options.shards.front())) return merge_study(options);
   const auto report = characterize::merge_shards(options.shards, options.benches, options.output);
   say("{}wrote {}\n", report.brief(), options.output);
   const bool holds = check_specifications({.samples = options.output, .page = {}});
@@ -30,9 +43,10 @@ int merge(const MergeOptions& options) {
 
 Run cmd_merge(Arguments& app) {
   auto options = std::make_shared<MergeOptions>();
-  app.add_option("shard", options->shards, "outputs of `gaincell characterize --shard k/n`, all n")
+  app.add_option("shard", options->shards,
+                 "outputs of `gaincell characterize --shard k/n` or of `gaincell sweep`, all n")
       .required();
-  app.add_option("-o,--output", options->output, "samples file to write");
+  app.add_option("-o,--output", options->output, "samples or study file to write");
   app.add_option("--bench", options->benches,
                  "the campaign's benches in their order, where they have moved since");
   return [options] { return merge(*options); };

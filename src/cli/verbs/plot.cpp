@@ -16,6 +16,7 @@
 #include "plot/device_charts.h"
 #include "plot/energy_chart.h"
 #include "plot/samples_charts.h"
+#include "plot/study_charts.h"
 #include "report/comparison.h"
 
 namespace gaincell::cli {
@@ -69,6 +70,17 @@ std::string plot_samples(const PlotOptions& o) {
   return overview(charts, o.file.filename().string());
 }
 
+std::string plot_study(const PlotOptions& o) {
+  const sweep::StudyResults study = sweep::read_results(o.file);
+  if (!o.name.empty()) return plot::svg_of(plot::study_chart(study, o.name));
+  std::vector<plot::Chart> charts;
+  for (const std::string& name : plot::chart_names(study))
+    charts.push_back(plot::study_chart(study, name));
+  if (charts.empty())
+    throw Error({.place = o.file.string(), .rule = "none of its runs has a number to be drawn"});
+  return overview(charts, o.file.filename().string());
+}
+
 std::string plot_inference(const PlotOptions& o) {
   const report::Run run = report::read_run(o.file.string());
   if (!o.name.empty() && o.name != "energy")
@@ -90,7 +102,9 @@ std::string drawn(const PlotOptions& o) {
   if (kind == RunKind::kSamples) return plot_samples(o);
   if (!o.over.empty() || !o.at.empty())
     throw Error({.place = o.file.string(),
-                 .rule = "is an inference: --over and --at are for devices and samples"});
+                 .rule = fmt::format("is {}: --over and --at are for devices and samples",
+                                     kind == RunKind::kStudy ? "a study" : "an inference")});
+  if (kind == RunKind::kStudy) return plot_study(o);
   return plot_inference(o);
 }
 
@@ -109,11 +123,12 @@ int run(const PlotOptions& o) {
 
 Run cmd_plot(Arguments& app) {
   auto o = std::make_shared<PlotOptions>();
-  app.add_option("file", o->file, "device or samples file, or what `gaincell infer --json` printed")
+  app.add_option("file", o->file,
+                 "device, samples or study file, or what `gaincell infer --json` printed")
       .required();
   app.add_option("name", o->name,
-                 "a device's table or `energy`, or a measurement (bench.measurement); none: an "
-                 "overview of all");
+                 "a device's table or `energy`, a measurement (bench.measurement), or of a study "
+                 "`pareto`, `sensitivities`, `energy` or a parameter; none: an overview of all");
   app.add_option("-o,--output", o->output, "SVG file to write").required();
   app.add_option("--over", o->over, "one or two conditions to draw it over, A or A,B")
       .delimiter(',')

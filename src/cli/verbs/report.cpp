@@ -85,6 +85,8 @@ int report_page(const ReportOptions& o) {
       const lut::DeviceFile one = lut::DeviceFile::read(file);
       sections.push_back(page::device_section(one, source, id));
       if (!device) device = one;
+    } else if (kind == RunKind::kStudy) {
+      sections.push_back(page::study_section(sweep::read_results(file), source, id));
     } else {
       sections.push_back(page::campaign_section(lut::SamplesFile::read(file),
                                                 characterize::read_datasheet(file), source, id));
@@ -129,8 +131,9 @@ int report(const ReportOptions& o) {
 
 Run cmd_report(Arguments& app) {
   auto o = std::make_shared<ReportOptions>();
-  app.add_option("runs", o->runs,
-                 "results of `gaincell infer --json`; for a page also device and samples files")
+  app.add_option(
+         "runs", o->runs,
+         "results of `gaincell infer --json`; for a page also device, samples and study files")
       .required();
   app.add_option("--device", o->device, "device tables that the analog runs used");
   app.add_option("--seconds", o->seconds, "wall clock of a step, STEP=SECONDS; may be repeated");

@@ -17,6 +17,7 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/say.h"
+#include "cli/study_text.h"
 #include "lut/device_file.h"
 #include "lut/samples_file.h"
 #include "report/text_table.h"
@@ -30,6 +31,7 @@ constexpr auto kRight = TextTable::Align::kRight;
 
 struct ShowOptions {
   std::filesystem::path file;
+  std::vector<std::string> front;
   bool json = false;
 };
 
@@ -369,9 +371,25 @@ void show_file(const ShowOptions& options) {
   }
 }
 
+void show_study(const ShowOptions& options) {
+  const sweep::StudyResults study = sweep::read_results(options.file);
+  const FrontFigures front = front_figures(study, options.front);
+  if (options.json)
+    fmt::print("{}\n", json_text(study_json(study, front), 2));
+  else
+    say("{}", study_text(study, front));
+}
+
 int show(const ShowOptions& options) {
   const store::ReadGroup root = store::Reader(options.file).root();
   const std::string format = root.text_attribute(store::kFormatName, "");
+  if (format == store::kStudyFormat.name) {
+    show_study(options);
+    return 0;
+  }
+  if (!options.front.empty())
+    throw Error({.place = "--front",
+                 .rule = fmt::format("is of a study, and {} is none", options.file.string())});
   if (format == store::kSamplesFormat.name) {
     show_file<lut::SamplesFile>(options);
   } else if (format == store::kDeviceFormat.name) {
@@ -381,9 +399,10 @@ int show(const ShowOptions& options) {
                  .key = format.empty() ? "" : store::kFormatName,
                  .value = format,
                  .rule = format.empty()
-                             ? "is HDF5, but neither a device nor a samples file of gaincell"
-                             : "must be \"device\" or \"samples\"",
-                 .remedy = "`gaincell compile` and `gaincell characterize` write such files"});
+                             ? "is HDF5, but no device, samples or study file of gaincell"
+                             : "must be \"device\", \"samples\" or \"study\"",
+                 .remedy = "`gaincell compile`, `gaincell characterize` and `gaincell sweep` write "
+                           "such files"});
   }
   return 0;
 }
@@ -392,7 +411,11 @@ int show(const ShowOptions& options) {
 
 Run cmd_show(Arguments& app) {
   auto options = std::make_shared<ShowOptions>();
-  app.add_option("file", options->file, "device or samples file").required();
+  app.add_option("file", options->file, "device, samples or study file").required();
+  app.add_option("--front", options->front,
+                 "of a study: the two figures of its Pareto front (default: energy and nats)")
+      .delimiter(',')
+      .one_at_a_time();
   app.add_flag("--json", options->json, "as JSON");
   return [options] { return show(*options); };
 }
