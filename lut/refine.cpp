@@ -146,7 +146,7 @@ std::vector<MissingNode> missing_nodes(const TableEntry& entry, const CutRule& r
         const bool known = std::any_of(missing.begin(), missing.end(), [&](const MissingNode& m) {
           return m.axis == table.axis(a).name() && m.value == value;
         });
-        if (!known) missing.push_back({table.axis(a).name(), value});
+        if (!known) missing.push_back({table.axis(a).name(), value, worst[a][i] / allowed});
       }
     }
   }

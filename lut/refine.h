@@ -12,6 +12,7 @@ namespace gaincell::lut {
 struct MissingNode {
   std::string axis;
   double value;
+  double off;  // the worst point that asks for it, in limits
 };
 
 // How boldly intervals are cut.

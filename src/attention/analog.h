@@ -44,6 +44,9 @@ struct FastReport {
     // (uniform, leaning to one side, of low rank): rms at most, on the worst kind.
     double error = 0;
     double slow_rows_error = 0;  // rms where rows stay near the one before; not limited
+    // What pulses are too long by where most are short and charges about nothing, in shares of
+    // themselves; not limited.
+    double gain_error = 0;
     double one_level_error = 0;  // the largest where all cells hold one level
     // The largest found where cells hold two levels, one of each half, under one pulse: their
     // currents cancel, and what each is off adds up.

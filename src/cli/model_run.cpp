@@ -352,6 +352,7 @@ nlohmann::ordered_json to_json(const attention::FastReport& report, double error
                                   {"bytes", s.bytes},
                                   {"error_rms", s.error},
                                   {"error_of_slow_rows_rms", s.slow_rows_error},
+                                  {"gain_error_of_short_pulses", s.gain_error},
                                   {"error_of_one_level_max", s.one_level_error},
                                   {"error_of_two_levels_max", s.two_levels_error}};
   };
@@ -367,11 +368,12 @@ std::string brief_fast_level(const nlohmann::ordered_json& fast_level) {
   };
   return fmt::format(
       "error {} rms of full scale on random columns (limit {:g}), {} where rows change slowly, "
-      "at most {} on those of one level and {} on those of two; rank {}, segments {}; {}",
+      "at most {} on those of one level and {} on those of two; gain of short pulses off by {}; "
+      "rank {}, segments {}; {}",
       both("error_rms"), fast_level.at("error_limit_rms").get<double>(),
       both("error_of_slow_rows_rms"), both("error_of_one_level_max"),
-      both("error_of_two_levels_max"), both("rank"), both("segments"),
-      fast_level.at("instruction_set").get<std::string>());
+      both("error_of_two_levels_max"), both("gain_error_of_short_pulses"), both("rank"),
+      both("segments"), fast_level.at("instruction_set").get<std::string>());
 }
 
 nlohmann::ordered_json effect_names(attention::EffectSet effects) {

@@ -16,12 +16,11 @@ namespace {
 // An axis begins with a quarter of its values, with which a table of fourth order is off some 250
 // times as much; axes of fewer than seven are left.
 constexpr std::size_t kShare = 4, kFewest = 7;
-// More values have not helped a table of whose error so much is left after some rounds: what is
-// left is the simulations' own.
-constexpr double kNoBetter = 0.8;
-constexpr std::size_t kPatience = 6;
+// More values have not helped a table of whose error so much is left with so many times the values:
+// what is left is the simulations' own.
+constexpr double kNoBetter = 0.8, kPatience = 1.5;
 // After so many rounds, or with so many times the values of the bench, a limit is out of reach.
-constexpr std::size_t kMostRounds = 60, kMostTimes = 4;
+constexpr std::size_t kMostRounds = 150, kMostTimes = 4;
 
 // Tables that are not sampled: their bench only tests them.
 constexpr const char* kIntegrated = "cell_retention";
@@ -98,33 +97,64 @@ characterize::AxisValues* Refinement::find(const std::string& bench, const std::
   return at == axes_.end() ? nullptr : &*at;
 }
 
-bool Refinement::stuck(const std::string& table, double error) {
-  std::vector<double>& before = errors_[table];
-  before.push_back(error);
-  const std::size_t n = before.size();
-  return n > kPatience + 1 && error > kNoBetter * before[n - 1 - kPatience];
+std::size_t Refinement::values_of(const std::string& bench) const {
+  std::size_t values = 0;
+  for (const characterize::AxisValues& axis : axes_)
+    if (axis.bench == bench) values += axis.values.size();
+  return values;
+}
+
+bool Refinement::stuck(const lut::TableEntry& entry) {
+  std::vector<Reached>& before = reached_[entry.table.quantity().name];
+  before.push_back({values_of(entry.bench), entry.accuracy.max_abs});
+  const auto few = std::find_if(before.rbegin(), before.rend(), [&](const Reached& r) {
+    return kPatience * static_cast<double>(r.values) <= static_cast<double>(before.back().values);
+  });
+  return few != before.rend() && before.back().error > kNoBetter * few->error;
+}
+
+std::vector<Refinement::Wish> Refinement::wishes_of(const lut::TableEntry& entry) {
+  std::vector<std::vector<double>> bench_values(entry.table.dimensions());
+  for (std::size_t a = 0; a < bench_values.size(); ++a)
+    for (const characterize::AxisValues& axis : bench_axes_)
+      if (axis.bench == entry.bench && axis.condition == entry.table.axis(a).name())
+        bench_values[a] = axis.values;
+  std::vector<Wish> wishes;
+  for (const lut::MissingNode& node :
+       lut::missing_nodes(entry, {}, bench_values, fixed_[entry.bench])) {
+    characterize::AxisValues* const axis = find(entry.bench, node.axis);
+    if (axis == nullptr) continue;
+    const auto& whole = bench_axes_[static_cast<std::size_t>(axis - axes_.data())].values;
+    if (axis->values.size() >= kMostTimes * whole.size()) continue;
+    if (std::binary_search(axis->values.begin(), axis->values.end(), node.value)) continue;
+    wishes.push_back({axis, node.value, node.off});
+  }
+  return wishes;
 }
 
 bool Refinement::add(const lut::Compiled& compiled) {
-  bool added = false;
+  std::map<std::string, std::vector<Wish>> by_bench;
   for (const lut::TableReport& report : compiled.report.tables) {
     const lut::TableEntry* entry = compiled.device.find_table(report.name);
     if (report.problems.empty() || entry == nullptr || entry->bench != report.bench) continue;
-    if (stuck(report.name, entry->accuracy.max_abs)) continue;
-    std::vector<std::vector<double>> bench_values(entry->table.dimensions());
-    for (std::size_t a = 0; a < bench_values.size(); ++a)
-      for (const characterize::AxisValues& axis : bench_axes_)
-        if (axis.bench == entry->bench && axis.condition == entry->table.axis(a).name())
-          bench_values[a] = axis.values;
-    for (const lut::MissingNode& node :
-         lut::missing_nodes(*entry, {}, bench_values, fixed_[entry->bench])) {
-      characterize::AxisValues* const axis = find(entry->bench, node.axis);
-      if (axis == nullptr) continue;
-      const auto& whole = bench_axes_[static_cast<std::size_t>(axis - axes_.data())].values;
-      if (axis->values.size() >= kMostTimes * whole.size()) continue;
-      const auto at = std::lower_bound(axis->values.begin(), axis->values.end(), node.value);
-      if (at != axis->values.end() && *at == node.value) continue;
-      axis->values.insert(at, node.value);
+    if (stuck(*entry)) continue;
+    const std::vector<Wish> wishes = wishes_of(*entry);
+    by_bench[entry->bench].insert(by_bench[entry->bench].end(), wishes.begin(), wishes.end());
+  }
+  bool added = false;
+  for (auto& [bench, wishes] : by_bench) {
+    const bool several = std::count_if(axes_.begin(), axes_.end(),
+                                       [&](const auto& axis) { return axis.bench == bench; }) > 1;
+    std::stable_sort(wishes.begin(), wishes.end(),
+                     [](const Wish& a, const Wish& b) { return a.off > b.off; });
+    // A value costs as many simulations as the other axes have values, and often does for others'
+    // points, too: one at a time.
+    if (several && wishes.size() > 1) wishes.resize(1);
+    for (const Wish& wish : wishes) {
+      std::vector<double>& values = wish.axis->values;
+      const auto at = std::lower_bound(values.begin(), values.end(), wish.value);
+      if (at != values.end() && *at == wish.value) continue;
+      values.insert(at, wish.value);
       added = true;
     }
   }

@@ -41,13 +41,24 @@ class Refinement {
   nlohmann::json to_json() const;
 
  private:
-  bool stuck(const std::string& table, double error);
+  struct Wish {
+    characterize::AxisValues* axis;
+    double value, off;
+  };
+  struct Reached {
+    std::size_t values;  // of all axes of the table's bench
+    double error;
+  };
+
+  std::size_t values_of(const std::string& bench) const;
+  bool stuck(const lut::TableEntry& entry);
+  std::vector<Wish> wishes_of(const lut::TableEntry& entry);
   characterize::AxisValues* find(const std::string& bench, const std::string& axis);
 
   std::vector<characterize::AxisValues> axes_;
   std::vector<characterize::AxisValues> bench_axes_;       // the same, as the benches have them
   std::map<std::string, std::vector<std::string>> fixed_;  // by bench: the axes that stay
-  std::map<std::string, std::vector<double>> errors_;      // by table: the largest, round by round
+  std::map<std::string, std::vector<Reached>> reached_;    // by table, round by round
   std::size_t rounds_ = 1, whole_simulations_ = 0;
 };
 

@@ -20,12 +20,15 @@ constexpr int kRandomColumns = 1000, kOtherColumns = 400;
 
 // Errors of one stage, in full scales of its converter.
 struct Errors {
-  double squares = 0, largest = 0;
+  double squares = 0, largest = 0, by_pulse = 0, pulses = 0;
   int n = 0;
-  void add(double error) {
+  void add(double found, double pulse) {
+    const double error = found - pulse;
     squares += error * error, ++n;
     largest = std::max(largest, std::abs(error));
+    by_pulse += error * pulse, pulses += pulse * pulse;
   }
+  double gain() const { return by_pulse / pulses; }
   double rms() const { return std::sqrt(squares / n); }
 };
 
@@ -176,7 +179,7 @@ BothStages errors_on(const Kind& kind, Analog& fast, const Circuit& circuit, con
               column_charge_c(circuit, circuit.relu, {from, from + dim}, trace.q_width_s);
           const double pulse = share(charge, circuit.relu);
           if (!kind.is_random || (pulse > 0 && pulse < 1))
-            errors.first.add(trace.phi_s[slot] / circuit.relu.full_scale_s - pulse);
+            errors.first.add(trace.phi_s[slot] / circuit.relu.full_scale_s, pulse);
         }
         const std::vector<double> phi(trace.phi_s.begin(), trace.phi_s.begin() + tokens);
         for (int d = 0; d < dim && errors.second.n < columns; d += 3) {
@@ -186,7 +189,7 @@ BothStages errors_on(const Kind& kind, Analog& fast, const Circuit& circuit, con
           const double charge = column_charge_c(circuit, circuit.differential, values, phi);
           const double pulse = share(charge, circuit.differential);
           if (!kind.is_random || std::abs(pulse) < 1)
-            errors.second.add(trace.second_pulse_s[d] / circuit.differential.full_scale_s - pulse);
+            errors.second.add(trace.second_pulse_s[d] / circuit.differential.full_scale_s, pulse);
         }
       });
   for (std::uint64_t seed = 1; errors.first.n < columns || errors.second.n < columns; ++seed) {
@@ -241,6 +244,32 @@ TEST(ErrorLimit, IsHeldOnAThousandColumnsOfEachKind) {
   expect_printed_errors_held(smooth_circuit(64), 64, 2e-3, Kinds::kAll);
   for (const double limit : {1e-3, 1e-4})
     expect_printed_errors_held(smooth_circuit(64), 64, limit, Kinds::kRandom);
+}
+
+// Errors that are small beside a full scale can still make all pulses too short.
+TEST(ErrorLimit, TheGainOfShortPulsesIsAsPrinted) {
+  const Kind faint{"faint", true, [](Random& random, Inputs& in, const Shape&) {
+                     for (std::size_t at = 0; at < in.q.size(); ++at)
+                       set(in, at, 0.2 + 0.2 * random.normal(), 0.5 + 0.25 * random.normal(),
+                           0.5 + 0.25 * random.normal());
+                   }};
+  const Circuit circuit = smooth_circuit(64);
+  const Shape shape{2, 64, 64};
+  Scalers scalers = Scalers::identity(shape.heads);
+  scalers.b_k.assign(shape.heads, 0.0f), scalers.b_v.assign(shape.heads, 0.0f);
+  for (const double limit : {2e-3, 5e-4}) {
+    const auto fast =
+        make_analog(shape, circuit, scalers,
+                    {.level = Level::kFast, .token_period_s = 6.5e-7, .error_limit = limit});
+    const BothStages errors = errors_on(faint, *fast, circuit, shape);
+    const FastReport& report = *fast->fast_report();
+    EXPECT_NEAR(errors.first.gain(), report.first.gain_error, 1e-3);
+    EXPECT_NEAR(errors.second.gain(), report.second.gain_error, 1e-3);
+    EXPECT_LT(std::abs(report.first.gain_error), 2 * limit);
+    EXPECT_LT(std::abs(report.second.gain_error), 2 * limit);
+    std::printf("%g: %g %g, %g %g\n", limit, errors.first.gain(), report.first.gain_error,
+                errors.second.gain(), report.second.gain_error);
+  }
 }
 
 TEST(ErrorLimit, IsHeldOnTheExactCircuitAndOtherHeads) {

@@ -205,6 +205,8 @@ TEST_F(DeviceVerbs, RefiningTakesFewerSimulationsToTheSameLimit) {
   EXPECT_EQ(last["simulations_of_all_values"], 33 * 33 + 60);
   const auto nodes = last["axes"]["mine.v"].get<std::vector<double>>();
   EXPECT_LT(nodes.size() * last["axes"]["mine.u"].size(), 33 * 33 / 2);
+  // A value at a time, after ten of each to begin with.
+  EXPECT_EQ(last["rounds"], 1 + (nodes.size() - 10) + (last["axes"]["mine.u"].size() - 10));
   const Outcome compiled = gaincell({"compile", "m.h5", "-o", "d.h5", "--json"});
   ASSERT_EQ(compiled.exit_code, 0) << compiled.out << compiled.err;
   const nlohmann::json table = nlohmann::json::parse(compiled.out)["tables"]["my_current"];

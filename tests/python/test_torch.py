@@ -64,6 +64,13 @@ def test_what_it_says_of_its_error_holds_against_the_column_level(device):
     assert np.sqrt(np.mean((ours - column.output) ** 2)) < 2 * max(module.error)
 
 
+def test_a_token_takes_as_long_as_in_attend(device):
+    qkv = inputs(1, 4, 64)
+    module = gaincell.torch.GainCellAttention(device, 1, 64, window=64)
+    assert gaincell.attend(*qkv, device=device, window=64).settings["token_period_s"] == pytest.approx(
+        module.form.columns.token_period_s, rel=1e-12)
+
+
 def surrogate(module, q, k, v, weights):
     """The published gradient written out, on what the forward gave: one tile, one head, no loop taken over."""
     form = module.form.columns

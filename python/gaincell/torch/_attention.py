@@ -266,7 +266,8 @@ class GainCellAttention(nn.Module):
     `error`; mismatch and noise are not drawn, as in `gaincell adapt`. Backward is published: a linear surrogate, and
     straight through the quantisers. The scalers a_q, b_q, .. (one a head) are parameters, in the units of
     model folders: q' = a_q q + b_q is a share of the longest pulse, k' and v' are volts of 0 .. `v_max`.
-    Options as in `gaincell infer`: `layers` of a model share a token's period unless `token_period_s` says it.
+    Options as in `gaincell infer`: without `token_period_s`, a token takes the time of `layers` layers one after the
+    other. As for `gaincell.attend` these are 12 unless said: cells age as fast in both.
     """
 
     def __init__(
@@ -276,7 +277,7 @@ class GainCellAttention(nn.Module):
         dim: int,
         *,
         window: int = 1024,
-        layers: int = 1,
+        layers: int = 12,
         token_period_s: float | None = None,
         without: Sequence[str] = (),
         error_limit: float = 2e-3,

@@ -77,6 +77,38 @@ OneDigit one_digit(const double* u, int levels) {
   return best;
 }
 
+// Values at knots, from which straight pieces pass through the points rather than along one side of
+// them: chords of a bent curve all lie within it, and pulses would all come out too short. The ends
+// are exact.
+std::vector<double> balanced(const std::vector<double>& x, const std::vector<double>& y,
+                             const std::vector<std::size_t>& knots) {
+  std::vector<double> at_knots;
+  for (const std::size_t k : knots) at_knots.push_back(y[k]);
+  const auto inner = static_cast<Eigen::Index>(knots.size()) - 2;
+  if (inner < 1) return at_knots;
+  Eigen::MatrixXd normal = Eigen::MatrixXd::Zero(inner, inner);
+  Eigen::VectorXd off = Eigen::VectorXd::Zero(inner);
+  for (std::size_t k = 0; k + 1 < knots.size(); ++k)
+    for (std::size_t i = knots[k]; i < knots[k + 1]; ++i) {
+      const double share = (x[i] - x[knots[k]]) / (x[knots[k + 1]] - x[knots[k]]);
+      const double matters = weight(x[i]);
+      const double hat[] = {1 - share, share};
+      const double left = y[i] - hat[0] * at_knots[k] - hat[1] * at_knots[k + 1];
+      for (int a = 0; a < 2; ++a) {
+        const auto row = static_cast<Eigen::Index>(k) + a - 1;
+        if (row < 0 || row >= inner) continue;
+        off(row) += matters * hat[a] * left;
+        for (int b = 0; b < 2; ++b) {
+          const auto column = static_cast<Eigen::Index>(k) + b - 1;
+          if (column >= 0 && column < inner) normal(row, column) += matters * hat[a] * hat[b];
+        }
+      }
+    }
+  const Eigen::VectorXd change = normal.ldlt().solve(off);
+  for (Eigen::Index i = 0; i < inner; ++i) at_knots[static_cast<std::size_t>(i) + 1] += change(i);
+  return at_knots;
+}
+
 // Root mean square, three standard errors above what the sample has.
 double highest_rms(const std::vector<double>& errors) {
   const auto n = static_cast<double>(errors.size());
@@ -84,6 +116,14 @@ double highest_rms(const std::vector<double>& errors) {
   for (const double error : errors) squares += std::pow(error, 2), fourths += std::pow(error, 4);
   const double mean = squares / n;
   return std::sqrt(mean + 3 * std::sqrt(std::max(0.0, fourths / n - mean * mean) / n));
+}
+
+// What all pulses are too long by, in shares of themselves, by least squares.
+double gain_of_errors(const FitColumns::Columns& columns, const std::vector<double>& errors) {
+  double both = 0, squares = 0;
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    both += errors[i] * columns[i].pulse, squares += columns[i].pulse * columns[i].pulse;
+  return squares > 0 ? both / squares : 0.0;
 }
 
 }  // namespace
@@ -98,11 +138,14 @@ class StageFit::Search {
     // Columns of one level err in one direction: fitted as closely as the others, they would cost
     // those more than they gain; not at all, polynomials would run away from them.
     constexpr double kOneLevelMatters = 0.4;
+    // What a model has is mostly faint, and a share of a small charge is little of a full scale.
+    constexpr double kFaintMatters = 3;
     for (int i = 0; i < FitColumns::kFittedKinds; ++i) {
       const auto kind = static_cast<FitColumns::Kind>(i);
       checked_.push_back(fit_.draw_.draw(kind, kChecked, "fast check", lowest_));
       for (Column& column : fit_.draw_.draw(kind, kFitted, "fast fit", -1.0)) {
         if (kind == FitColumns::kOneLevel) column.matters = kOneLevelMatters;
+        if (kind == FitColumns::kFaint) column.matters = kFaintMatters;
         fitted_.push_back(std::move(column));
       }
     }
@@ -185,11 +228,13 @@ class StageFit::Search {
       for (int i = 0; i < FitColumns::kRandomKinds; ++i)
         measured_.push_back(drawn(static_cast<FitColumns::Kind>(i)));
       slow_ = drawn(FitColumns::kSlow);
+      faint_ = drawn(FitColumns::kFaint);
     }
     fit_.error_ = 0;
     for (const Columns& columns : measured_)
       fit_.error_ = std::max(fit_.error_, highest_rms(fit_.errors(columns, options_)));
     fit_.slow_error_ = highest_rms(fit_.errors(slow_, options_));
+    fit_.gain_error_ = gain_of_errors(faint_, fit_.errors(faint_, options_));
     // A column of the first array has one table, and its digits are rounded otherwise at other ages
     // than the few that are looked at; some per cent more were seen.
     constexpr double kOtherAges = 1.08;
@@ -201,7 +246,7 @@ class StageFit::Search {
   const FitOptions& options_;
   double lowest_;
   std::vector<Columns> checked_, measured_;
-  Columns fitted_, slow_;
+  Columns fitted_, slow_, faint_;
   std::map<std::array<int, 4>, Reached> reached_;
 };
 
@@ -342,15 +387,19 @@ void StageFit::fit_transfer(const FitOptions& options) {
   };
   stage_.at_low = end(y[0]);
   stage_.at_high = end(y[n - 1]);
+  std::vector<std::size_t> knots{dead};
+  while (knots.back() < saturated) {
+    std::size_t to = knots.back() + 1;
+    while (to < saturated && holds(knots.back(), to + 1)) ++to;
+    knots.push_back(to);
+  }
+  const std::vector<double> at_knots = balanced(x, y, knots);
   double before = 0;
-  for (std::size_t from = dead; from < saturated;) {
-    std::size_t to = from + 1;
-    while (to < saturated && holds(from, to + 1)) ++to;
-    const double slope = (y[to] - y[from]) / (x[to] - x[from]);
-    knot_.push_back(static_cast<float>(x[from]));
+  for (std::size_t k = 0; k + 1 < knots.size(); ++k) {
+    const double slope = (at_knots[k + 1] - at_knots[k]) / (x[knots[k + 1]] - x[knots[k]]);
+    knot_.push_back(static_cast<float>(x[knots[k]]));
     slope_.push_back(static_cast<float>(slope - before));
     before = slope;
-    from = to;
   }
   stage_.x_end = static_cast<float>(x[saturated]);
   stage_.knots = static_cast<int>(knot_.size());

@@ -31,6 +31,9 @@ class StageFit {
   // The same where rows stay near the one before: few are independent, so charge often goes far
   // beyond where it ends.
   double slow_error() const { return slow_error_; }
+  // What pulses of models' usual columns (most of them short, charges about nothing) are too long
+  // by, in shares of themselves: rms hides it, as they are small.
+  double gain_error() const { return gain_error_; }
   // The largest of any column whose cells all have one level and whose pulses one width.
   double one_level_error() const { return one_level_error_; }
   // The largest found where cells hold two levels, one of each half, all under one pulse: currents
@@ -99,7 +102,8 @@ class StageFit {
 
   const Circuit& circuit_;  // must outlive the fit, which reads it in cell()
   const Circuit::Converter& converter_;
-  double full_scale_c_, error_ = 0, slow_error_ = 0, one_level_error_ = 0, two_levels_error_ = 0;
+  double full_scale_c_, error_ = 0, slow_error_ = 0, gain_error_ = 0, one_level_error_ = 0,
+                        two_levels_error_ = 0;
   const FitColumns draw_;
   bool cells_differ_, is_second_;
   int levels_;

@@ -74,6 +74,10 @@ void FitColumns::draw_rows(Kind kind, Random& random, FitColumn& column) const {
         width = 0.25 * slow.pulses + 0.1 * random.normal();
         width = options_.is_signed ? 1.7 * width : 0.5 + width;
         break;
+      case kFaint:  // as models have them: most pulses short, charges about nothing
+        level = 0.5 + 0.25 * random.normal();
+        width = options_.is_signed ? 0.12 * random.normal() : 0.2 + 0.2 * random.normal();
+        break;
       case kTwoLevels:
         level = level < balance ? low_level : high_level;
         width = i == 0 || random.uniform() < share ? one_width : 0.0;

@@ -47,6 +47,7 @@ class FitColumns {
     kLowRank,
     kRandomKinds,
     kOneLevel = kRandomKinds,
+    kFaint,
     kFittedKinds,
     kTwoLevels = kFittedKinds,
     kSlow

@@ -215,6 +215,7 @@ FastModel::FastModel(const Shape& shape, const Circuit& on, const AnalogOptions&
                              .bytes = s.bytes,
                              .error = std::hypot(fit.error(), of_ages),
                              .slow_rows_error = std::hypot(fit.slow_error(), of_ages),
+                             .gain_error = fit.gain_error(),
                              .one_level_error = fit.one_level_error() + one_level,
                              .two_levels_error = fit.two_levels_error()};
   };
