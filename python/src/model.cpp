@@ -88,7 +88,7 @@ Said adapt(const std::string& model, const std::string& device, const std::strin
     told(static_cast<double>(step.step) / steps);
   };
   const nb::gil_scoped_release release;
-  const cli::Adaptation adaptation = cli::adapt(std::move(options));
+  const cli::Adaptation adaptation = cli::adapt(options);
   return {json_text(adaptation.to_json()), adaptation.warnings};
 }
 

@@ -148,7 +148,7 @@ Adaptation fit(const AdaptationOptions& o, const model::Model& model) {
   return {report, record, seconds, std::move(warnings)};
 }
 
-Adaptation adapt(AdaptationOptions o) {
+Adaptation adapt(const AdaptationOptions& o) {
   model::require_replaceable(o.out, o.model);
   const model::Model model = model::read_model(o.model);
   Adaptation adaptation = fit(o, model);

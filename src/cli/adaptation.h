@@ -42,6 +42,6 @@ void declare(Arguments& app, AdaptationOptions& options);
 // What it finds for a model at hand, without a folder. Throws Error for wrong input.
 Adaptation fit(const AdaptationOptions& options, const model::Model& model);
 // Writes the model folder as well.
-Adaptation adapt(AdaptationOptions options);
+Adaptation adapt(const AdaptationOptions& options);
 
 }  // namespace gaincell::cli

@@ -142,7 +142,9 @@ bool Refinement::add(const lut::Compiled& compiled) {
     by_bench[entry->bench].insert(by_bench[entry->bench].end(), wishes.begin(), wishes.end());
   }
   bool added = false;
-  for (auto& [bench, wishes] : by_bench) {
+  for (auto& of_bench : by_bench) {
+    const std::string& bench = of_bench.first;
+    std::vector<Wish>& wishes = of_bench.second;
     const bool several = std::count_if(axes_.begin(), axes_.end(),
                                        [&](const auto& axis) { return axis.bench == bench; }) > 1;
     std::stable_sort(wishes.begin(), wishes.end(),

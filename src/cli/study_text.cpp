@@ -22,7 +22,7 @@ using report::TextTable;
 using sweep::Estimate;
 using sweep::StudyResults;
 constexpr auto kToTheRight = TextTable::Align::kRight;
-constexpr std::size_t kMostPoints = 40;  // that a terminal is given unasked
+constexpr std::size_t kMostShownPoints = 40;  // that a terminal is given unasked
 
 std::string number_text(double value, const std::string& unit, int digits) {
   if (unit != "1") return told(value, unit, digits);
@@ -84,7 +84,8 @@ std::string points_text(const StudyResults& study, const FrontFigures& front) {
   TextTable table(std::move(head));
   std::size_t left_out = 0;
   for (std::size_t p = 0; p < study.plan.points.size(); ++p) {
-    if (study.plan.points.size() > kMostPoints && !contains(on_front, p) && p >= kMostPoints) {
+    if (study.plan.points.size() > kMostShownPoints && !contains(on_front, p) &&
+        p >= kMostShownPoints) {
       ++left_out;
       continue;
     }

@@ -39,16 +39,16 @@ ordered_json json_of(const Axis& axis) {
           {"range", axis.range}};
 }
 
-Axis axis_of(const json& json) {
-  return {.name = json.at("name"),
-          .unit = json.at("unit"),
-          .what = json.at("what"),
-          .parameter = find_parameter(json.at("name")),
-          .words = json.at("words"),
-          .values = json.at("values"),
-          .whole = json.at("whole"),
-          .logarithmic = json.at("logarithmic"),
-          .range = json.at("range")};
+Axis axis_of(const json& from) {
+  return {.name = from.at("name"),
+          .unit = from.at("unit"),
+          .what = from.at("what"),
+          .parameter = find_parameter(from.at("name")),
+          .words = from.at("words"),
+          .values = from.at("values"),
+          .whole = from.at("whole"),
+          .logarithmic = from.at("logarithmic"),
+          .range = from.at("range")};
 }
 
 ordered_json text_identity(const StudyText& text) {
@@ -139,18 +139,18 @@ ordered_json StudyPlan::to_json() const {
           {"identity", identity}};
 }
 
-StudyPlan StudyPlan::from_json(const json& json) {
-  StudyPlan plan{.name = json.at("name"),
-                 .description = json.at("description"),
-                 .yaml = json.at("yaml"),
-                 .design = json.at("design"),
+StudyPlan StudyPlan::from_json(const json& from) {
+  StudyPlan plan{.name = from.at("name"),
+                 .description = from.at("description"),
+                 .yaml = from.at("yaml"),
+                 .design = from.at("design"),
                  .axes = {},
-                 .points = json.at("points"),
-                 .seeds = json.at("seeds"),
-                 .commands = json.at("commands"),
-                 .adaptations = json.at("adaptations"),
-                 .identity = ordered_json::parse(json.at("identity").dump())};
-  for (const auto& axis : json.at("axes")) plan.axes.push_back(axis_of(axis));
+                 .points = from.at("points"),
+                 .seeds = from.at("seeds"),
+                 .commands = from.at("commands"),
+                 .adaptations = from.at("adaptations"),
+                 .identity = ordered_json::parse(from.at("identity").dump())};
+  for (const auto& axis : from.at("axes")) plan.axes.push_back(axis_of(axis));
   return plan;
 }
 

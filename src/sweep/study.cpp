@@ -213,11 +213,11 @@ class StudyReader {
     if (!root_.has("design")) return;
     const Item item = root_["design"];
     const std::string kind = item.is_scalar() ? item.text() : item.text("kind");
-    using Kind = StudyDesign::Kind;
-    study_.design.kind = kind == "grid"            ? Kind::kGrid
-                         : kind == "one_at_a_time" ? Kind::kOneAtATime
-                         : kind == "random"        ? Kind::kRandom
-                                                   : Kind::kLatinHypercube;
+    using Design = StudyDesign::Kind;
+    study_.design.kind = kind == "grid"            ? Design::kGrid
+                         : kind == "one_at_a_time" ? Design::kOneAtATime
+                         : kind == "random"        ? Design::kRandom
+                                                   : Design::kLatinHypercube;
     const bool drawn = kind == "random" || kind == "latin_hypercube";
     if (drawn && !item.has("points")) item.refuse("needs `points`", "say how many are drawn");
     for (const char* key : {"points", "seed"})

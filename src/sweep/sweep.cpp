@@ -43,9 +43,9 @@ std::string header_of(const StudyPlan& plan, const Shard& shard) {
 
 // None where the header is of something else than a study.
 std::optional<nlohmann::json> parse_header(const std::string& header) {
-  const auto json = nlohmann::json::parse(header, nullptr, false);
-  if (!json.is_object() || json.value("kind", "") != kHeaderKind) return std::nullopt;
-  return json;
+  const auto parsed = nlohmann::json::parse(header, nullptr, false);
+  if (!parsed.is_object() || parsed.value("kind", "") != kHeaderKind) return std::nullopt;
+  return parsed;
 }
 
 JobResult job_result(const RunResult& run) {
@@ -79,13 +79,13 @@ std::string header_to_go_on(const std::filesystem::path& journal, const StudyPla
                  .rule = "is the journal of " + what,
                  .remedy = "choose another output, or begin anew with --fresh"});
   };
-  const auto json = parse_header(*found);
-  if (!json) refuse("something else than a study");
-  if (json->at("shard") != shard.name())
-    refuse(fmt::format("shard {} of this study", json->at("shard").get<std::string>()));
+  const auto header = parse_header(*found);
+  if (!header) refuse("something else than a study");
+  if (header->at("shard") != shard.name())
+    refuse(fmt::format("shard {} of this study", header->at("shard").get<std::string>()));
   constexpr std::size_t kNamed = 4;
   const std::vector<std::string> unlike =
-      differences(json->at("plan").at("identity"), nlohmann::json(plan.identity), kNamed);
+      differences(header->at("plan").at("identity"), nlohmann::json(plan.identity), kNamed);
   if (!unlike.empty()) refuse(fmt::format("another study: {}", fmt::join(unlike, "; ")));
   return *found;
 }

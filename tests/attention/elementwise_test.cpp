@@ -122,7 +122,9 @@ TEST(Elementwise, BytesAreWithinHalfAStepAndZeroIsExact) {
       for (std::size_t i = 0; i < n; ++i) {
         const float back = of.scale * (static_cast<float>(bytes[i]) - of.zero);
         EXPECT_NEAR(back, x[i], 1.001f * of.scale);  // half for it, half for where 0 lies
-        if (x[i] == 0) EXPECT_EQ(back, 0);
+        if (x[i] == 0) {
+          EXPECT_EQ(back, 0);
+        }
       }
       std::vector<float> y(bytes.begin(), bytes.end()), to(n, 2.0f);
       const std::vector<float> ones(n, 1.0f);

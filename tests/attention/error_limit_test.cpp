@@ -267,8 +267,6 @@ TEST(ErrorLimit, TheGainOfShortPulsesIsAsPrinted) {
     EXPECT_NEAR(errors.second.gain(), report.second.gain_error, 1e-3);
     EXPECT_LT(std::abs(report.first.gain_error), 2 * limit);
     EXPECT_LT(std::abs(report.second.gain_error), 2 * limit);
-    std::printf("%g: %g %g, %g %g\n", limit, errors.first.gain(), report.first.gain_error,
-                errors.second.gain(), report.second.gain_error);
   }
 }
 

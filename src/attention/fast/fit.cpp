@@ -139,7 +139,7 @@ class StageFit::Search {
     // those more than they gain; not at all, polynomials would run away from them.
     constexpr double kOneLevelMatters = 0.4;
     // What a model has is mostly faint, and a share of a small charge is little of a full scale.
-    constexpr double kFaintMatters = 3;
+    constexpr double kFaintMatters = 1;
     for (int i = 0; i < FitColumns::kFittedKinds; ++i) {
       const auto kind = static_cast<FitColumns::Kind>(i);
       checked_.push_back(fit_.draw_.draw(kind, kChecked, "fast check", lowest_));

@@ -38,7 +38,7 @@ Adaptation adapt_with_bar(AdaptationOptions options) {
   options.adapt.progress = [&bar, steps](const model::AdaptStep& step) {
     bar.show(static_cast<double>(step.step) / steps);
   };
-  return adapt(std::move(options));
+  return adapt(options);
 }
 
 int run_adapt(const AdaptVerb& o) {
