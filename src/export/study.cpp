@@ -10,7 +10,7 @@ namespace gaincell::exports {
 namespace {
 
 // As RFC 4180 wants it; no cell spans lines.
-std::string study_cell(std::string text) {
+std::string study_cell(const std::string& text) {
   std::string quoted;
   for (char c : text) {
     if (c == '\n' || c == '\r') c = ' ';
