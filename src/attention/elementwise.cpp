@@ -32,16 +32,23 @@ HWY_INLINE void ForAll(std::size_t n, const Work& work) {
   for (; i < n; ++i) work(One(), i);
 }
 
-// exp(x) for x of any size; Highway's is for at most 104.
+// Highway's exp(x) is for -104 (below it, 0) to 104, and for numbers: it makes an integer of x.
+constexpr float kLeastExponent = -105, kMostExponent = 88;
+
+// exp(x) for x of any size; of NaN any number.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V LargeExp(D d, V x) {
-  return hn::Exp(d, hn::Min(x, hn::Set(d, 88.0f)));
+  const V number = hn::IfThenZeroElse(hn::IsNaN(x), x);
+  return hn::Exp(d,
+                 hn::Max(hn::Min(number, hn::Set(d, kMostExponent)), hn::Set(d, kLeastExponent)));
 }
 
-// exp(x), x not above 0; Highway's makes 0 of NaN.
+// exp(x), x not above 0, or NaN.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V ExpOrNaN(D d, V x) {
-  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
+  const auto is_nan = hn::IsNaN(x);
+  const V number = hn::IfThenZeroElse(is_nan, x);
+  return hn::IfThenElse(is_nan, x, hn::Exp(d, hn::Max(number, hn::Set(d, kLeastExponent))));
 }
 
 void GeluTanh(std::size_t n, float* HWY_RESTRICT values) {

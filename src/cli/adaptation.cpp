@@ -110,7 +110,8 @@ Adaptation fit(const AdaptationOptions& o, const model::Model& model) {
     require_count(option, value);
   require_target(model, o.model);
   const model::Weights& weights = *model.weights;
-  DeviceFacts facts = read_device(o.device, o.published_variant, HardwareChanges(o.hardware));
+  DeviceFacts facts =
+      read_device(o.device, o.published_variant, HardwareChanges(o.hardware), o.device_files);
   const int window = o.window.value_or(weights.config.attention.window);
   const auto analog = analog_options(
       o.level, o.without, token_period_of_layers(o.token_period_s, facts, weights.config));

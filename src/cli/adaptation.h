@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/device_files.h"
 #include "cli/text_input.h"
 #include "model/adapt.h"
 #include "model/model.h"
@@ -26,6 +27,7 @@ struct AdaptationOptions {
   std::uint64_t seed = 1;
   int threads = 0;
   model::AdaptOptions adapt;
+  DeviceFiles* device_files = nullptr;  // of many adaptations; none = each reads its own
 };
 
 struct Adaptation {

@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "base/error.h"
-#include "base/sha256.h"
 #include "base/units.h"
 #include "base/version.h"
 #include "lut/ideal_device.h"
@@ -192,7 +191,7 @@ double DeviceFacts::latency_s_per_token(int layers) const {
 }
 
 DeviceFacts read_device(const std::string& path, const std::vector<std::string>& published_variant,
-                        const HardwareChanges& changes) {
+                        const HardwareChanges& changes, DeviceFiles* files) {
   if (path.empty()) {
     throw Error({.place = "--device",
                  .rule = "analog attention needs the tables of a device",
@@ -213,10 +212,12 @@ DeviceFacts read_device(const std::string& path, const std::vector<std::string>&
         {.place = "--published-variant",
          .rule = fmt::format("{} is a device file, which says itself how it computes", path),
          .remedy = "drop it, or give --device published"});
-  auto device = std::make_unique<lut::GainCellDevice>(lut::GainCellDevice::read(path));
+  DeviceFiles own;
+  const DeviceFiles::Entry& file = (files != nullptr ? *files : own).read(path);
+  auto device = std::make_unique<lut::GainCellDevice>(file.device);
   changes.apply(*device);
   facts.device = std::move(device);
-  facts.sha256 = sha256_of_file(path);
+  facts.sha256 = file.sha256;
   return facts;
 }
 
@@ -436,7 +437,8 @@ RunPlan::RunPlan(const ModelRunOptions& o, const model::Model& model) {
 
 void RunPlan::plan_circuits(const ModelRunOptions& o, const model::Model& model) {
   const model::Config& config = model.weights->config;
-  DeviceFacts facts = read_device(o.device, o.published_variant, HardwareChanges(o.hardware));
+  DeviceFacts facts =
+      read_device(o.device, o.published_variant, HardwareChanges(o.hardware), o.device_files);
   attention_latency_s = cli::attention_latency_s(facts, config);
   choice.analog =
       analog_options(o.level, o.without, token_period_of_layers(o.token_period_s, facts, config));

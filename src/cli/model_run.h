@@ -10,6 +10,7 @@
 
 #include "attention/analog.h"
 #include "cli/arguments.h"
+#include "cli/device_files.h"
 #include "cli/hardware.h"
 #include "cli/published_variant.h"
 #include "cli/range_notes.h"
@@ -40,6 +41,7 @@ struct ModelRunOptions {
   std::optional<double> token_period_s;    // none = the layers' own time
   int threads = 0;                         // 0 = one per core
   std::string digital = "f32";             // what the digital layers multiply in
+  DeviceFiles* device_files = nullptr;     // of many runs; none = each reads its own
   WasGiven was_given = {};                 // none = nobody asked for anything that is idle
 };
 void declare(Arguments& app, ModelRunOptions& options);
@@ -88,9 +90,10 @@ struct DeviceFacts {
 };
 // Error where a variant is asked of a file, which holds its own, and where a change is of something
 // that it has not.
+// `files`: those that are read already, and where this one then is.
 DeviceFacts read_device(const std::string& path,
                         const std::vector<std::string>& published_variant = {},
-                        const HardwareChanges& changes = {});
+                        const HardwareChanges& changes = {}, DeviceFiles* files = nullptr);
 
 // Error where one of the options was given though nothing here heeds it.
 void refuse_idle(const WasGiven& was_given, std::initializer_list<const char*> options,

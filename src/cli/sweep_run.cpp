@@ -114,6 +114,7 @@ std::unique_ptr<StudyRunner::Parsed> StudyRunner::parsed(std::size_t run) const 
       result->app, "gaincell infer",
       sweep::infer_options(study_, plan_.points[plan_.point_of(run)], seed, study_.model));
   result->inference.run.threads = threads_;
+  result->inference.run.device_files = &devices_;
   return result;
 }
 
@@ -173,6 +174,7 @@ model::Model StudyRunner::adapted(std::size_t point) {
     parse_options(app, "gaincell adapt",
                   sweep::adapt_options(study_, plan_.points[point], "adapted"));
     options.threads = threads_;
+    options.device_files = &devices_;
     options.adapt.progress = [](const model::AdaptStep&) {
       if (characterize::stop_asked()) throw sweep::Stopped();
     };
@@ -194,7 +196,6 @@ sweep::Figures StudyRunner::evaluate(std::size_t run, const std::function<void()
   };
   std::unique_ptr<ModelRun> ready;
   {
-    // HDF5 takes one thread at a time.
     const std::lock_guard lock(mutex_);
     ready = std::make_unique<ModelRun>(options->inference.run, model_of(run));
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/adaptation.h"
+#include "cli/device_files.h"
 #include "cli/inference.h"
 #include "sweep/figures.h"
 #include "sweep/plan.h"
@@ -44,7 +45,8 @@ class StudyRunner {
   model::Model calibrated_;
   InferenceText text_;
   sweep::StudyPlan plan_;
-  std::mutex mutex_;  // of reading, and of fitting
+  mutable DeviceFiles devices_;  // all are read before the first run
+  std::mutex mutex_;             // of devices_ and of fitting
   std::map<std::size_t, std::shared_ptr<const model::Weights>> adapted_;  // by point
 };
 
