@@ -13,6 +13,7 @@ import gaincell
 
 PROGRAM = os.environ["GAINCELL_PROGRAM"]
 DEVICE = os.environ["GAINCELL_DEVICE"]
+NOT_DRAWN = ["mismatch", "read_noise"]
 RNG = np.random.default_rng(7)
 
 
@@ -132,12 +133,26 @@ def test_a_stream_goes_on_where_it_was(device):
     assert e["total"] == e["active"] + e["standing"] + e["digital"]
 
 
+def test_neighbouring_heads_share_keys_and_values(device):
+    q, k, v = inputs(2, 6, 10, 8)
+    whole = gaincell.attend(q, k[:, :2], v[:, :2], device=device, window=8, without=NOT_DRAWN)
+    alone = gaincell.attend(q, np.repeat(k[:, :2], 3, 1), np.repeat(v[:, :2], 3, 1), device=device, window=8, without=NOT_DRAWN)
+    np.testing.assert_array_equal(whole.output, alone.output)
+    assert np.std(whole.output) > 0.02
+    assert whole.energy["active"] < alone.energy["active"]  # a key is written once for three heads
+    stream = gaincell.Stream(device, 6, 8, kv_heads=2, window=8, without=NOT_DRAWN)
+    np.testing.assert_array_equal(stream.step(q[0, :, 0], k[0, :2, 0], v[0, :2, 0]), whole.output[0, :, 0])
+    refused(["k", "[2, 1, 8]"], stream.step, q=q[0, :, 0], k=k[0, :, 0], v=v[0, :2, 0])
+
+
 def test_wrong_inputs_of_attention_are_refused(device):
     q, k, v = inputs(2, 4, 8)
     nan = q.copy()
     nan[1, 2, 3] = np.nan
     refused(["token 2", "head 1"], gaincell.attend, q=nan, k=k, v=v, device=device)
-    refused(["k: has the shape"], gaincell.attend, q=q, k=k[:1], v=v, device=device)
+    refused(["k: has the shape"], gaincell.attend, q=q, k=k[:, :3], v=v, device=device)
+    refused(["v: has the shape"], gaincell.attend, q=q, k=k[:1], v=v, device=device)
+    refused(["kv_heads", "must divide the 2 heads"], gaincell.attend, q=q, k=np.repeat(k, 2, 0), v=np.repeat(v, 2, 0), device=device)
     refused(["dimensions"], gaincell.attend, q=q[0], k=k[0], v=v[0], device=device)
     refused(["is no effect; there are write, retention"], gaincell.attend, q=q, k=k, v=v, device=device, without=["retentoin"])
     refused(["--token-period", "at least"], gaincell.attend, q=q, k=k, v=v, device=device, token_period_s=1e-12)
