@@ -188,6 +188,10 @@ def test_wrong_input_is_refused(device):
         module(q, k[:, :, :9], v)
     with pytest.raises(gaincell.GaincellError, match="must be finite"):
         module(q * torch.nan, k, v)
+    with pytest.raises(gaincell.GaincellError, match="k: is ndarray: must be a tensor of fp32 or bf16"):
+        module(q, k.numpy(), v)
+    with pytest.raises(gaincell.GaincellError, match="q: is torch.int64: must be a tensor"):
+        module((9 * q).long(), k, v)
     for words, options in {"is no effect; there are write": {"without": ["retentoin"]},
                            "use level column": {"without": ["storage_quantiser"]},
                            "is no scaler": {"scalers": {"c_q": 1}},
@@ -195,6 +199,25 @@ def test_wrong_input_is_refused(device):
                            "--token-period": {"token_period_s": 1e-12}}.items():
         with pytest.raises(gaincell.GaincellError, match=words):
             gaincell.torch.GainCellAttention(device, 2, 16, window=32, **options)
+
+
+def test_damaged_and_newer_model_folders_are_refused(device, tmp_path):
+    folder = tmp_path / "kept"
+    gaincell.torch.save_pretrained(gaincell.torch.convert(gpt2(), device), folder)
+    config, weights = folder / "config.json", folder / "model.safetensors"
+    text, bytes_ = config.read_text(), weights.read_bytes()
+    config.write_text(text.replace('"format": 1', '"format": 2'))
+    with pytest.raises(gaincell.GaincellError, match="gaincell.format = 2: must be 1, .* update gaincell"):
+        gaincell.torch.from_pretrained(folder, device)
+    config.write_text(text[:40])
+    with pytest.raises(gaincell.GaincellError, match="config.json: is no JSON"):
+        gaincell.torch.from_pretrained(folder, device)
+    config.write_text(text)
+    weights.write_bytes(bytes_[:1000])
+    with pytest.raises(gaincell.GaincellError, match="is no safetensors file"):
+        gaincell.torch.from_pretrained(folder, device)
+    with pytest.raises(gaincell.GaincellError, match="window = 0: must be"):
+        gaincell.torch.convert(gpt2(), device, window=0)
 
 
 def gpt2(**config):
