@@ -150,6 +150,50 @@ std::string states_csv(const Levels& levels) {
   return csv;
 }
 
+// What the README says of the two tables.
+std::vector<std::string> about_lines(const DeviceContent& content, const Column& column,
+                                     const std::string& spread, std::size_t states,
+                                     std::size_t rows) {
+  const std::size_t largest = rows * (states - 1), adc_bits = std::bit_width(largest);
+  const unsigned bits = std::bit_width(states) - 1;
+  std::vector<std::string> lines;
+  lines.push_back(
+      fmt::format("mem_states.csv: for `inference.py --mem_type resistive --mem_states_file "
+                  "mem_states.csv` with --bitcell {}",
+                  bits));
+  lines.emplace_back(
+      "conductances in S: read current above that of level 0, over the supply, bitline at "
+      "mid-rail");
+  lines.push_back(spread);
+  lines.push_back(
+      fmt::format("output_noise.csv: for `--output_noise -1 --output_noise_file output_noise.csv` "
+                  "with --bitcell {} --dac_precision 1 --parallel_read {} --adc_precision {}; "
+                  "NeuroSim then leaves mem_states.csv unread",
+                  bits, rows, adc_bits));
+  lines.push_back(
+      fmt::format("a sum of products of input bit (a pulse of {}) and level, to mean and standard "
+                  "deviation of what a column has above a reference column of level 0, in steps "
+                  "of one level, {} of charge",
+                  format_si(column.pulse_s(), "s", 3), format_si(column.step_c(), "C", 3)));
+  lines.push_back(fmt::format("in the mean: levels as the cell has them, a bitline that {}",
+                              column.moves() ? "moves as it integrates"
+                                             : "is held, since the device has no "
+                                               "signed_bitline_voltage"));
+  lines.push_back(fmt::format(
+      "in the deviation: which levels made the sum (drawn evenly), mismatch and read "
+      "noise of the cells of both columns, noise of one signed conversion ({})",
+      content.device.find_constant("spread_signed_noise_c") != nullptr ? "as stated"
+                                                                       : "the device states none"));
+  lines.push_back(
+      fmt::format("rows above {} cannot come from {} rows and are nan; for fewer bits of an ADC "
+                  "keep the first 2^bits + 1 rows, which NeuroSim counts",
+                  largest, rows));
+  lines.emplace_back(
+      "NeuroSim reads no comments, so these lines stand beside the tables; its drift is a power "
+      "of time, which a gain cell's retention is not: none is given");
+  return lines;
+}
+
 }  // namespace
 
 void device_to_neurosim(const DeviceContent& content, const std::filesystem::path& out) {
@@ -171,37 +215,9 @@ void device_to_neurosim(const DeviceContent& content, const std::filesystem::pat
                                             : std::pair{std::nan(""), std::nan("")};
     noise += fmt::format("{},{:.6g},{:.6g}\n", sum, mean, std);
   }
+  const std::vector<std::string> lines = about_lines(content, column, levels.about, states, rows);
   std::vector<std::string> about = header_lines(content);
-  about.insert(
-      about.begin() + 1,
-      {fmt::format("mem_states.csv: for `inference.py --mem_type resistive --mem_states_file "
-                   "mem_states.csv` with --bitcell {}",
-                   std::bit_width(states) - 1),
-       "conductances in S: read current above that of level 0, over the supply, bitline at "
-       "mid-rail",
-       levels.about,
-       fmt::format("output_noise.csv: for `--output_noise -1 --output_noise_file output_noise.csv` "
-                   "with --bitcell {} --dac_precision 1 --parallel_read {} --adc_precision {}; "
-                   "NeuroSim then leaves mem_states.csv unread",
-                   std::bit_width(states) - 1, rows, adc_bits),
-       fmt::format("a sum of products of input bit (a pulse of {}) and level, to mean and standard "
-                   "deviation of what a column has above a reference column of level 0, in steps "
-                   "of one level, {} of charge",
-                   format_si(column.pulse_s(), "s", 3), format_si(column.step_c(), "C", 3)),
-       std::string("in the mean: levels as the cell has them, ") +
-           (column.moves() ? "a bitline that moves as it integrates"
-                           : "a bitline that is held, since the device has no "
-                             "signed_bitline_voltage"),
-       fmt::format("in the deviation: which levels made the sum (drawn evenly), mismatch and read "
-                   "noise of the cells of both columns, noise of one signed conversion ({})",
-                   content.device.find_constant("spread_signed_noise_c") != nullptr
-                       ? "as stated"
-                       : "the device states none"),
-       fmt::format("rows above {} cannot come from {} rows and are nan; for fewer bits of an ADC "
-                   "keep the first 2^bits + 1 rows, which NeuroSim counts",
-                   largest, rows),
-       "NeuroSim reads no comments, so these lines stand beside the tables; its drift is a power "
-       "of time, which a gain cell's retention is not: none is given"});
+  about.insert(about.begin() + 1, lines.begin(), lines.end());
   write_folder(out, {{"mem_states.csv", states_csv(levels)},
                      {"output_noise.csv", noise},
                      {"README.txt", as_comment(about, "")}});
