@@ -288,7 +288,7 @@ class GainCellAttention(nn.Module):
         layers: int = 12,
         token_period_s: float | None = None,
         without: Sequence[str] = (),
-        error_limit: float = 2e-3,
+        error_limit: float = 1e-3,
         scalers: Mapping[str, Any] | None = None,
         v_max: float | None = None,
         form: Form | LinearForm | None = None,

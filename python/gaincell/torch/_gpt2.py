@@ -77,7 +77,7 @@ def convert(
     window: int | None = None,
     token_period_s: float | None = None,
     without: Sequence[str] = (),
-    error_limit: float = 2e-3,
+    error_limit: float = 1e-3,
     scalers: Sequence[Mapping[str, Any]] | None = None,
 ) -> Any:
     """Puts gain cells in the place of a GPT2LMHeadModel's attention, in place, and gives it back.
