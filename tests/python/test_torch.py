@@ -307,8 +307,8 @@ def test_the_books_model_says_what_the_fast_engine_says(books, tokenizer, withou
     tokens = torch.tensor(tokenizer(HELD_OUT.read_text()[:20000])["input_ids"][:count])[None]
     said = infer(books, HELD_OUT, "--tokens", str(count), "--error-limit", str(ONE_LIMIT), without=without)
     assert said["tokens"] == count - 1
-    # Counts that round otherwise move the mean of so few tokens; on more: docs/python.md.
-    for limit, worst in ((ONE_LIMIT, 0.001 if without else 0.006), (1e-3, 0.002 if without else 0.012)):
+    # Levels and counts that round otherwise move the mean of so few tokens; on more: docs/python.md.
+    for limit, worst in ((ONE_LIMIT, 0.002 if without else 0.006), (1e-3, 0.004 if without else 0.012)):
         model = gaincell.torch.from_pretrained(books, DEVICE, without=without, error_limit=limit)
         with torch.no_grad():
             nats = float(model(tokens, labels=tokens).loss)
