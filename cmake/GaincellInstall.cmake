@@ -27,6 +27,7 @@ foreach(stage lut characterize)
   install(FILES ${stage}/FORMAT.md DESTINATION ${doc_folder}/${stage})
 endforeach()
 install(DIRECTORY examples DESTINATION ${doc_folder})
+install(DIRECTORY notebooks DESTINATION ${doc_folder} FILES_MATCHING PATTERN "*.ipynb")
 
 # page(FILE NAME): FILE as `gaincell doc NAME` prints it.
 set(page_folder ${PROJECT_BINARY_DIR}/pages)

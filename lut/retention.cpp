@@ -198,4 +198,28 @@ Retention integrate_retention(const Table& leakage, const Table& capacitance,
   }
 }
 
+std::optional<double> half_a_level_v(const DeviceFile& device) {
+  const Constant* zero = device.find_constant("v_zero");
+  const Constant* levels = device.find_constant("kv_levels");
+  if (zero == nullptr || levels == nullptr || levels->value < 2) return std::nullopt;
+  return zero->value / (levels->value - 1);
+}
+
+std::optional<double> age_of_loss_s(const Table& retention, double start_v, double lost_v) {
+  const auto off = [&](double age) {
+    return std::abs(retention.at(start_v, age) - start_v) - lost_v;
+  };
+  const Axis& ages = retention.axis(1);
+  for (std::size_t i = 1; i < ages.size(); ++i) {
+    if (off(ages.nodes()[i]) < 0) continue;
+    double low = ages.nodes()[i - 1], high = ages.nodes()[i];
+    for (int halving = 0; halving < 60; ++halving) {
+      const double middle = 0.5 * (low + high);
+      (off(middle) < 0 ? low : high) = middle;
+    }
+    return high;
+  }
+  return std::nullopt;
+}
+
 }  // namespace gaincell::lut

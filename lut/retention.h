@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "lut/device_file.h"
 #include "lut/table.h"
 
 namespace gaincell::lut {
@@ -31,5 +32,11 @@ struct Retention {
 // (no age scale, unless given).
 Retention integrate_retention(const Table& leakage, const Table& capacitance,
                               const RetentionOptions& options);
+
+// Half of what lies between two levels of a stored value, V; none where the device does not say.
+std::optional<double> half_a_level_v(const DeviceFile& device);
+// When a cell that began at `start_v` is `lost_v` away from there, s; none where the table, over
+// (v_initial, age), never has it so far.
+std::optional<double> age_of_loss_s(const Table& retention, double start_v, double lost_v);
 
 }  // namespace gaincell::lut

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import _arguments
 from ._device import Device
 from ._gaincell import GaincellError, StreamData, published_decay_per_token
 
@@ -34,19 +35,35 @@ class Attention:
 
 
 def _numbers(name: str, x: npt.ArrayLike, dimensions: Sequence[int]) -> Array:
-    array = np.asarray(x)
+    try:
+        array = np.asarray(x)
+    except ValueError:  # rows of several lengths
+        raise GaincellError(f"{name}: must be an array of numbers, and its rows have several lengths") from None
     if array.dtype.kind not in "fiu":
         raise GaincellError(f"{name}: must be an array of numbers, and is of {array.dtype}")
     if array.ndim not in dimensions:
-        raise GaincellError(f"{name}: has {array.ndim} dimensions; give [head, time, dim] or [batch, head, time, dim]")
+        shapes = {2: "[head, dim]", 3: "[head, time, dim]", 4: "[batch, head, time, dim]"}
+        raise GaincellError(f"{name}: has {array.ndim} dimensions; give {' or '.join(shapes[n] for n in dimensions)}")
+    if array.size == 0:
+        raise GaincellError(f"{name}: has the shape {list(array.shape)}: must not be empty")
     return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _scaler(name: str, value: npt.ArrayLike) -> list[float]:
+    if name not in SCALERS:
+        raise GaincellError(f"scalers: {name}: is no scaler; there are {', '.join(SCALERS)}")
+    try:
+        return [float(x) for x in np.atleast_1d(np.asarray(value))]
+    except (TypeError, ValueError):
+        raise GaincellError(f"scalers: {name} = {value!r}: must be numbers, one a head") from None
 
 
 class Stream:
     """One layer that goes on token by token: what a decoder needs.
 
     q is a share of the longest pulse, 0 .. 1; k and v are voltages, 0 .. `v_dd`, unless `scalers` (a_q, b_q, ..,
-    one a head) take other numbers there. Options as in `gaincell attend`.
+    one a head) take other numbers there. With `kv_heads` fewer heads of k and v are shared by neighbouring heads of q
+    (grouped queries). Options as in `gaincell attend`.
     """
 
     def __init__(
@@ -55,6 +72,7 @@ class Stream:
         heads: int,
         dim: int,
         *,
+        kv_heads: int | None = None,
         window: int = 1024,
         token_period_s: float | None = None,
         level: str | None = None,
@@ -68,25 +86,26 @@ class Stream:
         device = device if isinstance(device, Device) else Device.open(device)
         if token_period_s is None and device.place == "published":  # as its authors run it
             token_period_s = published_decay_per_token * device.constants["retention_tau"]
-        given = dict(scalers or {})
-        for name in given:
-            if name not in SCALERS:
-                raise GaincellError(f"scalers: {name}: is no scaler; there are {', '.join(SCALERS)}")
-        self.heads, self.dim = heads, dim
+        self.heads, self.dim = _arguments.whole("heads", heads), _arguments.whole("dim", dim)
+        self.kv_heads = self.heads if kv_heads is None else _arguments.whole("kv_heads", kv_heads)
+        if self.kv_heads < 1 and kv_heads is not None:
+            raise GaincellError(f"kv_heads = {kv_heads}: must be at least 1")
         self._data = StreamData(
-            device._data, heads, dim, window=window, token_period_s=token_period_s, level=level or "",
-            without=list(without), spread=list(spread), spread_seed=spread_seed, noise_seed=noise_seed,
-            error_limit=error_limit,
-            scalers={name: [float(x) for x in np.atleast_1d(np.asarray(v))] for name, v in given.items()},
+            device._data, self.heads, self.dim, kv_heads=0 if kv_heads is None else self.kv_heads, window=_arguments.whole("window", window),
+            token_period_s=None if token_period_s is None else _arguments.number("token_period_s", token_period_s, "s"),
+            level=level or "", without=_arguments.names("without", without), spread=_arguments.names("spread", spread),
+            spread_seed=_arguments.seed("spread_seed", spread_seed), noise_seed=_arguments.seed("noise_seed", noise_seed),
+            error_limit=_arguments.number("error_limit", error_limit),
+            scalers={name: _scaler(name, value) for name, value in (scalers or {}).items()},
         )
 
     def step(self, q: npt.ArrayLike, k: npt.ArrayLike, v: npt.ArrayLike) -> Array:
-        """One token; each of q, k, v is [head, dim], and so is what comes back."""
-        one = [np.asarray(x)[:, np.newaxis, :] if np.ndim(x) == 2 else np.asarray(x) for x in (q, k, v)]
+        """One token; q is [head, dim], and so is what comes back; k and v are, or [kv_head, dim]."""
+        one = [_numbers(n, x, (2,))[:, np.newaxis, :] for n, x in zip("qkv", (q, k, v), strict=True)]
         return self.run(*one)[:, 0, :]
 
     def run(self, q: npt.ArrayLike, k: npt.ArrayLike, v: npt.ArrayLike) -> Array:
-        """Tokens one after the other; [head, time, dim]."""
+        """Tokens one after the other; [head, time, dim], k and v with their own heads."""
         return self._data.run(*(_numbers(n, x, (3,)) for n, x in zip("qkv", (q, k, v), strict=True)))
 
     def reset(self) -> None:
@@ -128,18 +147,20 @@ def attend(
 ) -> Attention:
     """Sliding-window attention of whole sequences on a device.
 
-    q, k, v: [head, time, dim] or [batch, head, time, dim], of one shape; units as in `Stream`. Gives what
+    q, k, v: [head, time, dim] or [batch, head, time, dim], of one shape, but for k's and v's heads, which may be fewer
+    (grouped queries: heads h .. of q share head h / (heads / kv_heads)); units as in `Stream`. Gives what
     `gaincell attend` writes, bit for bit. Raises GaincellError for NaN, other shapes, unknown names, and ages
     beyond the device's retention.
     """
     arrays = [_numbers(n, x, (3, 4)) for n, x in zip("qkv", (q, k, v), strict=True)]
-    for name, array in zip("kv", arrays[1:], strict=True):
-        if array.shape != arrays[0].shape:
-            raise GaincellError(f"{name}: has the shape {list(array.shape)}, and q has {list(arrays[0].shape)}")
-    shape = arrays[0].shape
-    batches = [a.reshape((-1, *shape[-3:])) for a in arrays]
+    shape, kv_shape = arrays[0].shape, arrays[1].shape
+    if kv_shape[:-3] + kv_shape[-2:] != shape[:-3] + shape[-2:]:
+        raise GaincellError(f"k: has the shape {list(kv_shape)}, and q has {list(shape)}: only heads may be fewer")
+    if arrays[2].shape != kv_shape:
+        raise GaincellError(f"v: has the shape {list(arrays[2].shape)}, and k has {list(kv_shape)}")
+    batches = [a.reshape((-1, *a.shape[-3:])) for a in arrays]
     stream = Stream(
-        device, shape[-3], shape[-1], window=window, token_period_s=token_period_s, level=level, without=without,
+        device, shape[-3], shape[-1], kv_heads=kv_shape[-3], window=window, token_period_s=token_period_s, level=level, without=without,
         spread=spread, spread_seed=spread_seed, noise_seed=noise_seed, error_limit=error_limit, scalers=scalers,
     )
     output = np.empty_like(batches[0])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import _arguments
 from ._gaincell import default_cache, outline, run_campaign
 from ._samples import Samples
 
@@ -74,7 +75,8 @@ class Bench:
         fixed ones elsewhere ({"v_dd": 0.81}); `allow` is what netlists may do beyond being circuits.
         Raises GaincellError for what is no bench: file, line and key, the rule, and what to do.
         """
-        return cls([os.fspath(path) for path in paths], _words(filters), _words(at), list(allow))
+        return cls([os.fspath(path) for path in paths], _words(filters), _words(at),
+                   _arguments.names("allow", allow))
 
     def run(
         self,
@@ -101,8 +103,9 @@ class Bench:
         """
         folder = default_cache() if cache is True else "" if cache is False else os.fspath(cache)
         report, refinement = run_campaign(
-            self._paths, filters=self._filters, at=self._at, allow=self._allow, output=os.fspath(output), jobs=jobs,
-            memory_mib=memory_mib, cache=folder, fresh=fresh, keep_going=keep_going, refine=refine, worker=WORKER,
+            self._paths, filters=self._filters, at=self._at, allow=self._allow, output=os.fspath(output),
+            jobs=_arguments.whole("jobs", jobs), memory_mib=_arguments.whole("memory_mib", memory_mib),
+            cache=folder, fresh=fresh, keep_going=keep_going, refine=refine, worker=WORKER,
             progress=None if progress is None else lambda event: progress(json.loads(event)),
         )
         return Campaign(os.fspath(output), json.loads(report), None if refinement is None else json.loads(refinement))

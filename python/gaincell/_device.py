@@ -158,6 +158,16 @@ class Table:
         return self._data.evaluate(flat, along, outside).reshape(shape)
 
 
+class _Constants(dict[str, float]):
+    def __init__(self, numbers: dict[str, float], place: str) -> None:
+        super().__init__(numbers)
+        self._place = place
+
+    def __missing__(self, name: object) -> float:
+        remedy = suggest(str(name), list(self))
+        raise GaincellError(f"{self._place}: {name}: is no constant of this device; {remedy}")
+
+
 class Device(Mapping[str, Table]):
     """A device file: its tables by name, and its constants.
 
@@ -186,7 +196,7 @@ class Device(Mapping[str, Table]):
     @property
     def constants(self) -> dict[str, float]:
         """In SI; `constant_units` has the units."""
-        return self._data.constants
+        return _Constants(self._data.constants, self.place)
 
     @property
     def constant_units(self) -> dict[str, str]:
@@ -204,8 +214,8 @@ class Device(Mapping[str, Table]):
     def __getitem__(self, name: str) -> Table:
         try:
             return self._tables[name]
-        except KeyError:
-            remedy = suggest(name, list(self._tables))
+        except (KeyError, TypeError):
+            remedy = suggest(str(name), list(self._tables))
             raise GaincellError(f"{self.place}: {name}: is no table of this device; {remedy}") from None
 
     def __iter__(self) -> Iterator[str]:

@@ -8,6 +8,7 @@ import warnings as python_warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from . import _arguments
 from ._device import Device
 from ._gaincell import adapt_json, infer_json
 
@@ -20,6 +21,14 @@ class GaincellWarning(UserWarning):
 
 def _device(device: Device | Path | None) -> str:
     return device.place if isinstance(device, Device) else os.fspath(device or "")
+
+
+def _whole(name: str, value: Any) -> int | None:
+    return None if value is None else _arguments.whole(name, value)
+
+
+def _seconds(name: str, value: Any) -> float | None:
+    return None if value is None else _arguments.number(name, value, "s")
 
 
 def _warn(warnings: list[str]) -> None:
@@ -73,11 +82,15 @@ def infer(
     }
     said, warnings = infer_json(
         os.fspath(model), os.fspath(text), text_format=text_format, encoding=encoding or "", attention=attention or "",
-        device=_device(device), published_variant=list(published_variant), window=window, level=level or "fast",
-        without=list(without), spread=list(spread), spread_seed=1 if spread_seed is None else spread_seed,
-        noise_seed=1 if noise_seed is None else noise_seed, error_limit=2e-3 if error_limit is None else error_limit,
-        token_period_s=token_period_s, tokens=tokens, stride=stride,
-        against=against or "", special_tokens=special_tokens, threads=threads,
+        device=_device(device), published_variant=_arguments.names("published_variant", published_variant),
+        window=_whole("window", window), level=level or "fast", without=_arguments.names("without", without),
+        spread=_arguments.names("spread", spread),
+        spread_seed=1 if spread_seed is None else _arguments.seed("spread_seed", spread_seed),
+        noise_seed=1 if noise_seed is None else _arguments.seed("noise_seed", noise_seed),
+        error_limit=2e-3 if error_limit is None else _arguments.number("error_limit", error_limit),
+        token_period_s=_seconds("token_period_s", token_period_s), tokens=_whole("tokens", tokens),
+        stride=_whole("stride", stride), against=against or "", special_tokens=special_tokens,
+        threads=_arguments.whole("threads", threads),
         given=[option for option, was_given in given.items() if was_given], progress=progress,
     )
     _warn(warnings)
@@ -119,9 +132,12 @@ def adapt(
     """
     said, warnings = adapt_json(
         os.fspath(model), _device(device), os.fspath(text), os.fspath(out), text_format=text_format,
-        encoding=encoding or "", published_variant=list(published_variant), steps=steps, batch=batch, length=length,
-        seed=seed, from_identity=from_identity, window=window, level=level, without=list(without),
-        token_period_s=token_period_s, special_tokens=special_tokens, threads=threads, progress=progress,
+        encoding=encoding or "", published_variant=_arguments.names("published_variant", published_variant),
+        steps=_arguments.whole("steps", steps), batch=_arguments.whole("batch", batch),
+        length=_arguments.whole("length", length), seed=_arguments.seed("seed", seed), from_identity=from_identity,
+        window=_whole("window", window), level=level, without=_arguments.names("without", without),
+        token_period_s=_seconds("token_period_s", token_period_s), special_tokens=special_tokens,
+        threads=_arguments.whole("threads", threads), progress=progress,
     )
     _warn(warnings)
     record: dict[str, Any] = json.loads(said)

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "attention/analog.h"
@@ -39,6 +40,7 @@ using Output = nb::ndarray<nb::numpy, float, nb::ndim<3>>;
 using Words = std::vector<std::string>;
 
 struct Options {
+  int kv_heads = 0;  // 0: as many as heads
   int window = 1024;
   std::optional<double> token_period_s;
   std::string level;  // empty: as `gaincell attend` chooses
@@ -46,6 +48,18 @@ struct Options {
   std::uint64_t spread_seed = 1, noise_seed = 1;
   double error_limit = 2e-3;
 };
+
+// Query heads that read one array of keys and values.
+int group_of(int heads, int kv_heads) {
+  if (kv_heads == 0) return 1;
+  if (kv_heads < 0 || kv_heads > heads || heads % kv_heads != 0)
+    throw Error({.key = "kv_heads",
+                 .value = std::to_string(kv_heads),
+                 .rule = fmt::format("must divide the {} heads of q: as many of them read each "
+                                     "head of k and v",
+                                     heads)});
+  return heads / kv_heads;
+}
 
 std::vector<float> scaler(const std::map<std::string, std::vector<float>>& given, const char* name,
                           std::vector<float> standard) {
@@ -55,7 +69,8 @@ std::vector<float> scaler(const std::map<std::string, std::vector<float>>& given
     throw Error({.place = "scalers",
                  .key = name,
                  .value = fmt::format("{} numbers", found->second.size()),
-                 .rule = fmt::format("must be one a head, {}", standard.size())});
+                 .rule = fmt::format("must be one a head, {}; of k and v one a head of theirs",
+                                     standard.size())});
   return found->second;
 }
 
@@ -76,7 +91,8 @@ class Stream {
     options_.spread = cli::parse_spread(o.spread, device_);
     options_.seed = o.spread_seed;
     options_.noise_seed = o.noise_seed;
-    attention::Scalers s = attention::Scalers::identity(heads);
+    const int group = group_of(heads, o.kv_heads);
+    attention::Scalers s = attention::Scalers::identity(heads, group);
     // Keys and values are voltages where no scaler says otherwise.
     std::fill(s.b_k.begin(), s.b_k.end(), 0.0f);
     std::fill(s.b_v.begin(), s.b_v.end(), 0.0f);
@@ -89,20 +105,23 @@ class Stream {
                                        {"a_o", &s.a_o},
                                        {"b_o", &s.b_o}})
       *values = scaler(scalers, name, *values);
-    engine_ = attention::make_analog({.heads = heads, .dim = dim, .window = o.window}, circuit_,
-                                     std::move(s), options_);
+    engine_ =
+        attention::make_analog({.heads = heads, .dim = dim, .window = o.window, .group = group},
+                               circuit_, std::move(s), options_);
   }
 
   Output run(const Input& q, const Input& k, const Input& v) {
     const auto heads = static_cast<std::size_t>(engine_->shape().heads);
     const auto dim = static_cast<std::size_t>(engine_->shape().dim);
     const std::size_t time = q.shape(1);
-    for (const auto& [name, x] : {std::pair{"q", &q}, {"k", &k}, {"v", &v}})
-      if (x->shape(0) != heads || x->shape(1) != time || x->shape(2) != dim)
+    const auto arrays = static_cast<std::size_t>(engine_->shape().arrays());
+    for (const auto& [name, x, own] :
+         {std::tuple{"q", &q, heads}, {"k", &k, arrays}, {"v", &v, arrays}})
+      if (x->shape(0) != own || x->shape(1) != time || x->shape(2) != dim)
         throw Error({.key = name,
                      .value = fmt::format("[{}, {}, {}]", x->shape(0), x->shape(1), x->shape(2)),
                      .rule = fmt::format("must have the shape [{}, {}, {}], as [head, time, dim]",
-                                         heads, time, dim)});
+                                         own, time, dim)});
     auto out = std::make_unique<float[]>(heads * time * dim);
     {
       const nb::gil_scoped_release release;
@@ -151,15 +170,18 @@ class Stream {
  private:
   void run_tokens(const float* q, const float* k, const float* v, std::size_t time, float* out) {
     const auto heads = static_cast<std::size_t>(engine_->shape().heads);
+    const auto arrays = static_cast<std::size_t>(engine_->shape().arrays());
     const auto dim = static_cast<std::size_t>(engine_->shape().dim);
-    std::vector<float> of_q(heads * dim), of_k(of_q.size()), of_v(of_q.size()), of_out(of_q.size());
+    std::vector<float> of_q(heads * dim), of_k(arrays * dim), of_v(arrays * dim),
+        of_out(heads * dim);
+    const auto gather = [&](const float* from, std::size_t count, std::size_t t, float* to) {
+      for (std::size_t h = 0; h < count; ++h)
+        std::copy_n(from + (h * time + t) * dim, dim, to + h * dim);
+    };
     for (std::size_t t = 0; t < time; ++t) {
-      for (std::size_t h = 0; h < heads; ++h) {
-        const std::size_t at = (h * time + t) * dim;
-        std::copy_n(q + at, dim, of_q.data() + h * dim);
-        std::copy_n(k + at, dim, of_k.data() + h * dim);
-        std::copy_n(v + at, dim, of_v.data() + h * dim);
-      }
+      gather(q, heads, t, of_q.data());
+      gather(k, arrays, t, of_k.data());
+      gather(v, arrays, t, of_v.data());
       engine_->run(1, of_q.data(), of_k.data(), of_v.data(), of_out.data());
       for (std::size_t h = 0; h < heads; ++h)
         std::copy_n(of_out.data() + h * dim, dim, out + (h * time + t) * dim);
@@ -182,18 +204,20 @@ void bind_attention(nb::module_& module) {
   nb::class_<Stream>(module, "StreamData", "One layer on a device.")
       .def(
           "__init__",
-          [](Stream* self, const lut::DeviceFile& device, int heads, int dim, int window,
-             std::optional<double> token_period_s, const std::string& level, const Words& without,
-             const Words& spread, std::uint64_t spread_seed, std::uint64_t noise_seed,
-             double error_limit, const std::map<std::string, std::vector<float>>& scalers) {
+          [](Stream* self, const lut::DeviceFile& device, int heads, int dim, int kv_heads,
+             int window, std::optional<double> token_period_s, const std::string& level,
+             const Words& without, const Words& spread, std::uint64_t spread_seed,
+             std::uint64_t noise_seed, double error_limit,
+             const std::map<std::string, std::vector<float>>& scalers) {
             new (self) Stream(device, heads, dim,
-                              {window, token_period_s, level, without, spread, spread_seed,
-                               noise_seed, error_limit},
+                              {kv_heads, window, token_period_s, level, without, spread,
+                               spread_seed, noise_seed, error_limit},
                               scalers);
           },
-          nb::arg("device"), nb::arg("heads"), nb::arg("dim"), nb::kw_only(), nb::arg("window"),
-          nb::arg("token_period_s").none(), nb::arg("level"), nb::arg("without"), nb::arg("spread"),
-          nb::arg("spread_seed"), nb::arg("noise_seed"), nb::arg("error_limit"), nb::arg("scalers"))
+          nb::arg("device"), nb::arg("heads"), nb::arg("dim"), nb::kw_only(), nb::arg("kv_heads"),
+          nb::arg("window"), nb::arg("token_period_s").none(), nb::arg("level"), nb::arg("without"),
+          nb::arg("spread"), nb::arg("spread_seed"), nb::arg("noise_seed"), nb::arg("error_limit"),
+          nb::arg("scalers"))
       .def("run", &Stream::run, nb::arg("q"), nb::arg("k"), nb::arg("v"))
       .def("reset", &Stream::reset)
       .def("energy_json", &Stream::energy_json)

@@ -25,11 +25,14 @@ std::span<const Format> formats() {
        nullptr},
       {"verilog-a", "a folder: modules, and their files for $table_model", device_to_verilog_a,
        nullptr},
-      {"neurosim", "a folder: mem_states.csv of NeuroSim 1.5", device_to_neurosim, nullptr},
+      {"neurosim", "a folder: mem_states.csv and output_noise.csv of NeuroSim 1.5",
+       device_to_neurosim, nullptr},
       {"crosssim", "a device class of CrossSim: programming error and retention by age",
        device_to_crosssim, nullptr},
       {"aihwkit", "arguments of aihwkit's CustomDriftPCMLikeNoiseModel", device_to_aihwkit,
        nullptr},
+      {"gainsight", "Python dictionaries of retention and energy a bit, for GainSight",
+       device_to_gainsight, nullptr},
   };
   return table;
 }

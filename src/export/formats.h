@@ -44,6 +44,7 @@ void device_to_verilog_a(const DeviceContent& content, const std::filesystem::pa
 void device_to_neurosim(const DeviceContent& content, const std::filesystem::path& out);
 void device_to_crosssim(const DeviceContent& content, const std::filesystem::path& out);
 void device_to_aihwkit(const DeviceContent& content, const std::filesystem::path& out);
+void device_to_gainsight(const DeviceContent& content, const std::filesystem::path& out);
 void device_to_ngspice(const DeviceContent& content, const std::filesystem::path& out);
 
 }  // namespace gaincell::exports

@@ -1,8 +1,7 @@
-// Cells for simulators of crossbars: NeuroSim 1.5, CrossSim, aihwkit.
+// Cells for simulators of crossbars: CrossSim, aihwkit. NeuroSim: neurosim.cpp.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "base/error.h"
@@ -77,33 +76,6 @@ class GainCell(EmptyDevice):
 )";
 
 }  // namespace
-
-void device_to_neurosim(const DeviceContent& content, const std::filesystem::path& out) {
-  const lut::DeviceFile& device = content.device;
-  const auto states = static_cast<std::size_t>(device.constant("kv_levels"));
-  if (states < 2 || (states & (states - 1)) != 0)
-    throw Error({.place = content.origin.file,
-                 .key = "kv_levels",
-                 .value = std::to_string(states),
-                 .rule = "must be a power of two, NeuroSim's bits of a cell"});
-  const Levels levels = levels_of(content, "neurosim", states);
-  std::string csv = "states,mean,std\n";
-  for (std::size_t s = 0; s < states; ++s)
-    csv += fmt::format(
-        "{},{:.9g},{:.9g}\n", s, (levels.current_a[s] - levels.current_a[0]) / levels.read_v,
-        levels.sigma[s] * (levels.current_a.back() - levels.current_a.front()) / levels.read_v);
-  std::vector<std::string> about = header_lines(content);
-  about.insert(about.begin() + 1,
-               {"mem_states.csv: for `inference.py --mem_type resistive --mem_states_file "
-                "mem_states.csv` with --bitcell " +
-                    std::to_string(std::bit_width(states) - 1),
-                "conductances in S: read current above that of level 0, over the supply, bitline "
-                "at mid-rail",
-                levels.about,
-                "NeuroSim reads no comments, so these lines stand beside the table; its drift is a "
-                "power of time, which a gain cell's retention is not: none is given"});
-  write_folder(out, {{"mem_states.csv", csv}, {"README.txt", as_comment(about, "")}});
-}
 
 void device_to_crosssim(const DeviceContent& content, const std::filesystem::path& out) {
   constexpr std::size_t kPoints = 37;

@@ -51,8 +51,10 @@ footer{color:var(--soft);font-size:.85rem;padding-top:24px;padding-bottom:24px}
 --raised:#f5f7f9;--ink:#000;--soft:#444;--grid:#bbb;--table:#1f6fb5;--measured:#c2410c;--band:#8fb8dc;
 --limit:#b3261e;--published:#8b95a1;--pass:#1a7f37}
 body{font-size:10pt}header button,nav{display:none}.wide{overflow:visible;border:0}table{font-size:7.5pt}
-th,td,td.n,td.s,td.m,td.l{white-space:normal;min-width:0;overflow-wrap:anywhere}th button{padding:2px 4px;min-height:0;text-align:left}
-td{padding:2px 4px}thead{display:table-header-group}figure,tr{break-inside:avoid}h2,h3{break-after:avoid}
+td,td.s,td.m,td.l{white-space:normal;overflow-wrap:anywhere}td{min-width:0}td.s{min-width:5em}td.m{min-width:8em}
+td.l{min-width:11em}th button{display:contents}th,td{padding:2px 3px}th{white-space:normal}
+td:first-child:has(>code){overflow-wrap:normal}thead{display:table-header-group}
+figure,tr,ul{break-inside:avoid}h2,h3,h4,h3+p,h4+p,ul{break-after:avoid}
 .gallery{grid-template-columns:1fr 1fr}}
 )css";
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/si_prefix.h"
 #include "base/suggest.h"
+#include "lut/retention.h"
 #include "plot/axes.h"
 #include "plot/energy_chart.h"
 
@@ -203,30 +204,6 @@ Chart table_chart(const lut::TableEntry& entry, const View& view) {
   return chart;
 }
 
-// Half of what lies between two levels of a stored value; none where the device does not say.
-std::optional<double> half_a_level(const lut::DeviceFile& device) {
-  const lut::Constant* zero = device.find_constant("v_zero");
-  const lut::Constant* levels = device.find_constant("kv_levels");
-  if (zero == nullptr || levels == nullptr || levels->value < 2) return std::nullopt;
-  return zero->value / (levels->value - 1);
-}
-
-// When a cell that began at `start` is `lost` away from there; none where it never is.
-std::optional<double> age_of_loss(const lut::Table& table, double start, double lost) {
-  const auto off = [&](double age) { return std::abs(table.at(start, age) - start) - lost; };
-  const lut::Axis& ages = table.axis(1);
-  for (std::size_t i = 1; i < ages.size(); ++i) {
-    if (off(ages.nodes()[i]) < 0) continue;
-    double low = ages.nodes()[i - 1], high = ages.nodes()[i];
-    for (int halving = 0; halving < 60; ++halving) {
-      const double middle = 0.5 * (low + high);
-      (off(middle) < 0 ? low : high) = middle;
-    }
-    return high;
-  }
-  return std::nullopt;
-}
-
 std::vector<double> starts_of(const lut::TableEntry& entry) {
   std::set<double> all;
   if (entry.accuracy.points > 0)
@@ -237,7 +214,7 @@ std::vector<double> starts_of(const lut::TableEntry& entry) {
 }
 
 void add_half_level(const lut::DeviceFile& device, const lut::TableEntry& entry, Chart& chart) {
-  const std::optional<double> lost = half_a_level(device);
+  const std::optional<double> lost = lut::half_a_level_v(device);
   if (!lost) {
     chart.facts.emplace_back("Half a level is not known: the device has no v_zero and kv_levels.");
     return;
@@ -246,7 +223,7 @@ void add_half_level(const lut::DeviceFile& device, const lut::TableEntry& entry,
   double first = std::numeric_limits<double>::infinity(), first_v = 0;
   const double top = 2 * device.constant("v_zero");
   for (const double start : places({0, top}, {}, 121)) {
-    const std::optional<double> age = age_of_loss(entry.table, start, *lost);
+    const std::optional<double> age = lut::age_of_loss_s(entry.table, start, *lost);
     line.x.push_back(age.value_or(std::nan("")));
     line.y.push_back(age ? entry.table.at(start, *age) : std::nan(""));
     if (age && *age < first) {

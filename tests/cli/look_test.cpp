@@ -120,6 +120,13 @@ TEST_F(Look, SameInputSameBytes) {
   EXPECT_EQ(read_file(folder_ / "a.html"), read_file(folder_ / "b.html"));
 }
 
+TEST_F(Look, APictureIsNotWrittenUnderTheNameOfAnotherKind) {
+  const auto outcome = run("plot device.h5 cell_retention -o x.png");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("--output = x.png: pictures are SVG"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "x.png"));
+}
+
 TEST_F(Look, WrongNamesAreRefusedWithWhatThereIs) {
   expect_refused("plot device.h5 cell_retentoin", "cell_retention");
   expect_refused("plot samples.h5 curent", "square.current");

@@ -13,6 +13,7 @@ import gaincell
 
 PROGRAM = os.environ["GAINCELL_PROGRAM"]
 DEVICE = os.environ["GAINCELL_DEVICE"]
+NOT_DRAWN = ["mismatch", "read_noise"]
 RNG = np.random.default_rng(7)
 
 
@@ -132,17 +133,50 @@ def test_a_stream_goes_on_where_it_was(device):
     assert e["total"] == e["active"] + e["standing"] + e["digital"]
 
 
+def test_neighbouring_heads_share_keys_and_values(device):
+    q, k, v = inputs(2, 6, 20, 16)
+    whole = gaincell.attend(q, k[:, :2], v[:, :2], device=device, window=8, without=NOT_DRAWN)
+    alone = gaincell.attend(q, np.repeat(k[:, :2], 3, 1), np.repeat(v[:, :2], 3, 1), device=device, window=8, without=NOT_DRAWN)
+    np.testing.assert_array_equal(whole.output, alone.output)
+    assert np.std(whole.output[:, 3:], axis=(0, 2, 3)).min() > 0.005
+    assert whole.energy["active"] < alone.energy["active"]  # a key is written once for three heads
+    stream = gaincell.Stream(device, 6, 16, kv_heads=2, window=8, without=NOT_DRAWN)
+    np.testing.assert_array_equal(stream.step(q[0, :, 0], k[0, :2, 0], v[0, :2, 0]), whole.output[0, :, 0])
+    refused(["k", "[2, 1, 16]"], stream.step, q=q[0, :, 0], k=k[0, :, 0], v=v[0, :2, 0])
+
+
 def test_wrong_inputs_of_attention_are_refused(device):
     q, k, v = inputs(2, 4, 8)
     nan = q.copy()
     nan[1, 2, 3] = np.nan
     refused(["token 2", "head 1"], gaincell.attend, q=nan, k=k, v=v, device=device)
-    refused(["k: has the shape"], gaincell.attend, q=q, k=k[:1], v=v, device=device)
+    refused(["k: has the shape"], gaincell.attend, q=q, k=k[:, :3], v=v, device=device)
+    refused(["v: has the shape"], gaincell.attend, q=q, k=k[:1], v=v, device=device)
+    refused(["kv_heads", "must divide the 2 heads"], gaincell.attend, q=q, k=np.repeat(k, 2, 0), v=np.repeat(v, 2, 0), device=device)
     refused(["dimensions"], gaincell.attend, q=q[0], k=k[0], v=v[0], device=device)
     refused(["is no effect; there are write, retention"], gaincell.attend, q=q, k=k, v=v, device=device, without=["retentoin"])
     refused(["--token-period", "at least"], gaincell.attend, q=q, k=k, v=v, device=device, token_period_s=1e-12)
     refused(["is no scaler"], gaincell.attend, q=q, k=k, v=v, device=device, scalers={"c_q": 1})
     refused(["one a head"], gaincell.attend, q=q, k=k, v=v, device=device, scalers={"a_q": [1, 2, 3]})
+
+
+def test_arguments_of_another_type_are_named(device):
+    q, k, v = inputs(2, 4, 8)
+    for words, options in {"window = 2.5: must be a whole number": {"window": 2.5},
+                           "window = '8': must be a whole number": {"window": "8"},
+                           "window = 1000000000000: must lie between": {"window": 10**12},
+                           "noise_seed = -1: must lie between 0": {"noise_seed": -1},
+                           "token_period_s = '65 ns': must be a number in s": {"token_period_s": "65 ns"},
+                           "without = 'read_noise': must be a list": {"without": "read_noise"},
+                           "scalers: a_q = 'x': must be numbers": {"scalers": {"a_q": "x"}}}.items():
+        refused([words], gaincell.attend, q=q, k=k, v=v, device=device, **options)
+    refused(["q: has the shape [2, 0, 8]: must not be empty"], gaincell.attend, q=q[:, :0], k=k[:, :0], v=v[:, :0], device=device)
+    refused(["rows have several lengths"], gaincell.attend, q=[[1, 2], [3]], k=k, v=v, device=device)
+    refused(["heads = '2': must be a whole number"], gaincell.Stream, device=device, heads="2", dim=8)
+    refused(["tokens = '5': must be a whole number"], gaincell.infer, model="models", text="text", tokens="5")
+    refused(["3: is no table of this device"], device.__getitem__, name=3)
+    with pytest.raises(gaincell.GaincellError, match="t_maks: is no constant of this device; did you mean `t_max`?"):
+        device.constants["t_maks"]
 
 
 def test_a_table_is_an_xarray(device):

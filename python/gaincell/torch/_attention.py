@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import _arguments
 from .._attend import SCALERS
 from .._device import Device
 from .._gaincell import GaincellError
@@ -245,6 +246,13 @@ def form_of(
     error_limit: float,
 ) -> Form | LinearForm:
     """What attention computes with, on a device or on linear hardware."""
+    dim, window, layers = (
+        _arguments.whole(name, x) for name, x in (("dim", dim), ("window", window), ("layers", layers))
+    )
+    without = _arguments.names("without", without)
+    if token_period_s is not None:
+        token_period_s = _arguments.number("token_period_s", token_period_s, "s")
+    error_limit = _arguments.number("error_limit", error_limit)
     if device == "linear":
         device = Linear()
     if not isinstance(device, Linear):
@@ -280,7 +288,7 @@ class GainCellAttention(nn.Module):
         layers: int = 12,
         token_period_s: float | None = None,
         without: Sequence[str] = (),
-        error_limit: float = 2e-3,
+        error_limit: float = 1e-3,
         scalers: Mapping[str, Any] | None = None,
         v_max: float | None = None,
         form: Form | LinearForm | None = None,
@@ -304,7 +312,12 @@ class GainCellAttention(nn.Module):
         self.scaler = nn.ModuleDict({part: scaler(part) for part in "qkvo"})
 
     def _numbers(self, name: str, value: Any) -> Tensor:
-        numbers = torch.as_tensor(value, dtype=torch.float32).detach().clone().reshape(-1)
+        try:
+            numbers = torch.as_tensor(value, dtype=torch.float32).detach().clone().reshape(-1)
+        except (TypeError, ValueError):
+            raise GaincellError(f"scalers: {name} = {value!r}: must be numbers, one a head") from None
+        if not bool(torch.isfinite(numbers).all()):
+            raise GaincellError(f"scalers: {name} = {value!r}: must be finite")
         if numbers.numel() == 1:
             numbers = numbers.repeat(self.heads)
         if numbers.numel() != self.heads:
@@ -324,6 +337,9 @@ class GainCellAttention(nn.Module):
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         for name, x in zip("qkv", (q, k, v)):
+            if not isinstance(x, Tensor) or not x.is_floating_point():
+                what = x.dtype if isinstance(x, Tensor) else type(x).__name__
+                raise GaincellError(f"{name}: is {what}: must be a tensor of fp32 or bf16")
             if x.ndim != 4 or x.shape[1] != self.heads or x.shape[3] != self.dim or x.shape != q.shape:
                 raise GaincellError(f"{name}: has the shape {list(x.shape)}: must be [batch, {self.heads}, time, "
                                     f"{self.dim}], as [batch, head, time, dim], and that of q")

@@ -20,6 +20,7 @@ from ._attention import GainCellAttention, form_of
 from ._form import Form
 from ._linear import Linear, LinearForm
 
+FORMAT = 1  # of config.json's "gaincell" (docs/model.md)
 FOLDER_V_MAX = 0.9  # what scalers of k and v count to in model folders, on any device
 # Where those of the books models started; `gaincell adapt` fits them to a device.
 START = {"a_q": 0.25, "b_q": 0.3, "a_k": 0.2, "b_k": 0.45, "a_v": 0.2, "b_v": 0.45, "a_o": 0.25, "b_o": 0.0}
@@ -76,7 +77,7 @@ def convert(
     window: int | None = None,
     token_period_s: float | None = None,
     without: Sequence[str] = (),
-    error_limit: float = 2e-3,
+    error_limit: float = 1e-3,
     scalers: Sequence[Mapping[str, Any]] | None = None,
 ) -> Any:
     """Puts gain cells in the place of a GPT2LMHeadModel's attention, in place, and gives it back.
@@ -94,7 +95,7 @@ def convert(
     if scalers is not None and len(scalers) != len(blocks):
         raise GaincellError(f"scalers = {len(scalers)} layers: must be one mapping a layer, {len(blocks)}")
     heads, dim = config.n_head, config.n_embd // config.n_head
-    form = form_of(device, dim=dim, window=window or config.n_positions, layers=len(blocks),
+    form = form_of(device, dim=dim, window=config.n_positions if window is None else window, layers=len(blocks),
                    token_period_s=token_period_s, without=without, error_limit=error_limit)
     v_max = form.columns.v_max if isinstance(form, LinearForm) else FOLDER_V_MAX
     for i, block in enumerate(blocks):
@@ -122,7 +123,7 @@ def _config_of(model: Any, form: Form | LinearForm, record: Mapping[str, Any]) -
     else:
         attention = {"kind": "analog", "window": form.window}
         made = {"effects": form.columns.effects, "token_period_s": form.columns.token_period_s, **record}
-    ours = {"format": 1, "positions": "learned", "attention": attention, "record": {"torch": made}}
+    ours = {"format": FORMAT, "positions": "learned", "attention": attention, "record": {"torch": made}}
     return {
         "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_layer": c.n_layer, "n_head": c.n_head,
         "n_embd": c.n_embd, "n_inner": c.n_inner or 4 * c.n_embd, "n_positions": c.n_positions, "n_ctx": c.n_positions,
@@ -176,6 +177,7 @@ def save_pretrained(
 
 
 def _tensors(folder: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     index = folder / "model.safetensors.index.json"
@@ -185,17 +187,36 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
     for name in names:
         if not (folder / name).exists():
             raise GaincellError(f"{folder / name}: is not there; a model folder holds config.json and model.safetensors")
-        for key, value in load_file(str(folder / name)).items():
+        try:
+            read = load_file(str(folder / name))
+        except SafetensorError as error:
+            raise GaincellError(f"{folder / name}: is no safetensors file ({error}); copy the file again") from None
+        for key, value in read.items():
             tensors[key.removeprefix("transformer.")] = value.float()
     return tensors
 
 
-def folder_kind(folder: str | os.PathLike[str]) -> str:
-    """What attention a model folder was made for: softmax, linear or analog."""
-    at = Path(folder) / "config.json"
+def _config(folder: Path) -> dict[str, Any]:
+    """config.json, of a format that is known here."""
+    at = folder / "config.json"
     if not at.exists():
         raise GaincellError(f"{at}: is not there; a model folder holds config.json and model.safetensors")
-    kind: str = json.loads(at.read_text()).get("gaincell", {}).get("attention", {}).get("kind", "softmax")
+    try:
+        text = json.loads(at.read_text())
+    except ValueError as error:  # JSON's, and that of letters that are none
+        raise GaincellError(f"{at}: is no JSON ({error}); copy the file again") from None
+    if not isinstance(text, dict):
+        raise GaincellError(f"{at}: must be a JSON object")
+    ours = text.get("gaincell", {})
+    if not isinstance(ours, dict) or ours.get("format", FORMAT) != FORMAT:
+        found = ours.get("format") if isinstance(ours, dict) else ours
+        raise GaincellError(f"{at}: gaincell.format = {found}: must be {FORMAT}, which this version reads; update gaincell")
+    return text
+
+
+def folder_kind(folder: str | os.PathLike[str]) -> str:
+    """What attention a model folder was made for: softmax, linear or analog."""
+    kind: str = _config(Path(folder)).get("gaincell", {}).get("attention", {}).get("kind", "softmax")
     return kind
 
 
@@ -215,9 +236,7 @@ def from_pretrained(
     from transformers import GPT2Config, GPT2LMHeadModel
 
     at = Path(folder)
-    if not (at / "config.json").exists():
-        raise GaincellError(f"{at / 'config.json'}: is not there; a model folder holds config.json and model.safetensors")
-    text = json.loads((at / "config.json").read_text())
+    text = _config(at)
     ours = text.pop("gaincell", {})
     if ours.get("positions", "learned") != "learned":
         raise GaincellError(f"{at / 'config.json'}: gaincell.positions = {ours['positions']}: must be learned, "
@@ -253,4 +272,4 @@ def from_pretrained(
     if device == "linear":
         device = Linear.of(attention)
     own_window = attention.get("window")
-    return convert(model, device, window=window or own_window, scalers=scalers, **options)
+    return convert(model, device, window=own_window if window is None else window, scalers=scalers, **options)

@@ -109,6 +109,12 @@ std::string drawn(const PlotOptions& o) {
 }
 
 int run(const PlotOptions& o) {
+  const std::string ending = o.output.extension().string();
+  if (!ending.empty() && ending != ".svg")
+    throw Error({.key = "--output",
+                 .value = o.output.string(),
+                 .rule = "pictures are SVG",
+                 .remedy = "end it in .svg; rsvg-convert makes PNG and PDF of that"});
   require_output(o.output);
   if (o.name.empty() && !(o.over.empty() && o.at.empty()))
     throw Error({.place = o.over.empty() ? "--at" : "--over",
