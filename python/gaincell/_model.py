@@ -48,6 +48,8 @@ def infer(
     text_format: str = "plain",
     encoding: str | None = None,
     special_tokens: bool = False,
+    hardware: Sequence[str] = (),
+    digital: str = "f32",
     threads: int = 0,
     progress: Callable[[float], object] | None = None,
 ) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def infer(
     it again). Options are those of the program: attention "softmax", "linear" or "analog" (default: the model's
     own), `tokens` the first so many (2 or more), `window` tokens attended to, `token_period_s` at least the layers' own
     time; `against` "softmax" or "linear" adds `agreement` with the same weights under that; with `special_tokens` those that are
-    written out in the text are themselves. `progress` is called with the share done, 0 .. 1.
+    written out in the text are themselves; `hardware` NAME=VALUE words, `digital` "f32", "bf16" or "int8". `progress` is called with the share done, 0 .. 1.
 
     >>> run = gaincell.infer("adapted", "held_out.txt", device="device.h5", tokens=5000)
     >>> run["perplexity"], run["energy_j_per_token"]["total"]
@@ -77,7 +79,8 @@ def infer(
         without=list(without), spread=list(spread), spread_seed=1 if spread_seed is None else spread_seed,
         noise_seed=1 if noise_seed is None else noise_seed, error_limit=2e-3 if error_limit is None else error_limit,
         token_period_s=token_period_s, tokens=tokens, stride=stride,
-        against=against or "", special_tokens=special_tokens, threads=threads,
+        against=against or "", special_tokens=special_tokens,
+        hardware=list(hardware), digital=digital, threads=threads,
         given=[option for option, was_given in given.items() if was_given], progress=progress,
     )
     _warn(warnings)
@@ -104,6 +107,8 @@ def adapt(
     text_format: str = "plain",
     encoding: str | None = None,
     special_tokens: bool = False,
+    hardware: Sequence[str] = (),
+    digital: str = "f32",
     threads: int = 0,
     progress: Callable[[float], object] | None = None,
 ) -> dict[str, Any]:
@@ -121,7 +126,8 @@ def adapt(
         os.fspath(model), _device(device), os.fspath(text), os.fspath(out), text_format=text_format,
         encoding=encoding or "", published_variant=list(published_variant), steps=steps, batch=batch, length=length,
         seed=seed, from_identity=from_identity, window=window, level=level, without=list(without),
-        token_period_s=token_period_s, special_tokens=special_tokens, threads=threads, progress=progress,
+        token_period_s=token_period_s, special_tokens=special_tokens,
+        hardware=list(hardware), digital=digital, threads=threads, progress=progress,
     )
     _warn(warnings)
     record: dict[str, Any] = json.loads(said)
