@@ -16,9 +16,11 @@ struct SimulateOptions {
   Progress* progress = nullptr;
 };
 
-// SIGINT or SIGTERM ended simulate(); what was simulated is in the cache.
+// SIGINT or SIGTERM ended a run that can go on: simulate(), whose results are in the cache, or what
+// says otherwise.
 struct Interrupted : std::runtime_error {
-  Interrupted() : std::runtime_error("stopped; the same command goes on from its cache") {}
+  explicit Interrupted(const char* what = "stopped; the same command goes on from its cache")
+      : std::runtime_error(what) {}
 };
 
 // A plan through the pool, without journal or file: the results of its points, in order. Throws

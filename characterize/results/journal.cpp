@@ -34,7 +34,7 @@ constexpr std::uint64_t kAnySize = std::numeric_limits<std::uint64_t>::max();
 
 [[noreturn]] void refuse_foreign(const std::filesystem::path& path, const char* what) {
   throw Error({.place = path.string(),
-               .rule = fmt::format("is {}, where this campaign keeps its journal", what),
+               .rule = fmt::format("is {}, where this run keeps its journal", what),
                .remedy = "move it away, or choose another output"});
 }
 

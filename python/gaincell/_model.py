@@ -57,6 +57,8 @@ def infer(
     text_format: str = "plain",
     encoding: str | None = None,
     special_tokens: bool = False,
+    hardware: Sequence[str] = (),
+    digital: str = "f32",
     threads: int = 0,
     progress: Callable[[float], object] | None = None,
 ) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def infer(
     it again). Options are those of the program: attention "softmax", "linear" or "analog" (default: the model's
     own), `tokens` the first so many (2 or more), `window` tokens attended to, `token_period_s` at least the layers' own
     time; `against` "softmax" or "linear" adds `agreement` with the same weights under that; with `special_tokens` those that are
-    written out in the text are themselves. `progress` is called with the share done, 0 .. 1.
+    written out in the text are themselves; `hardware` NAME=VALUE words, `digital` "f32", "bf16" or "int8". `progress` is called with the share done, 0 .. 1.
 
     >>> run = gaincell.infer("adapted", "held_out.txt", device="device.h5", tokens=5000)
     >>> run["perplexity"], run["energy_j_per_token"]["total"]
@@ -90,7 +92,7 @@ def infer(
         error_limit=2e-3 if error_limit is None else _arguments.number("error_limit", error_limit),
         token_period_s=_seconds("token_period_s", token_period_s), tokens=_whole("tokens", tokens),
         stride=_whole("stride", stride), against=against or "", special_tokens=special_tokens,
-        threads=_arguments.whole("threads", threads),
+        hardware=_arguments.names("hardware", hardware), digital=digital, threads=_arguments.whole("threads", threads),
         given=[option for option, was_given in given.items() if was_given], progress=progress,
     )
     _warn(warnings)
@@ -117,6 +119,8 @@ def adapt(
     text_format: str = "plain",
     encoding: str | None = None,
     special_tokens: bool = False,
+    hardware: Sequence[str] = (),
+    digital: str = "f32",
     threads: int = 0,
     progress: Callable[[float], object] | None = None,
 ) -> dict[str, Any]:
@@ -137,7 +141,7 @@ def adapt(
         length=_arguments.whole("length", length), seed=_arguments.seed("seed", seed), from_identity=from_identity,
         window=_whole("window", window), level=level, without=_arguments.names("without", without),
         token_period_s=_seconds("token_period_s", token_period_s), special_tokens=special_tokens,
-        threads=_arguments.whole("threads", threads), progress=progress,
+        hardware=_arguments.names("hardware", hardware), digital=digital, threads=_arguments.whole("threads", threads), progress=progress,
     )
     _warn(warnings)
     record: dict[str, Any] = json.loads(said)

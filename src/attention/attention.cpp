@@ -52,15 +52,26 @@ void Shape::check() const {
           fmt::format("must be from 1 to {} tokens", kMostTokens));
 }
 
+namespace {
+using Head = RangeReport::Head;
+constexpr double Head::*kRangeCounts[] = {&Head::values, &Head::q,
+                                          &Head::k,      &Head::v,
+                                          &Head::cells,  &Head::stored_beyond,
+                                          &Head::first,  &Head::first_beyond,
+                                          &Head::second, &Head::second_beyond};
+}  // namespace
+
+std::vector<double*> RangeReport::counts() {
+  std::vector<double*> all{&reads, &aged};
+  for (Head& head : heads)
+    for (const auto count : kRangeCounts) all.push_back(&(head.*count));
+  return all;
+}
+
 RangeReport& RangeReport::operator+=(const RangeReport& other) {
   if (heads.size() < other.heads.size()) heads.resize(other.heads.size());
   for (std::size_t h = 0; h < other.heads.size(); ++h) {
-    constexpr double Head::*kCounts[] = {&Head::values, &Head::q,
-                                         &Head::k,      &Head::v,
-                                         &Head::cells,  &Head::stored_beyond,
-                                         &Head::first,  &Head::first_beyond,
-                                         &Head::second, &Head::second_beyond};
-    for (const auto count : kCounts) heads[h].*count += other.heads[h].*count;
+    for (const auto count : kRangeCounts) heads[h].*count += other.heads[h].*count;
   }
   reads += other.reads;
   aged += other.aged;
@@ -102,6 +113,13 @@ void Attention::reset() {
   token_ = 0;
   reset_statistics();
   reset_ring();
+}
+
+void Attention::go_on_from(std::int64_t tokens, RangeReport ranges) {
+  require(ranges.heads.size() == ranges_.heads.size(), "ranges",
+          std::to_string(ranges.heads.size()), fmt::format("one a head ({})", shape_.heads));
+  ranges_ = std::move(ranges);
+  pass_over(tokens);
 }
 
 void Attention::reset_statistics() {

@@ -59,6 +59,8 @@ struct RangeReport {
 
   RangeReport& operator+=(const RangeReport& other);
   Head all_heads() const;
+  // Each of its numbers, to be stored and put back.
+  std::vector<double*> counts();
 };
 
 // One layer's attention. q, k and v may be any finite numbers; the scalers take them to the ranges
@@ -109,6 +111,10 @@ class Attention {
   const RangeReport& ranges() const { return ranges_; }
   void reset_ranges() { ranges_ = {std::vector<RangeReport::Head>(shape_.heads), 0, 0}; }
 
+  // As a layer with an empty ring that had run so many tokens since it was made, and met these
+  // ranges: what follows is the same to the last bit, read noise included.
+  void go_on_from(std::int64_t tokens, RangeReport ranges);
+
   // Prefix of this layer's error messages, e.g. "layer 3".
   void set_place(std::string place) { place_ = std::move(place); }
 
@@ -117,6 +123,8 @@ class Attention {
   virtual void run_checked(int tokens, const float* q, const float* k, const float* v,
                            float* out) = 0;
   virtual void reset_ring() = 0;  // and the activity
+  // Noise of so many tokens' conversions goes by.
+  virtual void pass_over(std::int64_t /*tokens*/) {}
   const std::string& place() const { return place_; }
 
   RangeReport ranges_;  // a head's entry is its own thread's

@@ -214,9 +214,10 @@ Circuit with_effects(Circuit circuit, EffectSet effects) {
 }
 
 Circuit published_circuit(const PublishedHardware& hw, double token_period_s) {
+  assert(hw.k_levels == hw.v_levels);  // a circuit's are in common
   Circuit circuit;
   circuit.q_levels = hw.q_levels;
-  circuit.kv_levels = hw.kv_levels;
+  circuit.kv_levels = hw.k_levels;
   circuit.output_levels = hw.output_levels;
   circuit.v_max = hw.v_max;
   circuit.tile = hw.tile;

@@ -62,6 +62,7 @@ class ColumnLevel final : public Analog {
     now_ = 0;
     counter_.clear();
   }
+  void pass_over(std::int64_t tokens) override { before_ += tokens; }
 
   void run_checked(int tokens, const float* q, const float* k, const float* v,
                    float* out) override {

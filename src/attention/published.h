@@ -13,7 +13,7 @@ namespace gaincell::attention {
 // exponentially.
 struct PublishedHardware {
   int q_levels = lut::kPublished.q_levels;
-  int kv_levels = lut::kPublished.kv_levels;
+  int k_levels = lut::kPublished.kv_levels, v_levels = lut::kPublished.kv_levels;
   int output_levels = lut::kPublished.output_levels;
   double v_max = lut::kPublished.v_max, v_zero = lut::kPublished.v_zero;    // V
   std::array<double, 4> current_a{0, lut::kPublished.slope_a_per_v, 0, 0};  // A / V^i, i = 0 .. 3

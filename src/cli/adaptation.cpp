@@ -67,6 +67,7 @@ nlohmann::ordered_json record_of(const AdaptationOptions& o, const model::Model&
       {"rms_error_after", last.rms_error},
       {"worst_mean_error_after", last.worst_mean_error},
       {"worst_deviation_error_after", last.worst_deviation_error}};
+  if (o.digital != "f32") record["digital"] = o.digital;
   if (!o.hardware.empty()) record["hardware"] = HardwareChanges(o.hardware).to_json();
   if (facts.variant) record["published_variant"] = to_json(*facts.variant);
   return record;
@@ -101,6 +102,7 @@ void declare(Arguments& app, AdaptationOptions& a) {
       .delimiter(',');
   declare_hardware(app, a.hardware);
   declare_token_period(app, a.token_period_s, "the layers' own time");
+  declare_digital(app, a.digital);
   app.add_option("--threads", a.threads, "0 = one per core; results do not depend on it");
 }
 
@@ -151,7 +153,8 @@ Adaptation fit(const AdaptationOptions& o, const model::Model& model) {
 
 Adaptation adapt(const AdaptationOptions& o) {
   model::require_replaceable(o.out, o.model);
-  const model::Model model = model::read_model(o.model);
+  const model::Model model =
+      model::read_model(o.model, model::parse_arithmetic(o.digital, "--digital"));
   Adaptation adaptation = fit(o, model);
   model::AttentionConfig on_device = model.weights->config.attention;
   on_device.kind = model::AttentionKind::kAnalog;

@@ -26,6 +26,7 @@ struct AdaptationOptions {
   int batch = 16, length = 256;            // calibration sequences, tokens of each
   std::uint64_t seed = 1;
   int threads = 0;
+  std::string digital = "f32";  // what the digital layers multiply in
   model::AdaptOptions adapt;
   DeviceFiles* device_files = nullptr;  // of many adaptations; none = each reads its own
 };

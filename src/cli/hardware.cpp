@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "sweep/parameters.h"
 
 namespace gaincell::cli {
 namespace {
@@ -39,11 +40,15 @@ constexpr const char* kInTables =
     "stands in the device's tables: make a device that has it (`gaincell device --at`), and name "
     "that";
 constexpr const char* kNoCircuit = "is of a device: give --attention analog";
+constexpr const char* kInCommon =
+    "is of the linear hardware model alone: a circuit's keys and values have their levels in "
+    "common; give kv_levels";
 constexpr const char* kRetention = "give retention_factor";
 
-// A number of the hardware, and who has it; where one has not, what to do instead.
+// A number of the hardware, which is one of sweep::parameters(), and who has it; where one has not,
+// what to do instead.
 struct Entry {
-  HardwareRange range;
+  const char* name;
   void (*linear)(AttentionConfig&, double);
   void (*published)(IdealPeriphery&, double);
   void (*device)(GainCellDevice&, double);
@@ -56,68 +61,38 @@ int whole(double value) { return static_cast<int>(std::lround(value)); }
 
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> all{
-      {{"q_levels", "1", "levels of a query", true, 2, 255},
-       [](AttentionConfig& c, double v) { c.q_levels = whole(v); },
+      {"q_levels", [](AttentionConfig& c, double v) { c.q_levels = whole(v); },
        [](IdealPeriphery& p, double v) { p.q_levels = whole(v); },
        [](GainCellDevice& d, double v) { d.q_levels = whole(v); }},
-      {{"kv_levels", "1", "levels of a key or value", true, 2, 256},
-       [](AttentionConfig& c, double v) { c.kv_levels = whole(v); },
+      {"kv_levels", [](AttentionConfig& c, double v) { c.kv_levels = whole(v); },
        [](IdealPeriphery& p, double v) { p.kv_levels = whole(v); },
        [](GainCellDevice& d, double v) { d.kv_levels = whole(v); }},
-      {{"output_levels", "1", "levels of an output", true, 2, 1 << 20},
-       [](AttentionConfig& c, double v) { c.output_levels = whole(v); },
+      {"k_levels", [](AttentionConfig& c, double v) { c.k_levels = whole(v); }, nullptr, nullptr,
+       "", kInCommon, kInCommon},
+      {"v_levels", [](AttentionConfig& c, double v) { c.v_levels = whole(v); }, nullptr, nullptr,
+       "", kInCommon, kInCommon},
+      {"output_levels", [](AttentionConfig& c, double v) { c.output_levels = whole(v); },
        [](IdealPeriphery& p, double v) { p.output_levels = whole(v); },
        [](GainCellDevice& d, double v) { d.output_levels = whole(v); }},
-      {{"tile", "1", "tokens of a sub-tile", true, 1, 65536},
-       [](AttentionConfig& c, double v) { c.tile = whole(v); },
-       [](IdealPeriphery& p, double v) { p.tile = whole(v); },
-       nullptr,
-       "",
-       "",
-       kInTables},
-      {{"s_sat_first_a", "A", "first converter's full scale, as a current", false, 1e-9, 1},
-       [](AttentionConfig& c, double v) { c.s_sat_first_a = v; },
-       [](IdealPeriphery& p, double v) { p.s_sat_first_a = v; },
-       nullptr,
-       "",
-       "",
-       kInTables},
-      {{"s_sat_second_a", "A", "second converter's full scale, as a current", false, 1e-9, 1},
-       [](AttentionConfig& c, double v) { c.s_sat_second_a = v; },
-       [](IdealPeriphery& p, double v) { p.s_sat_second_a = v; },
-       nullptr,
-       "",
-       "",
-       kInTables},
-      {{"decay_per_token", "1", "share of a stored voltage lost from token to token", false, 0, 1},
-       [](AttentionConfig& c, double v) { c.decay_per_token = v; },
-       nullptr,
-       nullptr,
-       "",
-       "the published device decays by time: give retention_tau_s",
-       kRetention},
-      {{"retention_tau_s", "s", "time constant of the stored voltage", false, 1e-9, 1e9},
-       nullptr,
-       [](IdealPeriphery& p, double v) { p.retention_tau_s = v; },
-       nullptr,
-       "the linear hardware model decays by token: give decay_per_token",
-       "",
-       kRetention},
-      {{"retention_factor", "1", "how many times as long a cell holds its voltage", false, 1e-6,
-        1e9},
-       nullptr,
-       [](IdealPeriphery& p, double v) { p.retention_tau_s *= v; },
-       slow_retention,
-       kNoCircuit,
-       "",
-       ""},
+      {"tile", [](AttentionConfig& c, double v) { c.tile = whole(v); },
+       [](IdealPeriphery& p, double v) { p.tile = whole(v); }, nullptr, "", "", kInTables},
+      {"s_sat_first_a", [](AttentionConfig& c, double v) { c.s_sat_first_a = v; },
+       [](IdealPeriphery& p, double v) { p.s_sat_first_a = v; }, nullptr, "", "", kInTables},
+      {"s_sat_second_a", [](AttentionConfig& c, double v) { c.s_sat_second_a = v; },
+       [](IdealPeriphery& p, double v) { p.s_sat_second_a = v; }, nullptr, "", "", kInTables},
+      {"decay_per_token", [](AttentionConfig& c, double v) { c.decay_per_token = v; }, nullptr,
+       nullptr, "", "the published device decays by time: give retention_tau_s", kRetention},
+      {"retention_tau_s", nullptr, [](IdealPeriphery& p, double v) { p.retention_tau_s = v; },
+       nullptr, "the linear hardware model decays by token: give decay_per_token", "", kRetention},
+      {"retention_factor", nullptr, [](IdealPeriphery& p, double v) { p.retention_tau_s *= v; },
+       slow_retention, kNoCircuit, "", ""},
   };
   return all;
 }
 
 const Entry& entry(const std::string& name) {
   return *std::find_if(entries().begin(), entries().end(),
-                       [&](const Entry& one) { return one.range.name == name; });
+                       [&](const Entry& one) { return one.name == name; });
 }
 
 [[noreturn]] void refuse(const std::string& name, const std::string& of, const char* remedy) {
@@ -127,20 +102,16 @@ const Entry& entry(const std::string& name) {
                .remedy = name + " " + remedy});
 }
 
-}  // namespace
-
-const std::vector<HardwareRange>& hardware_ranges() {
-  static const std::vector<HardwareRange> ranges = [] {
-    std::vector<HardwareRange> all;
-    for (const Entry& one : entries()) all.push_back(one.range);
-    return all;
-  }();
-  return ranges;
+std::vector<std::string> hardware_names() {
+  std::vector<std::string> names;
+  for (const Entry& one : entries()) names.emplace_back(one.name);
+  return names;
 }
 
+}  // namespace
+
 HardwareChanges::HardwareChanges(const std::vector<std::string>& words) {
-  std::vector<std::string> names;
-  for (const HardwareRange& one : hardware_ranges()) names.push_back(one.name);
+  const std::vector<std::string> names = hardware_names();
   for (const std::string& word : words) {
     const std::size_t equal = std::min(word.find('='), word.size());
     const std::string name = word.substr(0, equal),
@@ -150,15 +121,16 @@ HardwareChanges::HardwareChanges(const std::vector<std::string>& words) {
                    .value = word,
                    .rule = "is no number of the hardware",
                    .remedy = suggest_remedy(name, names)});
-    const HardwareRange& range = entry(name).range;
+    const sweep::Parameter& range = *sweep::find_parameter(name);
+    const bool whole_number = range.kind == sweep::Parameter::Kind::kWhole;
     char* end = nullptr;
     const double value = std::strtod(text.c_str(), &end);
     if (text.empty() || *end != 0 || !(value >= range.least && value <= range.most) ||
-        (range.whole && value != std::floor(value)))
+        (whole_number && value != std::floor(value)))
       throw Error({.key = "--hardware " + name,
                    .value = text,
                    .rule = fmt::format("must be a {}number from {} to {}",
-                                       range.whole ? "whole " : "", range.least, range.most)});
+                                       whole_number ? "whole " : "", range.least, range.most)});
     if (!values_.emplace(name, value).second)
       throw Error({.key = "--hardware", .value = word, .rule = "says the same name again"});
   }
@@ -196,13 +168,10 @@ void HardwareChanges::apply(GainCellDevice& device) const {
 }
 
 void declare_hardware(Arguments& app, std::vector<std::string>& words) {
-  std::string names;
-  for (const HardwareRange& one : hardware_ranges())
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", one.name);
   app.add_option("--hardware", words,
                  "other numbers than the model's config or the device has, NAME=VALUE in SI "
                  "units: " +
-                     names)
+                     fmt::format("{}", fmt::join(hardware_names(), ", ")))
       .delimiter(',');
 }
 

@@ -35,12 +35,4 @@ class HardwareChanges {
 // --hardware.
 void declare_hardware(Arguments& app, std::vector<std::string>& words);
 
-// What a study may vary of it.
-struct HardwareRange {
-  std::string name, unit, what;
-  bool whole = false;
-  double least = 0, most = 0;
-};
-const std::vector<HardwareRange>& hardware_ranges();
-
 }  // namespace gaincell::cli

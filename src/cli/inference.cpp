@@ -68,6 +68,44 @@ void add_agreement(const nlohmann::ordered_json& agreement,
   line("nats above " + against, with_error("nats_difference", 1, "{:.4f}"));
 }
 
+// The worst first.
+std::vector<nlohmann::ordered_json> by_loss(const nlohmann::ordered_json& rows, const char* loss) {
+  std::vector<nlohmann::ordered_json> sorted(rows.begin(), rows.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [&](const auto& a, const auto& b) {
+    return a.at(loss).template get<double>() > b.at(loss).template get<double>();
+  });
+  return sorted;
+}
+
+// Where agreement is lost: layers, and the heads that lose most.
+std::string loss_table(const nlohmann::ordered_json& agreement) {
+  constexpr std::size_t kLayers = 12, kHeads = 8;
+  const auto against = agreement.at("against").get<std::string>();
+  const auto percent = [](const nlohmann::ordered_json& row, const char* key) {
+    return fmt::format("{:.2f} %", 100 * row.at(key).get<double>());
+  };
+  const auto cosine = [](const nlohmann::ordered_json& row) {
+    return row.at("cosine").get<double>();
+  };
+  const auto layers = by_loss(agreement.at("layers"), "of_stream"),
+             heads = by_loss(agreement.at("heads"), "of_stream");
+  std::string text = fmt::format(
+      "\nwhere it goes away from {}, the worst first (same q, k and v; rms)\n"
+      "{:<12}{:>12}{:>14}{:>10}{:>16}\n",
+      against, "layer", "of stream", "of its output", "cosine", "stream behind");
+  for (const auto& row : std::span(layers).first(std::min(kLayers, layers.size())))
+    text += fmt::format("{:<12}{:>12}{:>14}{:>10.4f}{:>16}\n", row.at("layer").get<int>(),
+                        percent(row, "of_stream"), percent(row, "relative_rms"), cosine(row),
+                        percent(row, "stream_relative_rms"));
+  text += fmt::format("{:<12}{:>12}{:>14}{:>10}\n", "head", "of stream", "of its output", "cosine");
+  for (const auto& row : std::span(heads).first(std::min(kHeads, heads.size())))
+    text += fmt::format("{:<12}{:>12}{:>14}{:>10.4f}\n",
+                        fmt::format("{}.{}", row.at("layer").get<int>(), row.at("head").get<int>()),
+                        percent(row, "of_stream"), percent(row, "relative_rms"), cosine(row));
+  if (layers.size() > kLayers || heads.size() > kHeads) text += "(all layers and heads: --json)\n";
+  return text;
+}
+
 void check(const InferenceOptions& o) {
   if (o.tokens && *o.tokens < 2) {
     throw Error({.key = "--tokens",
@@ -137,6 +175,7 @@ std::string Inference::brief() const {
                                 : "none (no circuits)");
   if (!agreement.is_null()) add_agreement(agreement, line);
   line("simulated", fmt::format("{:.0f} tokens per second", evaluation.tokens_per_second()));
+  if (agreement.contains("layers")) lines += loss_table(agreement);
   return lines;
 }
 
@@ -175,6 +214,28 @@ nlohmann::ordered_json nats_json(const model::EvaluationReport& evaluation) {
   return json;
 }
 
+namespace {
+
+void put_layers(std::span<const model::LayerAgreement> layers, nlohmann::ordered_json& json) {
+  json["layers"] = json["heads"] = nlohmann::ordered_json::array();
+  for (std::size_t layer = 0; layer < layers.size(); ++layer) {
+    const model::LayerAgreement& one = layers[layer];
+    json["layers"].push_back({{"layer", layer},
+                              {"of_stream", one.loss.of_stream},
+                              {"relative_rms", one.loss.relative_rms},
+                              {"cosine", one.loss.cosine},
+                              {"stream_relative_rms", one.stream_relative_rms}});
+    for (std::size_t head = 0; head < one.heads.size(); ++head)
+      json["heads"].push_back({{"layer", layer},
+                               {"head", head},
+                               {"of_stream", one.heads[head].of_stream},
+                               {"relative_rms", one.heads[head].relative_rms},
+                               {"cosine", one.heads[head].cosine}});
+  }
+}
+
+}  // namespace
+
 nlohmann::ordered_json agreement_json(const model::EvaluationReport& evaluation,
                                       const std::string& against) {
   const model::Agreement& found = *evaluation.agreement;
@@ -189,10 +250,17 @@ nlohmann::ordered_json agreement_json(const model::EvaluationReport& evaluation,
   std::transform(evaluation.nats.begin(), evaluation.nats.end(), found.reference_nats.begin(),
                  difference.begin(), std::minus<>());
   put("nats_difference", difference);
+  if (!found.layers.empty()) put_layers(found.layers, json);
   return json;
 }
 
 namespace {
+
+std::vector<std::unique_ptr<attention::Attention>> reference_attention(const ModelRun& run,
+                                                                       model::AttentionKind kind) {
+  return model::make_attention(*run.model.weights,
+                               {.kind = kind, .window = run.choice.window, .analog = {}});
+}
 
 // The same weights under the attention that a run is held beside; none where it is beside nothing.
 std::unique_ptr<model::Transformer> reference_of(const ModelRun& run, const InferenceOptions& o) {
@@ -203,11 +271,8 @@ std::unique_ptr<model::Transformer> reference_of(const ModelRun& run, const Infe
                  .value = o.against,
                  .rule = "must be softmax or linear",
                  .remedy = "two devices are compared by their runs against either"});
-  return std::make_unique<model::Transformer>(
-      run.model.weights,
-      model::make_attention(*run.model.weights,
-                            {.kind = kind, .window = run.choice.window, .analog = {}}),
-      thread_count(o.run.threads));
+  return std::make_unique<model::Transformer>(run.model.weights, reference_attention(run, kind),
+                                              thread_count(o.run.threads));
 }
 
 }  // namespace
@@ -251,7 +316,11 @@ Inference infer(const InferenceOptions& o, ModelRun& run, const InferenceText& t
   std::vector<std::string> warnings = text.text.warnings;
   run.settings.update(text.settings);
   run.require_known_ages(static_cast<std::int64_t>(tokens.size()) - 1);
+  warn_of_short_text(tokens.size(), run.choice.window, warnings);
   const auto reference = reference_of(run, o);
+  std::vector<std::unique_ptr<attention::Attention>> beside;
+  if (reference && o.by_layer)
+    beside = reference_attention(run, model::parse_attention_kind(o.against, "", "--against"));
   Inference report;
   report.warnings = std::move(warnings);
   report.evaluation =
@@ -260,6 +329,7 @@ Inference infer(const InferenceOptions& o, ModelRun& run, const InferenceText& t
                        // The column level takes about a second a token.
                        .block = run.choice.analog.level == attention::Level::kColumn ? 64 : 4096,
                        .reference = reference.get(),
+                       .beside = std::move(beside),
                        .progress = o.progress});
   if (reference) report.agreement = agreement_json(report.evaluation, o.against);
   report.attention_latency_s = run.attention_latency_s;

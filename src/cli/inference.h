@@ -21,6 +21,7 @@ struct InferenceOptions {
   std::optional<int> tokens;  // only the first so many
   std::optional<int> stride;  // of learned positions; none = half the positions
   std::string against;        // softmax or linear: also looked at beside that; empty = not
+  bool by_layer = true;       // that by layer and head too, which costs time
   std::function<void(double share)> progress = {};
 };
 

@@ -127,7 +127,11 @@ void declare(Arguments& app, ModelRunOptions& o) {
   declare_error_limit(app, o.error_limit);
   declare_token_period(app, o.token_period_s, "the layers' own time");
   app.add_option("--threads", o.threads, "0 = one per core; results do not depend on it");
-  app.add_option("--digital", o.digital,
+  declare_digital(app, o.digital);
+}
+
+void declare_digital(Arguments& app, std::string& digital) {
+  app.add_option("--digital", digital,
                  "products of the digital layers: f32, or bf16 or int8, which are faster and lose "
                  "a little");
 }

@@ -45,6 +45,7 @@ struct ModelRunOptions {
   WasGiven was_given = {};                 // none = nobody asked for anything that is idle
 };
 void declare(Arguments& app, ModelRunOptions& options);
+void declare_digital(Arguments& app, std::string& digital);  // --digital
 
 // All of a run that is known before its attention is made, which takes far longer. Not movable: the
 // choice refers to the device.

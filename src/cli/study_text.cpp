@@ -63,8 +63,9 @@ std::vector<std::size_t> front_of(const StudyResults& study, const FrontFigures&
 // Figures that a table of points has.
 std::vector<std::size_t> columns_of(const StudyResults& study, const FrontFigures& front) {
   std::vector<std::size_t> columns;
-  for (const char* name : {"perplexity", "nats_per_token", "nats_standard_error", "same_top",
-                           "kl_nats", "nats_difference"})
+  for (const char* name :
+       {"accuracy", "accuracy_standard_error", "accuracy_norm", "perplexity", "nats_per_token",
+        "nats_standard_error", "same_top", "kl_nats", "nats_difference"})
     columns.push_back(sweep::figure(name));
   if (const auto energy = sweep::energy_figure(study)) columns.push_back(*energy);
   columns.push_back(sweep::figure("attention_latency_s"));
@@ -101,7 +102,7 @@ std::string points_text(const StudyResults& study, const FrontFigures& front) {
     text += fmt::format("and {} points off the front: --json or `gaincell export --to csv`\n",
                         left_out);
   if (front.known)
-    text += fmt::format("* no other point is below in both {} and {}\n",
+    text += fmt::format("* no other point is better in both {} and {}\n",
                         sweep::figures()[front.first].name, sweep::figures()[front.second].name);
   return text;
 }
@@ -110,11 +111,11 @@ std::string effects_text(const StudyResults& study) {
   TextTable table({{"parameter"},
                    {"value", kToTheRight},
                    {"points", kToTheRight},
-                   {"nats per token", kToTheRight},
+                   {sweep::quality_name(study), kToTheRight},
                    {"energy", kToTheRight}});
   const auto energy = sweep::energy_figure(study);
   for (const std::size_t a : varied_axes(study)) {
-    const auto nats = sweep::main_effect(study, a, sweep::figure("nats_per_token"));
+    const auto nats = sweep::main_effect(study, a, sweep::quality_figure(study));
     const auto joules =
         energy ? sweep::main_effect(study, a, *energy) : std::vector<sweep::Level>{};
     for (std::size_t k = 0; k < nats.size(); ++k)
@@ -133,7 +134,7 @@ std::string per_text(const sweep::Sensitivity& row, const sweep::Axis& axis) {
 }
 
 std::string sensitivities_text(const StudyResults& study) {
-  const auto nats = sweep::sensitivities(study, sweep::figure("nats_per_token"), sweep::Of::kValue);
+  const auto nats = sweep::sensitivities(study, sweep::quality_figure(study), sweep::Of::kValue);
   if (nats.rows.empty()) return {};
   const auto energy = sweep::energy_figure(study);
   const auto joules =
@@ -141,9 +142,9 @@ std::string sensitivities_text(const StudyResults& study) {
   TextTable table({{"sensitivity"},
                    {"from", kToTheRight},
                    {"to", kToTheRight},
-                   {"nats", kToTheRight},
+                   {sweep::quality_name(study), kToTheRight},
                    {"ln(energy)", kToTheRight},
-                   {"slope of nats", kToTheRight},
+                   {"slope of " + sweep::quality_name(study), kToTheRight},
                    {"for"}});
   for (std::size_t k = 0; k < nats.rows.size(); ++k) {
     const sweep::Sensitivity& row = nats.rows[k];
@@ -153,8 +154,8 @@ std::string sensitivities_text(const StudyResults& study) {
                k < joules.rows.size() ? estimate_text(joules.rows[k].change, "1") : "-",
                row.slope ? fmt::format("{:.4g}", row.slope->mean) : "-", per_text(row, axis)});
   }
-  return fmt::format("\nleast squares in all parameters together, {:.1f} % of the nats' variance\n",
-                     100 * nats.explained) +
+  return fmt::format("\nleast squares in all parameters together, {:.1f} % of the variance of {}\n",
+                     100 * nats.explained, sweep::quality_name(study)) +
          table.text();
 }
 
@@ -231,7 +232,7 @@ ordered_json sensitivities_json(const StudyResults& study, std::size_t figure, s
 FrontFigures front_figures(const StudyResults& study, const std::vector<std::string>& names) {
   if (names.empty()) {
     const auto energy = sweep::energy_figure(study);
-    return energy ? FrontFigures{*energy, sweep::figure("nats_per_token"), true} : FrontFigures{};
+    return energy ? FrontFigures{*energy, sweep::quality_figure(study), true} : FrontFigures{};
   }
   if (names.size() != 2)
     throw Error({.place = "--front",
@@ -283,15 +284,16 @@ ordered_json study_json(const StudyResults& study, const FrontFigures& front) {
   json["main_effects"] = ordered_json::object();
   for (const std::size_t a : varied_axes(study)) {
     ordered_json levels = ordered_json::array();
-    for (const sweep::Level& level : sweep::main_effect(study, a, sweep::figure("nats_per_token")))
-      levels.push_back({{"value", value_json(study.plan.axes[a], level.value)},
-                        {"points", level.points},
-                        {"nats_per_token", estimate_json(level.figure)}});
+    for (const sweep::Level& level : sweep::main_effect(study, a, sweep::quality_figure(study)))
+      levels.push_back(
+          {{"value", value_json(study.plan.axes[a], level.value)},
+           {"points", level.points},
+           {sweep::figures()[sweep::quality_figure(study)].name, estimate_json(level.figure)}});
     json["main_effects"][study.plan.axes[a].name] = std::move(levels);
   }
   json["sensitivities"] = ordered_json::array();
   json["sensitivities"].push_back(
-      sensitivities_json(study, sweep::figure("nats_per_token"), sweep::Of::kValue));
+      sensitivities_json(study, sweep::quality_figure(study), sweep::Of::kValue));
   if (const auto energy = sweep::energy_figure(study))
     json["sensitivities"].push_back(sensitivities_json(study, *energy, sweep::Of::kLogarithm));
   return json;

@@ -17,8 +17,8 @@
 
 namespace gaincell::cli {
 
-// A study's runs, each as `gaincell infer` does it by the run's own command line, on a model and a
-// text that are read once.
+// A study's runs, each as `gaincell infer` or `eval` does it by the run's own command line, on a
+// model and a text that are read once.
 class StudyRunner {
  public:
   // Reads the files and looks at every point. Throws Error for what no point could be run with.
@@ -33,6 +33,10 @@ class StudyRunner {
  private:
   struct Parsed;
   std::unique_ptr<Parsed> parsed(std::size_t run) const;
+  std::unique_ptr<ModelRun> ready(std::size_t run, const ModelRunOptions& options);
+  void read_outcome();
+  void require_task() const;
+  void require_fit(const Parsed& options) const;
   model::Model model_of(std::size_t run);
   model::Model adapted(std::size_t point);
   void add_hashes();
@@ -43,7 +47,7 @@ class StudyRunner {
   model::Model model_;
   // The same for calibration: its text may take special tokens where the study's does not.
   model::Model calibrated_;
-  InferenceText text_;
+  InferenceText text_;  // none where there is a task
   sweep::StudyPlan plan_;
   mutable DeviceFiles devices_;  // all are read before the first run
   std::mutex mutex_;             // of devices_ and of fitting

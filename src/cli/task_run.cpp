@@ -76,20 +76,50 @@ void put_perplexity(nlohmann::ordered_json& figures, const std::string& key,
       pair({std::exp(interval.low * of_one), std::exp(interval.high * of_one)});
 }
 
+// Settings that figures follow from. Files are told by their hashes, and threads change nothing.
+nlohmann::ordered_json identity_of(const TaskRunOptions& o, const ModelRun& run) {
+  nlohmann::ordered_json identity = run.settings;
+  for (const char* key : {"threads", "model", "device", "text", "data", "labels", "warnings"})
+    identity.erase(key);
+  identity["task"] = o.task.empty() ? "requests" : o.task;
+  identity["limit"] = o.limit ? nlohmann::ordered_json(*o.limit) : nlohmann::ordered_json();
+  identity["special_tokens"] = o.special_tokens;
+  return identity;
+}
+
+// When the run's settings are complete, and before it begins.
+void keep_journal(const TaskRunOptions& o, const ModelRun& run, TaskRun& result) {
+  if (!o.output.empty())
+    result.journal =
+        std::make_unique<RunJournal>(o.output, identity_of(o, run), o.fresh, o.journal_every_s);
+}
+
+std::function<void(double)> progress_of(const TaskRunOptions& o, const TaskRun& result) {
+  return [&o, journal = result.journal.get()](double share) {
+    if (o.progress) o.progress(share);
+    if (journal != nullptr && share < 1) journal->require_going_on();
+  };
+}
+
 // A text by sliding windows: figures by token, word and byte of it.
 model::EvaluationReport run_text(const TaskRunOptions& o, ModelRun& run, TaskRun& result) {
+  const std::string raw = decode_text(read_file(o.data), o.data).text;
+  scores::require_text(raw, o.data);
   const TextInput input{
       .path = o.data, .format = "wikitext", .special_tokens = o.special_tokens, .encoding = {}};
   auto [tokens, warnings] = read_tokens(input, *run.model.tokenizer, run.settings);
   result.warnings = std::move(warnings);
-  std::string text = model::join_wikitext(decode_text(read_file(o.data), o.data).text);
+  std::string text = model::join_wikitext(raw);
   if (o.limit && tokens.size() > static_cast<std::size_t>(*o.limit)) {
     tokens.resize(static_cast<std::size_t>(*o.limit));
     text = run.model.tokenizer->decode(tokens);
   }
   run.require_known_ages(static_cast<std::int64_t>(tokens.size()) - 1);
+  warn_of_short_text(tokens.size(), run.choice.window, result.warnings);
+  keep_journal(o, run, result);
   model::EvaluationReport report =
-      model::evaluate(*run.transformer, tokens, {.progress = o.progress});
+      model::evaluate(*run.transformer, tokens,
+                      {.store = result.journal.get(), .progress = progress_of(o, result)});
   const scores::Mean nats = scores::mean_of_blocks(report.nats, scores::kTokensOfBlock);
   const std::size_t words = words_in(text), bytes = text.size();
   const auto scored = static_cast<double>(report.tokens);
@@ -115,10 +145,12 @@ scores::Answers answers_to(std::span<const scores::Request> requests, const Task
                            ModelRun& run, TaskRun& result) {
   model::Tokenizer& tokenizer = *run.model.tokenizer;
   if (o.special_tokens) tokenizer.take_special_tokens();
+  keep_journal(o, run, result);
   scores::Answers answers =
       scores::answer(requests, tokenizer, *run.transformer,
-                     {.progress = o.progress,
-                      .longest = [&](std::int64_t tokens) { run.require_known_ages(tokens); }});
+                     {.progress = progress_of(o, result),
+                      .longest = [&](std::int64_t tokens) { run.require_known_ages(tokens); },
+                      .store = result.journal.get()});
   const auto cut = std::count_if(answers.each.begin(), answers.each.end(),
                                  [](const auto& one) { return one.cut; });
   result.figures["requests_cut"] = cut;
@@ -250,9 +282,36 @@ std::string TaskRun::answer_lines() const {
   return lines;
 }
 
+void declare(Arguments& app, TaskRunOptions& o) {
+  declare(app, o.run);
+  app.add_option("--task", o.task, "task, whose public file --data is").one_of(tasks_known());
+  app.add_option("--data", o.data, "the task's public file, as it comes");
+  app.add_option("--labels", o.labels,
+                 "PIQA's labels (default: FILE-labels.lst beside FILE.jsonl)");
+  app.add_option("--requests", o.requests,
+                 "in place of a task: JSON objects with context and continuation, one a line; a "
+                 "line of JSON each is printed");
+  app.add_option("--limit", o.limit,
+                 "only the first so many items or requests; of wikitext2, tokens");
+  app.add_flag("--special-tokens", o.special_tokens,
+               "take special and added tokens that are written out as themselves");
+  app.add_flag("--each", o.each,
+               "figures of each item as well; of requests and wikitext2, of each token");
+}
+
+void require_task_file(const TaskRunOptions& o) {
+  check(o);
+  if (o.task != kWikitext) (void)scores::read_task(o.task, o.data, o.labels, o.limit.value_or(0));
+}
+
 TaskRun run_task(const TaskRunOptions& o) {
   check(o);
   ModelRun run(o.run);
+  return run_task(o, run);
+}
+
+TaskRun run_task(const TaskRunOptions& o, ModelRun& run) {
+  check(o);
   TaskRun result;
   const model::EvaluationReport report = o.task == kWikitext ? run_text(o, run, result)
                                          : o.task.empty()    ? run_requests(o, run, result)

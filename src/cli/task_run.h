@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "cli/inference.h"
 #include "cli/model_run.h"
+#include "cli/run_journal.h"
 #include "scores/tasks.h"
 
 namespace gaincell::cli {
@@ -20,6 +22,11 @@ struct TaskRunOptions {
   std::optional<int> limit;        // only the first so many items, requests, or tokens of wikitext2
   bool special_tokens = false;     // those written out in the texts are themselves
   bool each = false;               // figures of each item, or token, as well
+  // Where the answer will stand: beside it a journal is kept, from which an interrupted run goes
+  // on. Empty: none.
+  std::string output = {};
+  bool fresh = false;          // not from a journal that is there
+  double journal_every_s = 5;  // between two records
   std::function<void(double share)> progress = {};
 };
 
@@ -34,13 +41,21 @@ struct TaskRun {
   std::optional<RangeNotes> ranges;  // none where the attention has no ranges
   nlohmann::ordered_json settings;
   std::vector<std::string> warnings;
+  std::unique_ptr<RunJournal> journal;  // to be removed when the output stands; null without one
 
   nlohmann::ordered_json to_json() const;
   std::string brief() const;         // some lines for people
   std::string answer_lines() const;  // a JSON object a request
 };
 
-// Throws Error for wrong input.
+// The command line of `gaincell eval`, but for where its answer goes.
+void declare(Arguments& app, TaskRunOptions& options);
+// Error where a task's file is none of that task.
+void require_task_file(const TaskRunOptions& options);
+
+// Throws Error for wrong input, and characterize::Interrupted.
 TaskRun run_task(const TaskRunOptions& options);
+// Of a run at hand, in place of the options' model.
+TaskRun run_task(const TaskRunOptions& options, ModelRun& run);
 
 }  // namespace gaincell::cli

@@ -58,4 +58,12 @@ TextTokens read_tokens(const TextInput& input, model::Tokenizer& tokenizer,
   return text;
 }
 
+void warn_of_short_text(std::size_t tokens, int window, std::vector<std::string>& warnings) {
+  if (tokens >= static_cast<std::size_t>(window)) return;
+  warnings.push_back(
+      fmt::format("the text has {} tokens, fewer than the window of {}: no token is foretold from "
+                  "a full one; give a longer text or a smaller --window",
+                  tokens, window));
+}
+
 }  // namespace gaincell::cli

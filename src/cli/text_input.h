@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -27,5 +28,8 @@ struct TextTokens {
 // The text as tokens. What it takes to read it again goes into `settings`, hash included.
 TextTokens read_tokens(const TextInput& input, model::Tokenizer& tokenizer,
                        nlohmann::ordered_json& settings);
+
+// Of a text that never fills the window.
+void warn_of_short_text(std::size_t tokens, int window, std::vector<std::string>& warnings);
 
 }  // namespace gaincell::cli

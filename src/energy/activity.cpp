@@ -63,16 +63,24 @@ Activity& Activity::operator+=(const Activity& other) {
   return *this;
 }
 
+std::vector<double*> Activity::counts() {
+  std::vector<double*> all{&tokens,
+                           &token_heads,
+                           &sub_tile_steps,
+                           &dac_values,
+                           &installed.first_columns,
+                           &installed.second_columns,
+                           &installed.sub_tiles,
+                           &installed.cells};
+  for (auto* list : {&writes, &first_reads.count, &second_reads.count, &first_conversions.count,
+                     &second_conversions.count})
+    for (double& count : *list) all.push_back(&count);
+  return all;
+}
+
 Activity Activity::since(const Activity& earlier) const {
   Activity minus = earlier;
-  for (double* scalar :
-       {&minus.tokens, &minus.token_heads, &minus.sub_tile_steps, &minus.dac_values,
-        &minus.installed.first_columns, &minus.installed.second_columns, &minus.installed.sub_tiles,
-        &minus.installed.cells})
-    *scalar = -*scalar;
-  for (auto* counts : {&minus.writes, &minus.first_reads.count, &minus.second_reads.count,
-                       &minus.first_conversions.count, &minus.second_conversions.count})
-    for (double& count : *counts) count = -count;
+  for (double* count : minus.counts()) *count = -*count;
   minus += *this;
   return minus;
 }

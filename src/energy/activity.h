@@ -65,6 +65,8 @@ struct Activity {
   // Adds another layer's or another run's counts; an empty Activity takes the other's nodes. The
   // nodes must be equal otherwise (assert).
   Activity& operator+=(const Activity& other);
+  // Each of its numbers, to be stored and put back; nodes are none of them.
+  std::vector<double*> counts();
   // What happened since `earlier`, a copy of this activity's own past.
   Activity since(const Activity& earlier) const;
 };

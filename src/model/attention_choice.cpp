@@ -67,7 +67,8 @@ std::vector<std::unique_ptr<attention::Attention>> make_attention(const Weights&
       case AttentionKind::kLinear:
         layers.push_back(attention::make_published(shape,
                                                    {.q_levels = a.q_levels,
-                                                    .kv_levels = a.kv_levels,
+                                                    .k_levels = a.k_levels.value_or(a.kv_levels),
+                                                    .v_levels = a.v_levels.value_or(a.kv_levels),
                                                     .output_levels = a.output_levels,
                                                     .v_max = a.v_max,
                                                     .v_zero = a.v_zero,

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "lut/published.h"
@@ -36,6 +37,7 @@ struct AttentionConfig {
   int tile = lut::kPublished.tile;  // ring slots whose output goes through one counter
   int q_levels = lut::kPublished.q_levels;
   int kv_levels = lut::kPublished.kv_levels;
+  std::optional<int> k_levels = {}, v_levels = {};  // apart from each other; not in the file
   int output_levels = lut::kPublished.output_levels;
   double v_max = lut::kPublished.v_max;    // V, top of the stored range
   double v_zero = lut::kPublished.v_zero;  // V, stored voltage that stands for 0

@@ -26,9 +26,11 @@ using Logits = Eigen::Map<const Eigen::ArrayXf>;
 // Runs the reference a block ahead and keeps that block's logits.
 class Comparison {
  public:
-  Comparison(Transformer& reference, std::size_t scored)
+  Comparison(Transformer& own, Transformer& reference, std::size_t scored,
+             std::vector<std::unique_ptr<attention::Attention>> beside)
       : reference_(reference), vocabulary_(reference.weights().config.vocab_size) {
-    for (auto* values : {&found.same_top, &found.kl_nats, &found.reference_nats})
+    if (!beside.empty()) layers_.emplace(own, reference, std::move(beside));
+    for (auto* values : {&found_.same_top, &found_.kl_nats, &found_.reference_nats})
       values->resize(scored);
   }
 
@@ -39,10 +41,16 @@ class Comparison {
     return static_cast<int>(std::min<std::int64_t>(most, wanted));
   }
 
+  void reset() {
+    reference_.reset();
+    if (layers_) layers_->reset();
+  }
+
   // `first`: place of next[0] among all that are scored.
   void run_reference(std::span<const int> now, std::span<const int> next, std::size_t first) {
+    if (layers_) layers_->begin_block(now.size());
     logits_.resize(next.size() * static_cast<std::size_t>(vocabulary_));
-    reference_.score(now, next, std::span(found.reference_nats).subspan(first, next.size()), {},
+    reference_.score(now, next, std::span(found_.reference_nats).subspan(first, next.size()), {},
                      [&](std::size_t at, std::size_t rows, const float* logits) {
                        std::copy_n(logits, rows * vocabulary_,
                                    logits_.begin() + static_cast<std::ptrdiff_t>(at * vocabulary_));
@@ -56,23 +64,28 @@ class Comparison {
     };
   }
 
-  Agreement found;
+  Agreement found() {
+    if (layers_) found_.layers = layers_->found();
+    return std::move(found_);
+  }
 
  private:
   void compare(std::size_t token, const Logits& reference, const Logits& own) {
     Eigen::Index reference_top = 0, own_top = 0;  // the lowest of equals
     const float reference_most = reference.maxCoeff(&reference_top),
                 own_most = own.maxCoeff(&own_top);
-    found.same_top[token] = reference_top == own_top ? 1 : 0;
+    found_.same_top[token] = reference_top == own_top ? 1 : 0;
     const Eigen::ArrayXd below = (reference - reference_most).cast<double>(),
                          own_below = (own - own_most).cast<double>();
     const Eigen::ArrayXd weights = below.exp();
     const double sum = weights.sum();
-    found.kl_nats[token] = (weights * (below - own_below)).sum() / sum - std::log(sum) +
-                           std::log(own_below.exp().sum());
+    found_.kl_nats[token] = (weights * (below - own_below)).sum() / sum - std::log(sum) +
+                            std::log(own_below.exp().sum());
   }
 
+  Agreement found_;
   Transformer& reference_;
+  std::optional<LayerComparison> layers_;
   const std::size_t vocabulary_;
   std::vector<float> logits_;
 };
@@ -107,7 +120,7 @@ void run_in_blocks(Transformer& transformer, const Windows& windows,
   std::size_t done = 0;
   for (std::size_t begin = 0; done < windows.scored(); begin += windows.stride) {
     transformer.reset();
-    if (comparison) options.reference->reset();
+    if (comparison) comparison->reset();
     const std::size_t end = windows.end(begin);
     for (std::size_t at = begin; at < end;) {
       const std::size_t count = std::min(block, end - at), known = std::clamp(done, at, at + count);
@@ -131,27 +144,25 @@ void run_in_blocks(Transformer& transformer, const Windows& windows,
 
 void run_side_by_side(Transformer& transformer, const Windows& windows,
                       const EvaluationOptions& options, EvaluationReport& report) {
-  std::size_t done = 0, begin = 0;
-  while (done < windows.scored()) {
-    std::vector<Transformer::Passage> passages;
-    std::size_t tokens = 0;
-    for (; done < windows.scored() && tokens < static_cast<std::size_t>(options.block);
-         begin += windows.stride) {
-      const std::size_t end = windows.end(begin);
-      passages.push_back({.tokens = windows.tokens.subspan(begin, end - begin + 1),
-                          .scored_from = done - begin + 1,
-                          .nats = std::span(report.nats).subspan(done, end - done),
-                          .likeliest = {}});
-      tokens += end - begin;
-      done = end;
-    }
-    const Stopwatch watch;
-    transformer.score_each(passages, report.activity);
-    report.seconds += watch.seconds();
-    report.tokens_run += static_cast<std::int64_t>(tokens);
-    if (options.progress)
-      options.progress(static_cast<double>(done) / static_cast<double>(windows.scored()));
+  std::vector<Transformer::Passage> passages;
+  for (std::size_t done = 0, begin = 0; done < windows.scored(); begin += windows.stride) {
+    const std::size_t end = windows.end(begin);
+    passages.push_back({.tokens = windows.tokens.subspan(begin, end - begin + 1),
+                        .scored_from = done - begin + 1,
+                        .nats = std::span(report.nats).subspan(done, end - done),
+                        .likeliest = {}});
+    report.tokens_run += static_cast<std::int64_t>(end - begin);
+    done = end;
   }
+  report.seconds = run_passages(
+      transformer, passages, report.activity,
+      {.tokens = static_cast<std::size_t>(options.block),
+       .progress =
+           [&](std::size_t done) {
+             if (options.progress)
+               options.progress(static_cast<double>(done) / static_cast<double>(passages.size()));
+           },
+       .store = options.store});
 }
 
 }  // namespace
@@ -165,7 +176,7 @@ void require_stride(const Config& config, int stride) {
 }
 
 EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
-                          const EvaluationOptions& options) {
+                          EvaluationOptions options) {
   const Config& config = transformer.weights().config;
   if (tokens.size() < 2) {
     throw Error({.place = "text",
@@ -188,13 +199,14 @@ EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
   report.nats.resize(scored);
   const Windows windows{tokens, reach, static_cast<std::size_t>(report.stride)};
   std::optional<Comparison> comparison;
-  if (options.reference != nullptr) comparison.emplace(*options.reference, scored);
+  if (options.reference != nullptr)
+    comparison.emplace(transformer, *options.reference, scored, std::move(options.beside));
   // Windows fill the pipeline one behind the other, where nothing is wanted within one.
   if (!slides && !comparison && static_cast<std::size_t>(options.block) >= reach)
     run_side_by_side(transformer, windows, options, report);
   else
     run_in_blocks(transformer, windows, options, comparison, report);
-  if (comparison) report.agreement = std::move(comparison->found);
+  if (comparison) report.agreement = comparison->found();
   report.nats_per_token =
       std::accumulate(report.nats.begin(), report.nats.end(), 0.0) / static_cast<double>(scored);
   return report;

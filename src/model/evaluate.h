@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "energy/activity.h"
+#include "model/layer_agreement.h"
+#include "model/passages.h"
 #include "model/transformer.h"
 
 namespace gaincell::model {
@@ -22,6 +25,11 @@ struct EvaluationOptions {
   int block = 4096;
   // The same weights with another attention, beside which each token is looked at; may be null.
   Transformer* reference = nullptr;
+  // Attention as the reference has it, one a layer: each layer is looked at as well. Or empty.
+  std::vector<std::unique_ptr<attention::Attention>> beside = {};
+  // Where windows are kept, so that an interrupted run goes on; may be null. Idle in one sliding
+  // pass and beside a reference, which begin anew.
+  RunStore* store = nullptr;
   // Called with the share done, 0 .. 1.
   std::function<void(double)> progress = {};
 };
@@ -31,6 +39,7 @@ struct Agreement {
   std::vector<double> same_top;        // 1 where both have the same token first, else 0
   std::vector<double> kl_nats;         // of this model from the reference: sum p_ref log(p_ref / p)
   std::vector<double> reference_nats;  // the reference's -log p of the text's token
+  std::vector<LayerAgreement> layers;  // where they were looked at
 };
 
 struct EvaluationReport {
@@ -54,6 +63,6 @@ void require_stride(const Config& config, int stride);
 // Mean of -log p(token | all before it in reach), teacher forced. Error where there are fewer than
 // 2 tokens. The transformer is left at the end of the text.
 EvaluationReport evaluate(Transformer& transformer, std::span<const int> tokens,
-                          const EvaluationOptions& options = {});
+                          EvaluationOptions options = {});
 
 }  // namespace gaincell::model

@@ -333,6 +333,15 @@ void Transformer::run_layer(int index, const Chunk& chunk, const Job& job, float
 
   normalise(layer.ln_2, count, x, s.normed.data());
   add(layer.mlp, count, s.normed.data(), s.inner.data(), x);
+  if (see_layer_)
+    see_layer_({.layer = index,
+                .position = chunk.position,
+                .tokens = count,
+                .q = s.q.data(),
+                .k = s.k.data(),
+                .v = s.v.data(),
+                .attended = s.attended.data(),
+                .stream = x});
 }
 
 void Transformer::run_head(const Chunk& chunk, const float* x, const Job& job, HeadScratch& s) {

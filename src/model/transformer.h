@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "attention/attention.h"
@@ -31,6 +32,7 @@ class Transformer {
   ~Transformer();
 
   const Weights& weights() const { return *weights_; }
+  std::shared_ptr<const Weights> weights_in_common() const { return weights_; }
   attention::Attention& attention(int layer) { return *attention_[layer]; }
   // Tokens since the last reset.
   std::int64_t position() const { return position_; }
@@ -50,6 +52,18 @@ class Transformer {
   // targets are those of the last so many tokens; `likeliest` and `see` may be empty.
   void score(std::span<const int> tokens, std::span<const int> targets, std::span<double> nats,
              std::span<int> likeliest = {}, const SeeLogits& see = {});
+
+  // What a layer made of consecutive tokens: q, k and v with their positions, what its attention
+  // gave, and the residual stream behind it. Told by any thread, each layer's in their order.
+  struct LayerView {
+    int layer;
+    std::int64_t position;  // of the first
+    int tokens;
+    const float *q, *k, *v, *attended, *stream;
+  };
+  using SeeLayer = std::function<void(const LayerView&)>;
+  // From now on; an empty function sees none.
+  void see_layers(SeeLayer see) { see_layer_ = std::move(see); }
 
   // A text from an empty memory, of at least two tokens, and what is wanted of it: its tokens from
   // `scored_from` (at least 1) to the end. nats[i] and likeliest[i], as of score(), are those of
@@ -85,6 +99,7 @@ class Transformer {
 
   std::shared_ptr<const Weights> weights_;
   std::vector<std::unique_ptr<attention::Attention>> attention_;
+  SeeLayer see_layer_;
   Rotation rotation_;  // of the slice at hand
   ThreadPool pool_;
   std::int64_t position_ = 0;

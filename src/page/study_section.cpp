@@ -24,8 +24,9 @@ Cell estimated(const Estimate& estimate, const std::string& unit) {
 
 std::vector<std::size_t> shown_figures(const StudyResults& study) {
   std::vector<std::size_t> shown;
-  for (const char* name : {"perplexity", "nats_per_token", "same_top", "kl_nats", "energy_total_j",
-                           "energy_circuits_j", "attention_latency_s", "cells"})
+  for (const char* name :
+       {"accuracy", "accuracy_norm", "perplexity", "nats_per_token", "same_top", "kl_nats",
+        "energy_total_j", "energy_circuits_j", "attention_latency_s", "cells"})
     if (sweep::is_known(study, sweep::figure(name))) shown.push_back(sweep::figure(name));
   return shown;
 }
@@ -62,13 +63,14 @@ std::string points_html(const StudyResults& study, const std::vector<std::size_t
 }
 
 std::string sensitivities_html(const StudyResults& study) {
-  const auto nats = sweep::sensitivities(study, sweep::figure("nats_per_token"), sweep::Of::kValue);
+  const auto nats = sweep::sensitivities(study, sweep::quality_figure(study), sweep::Of::kValue);
   if (nats.rows.empty()) return paragraph("Too few points for a fit in all parameters together.");
   const auto energy = sweep::energy_figure(study);
   const sweep::Sensitivities joules =
       energy ? sweep::sensitivities(study, *energy, sweep::Of::kLogarithm) : sweep::Sensitivities{};
-  Table rows({"parameter", "from", "to", "change of nats", "change of ln(energy)", "slope of nats",
-              "for"});
+  const std::string quality = sweep::quality_name(study);
+  Table rows({"parameter", "from", "to", "change of " + quality, "change of ln(energy)",
+              "slope of " + quality, "for"});
   for (std::size_t k = 0; k < nats.rows.size(); ++k) {
     const sweep::Sensitivity& row = nats.rows[k];
     const sweep::Axis& axis = study.plan.axes[row.axis];
@@ -82,8 +84,8 @@ std::string sensitivities_html(const StudyResults& study) {
                                        : "each " + axis.unit)});
   }
   return paragraph(fmt::format("Least squares in all parameters together; the fit has {:.1f} % of "
-                               "the variance of the nats.",
-                               100 * nats.explained)) +
+                               "the variance of the {}.",
+                               100 * nats.explained, quality)) +
          rows.html();
 }
 
@@ -108,7 +110,7 @@ Section study_section(const StudyResults& study, const Source& source, const std
       study.program_version, study.plan.seed_count(), source.file, source.sha256));
   const auto energy = sweep::energy_figure(study);
   const std::vector<std::size_t> front =
-      energy ? sweep::pareto_front(study, *energy, sweep::figure("nats_per_token"))
+      energy ? sweep::pareto_front(study, *energy, sweep::quality_figure(study))
              : std::vector<std::size_t>{};
   Gallery pictures(id);
   for (const std::string& name : plot::chart_names(study))
@@ -117,7 +119,7 @@ Section study_section(const StudyResults& study, const Source& source, const std
   body += heading(3, "Points") + points_html(study, front);
   body += heading(3, "Sensitivities") + sensitivities_html(study);
   body += failures_html(study);
-  body += heading(3, "The point of least nats, by itself");
+  body += heading(3, "The point of the best " + sweep::quality_name(study) + ", by itself");
   std::vector<std::string> commands;
   if (!front.empty()) {
     if (!study.plan.adaptations.empty()) commands.push_back(study.plan.adaptations[front.back()]);

@@ -79,8 +79,9 @@ Chart begin_chart(const StudyResults& study, const std::string& name, const std:
 }
 
 Chart pareto_chart(const StudyResults& study, std::size_t energy) {
-  const std::size_t nats = sweep::figure("nats_per_token");
-  Chart chart = begin_chart(study, "pareto", "what nats cost in energy");
+  const std::size_t nats = sweep::quality_figure(study);
+  Chart chart =
+      begin_chart(study, "pareto", "what " + sweep::quality_name(study) + " costs in energy");
   Series all{.kind = Series::Kind::kMarks, .label = "points", .pen = {Colour::kPublished}};
   for (std::size_t p = 0; p < study.plan.points.size(); ++p) {
     const double x = sweep::point_estimate(study, p, energy).mean,
@@ -90,7 +91,7 @@ Chart pareto_chart(const StudyResults& study, std::size_t energy) {
     all.y.push_back(y);
   }
   Series front{.kind = Series::Kind::kMarks, .label = "front", .pen = {Colour::kMeasured}};
-  Series steps{.kind = Series::Kind::kLine, .label = "no point is below", .pen = {Colour::kTable}};
+  Series steps{.kind = Series::Kind::kLine, .label = "no point is better", .pen = {Colour::kTable}};
   std::vector<std::size_t> points = sweep::pareto_front(study, energy, nats);
   for (const std::size_t p : points) {
     const double x = sweep::point_estimate(study, p, energy).mean,
@@ -109,7 +110,7 @@ Chart pareto_chart(const StudyResults& study, std::size_t energy) {
     chart.facts.push_back(fmt::format("Front: point {} ({}).", p + 1, point_words(study, p)));
   if (chart.facts.size() > 8) chart.facts.resize(8);
   Panel panel{.x = axis_scale(short_name(energy), "", "J", all.x),
-              .y = scale_of("nats per token", "1", all.y)};
+              .y = scale_of(sweep::quality_name(study), "1", all.y)};
   panel.y_range = range_of(all.y);
   panel.series = {std::move(all), std::move(steps), std::move(front)};
   chart.panels.push_back(std::move(panel));
@@ -161,9 +162,9 @@ void add_change_facts(const StudyResults& study, const sweep::Sensitivities& nat
   for (std::size_t k = 0; k < std::min(kMost, nats.rows.size()); ++k) {
     const sweep::Sensitivity& row = nats.rows[k];
     const sweep::Axis& axis = study.plan.axes[row.axis];
-    std::string fact =
-        fmt::format("{} from {} to {}: {} nats", axis.name, value_words(axis, row.from),
-                    value_words(axis, row.to), change_words(row.change));
+    std::string fact = fmt::format("{} from {} to {}: {} in {}", axis.name,
+                                   value_words(axis, row.from), value_words(axis, row.to),
+                                   change_words(row.change), sweep::quality_name(study));
     if (k < energy.rows.size())
       fact += fmt::format(", {} in ln(energy)", change_words(energy.rows[k].change));
     chart.facts.push_back(fact + ".");
@@ -173,15 +174,16 @@ void add_change_facts(const StudyResults& study, const sweep::Sensitivities& nat
 Chart sensitivity_chart(const StudyResults& study) {
   Chart chart = begin_chart(study, "sensitivities", "what each parameter does over its range");
   const sweep::Sensitivities nats =
-      sweep::sensitivities(study, sweep::figure("nats_per_token"), sweep::Of::kValue);
+      sweep::sensitivities(study, sweep::quality_figure(study), sweep::Of::kValue);
   chart.facts.push_back(
-      fmt::format("Least squares in all parameters together, {:.0f} % of the nats' variance.",
-                  100 * nats.explained));
+      fmt::format("Least squares in all parameters together, {:.0f} % of the variance of {}.",
+                  100 * nats.explained, sweep::quality_name(study)));
   sweep::Sensitivities joules;
   if (const auto energy = sweep::energy_figure(study))
     joules = sweep::sensitivities(study, *energy, sweep::Of::kLogarithm);
   add_change_facts(study, nats, joules, chart);
-  chart.panels.push_back(change_panel(study, nats, "change of nats", Colour::kTable));
+  chart.panels.push_back(
+      change_panel(study, nats, "change of " + sweep::quality_name(study), Colour::kTable));
   if (!joules.rows.empty())
     chart.panels.push_back(change_panel(study, joules, "change of ln(energy)", Colour::kMeasured));
   return chart;
@@ -252,14 +254,14 @@ Panel scatter_panel(const StudyResults& study, std::size_t a, std::size_t figure
 Chart parameter_chart(const StudyResults& study, std::size_t a) {
   const sweep::Axis& axis = study.plan.axes[a];
   Chart chart = begin_chart(study, axis.name, axis.name + ", " + axis.what);
-  const std::size_t nats = sweep::figure("nats_per_token");
+  const std::size_t nats = sweep::quality_figure(study);
   const bool levels = !sweep::main_effect(study, a, nats).empty();
   chart.facts.push_back(levels ? study.plan.design == "one_at_a_time"
                                      ? "All other parameters at their first values."
                                      : "Over all points that have the value."
                                : "Each point by itself.");
   const auto panel = levels ? effect_panel : scatter_panel;
-  chart.panels.push_back(panel(study, a, nats, "nats per token", "1", Colour::kTable));
+  chart.panels.push_back(panel(study, a, nats, sweep::quality_name(study), "1", Colour::kTable));
   if (const auto energy = sweep::energy_figure(study))
     chart.panels.push_back(panel(study, a, *energy, short_name(*energy), "J", Colour::kMeasured));
   return chart;
@@ -269,7 +271,7 @@ Chart parameter_chart(const StudyResults& study, std::size_t a) {
 Chart energy_chart(const StudyResults& study, std::size_t energy) {
   Chart chart = begin_chart(study, "energy", "energy by part, on the front");
   std::vector<std::size_t> points =
-      sweep::pareto_front(study, energy, sweep::figure("nats_per_token"));
+      sweep::pareto_front(study, energy, sweep::quality_figure(study));
   constexpr std::size_t kMost = 5;
   // Both ends of it, and some between.
   std::vector<std::size_t> shown;
@@ -317,7 +319,7 @@ std::vector<std::size_t> varied(const StudyResults& study) {
 }
 
 bool has_scores(const StudyResults& study) {
-  return sweep::is_known(study, sweep::figure("nats_per_token"));
+  return sweep::is_known(study, sweep::quality_figure(study));
 }
 
 }  // namespace
@@ -326,7 +328,7 @@ std::vector<std::string> chart_names(const StudyResults& study) {
   std::vector<std::string> names;
   if (!has_scores(study)) return names;
   if (sweep::energy_figure(study)) names.emplace_back("pareto");
-  if (!sweep::sensitivities(study, sweep::figure("nats_per_token"), sweep::Of::kValue).rows.empty())
+  if (!sweep::sensitivities(study, sweep::quality_figure(study), sweep::Of::kValue).rows.empty())
     names.emplace_back("sensitivities");
   for (const std::size_t a : varied(study)) names.push_back(study.plan.axes[a].name);
   if (sweep::energy_figure(study)) names.emplace_back("energy");

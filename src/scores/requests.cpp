@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "base/error.h"
 #include "scores/json_lines.h"
+#include "scores/tasks.h"
 
 namespace gaincell::scores {
 RequestTokens tokens_of(const Request& request, model::Tokenizer& tokenizer) {
@@ -86,9 +86,6 @@ std::vector<Prepared> prepare(std::span<const Request> requests, model::Tokenize
   return all;
 }
 
-// Passages between two calls of progress.
-constexpr std::size_t kTogether = 64;
-
 }  // namespace
 
 Answers answer(std::span<const Request> requests, model::Tokenizer& tokenizer,
@@ -101,17 +98,16 @@ Answers answer(std::span<const Request> requests, model::Tokenizer& tokenizer,
     for (const Prepared& one : all) longest = std::max(longest, one.tokens.all.size() - one.lost);
     options.longest(static_cast<std::int64_t>(longest) - 1);
   }
-  const auto start = std::chrono::steady_clock::now();
-  for (std::size_t at = 0; at < all.size(); at += kTogether) {
-    const std::size_t end = std::min(at + kTogether, all.size());
-    std::vector<model::Transformer::Passage> passages;
-    for (std::size_t k = at; k < end; ++k) passages.push_back(all[k].passage());
-    transformer.score_each(passages, answers.run.activity);
-    if (options.progress)
-      options.progress(static_cast<double>(end) / static_cast<double>(all.size()));
-  }
-  answers.run.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::vector<model::Transformer::Passage> passages;
+  for (Prepared& one : all) passages.push_back(one.passage());
+  answers.run.seconds = model::run_passages(
+      transformer, passages, answers.run.activity,
+      {.progress =
+           [&](std::size_t done) {
+             if (options.progress)
+               options.progress(static_cast<double>(done) / static_cast<double>(all.size()));
+           },
+       .store = options.store});
   double nats = 0;
   for (const Prepared& one : all) {
     answers.each.push_back(one.answer());
@@ -126,7 +122,9 @@ Answers answer(std::span<const Request> requests, model::Tokenizer& tokenizer,
 
 std::vector<Request> read_requests(const std::string& path) {
   std::vector<Request> requests;
-  for (const JsonLine& line : read_json_lines(path)) {
+  const std::vector<JsonLine> lines = read_json_lines(path);
+  require_requests(lines.front());
+  for (const JsonLine& line : lines) {
     line.only({"context", "continuation"});
     requests.push_back({line.text("context"), line.text("continuation"), line.place});
   }

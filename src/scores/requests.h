@@ -47,6 +47,8 @@ struct AnswerOptions {
   std::function<void(double share)> progress = {};
   // Told once, before anything is run: the tokens that the longest request runs.
   std::function<void(std::int64_t tokens)> longest = {};
+  // Where answers are kept, so that an interrupted run goes on; may be null.
+  model::RunStore* store = nullptr;
 };
 // Each request from an empty memory, all of them read before the first is run.
 Answers answer(std::span<const Request> requests, model::Tokenizer& tokenizer,

@@ -163,16 +163,33 @@ struct Reader {
   const char* name;
   TaskKind kind;
   bool has_normalised;
-  bool has_labels;  // in a file of their own
+  bool has_labels;   // in a file of their own
+  const char* mark;  // a key that no other task's lines have
   Item (*read)(const JsonLine&);
 };
 constexpr std::array<Reader, 6> kReaders{
-    {{"lambada", TaskKind::kContinuation, false, false, read_lambada},
-     {"piqa", TaskKind::kChoice, true, true, read_piqa},
-     {"hellaswag", TaskKind::kChoice, true, false, read_hellaswag},
-     {"arc_easy", TaskKind::kChoice, true, false, read_arc},
-     {"arc_challenge", TaskKind::kChoice, true, false, read_arc},
-     {"winogrande", TaskKind::kChoice, false, false, read_winogrande}}};
+    {{"lambada", TaskKind::kContinuation, false, false, "text", read_lambada},
+     {"piqa", TaskKind::kChoice, true, true, "sol1", read_piqa},
+     {"hellaswag", TaskKind::kChoice, true, false, "endings", read_hellaswag},
+     {"arc_easy", TaskKind::kChoice, true, false, "answerKey", read_arc},
+     {"arc_challenge", TaskKind::kChoice, true, false, "answerKey", read_arc},
+     {"winogrande", TaskKind::kChoice, false, false, "option1", read_winogrande}}};
+
+// What a file of such lines would be read by; empty where nothing reads it.
+std::string option_for(const nlohmann::json& line) {
+  for (const Reader& reader : kReaders)
+    if (line.contains(reader.mark)) return std::string("--task ") + reader.name;
+  return line.contains("continuation") ? "--requests" : "";
+}
+
+void require_own_file(const Reader& reader, const JsonLine& first) {
+  const std::string option = option_for(first.object);
+  if (!first.object.contains(reader.mark) && !option.empty())
+    throw Error(
+        {.place = first.place,
+         .rule = fmt::format("is a line for {}, none of {}'s public file", option, reader.name),
+         .remedy = fmt::format("give {}'s own file, or {}", reader.name, option)});
+}
 
 std::string labels_beside(const std::string& path) {
   constexpr std::string_view kEnd = ".jsonl";
@@ -251,6 +268,24 @@ std::vector<std::string> task_names() {
   return names;
 }
 
+void require_text(const std::string& text, const std::string& path) {
+  const std::string line = trimmed(std::string_view(text).substr(0, text.find('\n')));
+  const auto object = nlohmann::json::parse(line, nullptr, false);
+  if (!object.is_object()) return;
+  const std::string option = option_for(object);
+  throw Error({.place = path,
+               .rule = "holds JSON objects, and wikitext2 is a text",
+               .remedy = "give its raw file" + (option.empty() ? "" : ", or " + option)});
+}
+
+void require_requests(const JsonLine& first) {
+  const std::string option = option_for(first.object);
+  if (option.starts_with("--task"))
+    throw Error({.place = first.place,
+                 .rule = fmt::format("is a line for {}, no request", option),
+                 .remedy = "give " + option + " --data FILE"});
+}
+
 Task read_task(const std::string& name, const std::string& path, const std::string& labels,
                int limit) {
   const auto reader = std::find_if(kReaders.begin(), kReaders.end(),
@@ -270,6 +305,7 @@ Task read_task(const std::string& name, const std::string& path, const std::stri
   const std::vector<JsonLine> lines = read_json_lines(path);
   const std::size_t count =
       limit > 0 ? std::min(lines.size(), static_cast<std::size_t>(limit)) : lines.size();
+  require_own_file(*reader, lines.front());
   for (std::size_t k = 0; k < count; ++k) task.items.push_back(reader->read(lines[k]));
   if (reader->has_labels) read_answers(path, labels, lines, task);
   return task;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "scores/json_lines.h"
 #include "scores/requests.h"
 #include "scores/statistics.h"
 
@@ -42,6 +43,10 @@ std::vector<std::string> task_names();
 //   al. 2018), winogrande (Sakaguchi et al. 2020)
 Task read_task(const std::string& name, const std::string& path, const std::string& labels,
                int limit);
+
+// Error where what is given as a text, or as the first of requests, is a task's file.
+void require_text(const std::string& text, const std::string& path);
+void require_requests(const JsonLine& first);
 
 std::vector<Request> requests_of(const Task& task);
 

@@ -152,6 +152,17 @@ std::optional<std::size_t> energy_figure(const StudyResults& results) {
   return std::nullopt;
 }
 
+std::size_t quality_figure(const StudyResults& results) {
+  const std::size_t accuracy = figure("accuracy");
+  return is_known(results, accuracy) ? accuracy : figure("nats_per_token");
+}
+
+std::string quality_name(const StudyResults& results) {
+  std::string name = figures()[quality_figure(results)].name;
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
 std::vector<std::size_t> pareto_front(const StudyResults& results, std::size_t first,
                                       std::size_t second) {
   struct Place {
@@ -160,8 +171,11 @@ std::vector<std::size_t> pareto_front(const StudyResults& results, std::size_t f
   };
   std::vector<Place> places;
   for (std::size_t p = 0; p < results.plan.points.size(); ++p) {
-    const Place place{p, point_estimate(results, p, first).mean,
-                      point_estimate(results, p, second).mean};
+    const auto loss = [&](std::size_t figure) {
+      const double mean = point_estimate(results, p, figure).mean;
+      return figures()[figure].more_is_better ? -mean : mean;
+    };
+    const Place place{p, loss(first), loss(second)};
     if (std::isfinite(place.first) && std::isfinite(place.second)) places.push_back(place);
   }
   std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) {

@@ -26,7 +26,11 @@ bool is_known(const StudyResults& results, std::size_t figure);
 // The widest energy that the study's devices have: total, else circuits, else active.
 std::optional<std::size_t> energy_figure(const StudyResults& results);
 
-// Points that no other is below in both figures, by the first; points without a number in them.
+// What the study is about: a task's accuracy, or nats per token.
+std::size_t quality_figure(const StudyResults& results);
+std::string quality_name(const StudyResults& results);  // "nats per token"
+
+// Points that no other betters in both figures, by the first; points without a number in them.
 std::vector<std::size_t> pareto_front(const StudyResults& results, std::size_t first,
                                       std::size_t second);
 

@@ -45,7 +45,7 @@ class OptionWriter {
   std::vector<std::string> options_;
 };
 
-enum class For { kInfer, kAdapt };
+enum class For { kRun, kAdapt };
 
 // Of all axes, in the order of the study; NAME=VALUE words are one option.
 void add_parameters(const Study& study, const Point& point, For verb, OptionWriter& out) {
@@ -77,6 +77,20 @@ void add_parameters(const Study& study, const Point& point, For verb, OptionWrit
     factors = "device";
   if (!spread.empty()) factors += (factors.empty() ? "" : ",") + spread;
   if (!factors.empty()) out.add("--spread", factors);
+}
+
+void add_outcome(const Study& study, OptionWriter& out) {
+  if (study.task) {
+    out.add("--task", study.task->name);
+    out.add("--data", study.task->data);
+    if (!study.task->labels.empty()) out.add("--labels", study.task->labels);
+    out.add("--limit", study.task->limit);
+    return;
+  }
+  out.add_text(study.text);
+  out.add("--tokens", study.tokens);
+  out.add("--stride", study.stride);
+  if (!study.against.empty()) out.add("--against", study.against);
 }
 
 void add_circuits(const Study& study, const Point& point, OptionWriter& out) {
@@ -118,18 +132,17 @@ std::string device_of(const Study& study, const Point& point) {
                                      fmt::join(study.family.names(), ", "))});
 }
 
-std::vector<std::string> infer_options(const Study& study, const Point& point,
-                                       const std::optional<std::uint64_t>& seed,
-                                       const std::string& model) {
+const char* verb_of(const Study& study) { return study.task ? "eval" : "infer"; }
+
+std::vector<std::string> run_options(const Study& study, const Point& point,
+                                     const std::optional<std::uint64_t>& seed,
+                                     const std::string& model) {
   OptionWriter out;
   out.add("--model", model);
   if (!study.attention.empty()) out.add("--attention", study.attention);
-  out.add_text(study.text);
-  out.add("--tokens", study.tokens);
-  out.add("--stride", study.stride);
-  if (!study.against.empty()) out.add("--against", study.against);
+  add_outcome(study, out);
   add_circuits(study, point, out);
-  add_parameters(study, point, For::kInfer, out);
+  add_parameters(study, point, For::kRun, out);
   if (seed && !has_axis(study, "chip_seed")) out.add("--spread-seed", fmt::format("{}", *seed));
   if (seed && !has_axis(study, "noise_seed")) out.add("--noise-seed", fmt::format("{}", *seed));
   return out.take();

@@ -13,11 +13,13 @@ namespace gaincell::sweep {
 // several.
 std::string device_of(const Study& study, const Point& point);
 
-// The options that run a point as `gaincell infer`, and that fit its scalers first as `gaincell
+// The verb that runs a study's points: infer, or eval where it has a task.
+const char* verb_of(const Study& study);
+// The options that run a point by that verb, and that fit its scalers first as `gaincell
 // adapt`. `model`: the folder, the study's or the one that adapt wrote.
-std::vector<std::string> infer_options(const Study& study, const Point& point,
-                                       const std::optional<std::uint64_t>& seed,
-                                       const std::string& model);
+std::vector<std::string> run_options(const Study& study, const Point& point,
+                                     const std::optional<std::uint64_t>& seed,
+                                     const std::string& model);
 std::vector<std::string> adapt_options(const Study& study, const Point& point,
                                        const std::string& out);
 

@@ -10,6 +10,7 @@ namespace gaincell::sweep {
 // A number that a run of a study has.
 struct Figure {
   std::string name, unit, what;
+  bool more_is_better = false;
 };
 
 // All of them, in the order of their files; which of them a run has, it says (NaN = not known).

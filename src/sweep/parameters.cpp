@@ -33,6 +33,10 @@ std::vector<Parameter> make() {
   };
   hardware("q_levels", "1", "levels of a query", Kind::kWhole, 2, 255);
   hardware("kv_levels", "1", "levels of a key or value", Kind::kWhole, 2, 256);
+  hardware("k_levels", "1", "levels of a key, where those of a value are others", Kind::kWhole, 2,
+           256);
+  hardware("v_levels", "1", "levels of a value, where those of a key are others", Kind::kWhole, 2,
+           256);
   hardware("output_levels", "1", "levels of an output", Kind::kWhole, 2, 1 << 20);
   hardware("tile", "1", "tokens of a sub-tile", Kind::kWhole, 1, 65536);
   hardware("s_sat_first_a", "A", "first converter's full scale, as a current", Kind::kNumber, 1e-9,

@@ -77,6 +77,8 @@ ordered_json identity_of(const Study& study) {
                          {{"kind", name_of(study.design.kind)},
                           {"points", study.design.points},
                           {"seed", study.design.seed}}}};
+  if (study.task)
+    identity["task"] = {{"name", study.task->name}, {"limit", or_null(study.task->limit)}};
   if (study.adaptation) {
     const StudyAdaptation& a = *study.adaptation;
     identity["adapt"] = {{"text", text_identity(a.text)},
@@ -118,7 +120,7 @@ StudyPlan plan_study(const Study& study) {
             command_line("adapt", adapt_options(study, plan.points[point], model)));
     }
     plan.commands.push_back(
-        command_line("infer", infer_options(study, plan.points[point], seed, model)));
+        command_line(verb_of(study), run_options(study, plan.points[point], seed, model)));
   }
   return plan;
 }

@@ -37,6 +37,17 @@ const Block& text_block() {
 }
 characterize::Form text_form() { return form::either({form::text(), form::block(text_block())}); }
 
+const Block& task_block() {
+  static const Block block{
+      "Task",
+      "A task of the field, as `gaincell eval` scores it.",
+      {{"name", form::text(), form::kRequired, "as `--task`"},
+       {"data", form::text(), form::kRequired, "its public file, from the study's folder on"},
+       {"labels", form::text(), form::kOptional, "as `--labels`"},
+       {"limit", form::integer(1), form::kOptional, "only its first so many items"}}};
+  return block;
+}
+
 const Block& adapt_block() {
   static const Block block{
       "Adaptation",
@@ -82,7 +93,9 @@ const Block& study_block() {
        {"model", form::text(), form::kRequired, "model folder"},
        {"attention", form::word({"softmax", "linear", "analog"}), form::kOptional,
         "as `--attention`"},
-       {"text", text_form(), form::kRequired, "that is predicted"},
+       {"text", text_form(), form::kOptional, "that is predicted"},
+       {"task", form::block(task_block()), form::kOptional,
+        "in place of a text: what is scored at each point"},
        {"tokens", form::integer(2), form::kOptional, "only its first so many"},
        {"stride", form::integer(1), form::kOptional, "learned positions: step of the window"},
        {"against", form::word({"softmax", "linear"}), form::kOptional,
@@ -114,7 +127,7 @@ class StudyReader {
     study_.description = root_.text("description");
     study_.model = beside(root_["model"]);
     study_.attention = root_.text("attention");
-    study_.text = read_text(root_["text"]);
+    read_outcome();
     study_.tokens = number("tokens");
     study_.stride = number("stride");
     study_.against = root_.text("against");
@@ -167,6 +180,23 @@ class StudyReader {
                    .encoding = item.text("encoding")};
     if (item.has("special_tokens")) text.special_tokens = item["special_tokens"].boolean();
     return text;
+  }
+
+  // A text's nats, or a task's score.
+  void read_outcome() {
+    if (!root_.has("task")) {
+      if (!root_.has("text"))
+        root_.refuse("needs `text` or `task`", "say what is run at each point");
+      study_.text = read_text(root_["text"]);
+      return;
+    }
+    for (const char* key : {"text", "tokens", "stride", "against"})
+      if (root_.has(key)) root_[key].refuse("has no effect beside `task`", "drop one of them");
+    const Item item = root_["task"];
+    study_.task = StudyTask{.name = item.text("name"),
+                            .data = beside(item["data"]),
+                            .labels = item.has("labels") ? beside(item["labels"]) : "",
+                            .limit = number(item, "limit")};
   }
 
   void read_devices() {

@@ -34,6 +34,12 @@ struct StudyText {
   bool special_tokens = false;
 };
 
+// A task of the field whose score is the outcome, in place of a text.
+struct StudyTask {
+  std::string name, data, labels{};
+  std::optional<long> limit{};  // only its first so many items
+};
+
 // Scalers fitted to the circuit of each point before it is measured.
 struct StudyAdaptation {
   StudyText text;
@@ -52,7 +58,8 @@ struct Study {
   std::string path, yaml;
   std::string name, description;
   std::string model, attention;  // attention empty: the model's own
-  StudyText text;
+  StudyText text;                // its file is empty where there is a task
+  std::optional<StudyTask> task;
   std::optional<long> tokens, stride;
   std::string against;  // empty: nothing beside it
   std::string level;    // empty: fast

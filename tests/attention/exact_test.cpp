@@ -73,7 +73,7 @@ std::vector<double> published_loop(const Shape& shape, const PublishedHardware& 
         for (int d = 0; d < shape.dim; ++d)
           sum += current(
               input(in.q, s.a_q[h], s.b_q[h], 1.0, hw.q_levels, t, at + d),
-              (input(in.k, s.a_k[h], s.b_k[h], hw.v_max, hw.kv_levels, u, at + d) - hw.v_zero) *
+              (input(in.k, s.a_k[h], s.b_k[h], hw.v_max, hw.k_levels, u, at + d) - hw.v_zero) *
                   decay(u));
         phi.push_back(std::clamp(sum / hw.s_sat_first_a, 0.0, 1.0));
       }
@@ -84,7 +84,7 @@ std::vector<double> published_loop(const Shape& shape, const PublishedHardware& 
           tile[slot_tile] +=
               current(
                   phi[u - first],
-                  (input(in.v, s.a_v[h], s.b_v[h], hw.v_max, hw.kv_levels, u, at + d) - hw.v_zero) *
+                  (input(in.v, s.a_v[h], s.b_v[h], hw.v_max, hw.v_levels, u, at + d) - hw.v_zero) *
                       decay(u)) /
               hw.s_sat_second_a;
         }
@@ -147,6 +147,7 @@ TEST(PublishedEquations, EqualPlainDoubleLoops) {
         const Shape shape{2, 16, window};
         PublishedHardware hw = cubic ? PublishedHardware::cubic() : PublishedHardware{};
         hw.s_sat_first_a = 20e-6, hw.s_sat_second_a = 30e-6;  // dim 16: as full as 64 with 80
+        if (!cubic) hw.k_levels = 5, hw.v_levels = 11;
         hw.quantise = variant.quantise;
         hw.decay_per_token = variant.decay;
         const Scalers scalers = scalers_near_training(shape.heads, 5);
@@ -170,7 +171,7 @@ TEST(PublishedEquations, QuantiseHalfToEven) {
   const Shape shape{1, 1, 1};
   PublishedHardware hw;
   hw.s_sat_first_a = 1e-9;
-  hw.kv_levels = 10;
+  hw.k_levels = hw.v_levels = 10;
   hw.v_max = 4.5, hw.v_zero = 0.0;  // levels 0, 0.5, .. 4.5: their middles are exact in binary
   hw.current_a = {0, 1e-6, 0, 0};
   hw.s_sat_second_a = 10e-6;

@@ -143,6 +143,28 @@ TEST(Spread, OfConversionsIsNormalAndIndependentByConverterAndToken) {
   }
 }
 
+// As an interrupted run goes on: by its second text.
+TEST(Spread, NoiseGoesOnWhereAnotherEngineStopped) {
+  const Spread spread{.cell_gain = 0.05, .relu = {0, 0, 1e-15}, .differential = {0, 0, 1e-15}};
+  for (const Level level : {Level::kColumn, Level::kFast}) {
+    AnalogOptions options = column_options(spread);
+    options.level = level;
+    const auto make = [&] {
+      return make_analog(kShape, smooth_circuit(16), scalers_near_training(2, 3), options);
+    };
+    const Inputs first(kShape, 11, 1), second(kShape, 7, 2);
+    const auto whole = make(), rest = make(), anew = make();
+    run(*whole, first);
+    whole->reset();
+    rest->go_on_from(11, whole->ranges());
+    const auto expected = run(*whole, second);
+    EXPECT_EQ(run(*rest, second), expected);
+    EXPECT_NE(run(*anew, second), expected);
+    EXPECT_EQ(rest->ranges().reads, whole->ranges().reads);
+    EXPECT_EQ(rest->ranges().all_heads().values, whole->ranges().all_heads().values);
+  }
+}
+
 TEST(Spread, OfCellsIsDrawnInStepsThatAByteHolds) {
   const PhysicalSpread spread({1, 64, 64}, column_options({.cell_gain = 0.1}));
   double squares = 0;

@@ -241,7 +241,16 @@ TEST_F(Eval, InferSaysHowFarItAgreesWithAnotherAttention) {
 
 TEST_F(Eval, WrongFilesAreRefusedWithLineKeyAndRemedy) {
   EXPECT_THAT(refused_file("lambada", "{\"goal\": \"a\", \"sol1\": \"b\", \"sol2\": \"c\"}\n"),
+              HasSubstr("wrong.jsonl:1: is a line for --task piqa, none of lambada's public file; "
+                        "give lambada's own file, or --task piqa"));
+  EXPECT_THAT(refused_file("lambada", "{\"txt\": \"a b\"}\n"),
               AllOf(HasSubstr("wrong.jsonl:1: text: is missing"), HasSubstr("as it comes")));
+  EXPECT_THAT(refused_file("arc_easy", request("a", "b")),
+              HasSubstr("is a line for --requests, none of arc_easy's"));
+  EXPECT_THAT(refused_file("wikitext2", "{\"text\": \"a b\"}\n"),
+              AllOf(HasSubstr("holds JSON objects"), HasSubstr("or --task lambada")));
+  EXPECT_THAT(refused_file("", "{\"text\": \"a b\"}\n"),
+              AllOf(HasSubstr("no request"), HasSubstr("give --task lambada --data FILE")));
   EXPECT_THAT(refused_file("lambada", ""), HasSubstr("wrong.jsonl: holds no JSON object"));
   EXPECT_THAT(refused_file("lambada", "{\"text\": \"a b\"}\n{\"text\": \"a"),
               HasSubstr("wrong.jsonl:2"));
@@ -260,6 +269,21 @@ TEST_F(Eval, WrongFilesAreRefusedWithLineKeyAndRemedy) {
               HasSubstr("wrong.jsonl:1: id = 3"));
   EXPECT_THAT(refused_file("", request("a", letters(30))),
               AllOf(HasSubstr("continuation = 30 tokens"), HasSubstr("24 learned positions")));
+}
+
+TEST_F(Eval, AnOutputIsWhatIsPrintedAndLeavesNoJournal) {
+  write_file(folder / "a.jsonl", request("ab", "c") + request("a", "b"));
+  const std::string lines = answered({"--requests", "a.jsonl"}),
+                    object = answered({"--requests", "a.jsonl", "--json"});
+  EXPECT_EQ(answered({"--requests", "a.jsonl", "-o", "out"}), "wrote out\n");
+  EXPECT_EQ(read_file(folder / "out"), lines);
+  answered({"--requests", "a.jsonl", "--json", "-o", "out"});
+  EXPECT_EQ(read_file(folder / "out"), object);
+  EXPECT_EQ(folder.names(), (std::vector<std::string>{"a.jsonl", "device.h5", "model", "out"}));
+  write_file(folder / "b.jsonl", request("a", "b") + request("a", "x"));
+  EXPECT_THAT(refused({"--requests", "b.jsonl", "-o", "new"}), HasSubstr("b.jsonl:2"));
+  EXPECT_THAT(refused({"--requests", "a.jsonl", "-o", "nowhere/new"}), HasSubstr("nowhere"));
+  EXPECT_THAT(refused({"--requests", "a.jsonl", "--fresh"}), HasSubstr("--fresh: has no effect"));
 }
 
 TEST_F(Eval, WrongOptionsAreRefused) {

@@ -73,6 +73,9 @@ class SweepVerb : public ::testing::Test {
     EXPECT_EQ(folder.names(), before);
     return outcome.err;
   }
+  static void expect_same_nats(const json& one, const json& other) {
+    EXPECT_EQ(one.at("figures").at("nats_per_token"), other.at("figures").at("nats_per_token"));
+  }
   // The run's own command says what the study says of it, to the last bit.
   void expect_plain(const json& run_of_study) {
     std::string command = run_of_study.at("command");
@@ -139,6 +142,81 @@ TEST_F(SweepVerb, LevelsOfTheLinearModelAreVariedWithoutADevice) {
               study["points"][point]["figures"]["nats_per_token"]["mean"])
         << study["points"][point]["parameters"];
   EXPECT_TRUE(study["front"].is_null());  // digital attention has no joules
+}
+
+TEST_F(SweepVerb, KeysAndValuesHaveLevelsOfTheirOwnOnLinearHardware) {
+  const auto nats = [](const json& study, std::size_t point) {
+    return study["points"][point]["runs"][0]["figures"]["nats_per_token"];
+  };
+  const json study = swept("attention: linear\nvary: {k_levels: [8, 3], v_levels: [8, 3]}\n");
+  ASSERT_EQ(study["points"].size(), 4u);
+  EXPECT_NE(nats(study, 0), nats(study, 1));
+  EXPECT_NE(nats(study, 0), nats(study, 2));
+  EXPECT_NE(nats(study, 1), nats(study, 2));
+  expect_same_nats(study["points"][3]["runs"][0],
+                   swept("attention: linear\nvary: {kv_levels: [3, 4]}\n")["points"][0]["runs"][0]);
+  EXPECT_THAT(refused("attention: analog\nat: {device: device.h5}\nvary: {k_levels: [8, 3]}\n"),
+              AllOf(HasSubstr("k_levels"), HasSubstr("in common; give kv_levels")));
+}
+
+TEST_F(SweepVerb, ATasksScoreIsThatOfEval) {
+  std::string lines, labels;
+  Random random(9);
+  for (int k = 0; k < 40; ++k) {
+    const auto letters = [&] {
+      std::string text;
+      for (int i = 0; i < 6; ++i) text += "abcdef"[random.below(6)];
+      return text;
+    };
+    lines += json{{"sentence", letters() + "_" + letters()},
+                  {"option1", letters()},
+                  {"option2", letters()},
+                  {"answer", k % 2 + 1}}
+                 .dump() +
+             "\n";
+  }
+  write_file(folder / "task.jsonl", lines);
+  write_file(folder / "model" / "vocab.json", R"({"a":0,"b":1,"c":2,"d":3,"e":4,"f":5," ":6})");
+  const std::string head = "gaincell_study: 1\nname: tiny\nmodel: model\n",
+                    task = "task: {name: winogrande, data: task.jsonl, limit: 30}\n",
+                    rest =
+                        "attention: analog\nat: {device: device.h5}\nvary: {window: [2, 20], "
+                        "q_levels: [16, 2]}\n";
+  write_file(folder / "study.yaml", head + task + rest);
+  done("sweep study.yaml -o study.h5 -q --jobs 2");
+  const json study = json::parse(done("show study.h5 --json"));
+  EXPECT_EQ(study.at("failed"), 0);
+  bool differ = false;
+  for (const std::size_t point : {0, 3}) {
+    const json& run_of_study = study["points"][point]["runs"][0];
+    const std::string command = run_of_study.at("command");
+    ASSERT_THAT(command, StartsWith("gaincell eval "));
+    const json plain = json::parse(done(command.substr(9) + " --json"));
+    const json& figures = run_of_study.at("figures");
+    for (const char* key : {"accuracy", "accuracy_standard_error", "nats_per_token", "items"})
+      EXPECT_EQ(figures.at(key), plain.at(key)) << key;
+    EXPECT_EQ(figures.at("energy_active_j"), plain.at("energy_j_per_token").at("active"));
+    EXPECT_GT(figures.at("cells"), 0);
+    EXPECT_TRUE(figures.at("perplexity").is_null());
+    differ |=
+        figures.at("nats_per_token") != study["points"][1]["runs"][0]["figures"]["nats_per_token"];
+  }
+  EXPECT_TRUE(differ);
+  EXPECT_EQ(study["front"]["of"][1], "accuracy");
+  EXPECT_THAT(done("show study.h5"), HasSubstr("accuracy"));
+  const auto refused_study = [&](const std::string& text) {
+    write_file(folder / "study.yaml", text);
+    const auto outcome = run("sweep study.yaml -o no.h5");
+    EXPECT_EQ(outcome.exit_code, 2);
+    return outcome.err;
+  };
+  EXPECT_THAT(refused_study(head + task + "tokens: 50\n" + rest),
+              AllOf(HasSubstr("tokens"), HasSubstr("no effect beside `task`")));
+  EXPECT_THAT(refused_study(head + rest), HasSubstr("needs `text` or `task`"));
+  EXPECT_THAT(refused_study(head + "task: {name: winogrand, data: task.jsonl}\n" + rest),
+              AllOf(HasSubstr("task.name"), HasSubstr("winogrande")));
+  EXPECT_THAT(refused_study(head + "task: {name: hellaswag, data: task.jsonl}\n" + rest),
+              HasSubstr("is a line for --task winogrande"));
 }
 
 TEST_F(SweepVerb, ThePublishedDeviceHasItsOwnNumbers) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numbers>
 
 #include "base/error.h"
@@ -325,6 +326,101 @@ TEST_F(Tiny, AgreementIsThatOfTheTwoDistributions) {
   }
   EXPECT_GT(alike, 0);
   EXPECT_LT(alike, 60);
+}
+
+// Softmax attention, with one head's output times a factor.
+class Louder : public attention::Attention {
+ public:
+  Louder(attention::Shape shape, int head, float factor)
+      : Attention(shape, attention::Scalers::identity(shape.heads)),
+        inner_(attention::make_softmax(shape)),
+        head_(head),
+        factor_(factor) {}
+  energy::Activity activity() const override { return inner_->activity(); }
+
+ protected:
+  void run_checked(int tokens, const float* q, const float* k, const float* v,
+                   float* out) override {
+    inner_->run(tokens, q, k, v, out);
+    for (int t = 0; t < tokens; ++t)
+      for (int d = 0; d < shape().dim; ++d)
+        out[(t * shape().heads + head_) * shape().dim + d] *= factor_;
+  }
+  void reset_ring() override { inner_->reset(); }
+
+ private:
+  std::unique_ptr<attention::Attention> inner_;
+  int head_;
+  float factor_;
+};
+
+struct TinyByLayer : Tiny {
+  attention::Shape shape{config.n_head, config.head_dim(), 24};
+
+  std::vector<std::unique_ptr<attention::Attention>> softmax() const {
+    std::vector<std::unique_ptr<attention::Attention>> layers;
+    for (int i = 0; i < config.n_layer; ++i) layers.push_back(attention::make_softmax(shape));
+    return layers;
+  }
+  // Head 1 of this layer is a tenth too loud; -1: none.
+  std::vector<LayerAgreement> agreement_where(int layer, int threads = 1) {
+    Transformer reference = make(24);
+    auto layers = softmax();
+    if (layer >= 0) layers[layer] = std::make_unique<Louder>(shape, 1, 1.1F);
+    Transformer own(reference.weights_in_common(), std::move(layers), threads);
+    return evaluate(own, text(61), {.stride = 12, .reference = &reference, .beside = softmax()})
+        .agreement->layers;
+  }
+};
+
+TEST_F(TinyByLayer, NothingIsLostWhereBothAreAlike) {
+  for (const LayerAgreement& layer : agreement_where(-1)) {
+    EXPECT_EQ(layer.loss.relative_rms, 0);
+    EXPECT_EQ(layer.loss.of_stream, 0);
+    EXPECT_EQ(layer.stream_relative_rms, 0);
+    EXPECT_NEAR(layer.loss.cosine, 1, 1e-12);
+  }
+}
+
+TEST_F(TinyByLayer, ALossStandsWhereItArisesAndNotWhereItIsInherited) {
+  for (const int at : {0, 1}) {
+    const auto layers = agreement_where(at);
+    ASSERT_EQ(layers.size(), 2U);
+    for (const int layer : {0, 1}) {
+      SCOPED_TRACE(at * 10 + layer);
+      const LayerAgreement& one = layers[layer];
+      EXPECT_NEAR(one.heads[1].relative_rms, layer == at ? 0.1 : 0, 1e-6);
+      EXPECT_EQ(one.heads[0].relative_rms, 0);
+      EXPECT_NEAR(one.heads[1].cosine, 1, 1e-6);
+      EXPECT_EQ(one.stream_relative_rms > 0, layer >= at);
+      EXPECT_EQ(one.loss.of_stream > 0, layer == at);
+      // One head loses: the layer loses as much.
+      EXPECT_NEAR(one.heads[1].of_stream, one.loss.of_stream, 1e-5 * one.loss.of_stream);
+    }
+  }
+  EXPECT_EQ(agreement_where(0)[0].loss.of_stream, agreement_where(0, 2)[0].loss.of_stream);
+}
+
+TEST_F(TinyByLayer, OfStreamIsWhatTheOutputMatrixMakesOfTheLoss) {
+  const double found = agreement_where(1)[1].loss.of_stream;
+  auto layers = softmax();
+  layers[1] = std::make_unique<Louder>(shape, 1, 1.1F);
+  Transformer own(make(24).weights_in_common(), std::move(layers));
+  double lost = 0, stream = 0;
+  own.see_layers([&](const Transformer::LayerView& view) {
+    if (view.layer != 1) return;
+    const auto& weight = tensors.at("transformer.h.1.attn.c_proj.weight").values;
+    for (int t = 0; t < view.tokens; ++t)
+      for (int j = 0; j < 32; ++j) {
+        double put = 0;
+        for (int i = 16; i < 32; ++i)
+          put += view.attended[t * 32 + i] * (0.1 / 1.1) * weight[i * 32 + j];
+        lost += put * put;
+        stream += std::pow(view.stream[t * 32 + j], 2);
+      }
+  });
+  (void)evaluate(own, text(61), {.stride = 12, .block = 23});
+  EXPECT_NEAR(found, std::sqrt(lost / stream), 1e-5 * found);
 }
 
 TEST_F(Tiny, GeneratesGreedilyWhatTheReferenceWould) {

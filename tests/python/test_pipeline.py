@@ -198,6 +198,7 @@ def test_holdouts_are_what_the_error_says():
     {"attention": "softmax", "special_tokens": True},
     {"attention": "analog", "device": DEVICE, "against": "linear"},
     {"attention": "analog", "device": "published", "window": 64, "without": ["retention"]},
+    {"attention": "linear", "hardware": ["q_levels=4", "v_levels=3"], "digital": "f32"},
     {"attention": "analog", "device": DEVICE, "spread": ["cell_gain=0.02"], "spread_seed": 4, "token_period_s": 1e-5},
 ])
 def test_infer_says_what_the_program_says(options):
@@ -222,6 +223,8 @@ def test_wrong_inferences_are_refused():
     refused(["--level", "fast or column"], gaincell.infer, LINEAR, TEXT, attention="analog", device=DEVICE, level="slow")
     refused(["--device", "needs the tables"], gaincell.infer, LINEAR, TEXT, attention="analog")
     refused(["--token-period", "nan"], gaincell.infer, LINEAR, TEXT, attention="analog", device=DEVICE, token_period_s=float("nan"))
+    refused(["--digital", "int9"], gaincell.infer, LINEAR, TEXT, digital="int9")
+    refused(["--hardware", "q_level"], gaincell.infer, LINEAR, TEXT, attention="linear", hardware=["q_level=4"])
     # What nothing would heed.
     refused(["--spread-seed", "softmax attention has no circuits"], gaincell.infer, LINEAR, TEXT, attention="softmax", spread_seed=1)
     with pytest.raises(TypeError, match="windw"):

@@ -162,6 +162,9 @@ def test_wrong_input_is_one_message(start, tmp_path, capsys):
 
     refused("is not there; recipes/published.yaml", tmp_path / "no.yaml")
     refused("missing/config.json: is not there", **{"--from": tmp_path / "missing"})
+    (tmp_path / "llama").mkdir()
+    (tmp_path / "llama/config.json").write_text('{"model_type": "llama"}')
+    refused("model_type = llama: the GPT-2 architecture alone is trained", **{"--from": tmp_path / "llama"})
     refused("no.txt: is not there", **{"--text": tmp_path / "no.txt"})
     refused("has 40 tokens: must be at least 49", **{"--text": short})
     refused("has the token 65: must be below the model's vocab_size, 65", **{"--text": far})

@@ -68,7 +68,7 @@ TEST_F(StudyFile, AGridIsAllCombinationsAndUnitsAreThoseOfSpice) {
   EXPECT_THAT(names(study),
               ElementsAre("window=16, token_period_s=1e-06", "window=16, token_period_s=0.0005",
                           "window=8, token_period_s=1e-06", "window=8, token_period_s=0.0005"));
-  EXPECT_THAT(command_line("infer", infer_options(study, design_points(study)[1], 7, study.model)),
+  EXPECT_THAT(command_line("infer", run_options(study, design_points(study)[1], 7, study.model)),
               AllOf(HasSubstr("--window 16 --token-period 0.0005 --hardware q_levels=8 "
                               "--spread-seed 7 --noise-seed 7"),
                     Not(HasSubstr("--attention"))));
@@ -166,7 +166,7 @@ TEST_F(StudyFile, WhatADeviceStatesOfItsSpreadStaysBesideWhatIsVaried) {
   file.write(folder / "spread.h5");
   const auto spread_of = [&](const std::string& device) {
     const Study study = read("at: {device: " + device + "}\nvary: {relu_noise_c: [1f, 2f]}\n");
-    const auto options = infer_options(study, design_points(study)[0], {}, study.model);
+    const auto options = run_options(study, design_points(study)[0], {}, study.model);
     return *(std::find(options.begin(), options.end(), "--spread") + 1);
   };
   EXPECT_EQ(spread_of("spread.h5"), "device,relu_noise_c=1e-15");

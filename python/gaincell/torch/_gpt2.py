@@ -237,6 +237,9 @@ def from_pretrained(
 
     at = Path(folder)
     text = _config(at)
+    if text.get("model_type", "gpt2") != "gpt2":
+        raise GaincellError(f"{at / 'config.json'}: model_type = {text['model_type']}: the GPT-2 architecture alone is trained here; "
+                            "`gaincell convert` and `adapt` take LLaMA's")
     ours = text.pop("gaincell", {})
     if ours.get("positions", "learned") != "learned":
         raise GaincellError(f"{at / 'config.json'}: gaincell.positions = {ours['positions']}: must be learned, "

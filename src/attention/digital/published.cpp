@@ -30,14 +30,11 @@ class Published final : public BlockedAttention {
             static_cast<int>(std::max<std::size_t>(1, powers_of(hardware).size())) * shape.dim),
         hw_(hardware),
         q_(0.0, 1.0, hw_.q_levels),
-        kv_(0.0, hw_.v_max, hw_.kv_levels),
+        keys_at_(hardware, hw_.k_levels, powers_of(hardware)),
+        values_at_(hardware, hw_.v_levels, powers_of(hardware)),
         output_(-1.0, 1.0, hw_.output_levels),
         powers_(powers_of(hardware)) {
-    // Value of every level to every power, and p_i D^i by age for both stages, 0 outside the
-    // window.
-    for (const int power : powers_)
-      for (int level = 0; level < hw_.kv_levels; ++level)
-        level_power_.push_back(static_cast<float>(std::pow(kv_.value(level) - hw_.v_zero, power)));
+    // p_i D^i by age for both stages, 0 outside the window.
     for (const int power : powers_) {
       const std::size_t ages = shape.window + 2 * kBlock;
       std::vector<float> first(ages, 0.0f), second(ages, 0.0f);
@@ -60,8 +57,23 @@ class Published final : public BlockedAttention {
     return powers;
   }
 
+  // What can be stored of keys, or of values.
+  struct Stored {
+    Stored(const PublishedHardware& hardware, int so_many, const std::vector<int>& powers)
+        : levels(0.0, hardware.v_max, so_many), count(so_many) {
+      for (const int power : powers)
+        for (int level = 0; level < count; ++level)
+          powers_of_level.push_back(
+              static_cast<float>(std::pow(levels.value(level) - hardware.v_zero, power)));
+    }
+    Quantiser levels;
+    int count;
+    std::vector<float> powers_of_level;  // [power][level], of z
+  };
+
   // Returns how many values lay outside the range.
-  std::size_t write(SlidingBuffer& buffer, const float* rows, int block, double a, double b) {
+  std::size_t write(const Stored& at, SlidingBuffer& buffer, const float* rows, int block, double a,
+                    double b) {
     std::size_t outside = 0;
     const int dim = shape().dim, width = shape().arrays() * dim;
     const int powers = static_cast<int>(powers_.size());
@@ -69,18 +81,18 @@ class Published final : public BlockedAttention {
     index_.resize(dim);
     for (int t = 0; t < block; ++t, rows += width) {
       if (hw_.quantise)
-        outside +=
-            kernels::quantise(dim, rows, a, b, hw_.v_max, kv_.steps_per_unit(), index_.data());
+        outside += kernels::quantise(dim, rows, a, b, hw_.v_max, at.levels.steps_per_unit(),
+                                     index_.data());
       else
-        for (int d = 0; d < dim; ++d) outside += kv_.outside(a * rows[d] + b);
+        for (int d = 0; d < dim; ++d) outside += at.levels.outside(a * rows[d] + b);
       for (int p = 0; p < powers; ++p, to += dim) {
-        const float* of_level = level_power_.data() + p * hw_.kv_levels;
+        const float* of_level = at.powers_of_level.data() + p * at.count;
         if (hw_.quantise)
           for (int d = 0; d < dim; ++d) to[d] = of_level[index_[d]];
         else
           for (int d = 0; d < dim; ++d)
-            to[d] =
-                static_cast<float>(std::pow(kv_.clamp(a * rows[d] + b) - hw_.v_zero, powers_[p]));
+            to[d] = static_cast<float>(
+                std::pow(at.levels.clamp(a * rows[d] + b) - hw_.v_zero, powers_[p]));
       }
       if (powers == 0) to += dim;
     }
@@ -91,9 +103,9 @@ class Published final : public BlockedAttention {
     const int dim = shape().dim, group = shape().group;
     const Scalers& s = scalers();
     const auto outside_k = static_cast<double>(
-        write(keys_[array], k + array * dim, block, s.a_k[array], s.b_k[array]));
+        write(keys_at_, keys_[array], k + array * dim, block, s.a_k[array], s.b_k[array]));
     const auto outside_v = static_cast<double>(
-        write(values_[array], v + array * dim, block, s.a_v[array], s.b_v[array]));
+        write(values_at_, values_[array], v + array * dim, block, s.a_v[array], s.b_v[array]));
     for (int h = array * group; h < (array + 1) * group; ++h) {
       ranges_.heads[h].k += outside_k;
       ranges_.heads[h].v += outside_v;
@@ -213,9 +225,10 @@ class Published final : public BlockedAttention {
   }
 
   PublishedHardware hw_;
-  Quantiser q_, kv_, output_;
+  Quantiser q_;
+  Stored keys_at_, values_at_;
+  Quantiser output_;
   std::vector<int> powers_;
-  std::vector<float> level_power_;                            // [power][level]
   std::vector<std::vector<float>> first_fade_, second_fade_;  // [power][window-1+kBlock-age]
   std::vector<std::uint8_t> index_;
   Matrix queries_, phi_, product_, tile_;
@@ -233,11 +246,12 @@ PublishedHardware PublishedHardware::cubic() {
 
 std::unique_ptr<Attention> make_published(Shape shape, PublishedHardware hardware,
                                           Scalers scalers) {
-  if (hardware.q_levels < 2 || hardware.kv_levels < 2 || hardware.output_levels < 2 ||
-      hardware.tile < 1 || hardware.q_levels > 256 || hardware.kv_levels > 256)
+  const auto possible = [](int levels) { return levels >= 2 && levels <= 256; };
+  if (!possible(hardware.q_levels) || !possible(hardware.k_levels) ||
+      !possible(hardware.v_levels) || hardware.output_levels < 2 || hardware.tile < 1)
     throw Error({.place = "attention",
                  .key = "levels and tile",
-                 .value = "q_levels, kv_levels, output_levels or tile",
+                 .value = "q_levels, k_levels, v_levels, output_levels or tile",
                  .rule = "2 to 256 levels and a tile of at least 1"});
   return std::make_unique<Published>(shape, hardware, std::move(scalers));
 }

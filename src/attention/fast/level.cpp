@@ -83,6 +83,7 @@ class FastLevel final : public Analog {
     for (Books& books : books_) books.clear();
     cells_.clear();
   }
+  void pass_over(std::int64_t tokens) override { before_ += tokens; }
 
   void run_checked(int tokens, const float* q, const float* k, const float* v,
                    float* out) override {
