@@ -150,7 +150,7 @@ class Stream {
   std::string ranges_json() const {
     const double known = attention::with_effects(circuit_, options_.effects).known_age_s;
     return json_text(
-        cli::RangeNotes{{engine_->ranges()}, known, cli::full_scale_warnings(circuit_)}.to_json());
+        cli::RangeNotes{{engine_->ranges()}, known, cli::circuit_warnings(circuit_)}.to_json());
   }
   std::string settings_json() const {
     nlohmann::ordered_json settings{

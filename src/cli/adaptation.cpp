@@ -145,7 +145,7 @@ Adaptation fit(const AdaptationOptions& o, const model::Model& model) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   nlohmann::ordered_json record = record_of(o, model, facts, text, window, analog, report);
-  const RangeNotes notes{range_reports(device), circuit.known_age_s, full_scale_warnings(circuit)};
+  const RangeNotes notes{range_reports(device), circuit.known_age_s, circuit_warnings(circuit)};
   for (std::string& line : notes.unusual()) warnings.push_back(std::move(line));
   record["ranges"] = notes.to_json();
   return {report, record, seconds, std::move(warnings)};

@@ -465,7 +465,7 @@ void RunPlan::plan_circuits(const ModelRunOptions& o, const model::Model& model)
   const attention::Circuit circuit =
       attention::with_effects(attention::circuit_of(*facts.device), choice.analog.effects);
   known_age_s = circuit.known_age_s;
-  warnings = full_scale_warnings(circuit);
+  warnings = circuit_warnings(circuit);
   if (!model.weights->has_scalers)
     warnings.push_back(fmt::format(
         "{} has no hardware scalers: it was never fitted to a circuit, and its q, k and v are "

@@ -21,6 +21,7 @@ constexpr double kUsual = 0.1;          // share of values clipped, above which 
 constexpr double kMostTooOld = 0.01;    // share of reads, above which a run is refused
 constexpr double kLeastFilled = 0.045;  // rms of a uniform column, in full scales; published: 0.34
 constexpr double kMostFilled = 2.7;
+constexpr double kMostOffZero = 0.02;  // of a cell's full weight; the cells that we ship: 0.013
 
 double share(double part, double all) { return all > 0 ? part / all : 0.0; }
 
@@ -58,6 +59,23 @@ std::string worst_head(const std::vector<RangeReport>& layers) {
       }
     }
   return where;
+}
+
+// What half of the range, which means zero, weighs once it is written, in weights of its ends.
+std::string off_zero(const attention::Circuit& circuit) {
+  const double bitline = circuit.relu.bitline_v(0);
+  const std::size_t longest = circuit.pulse_nodes_s.size() - 1;
+  const auto stored = [&circuit](double target) { return circuit.stored_v(target, 0); };
+  const auto weight = [&](double v) { return circuit.read_charge_c(v, longest, bitline); };
+  const double zero = circuit.v_max / 2, step = circuit.v_max / 100;
+  const double full = (weight(stored(circuit.v_max)) - weight(stored(0))) / 2;
+  const double share_of_full = weight(stored(zero)) / full;
+  const double slope = (weight(stored(zero + step)) - weight(stored(zero - step))) / (2 * step);
+  if (!(std::abs(share_of_full) > kMostOffZero)) return {};
+  return fmt::format(
+      "half of the range means zero, but is read as {:.2g} of a full weight, and no scaler mends "
+      "that; a write_offset of the device that is {} higher would",
+      share_of_full, format_si(-weight(stored(zero)) / slope, "V", 2));
 }
 
 }  // namespace
@@ -153,7 +171,7 @@ void require_known_ages(const attention::Circuit& circuit, const attention::Anal
                  "--without retention"});
 }
 
-std::vector<std::string> full_scale_warnings(const attention::Circuit& circuit) {
+std::vector<std::string> circuit_warnings(const attention::Circuit& circuit) {
   std::vector<std::string> warnings;
   for (const auto& [name, converter, line] :
        {std::tuple{"first", &circuit.relu, relu_line(circuit)},
@@ -165,6 +183,7 @@ std::vector<std::string> full_scale_warnings(const attention::Circuit& circuit) 
         "inputs makes {:.2g} of it (published device: 0.34), so most outputs {}",
         name, rms, rms < kLeastFilled ? "stay near zero" : "are saturated or zero"));
   }
+  if (std::string off = off_zero(circuit); !off.empty()) warnings.push_back(std::move(off));
   return warnings;
 }
 

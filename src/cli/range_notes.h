@@ -37,7 +37,8 @@ std::vector<attention::RangeReport> range_reports(model::Transformer& transforme
 void require_known_ages(const attention::Circuit& circuit, const attention::AnalogOptions& options,
                         std::int64_t text, int window);
 
-// Where a device's currents and its converters' full scales do not go together.
-std::vector<std::string> full_scale_warnings(const attention::Circuit& circuit);
+// Where a device's currents and its converters' full scales do not go together, or its zero is
+// none.
+std::vector<std::string> circuit_warnings(const attention::Circuit& circuit);
 
 }  // namespace gaincell::cli

@@ -155,7 +155,7 @@ std::vector<std::string> about_lines(const DeviceContent& content, const Column&
                                      const std::string& spread, std::size_t states,
                                      std::size_t rows) {
   const std::size_t largest = rows * (states - 1), adc_bits = std::bit_width(largest);
-  const unsigned bits = std::bit_width(states) - 1;
+  const std::size_t bits = std::bit_width(states) - 1;
   std::vector<std::string> lines;
   lines.push_back(
       fmt::format("mem_states.csv: for `inference.py --mem_type resistive --mem_states_file "

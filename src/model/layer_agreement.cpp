@@ -17,31 +17,6 @@ double squares(const float* x, std::size_t n) {
 
 double ratio(double part, double all) { return all > 0 ? std::sqrt(part / all) : 0.0; }
 
-// Of two results, summed over tokens.
-struct Sums {
-  double reference = 0, own = 0, product = 0, difference = 0;
-
-  void add(const float* of_reference, const float* of_own, std::size_t n) {
-    const auto a = Values(of_reference, static_cast<Eigen::Index>(n)).cast<double>(),
-               b = Values(of_own, static_cast<Eigen::Index>(n)).cast<double>();
-    reference += a.square().sum();
-    own += b.square().sum();
-    product += (a * b).sum();
-    difference += (a - b).square().sum();
-  }
-  Sums& operator+=(const Sums& other) {
-    reference += other.reference;
-    own += other.own;
-    product += other.product;
-    difference += other.difference;
-    return *this;
-  }
-  double relative_rms() const { return ratio(difference, reference); }
-  double cosine() const {
-    return reference > 0 && own > 0 ? product / std::sqrt(reference * own) : 0.0;
-  }
-};
-
 using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Square = Eigen::MatrixXf;
 
@@ -60,6 +35,31 @@ std::vector<Square> output_squares(const Matrix& matrix, int heads, int dim) {
 }  // namespace
 
 struct LayerComparison::Layer {
+  // Of two results, summed over tokens.
+  struct Sums {
+    double reference = 0, own = 0, product = 0, difference = 0;
+
+    void add(const float* of_reference, const float* of_own, std::size_t n) {
+      const auto a = Values(of_reference, static_cast<Eigen::Index>(n)).cast<double>(),
+                 b = Values(of_own, static_cast<Eigen::Index>(n)).cast<double>();
+      reference += a.square().sum();
+      own += b.square().sum();
+      product += (a * b).sum();
+      difference += (a - b).square().sum();
+    }
+    Sums& operator+=(const Sums& other) {
+      reference += other.reference;
+      own += other.own;
+      product += other.product;
+      difference += other.difference;
+      return *this;
+    }
+    double relative_rms() const { return ratio(difference, reference); }
+    double cosine() const {
+      return reference > 0 && own > 0 ? product / std::sqrt(reference * own) : 0.0;
+    }
+  };
+
   std::unique_ptr<attention::Attention> beside;
   std::vector<float> reference_stream;  // of the block
   std::vector<float> attended, difference, put;
@@ -82,7 +82,7 @@ LayerComparison::LayerComparison(Transformer& own, Transformer& reference,
                        .attended = {},
                        .difference = {},
                        .put = {},
-                       .heads = std::vector<Sums>(heads),
+                       .heads = std::vector<Layer::Sums>(heads),
                        .output = output_squares(output, config.n_head, config.head_dim()),
                        .head_squares = std::vector<double>(heads),
                        .stream = {}});
@@ -146,8 +146,8 @@ void LayerComparison::compare(const Transformer::LayerView& view) {
 std::vector<LayerAgreement> LayerComparison::found() const {
   std::vector<LayerAgreement> all;
   for (const Layer& layer : layers_) {
-    Sums sum;
-    for (const Sums& head : layer.heads) sum += head;
+    Layer::Sums sum;
+    for (const Layer::Sums& head : layer.heads) sum += head;
     LayerAgreement one{.loss = {.of_stream = ratio(layer.put_squares, layer.stream.own),
                                 .relative_rms = sum.relative_rms(),
                                 .cosine = sum.cosine()},

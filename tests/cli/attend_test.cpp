@@ -505,6 +505,31 @@ TEST_F(Attend, SaysWhereCurrentsAndFullScalesDoNotGoTogether) {
   }
 }
 
+// A zero that is 25 mV above half of the range weighs a share of 25 of 450.
+TEST_F(Attend, SaysWhereHalfOfTheRangeIsNotReadAsZero) {
+  write_random_input("in.h5");
+  for (const double zero : {4.5, 4.75}) {
+    std::string csv = "V_store,V_in,I\n";
+    for (int i = 0; i <= 9; ++i)
+      csv += std::to_string(0.1 * i) + ",0.9," + std::to_string(2 * (i - zero)) + "e-6\n";
+    write_file(folder_ / "iv.csv", csv);
+    ASSERT_EQ(run({"import", "iv.csv", "-o", "device.h5", "--s-sat-first", "80e-6",
+                   "--s-sat-second", "40e-6"})
+                  .exit_code,
+              0);
+    const auto outcome =
+        run({"attend", "--device", "device.h5", "--input", "in.h5", "--output", "out.h5"});
+    EXPECT_EQ(outcome.exit_code, 0);
+    const auto says = HasSubstr(
+        "warning: half of the range means zero, but is read as -0.056 of a full weight, and no "
+        "scaler mends that; a write_offset of the device that is 25 mV higher would");
+    if (zero == 4.5)
+      EXPECT_THAT(outcome.err, ::testing::Not(HasSubstr("half of the range")));
+    else
+      EXPECT_THAT(outcome.err, says);
+  }
+}
+
 TEST_F(Attend, RefusesWrongInputInOneLine) {
   write_random_input("in.h5");
   const std::vector<std::string> good{"attend", "--device", "published", "--input",

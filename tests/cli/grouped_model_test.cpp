@@ -243,7 +243,7 @@ TEST_P(Gpt2Shapes, LoadRunAndConvert) {
 INSTANTIATE_TEST_SUITE_P(Published, Gpt2Shapes,
                          ::testing::Values(Shape{"medium", 1024, 16}, Shape{"large", 1280, 20},
                                            Shape{"xl", 1600, 25}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& shape) { return shape.param.name; });
 
 }  // namespace
 }  // namespace gaincell::model

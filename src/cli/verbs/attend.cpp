@@ -361,7 +361,7 @@ int attend(AttendOptions& o) {
   const energy::EnergyModel model(*facts.device);
   const energy::Energy energy = model.of(result.activity, options.token_period_s);
   const nlohmann::ordered_json settings = settings_of(o, facts, in, options, *engine);
-  const RangeNotes ranges{{engine->ranges()}, known_age_s, full_scale_warnings(circuit)};
+  const RangeNotes ranges{{engine->ranges()}, known_age_s, circuit_warnings(circuit)};
   write(o, in, result, energy, settings, ranges, spice.get());
   ranges.say();
   warn_of_period(model, options.token_period_s);

@@ -135,7 +135,7 @@ Subject random_inputs(const AuditOptions& o) {
   audit::Recorder recorder(shape, 1, facts.device->tile, o.tokens, o.draw);
   recorder.attach(0, *engine, facts.device->v_zero);
   audit::run_random_inputs(*engine, facts.device->tile, o.tokens, o.draw.seed);
-  const RangeNotes notes{{engine->ranges()}, circuit.known_age_s, full_scale_warnings(circuit)};
+  const RangeNotes notes{{engine->ranges()}, circuit.known_age_s, circuit_warnings(circuit)};
   notes.warn();
   Subject subject;
   subject.cases = recorder.cases();
