@@ -74,8 +74,9 @@ std::string off_zero(const attention::Circuit& circuit) {
   if (!(std::abs(share_of_full) > kMostOffZero)) return {};
   return fmt::format(
       "half of the range means zero, but is read as {:.2g} of a full weight, and no scaler mends "
-      "that; a write_offset of the device that is {} higher would",
-      share_of_full, format_si(-weight(stored(zero)) / slope, "V", 2));
+      "that; levels that are written {} {} would (the device's write_offset)",
+      share_of_full, format_si(std::abs(weight(stored(zero)) / slope), "V", 2),
+      share_of_full * slope < 0 ? "higher" : "lower");
 }
 
 }  // namespace

@@ -447,7 +447,11 @@ TEST_F(Attend, SaysAndKeepsWhatItClips) {
   write_input("in.h5", q, k, v);
   for (const std::string level : {"fast", "column"}) {
     const auto [err, json] = ranges(level);
-    EXPECT_EQ(err, "");
+    // The authors' cubic has its zero there.
+    EXPECT_EQ(err,
+              "warning: half of the range means zero, but is read as 0.051 of a full weight, and "
+              "no scaler mends that; levels that are written 38 mV lower would (the device's "
+              "write_offset)\n");
     EXPECT_EQ(json.at("clipped").at("q"), 0);
   }
   // Two of 640 q of head 1 in each of two batch entries; 5 % of all v.
@@ -522,7 +526,8 @@ TEST_F(Attend, SaysWhereHalfOfTheRangeIsNotReadAsZero) {
     EXPECT_EQ(outcome.exit_code, 0);
     const auto says = HasSubstr(
         "warning: half of the range means zero, but is read as -0.056 of a full weight, and no "
-        "scaler mends that; a write_offset of the device that is 25 mV higher would");
+        "scaler mends that; levels that are written 25 mV higher would (the device's "
+        "write_offset)");
     if (zero == 4.5)
       EXPECT_THAT(outcome.err, ::testing::Not(HasSubstr("half of the range")));
     else
