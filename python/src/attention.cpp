@@ -168,24 +168,32 @@ class Stream {
   }
 
  private:
+  // Tokens by head on this side, heads by token on the engine's, which shares work between those
+  // that it is given at once.
   void run_tokens(const float* q, const float* k, const float* v, std::size_t time, float* out) {
+    constexpr std::size_t kTogether = 256;
     const auto heads = static_cast<std::size_t>(engine_->shape().heads);
     const auto arrays = static_cast<std::size_t>(engine_->shape().arrays());
     const auto dim = static_cast<std::size_t>(engine_->shape().dim);
-    std::vector<float> of_q(heads * dim), of_k(arrays * dim), of_v(arrays * dim),
-        of_out(heads * dim);
-    const auto gather = [&](const float* from, std::size_t count, std::size_t t, float* to) {
-      for (std::size_t h = 0; h < count; ++h)
-        std::copy_n(from + (h * time + t) * dim, dim, to + h * dim);
-    };
-    for (std::size_t t = 0; t < time; ++t) {
-      gather(q, heads, t, of_q.data());
-      gather(k, arrays, t, of_k.data());
-      gather(v, arrays, t, of_v.data());
-      engine_->run(1, of_q.data(), of_k.data(), of_v.data(), of_out.data());
-      for (std::size_t h = 0; h < heads; ++h)
-        std::copy_n(of_out.data() + h * dim, dim, out + (h * time + t) * dim);
-      ++tokens_;
+    const std::size_t most = std::min(time, kTogether);
+    std::vector<float> of_q(most * heads * dim), of_k(most * arrays * dim),
+        of_v(most * arrays * dim), of_out(most * heads * dim);
+    for (std::size_t begin = 0; begin < time; begin += most) {
+      const std::size_t tokens = std::min(most, time - begin);
+      const auto gather = [&](const float* from, std::size_t count, float* to) {
+        for (std::size_t t = 0; t < tokens; ++t)
+          for (std::size_t h = 0; h < count; ++h, to += dim)
+            std::copy_n(from + (h * time + begin + t) * dim, dim, to);
+      };
+      gather(q, heads, of_q.data());
+      gather(k, arrays, of_k.data());
+      gather(v, arrays, of_v.data());
+      engine_->run(static_cast<int>(tokens), of_q.data(), of_k.data(), of_v.data(), of_out.data());
+      for (std::size_t t = 0; t < tokens; ++t)
+        for (std::size_t h = 0; h < heads; ++h)
+          std::copy_n(of_out.data() + (t * heads + h) * dim, dim,
+                      out + (h * time + begin + t) * dim);
+      tokens_ += static_cast<std::int64_t>(tokens);
     }
   }
 

@@ -243,7 +243,7 @@ def form_of(
     layers: int,
     token_period_s: float | None,
     without: Sequence[str],
-    error_limit: float,
+    error_limit: float | None,
 ) -> Form | LinearForm:
     """What attention computes with, on a device or on linear hardware."""
     dim, window, layers = (
@@ -252,7 +252,8 @@ def form_of(
     without = _arguments.names("without", without)
     if token_period_s is not None:
         token_period_s = _arguments.number("token_period_s", token_period_s, "s")
-    error_limit = _arguments.number("error_limit", error_limit)
+    if error_limit is not None:
+        error_limit = _arguments.number("error_limit", error_limit)
     if device == "linear":
         device = Linear()
     if not isinstance(device, Linear):
@@ -276,6 +277,10 @@ class GainCellAttention(nn.Module):
     model folders: q' = a_q q + b_q is a share of the longest pulse, k' and v' are volts of 0 .. `v_max`.
     Options as in `gaincell infer`: without `token_period_s`, a token takes the time of `layers` layers one after the
     other. As for `gaincell.attend` these are 12 unless said: cells age as fast in both.
+
+    **On a CPU, evaluated (`eval()`, no gradient asked for), the engine itself runs**: what comes out is `gaincell.attend`'s
+    to the last bit, but for the output's scaler, which is single precision here. Else it is computed in matrices, within `error` of the columns. `error_limit` is that of both fits (without it
+    1e-3 in matrices, 2e-3 in the engine, as in `gaincell infer`). With `uses_engine = False` matrices are taken throughout.
     """
 
     def __init__(
@@ -288,7 +293,7 @@ class GainCellAttention(nn.Module):
         layers: int = 12,
         token_period_s: float | None = None,
         without: Sequence[str] = (),
-        error_limit: float = 1e-3,
+        error_limit: float | None = None,
         scalers: Mapping[str, Any] | None = None,
         v_max: float | None = None,
         form: Form | LinearForm | None = None,
@@ -298,6 +303,7 @@ class GainCellAttention(nn.Module):
             form = form_of(device, dim=dim, window=window, layers=layers, token_period_s=token_period_s,
                            without=without, error_limit=error_limit)
         self.form, self.heads, self.dim = form, heads, dim
+        self.uses_engine = True
         self.checks = True  # that q, k and v are finite: a GPU waits for the answer; a trainer looks at its loss
         self.volts = 1.0 if v_max is None else form.columns.v_max / v_max
         given = dict(scalers or {})
@@ -352,10 +358,22 @@ class GainCellAttention(nn.Module):
             *(self._level(part, x, self.volts, columns.v_max, (columns.kv_levels - 1) / columns.v_max, True)
               for part, x in (("k", k), ("v", v))),
         ]
-        arrays: Any = LinearArrays if isinstance(self.form, LinearForm) else _Arrays
-        sums = arrays.apply(*(x.flatten(0, 1) for x in levels), self.form).reshape(q.shape)
+        sums = self._sums(*levels)
         o = self.scaler["o"]
         return (sums * o.a[:, None, None] + o.b[:, None, None]).to(q.dtype)
+
+    def _sums(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Of sub-tiles, in full scales."""
+        form = self.form
+        if isinstance(form, LinearForm):
+            sums: Tensor = LinearArrays.apply(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), form)
+        elif self.uses_engine and not (self.training or torch.is_grad_enabled() or q.is_cuda):
+            share = q / (form.columns.q_levels - 1) if form.columns.rounds_q else q
+            volt = form.columns.v_max / (form.columns.kv_levels - 1)
+            sums = form.by_engine(share, k * volt, v * volt)
+        else:
+            sums = _Arrays.apply(q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), form)
+        return sums.reshape(q.shape)
 
     def _level(self, part: str, x: Tensor, unit: float, high: float, steps: float, rounds: bool) -> Tensor:
         s = self.scaler[part]

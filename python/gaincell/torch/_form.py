@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._attend import Stream
 from .._device import Device
 from .._gaincell import ColumnForm, ColumnStage, column_form
 
 # Of the largest u_1, what the terms of its separation by age and level may leave.
 LEFT_BY_TERMS = 6e-5
+# What fits keep within where nobody says otherwise: of the matrices here, and of the engine, as in `gaincell infer`.
+MATRIX_LIMIT, ENGINE_LIMIT = 1e-3, 2e-3
+NOT_DRAWN = ("mismatch", "read_noise")
 
 _fused: dict[Any, Any] = {}
 
@@ -305,13 +310,17 @@ class Form:
         layers: int,
         token_period_s: float | None,
         without: Sequence[str],
-        error_limit: float,
+        error_limit: float | None,
     ) -> None:
         self.columns: ColumnForm = column_form(
             device._data, dim=dim, window=window, layers=layers, token_period_s=token_period_s,
-            without=list(without), error_limit=error_limit,
+            without=list(without), error_limit=MATRIX_LIMIT if error_limit is None else error_limit,
         )
         self.window, self.dim = window, dim
+        self._device, self._without = device, list(dict.fromkeys((*without, *NOT_DRAWN)))
+        self._engine_limit = ENGINE_LIMIT if error_limit is None else error_limit
+        self._engines: dict[int, Stream] = {}
+        self._one_at_a_time = threading.Lock()
         self._stages: dict[torch.device, tuple[Stage, Stage]] = {}
         self._seconds: dict[torch.device, tuple[Any, Any]] = {}
 
@@ -326,6 +335,25 @@ class Form:
             c = self.columns
             self._seconds[where] = second_array(self.stages(where)[1], c.phi_per_pulse, c.tile, self.count_steps, self.dim)
         return self._seconds[where]
+
+    def by_engine(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """What the fast engine makes of [batch, head, time, dim], rounded already: q in shares of the longest pulse, k
+        and v in volts of the device."""
+        heads, texts = q.shape[1], []
+        with self._one_at_a_time:
+            if heads not in self._engines:
+                self._engines[heads] = Stream(
+                    self._device, heads, self.dim, window=self.window, token_period_s=self.columns.token_period_s,
+                    level="fast", without=self._without, error_limit=self._engine_limit,
+                )
+            engine = self._engines[heads]
+            for text in zip(q, k, v):
+                engine.reset()
+                texts.append(torch.from_numpy(engine.run(*(x.contiguous().numpy() for x in text))))
+        return torch.stack(texts)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Form:
+        return self  # what is fitted does not change, and a copy of a model computes with the same
 
     @property
     def count_steps(self) -> float:

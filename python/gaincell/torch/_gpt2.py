@@ -77,7 +77,7 @@ def convert(
     window: int | None = None,
     token_period_s: float | None = None,
     without: Sequence[str] = (),
-    error_limit: float = 1e-3,
+    error_limit: float | None = None,
     scalers: Sequence[Mapping[str, Any]] | None = None,
 ) -> Any:
     """Puts gain cells in the place of a GPT2LMHeadModel's attention, in place, and gives it back.
@@ -104,7 +104,7 @@ def convert(
             own = scalers[i]
         else:
             own = block.attn.scalers() if isinstance(block.attn, GainCellAttention) else START
-        block.attn = GPT2GainCellAttention(block.attn, "", heads, dim, scalers=own, v_max=v_max, form=form).to(place.device)
+        block.attn = GPT2GainCellAttention(block.attn, "", heads, dim, scalers=own, v_max=v_max, form=form).to(place.device).train(model.training)
     config.use_cache = False
     if getattr(model, "generation_config", None) is not None:
         model.generation_config.use_cache = False
