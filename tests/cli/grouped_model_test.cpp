@@ -122,7 +122,9 @@ class Llama : public Folders {
     Tensors tensors;
     for (const auto& [name, entry] : reader.entries()) {
       Tensor tensor = reader.read(name);
-      const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
+      const auto has = [&name = name](const char* part) {
+        return name.find(part) != std::string::npos;
+      };
       if (has("k_proj") || has("v_proj") || has("scaler.k.") || has("scaler.v."))
         tensor = doubled(tensor);
       tensors[name] = std::move(tensor);
