@@ -104,9 +104,17 @@ class Stream:
         one = [_numbers(n, x, (2,))[:, np.newaxis, :] for n, x in zip("qkv", (q, k, v), strict=True)]
         return self.run(*one)[:, 0, :]
 
-    def run(self, q: npt.ArrayLike, k: npt.ArrayLike, v: npt.ArrayLike) -> Array:
-        """Tokens one after the other; [head, time, dim], k and v with their own heads."""
-        return self._data.run(*(_numbers(n, x, (3,)) for n, x in zip("qkv", (q, k, v), strict=True)))
+    def run(self, q: npt.ArrayLike, k: npt.ArrayLike, v: npt.ArrayLike, *, together: int = 1) -> Array:
+        """Tokens one after the other; [head, time, dim], k and v with their own heads.
+
+        `together`: so many tokens are given to the engine at once, which is quicker. Outputs are the same to the last
+        bit, energies to eleven digits.
+        """
+        of_q, of_k, of_v = (_numbers(n, x, (3,)) for n, x in zip("qkv", (q, k, v), strict=True))
+        at_once = _arguments.whole("together", together)
+        if at_once < 1:
+            raise GaincellError(f"together = {together}: must be at least 1")
+        return self._data.run(of_q, of_k, of_v, at_once)
 
     def reset(self) -> None:
         """Empties the window; energy goes on adding up."""

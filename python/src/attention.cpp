@@ -110,7 +110,7 @@ class Stream {
                                circuit_, std::move(s), options_);
   }
 
-  Output run(const Input& q, const Input& k, const Input& v) {
+  Output run(const Input& q, const Input& k, const Input& v, int together) {
     const auto heads = static_cast<std::size_t>(engine_->shape().heads);
     const auto dim = static_cast<std::size_t>(engine_->shape().dim);
     const std::size_t time = q.shape(1);
@@ -127,7 +127,7 @@ class Stream {
       const nb::gil_scoped_release release;
       cli::require_known_ages(circuit_, options_, tokens_ + static_cast<std::int64_t>(time),
                               engine_->shape().window);
-      run_tokens(q.data(), k.data(), v.data(), time, out.get());
+      run_tokens(q.data(), k.data(), v.data(), time, static_cast<std::size_t>(together), out.get());
     }
     float* const data = out.get();
     nb::capsule owner(out.release(), [](void* p) noexcept { delete[] static_cast<float*>(p); });
@@ -170,12 +170,12 @@ class Stream {
  private:
   // Tokens by head on this side, heads by token on the engine's, which shares work between those
   // that it is given at once.
-  void run_tokens(const float* q, const float* k, const float* v, std::size_t time, float* out) {
-    constexpr std::size_t kTogether = 256;
+  void run_tokens(const float* q, const float* k, const float* v, std::size_t time,
+                  std::size_t together, float* out) {
     const auto heads = static_cast<std::size_t>(engine_->shape().heads);
     const auto arrays = static_cast<std::size_t>(engine_->shape().arrays());
     const auto dim = static_cast<std::size_t>(engine_->shape().dim);
-    const std::size_t most = std::min(time, kTogether);
+    const std::size_t most = std::min(time, together);
     std::vector<float> of_q(most * heads * dim), of_k(most * arrays * dim),
         of_v(most * arrays * dim), of_out(most * heads * dim);
     for (std::size_t begin = 0; begin < time; begin += most) {
@@ -226,7 +226,7 @@ void bind_attention(nb::module_& module) {
           nb::arg("window"), nb::arg("token_period_s").none(), nb::arg("level"), nb::arg("without"),
           nb::arg("spread"), nb::arg("spread_seed"), nb::arg("noise_seed"), nb::arg("error_limit"),
           nb::arg("scalers"))
-      .def("run", &Stream::run, nb::arg("q"), nb::arg("k"), nb::arg("v"))
+      .def("run", &Stream::run, nb::arg("q"), nb::arg("k"), nb::arg("v"), nb::arg("together"))
       .def("reset", &Stream::reset)
       .def("energy_json", &Stream::energy_json)
       .def("ranges_json", &Stream::ranges_json)

@@ -21,6 +21,7 @@ LEFT_BY_TERMS = 6e-5
 # What fits keep within where nobody says otherwise: of the matrices here, and of the engine, as in `gaincell infer`.
 MATRIX_LIMIT, ENGINE_LIMIT = 1e-3, 2e-3
 NOT_DRAWN = ("mismatch", "read_noise")
+TOGETHER = 256  # tokens that the engine is given at once
 
 _fused: dict[Any, Any] = {}
 
@@ -349,7 +350,7 @@ class Form:
             engine = self._engines[heads]
             for text in zip(q, k, v):
                 engine.reset()
-                texts.append(torch.from_numpy(engine.run(*(x.contiguous().numpy() for x in text))))
+                texts.append(torch.from_numpy(engine.run(*(x.contiguous().numpy() for x in text), together=TOGETHER)))
         return torch.stack(texts)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Form:
