@@ -123,7 +123,7 @@ TEST_F(DeckText, MeasuredNetsAreWords) {
 
 TEST_F(DeckText, ALinkInTheBenchsFolderDoesNotShowAForeignFile) {
   const ScratchFolder other;
-  std::ofstream(other.path() / "secret") << "secret text 42\n";
+  std::ofstream(other.path() / "secret") << "secret text\n";
   std::filesystem::create_symlink(other.path() / "secret", path("link.cir"));
   std::filesystem::create_directory_symlink(other.path(), path("folder"));
   for (const char* named : {"link.cir", "folder/secret", "./folder/../link.cir"}) {
@@ -132,7 +132,7 @@ TEST_F(DeckText, ALinkInTheBenchsFolderDoesNotShowAForeignFile) {
                 "}\nsources: {a: {net: a, dc: 1}}\nelements: [R1 a 0 1]\nanalysis: {type: op}\n"
                 "measurements: {m: {unit: V, value: v(a)}}\n");
     EXPECT_THAT(message, HasSubstr("leads out of its folder")) << named;
-    EXPECT_THAT(message, Not(HasSubstr("42")));
+    EXPECT_THAT(message, Not(HasSubstr("secret text")));
   }
 }
 
