@@ -97,6 +97,25 @@ double Moments::standard_deviation() const {
   return std::sqrt(std::max(0.0, sum_of_squares / count - mean() * mean()));
 }
 
+Moments& Moments::operator+=(const Moments& other) {
+  count += other.count;
+  sum += other.sum;
+  sum_of_squares += other.sum_of_squares;
+  return *this;
+}
+
+Statistics& Statistics::operator+=(const Statistics& other) {
+  const auto add = [](std::vector<Moments>& to, const std::vector<Moments>& more) {
+    to.resize(std::max(to.size(), more.size()));
+    for (std::size_t h = 0; h < more.size(); ++h) to[h] += more[h];
+  };
+  add(q, other.q);
+  add(k, other.k);
+  add(v, other.v);
+  add(output, other.output);
+  return *this;
+}
+
 Attention::Attention(Shape shape, Scalers scalers) : shape_(shape) {
   shape_.check();
   reset_ranges();

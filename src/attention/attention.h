@@ -38,9 +38,11 @@ struct Moments {
   double count = 0, sum = 0, sum_of_squares = 0;
   double mean() const;
   double standard_deviation() const;
+  Moments& operator+=(const Moments& other);
 };
 struct Statistics {
-  std::vector<Moments> q, k, v, output;  // one per head; of k and v, one per array
+  std::vector<Moments> q, k, v, output;             // one per head; of k and v, one per array
+  Statistics& operator+=(const Statistics& other);  // of another part of the text, or nothing
 };
 
 // How much of what a layer was given or met lay outside the ranges that its circuits have, or that

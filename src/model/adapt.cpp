@@ -1,14 +1,9 @@
 #include "model/adapt.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdint>
 
-#include "base/error.h"
-#include "base/random.h"
 #include "model/attention_choice.h"
 
 namespace gaincell::model {
@@ -17,64 +12,9 @@ namespace {
 using attention::Moments;
 using attention::Statistics;
 
-std::array<std::vector<Moments>*, 4> parts(Statistics& s) { return {&s.q, &s.k, &s.v, &s.output}; }
 std::array<const std::vector<Moments>*, 4> parts(const Statistics& s) {
   return {&s.q, &s.k, &s.v, &s.output};
 }
-
-void add(Statistics& to, const Statistics& other) {
-  const auto mine = parts(to);
-  const auto others = parts(other);
-  for (std::size_t p = 0; p < mine.size(); ++p) {
-    mine[p]->resize(others[p]->size());
-    for (std::size_t h = 0; h < mine[p]->size(); ++h) {
-      Moments& m = (*mine[p])[h];
-      const Moments& o = (*others[p])[h];
-      m.count += o.count;
-      m.sum += o.sum;
-      m.sum_of_squares += o.sum_of_squares;
-    }
-  }
-}
-
-struct Pass {
-  std::vector<Statistics> layers;
-  double nats_per_token = 0;
-};
-
-Pass run_batch(Transformer& transformer, const std::vector<std::vector<int>>& batch) {
-  const int n_layer = transformer.weights().config.n_layer;
-  Pass pass;
-  pass.layers.resize(n_layer);
-  double sum = 0, tokens = 0;
-  std::vector<double> nats;
-  for (const auto& sequence : batch) {
-    transformer.reset();
-    nats.resize(sequence.size() - 1);
-    transformer.score(std::span(sequence).first(nats.size()), std::span(sequence).subspan(1), nats);
-    for (const double n : nats) sum += n;
-    tokens += static_cast<double>(nats.size());
-    for (int l = 0; l < n_layer; ++l) add(pass.layers[l], transformer.attention(l).statistics());
-  }
-  pass.nats_per_token = sum / tokens;
-  return pass;
-}
-
-// Statistics are gathered while this lives.
-class Collecting {
- public:
-  explicit Collecting(Transformer& transformer) : transformer_(transformer) { set(true); }
-  ~Collecting() { set(false); }
-  Collecting(const Collecting&) = delete;
-  Collecting& operator=(const Collecting&) = delete;
-
- private:
-  void set(bool on) {
-    for (int l = 0; l < transformer_.weights().config.n_layer; ++l)
-      transformer_.attention(l).collect_statistics(on);
-  }
-  Transformer& transformer_;
-};
 
 struct Coefficients {
   std::vector<float>&a, &b;
@@ -85,12 +25,12 @@ std::array<Coefficients, 4> coefficients(attention::Scalers& s) {
 
 }  // namespace
 
-AdaptReport adapt(Transformer& target, Transformer& device,
-                  const std::vector<std::vector<int>>& batch, const AdaptOptions& options) {
+AdaptReport adapt(Transformer& target, Transformer& device, const Batch& batch,
+                  const AdaptOptions& options) {
   const Config& config = device.weights().config;
   const Collecting collect_target(target), collect_device(device);
   AdaptReport report;
-  const Pass wanted = run_batch(target, batch);
+  const BatchReport wanted = run_batch(target, batch);
   report.nats_target = wanted.nats_per_token;
   const std::array<double, 4> units{1, options.volts, options.volts, 1};  // of q, k, v, output
 
@@ -103,7 +43,7 @@ AdaptReport adapt(Transformer& target, Transformer& device,
   for (int step = 0;; ++step) {
     // Those of the last pass remain, with the scalers that it leaves.
     for (int l = 0; l < config.n_layer; ++l) device.attention(l).reset_ranges();
-    const Pass found = run_batch(device, batch);
+    const BatchReport found = run_batch(device, batch);
     const double ramp = std::min(1.0, static_cast<double>(step) / options.ramp_steps);
     const double alpha = options.alpha_first + (options.alpha_last - options.alpha_first) * ramp;
     AdaptStep now{.step = step, .alpha = alpha, .nats_per_token = found.nats_per_token};
@@ -149,24 +89,6 @@ AdaptReport adapt(Transformer& target, Transformer& device,
   for (int l = 0; l < config.n_layer; ++l)
     report.scalers.push_back(with_volts(device.attention(l).scalers(), 1 / options.volts));
   return report;
-}
-
-std::vector<std::vector<int>> draw_batch(std::span<const int> tokens, int count, int length,
-                                         std::uint64_t seed) {
-  const std::size_t needed = static_cast<std::size_t>(length) + 1;
-  if (tokens.size() < needed) {
-    throw Error({.key = "--text",
-                 .value = fmt::format("{} tokens", tokens.size()),
-                 .rule = fmt::format("a calibration sequence has {} tokens and its target", length),
-                 .remedy = "give a longer text or a smaller --length"});
-  }
-  Random random(seed, "calibration batch");
-  std::vector<std::vector<int>> batch;
-  for (int i = 0; i < count; ++i) {
-    const auto part = tokens.subspan(random.below(tokens.size() - needed + 1), needed);
-    batch.emplace_back(part.begin(), part.end());
-  }
-  return batch;
 }
 
 }  // namespace gaincell::model

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <functional>
-#include <span>
 #include <vector>
 
 #include "attention/attention.h"
+#include "model/calibration.h"
 #include "model/transformer.h"
 
 namespace gaincell::model {
@@ -48,14 +48,8 @@ struct AdaptReport {
   std::vector<attention::Scalers> scalers;  // one per layer, in the target's volts
 };
 
-// `batch`: sequences of at least 2 tokens, each run from an empty ring. Leaves the device's
-// transformer with the new scalers.
-AdaptReport adapt(Transformer& target, Transformer& device,
-                  const std::vector<std::vector<int>>& batch, const AdaptOptions& options);
-
-// `count` sequences of `length` + 1 tokens from places drawn by seed. Error where the text is
-// shorter.
-std::vector<std::vector<int>> draw_batch(std::span<const int> tokens, int count, int length,
-                                         std::uint64_t seed);
+// Leaves the device's transformer with the new scalers.
+AdaptReport adapt(Transformer& target, Transformer& device, const Batch& batch,
+                  const AdaptOptions& options);
 
 }  // namespace gaincell::model

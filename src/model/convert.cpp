@@ -1,6 +1,5 @@
 #include "model/convert.h"
 
-#include <span>
 #include <utility>
 
 #include "model/attention_choice.h"
@@ -73,22 +72,6 @@ class Beside final : public Attention {
   std::vector<float> sums_;
 };
 
-// Nats per token; `after_text` is called behind each sequence.
-template <typename Then>
-double run(Transformer& transformer, const std::vector<std::vector<int>>& batch, Then after_text) {
-  double sum = 0, tokens = 0;
-  std::vector<double> nats;
-  for (const auto& sequence : batch) {
-    transformer.reset();
-    nats.resize(sequence.size() - 1);
-    transformer.score(std::span(sequence).first(nats.size()), std::span(sequence).subspan(1), nats);
-    for (const double n : nats) sum += n;
-    tokens += static_cast<double>(nats.size());
-    after_text();
-  }
-  return sum / tokens;
-}
-
 void place(const std::vector<Moments>& moments, const std::vector<float>& shift, Placed wanted,
            std::vector<float>& a, std::vector<float>& b) {
   for (std::size_t h = 0; h < moments.size(); ++h) {
@@ -100,27 +83,11 @@ void place(const std::vector<Moments>& moments, const std::vector<float>& shift,
 }
 
 // By layer, of what the softmax model's queries, keys and values are on the batch.
-std::vector<Scalers> placed_scalers(Transformer& softmax,
-                                    const std::vector<std::vector<int>>& batch, double& nats) {
+std::vector<Scalers> placed_scalers(Transformer& softmax, const Batch& batch, double& nats) {
   const Config& config = softmax.weights().config;
-  std::vector<attention::Statistics> found(config.n_layer);
-  for (int l = 0; l < config.n_layer; ++l) softmax.attention(l).collect_statistics(true);
-  const auto add = [](std::vector<Moments>& to, const std::vector<Moments>& from) {
-    to.resize(from.size());
-    for (std::size_t h = 0; h < to.size(); ++h) {
-      to[h].count += from[h].count;
-      to[h].sum += from[h].sum;
-      to[h].sum_of_squares += from[h].sum_of_squares;
-    }
-  };
-  nats = run(softmax, batch, [&] {
-    for (int l = 0; l < config.n_layer; ++l) {
-      const attention::Statistics& one = softmax.attention(l).statistics();
-      add(found[l].q, one.q);
-      add(found[l].k, one.k);
-      add(found[l].v, one.v);
-    }
-  });
+  const Collecting collect(softmax);
+  const BatchReport found = run_batch(softmax, batch);
+  nats = found.nats_per_token;
   const double range = config.attention.v_max;
   const Placed pulse{0.3, 0.25}, level{config.attention.v_zero, 0.2 / 0.9 * range};
   std::vector<Scalers> scalers;
@@ -128,9 +95,9 @@ std::vector<Scalers> placed_scalers(Transformer& softmax,
     // What softmax attention counts through: a = 1, and the b of these.
     const Scalers& through = softmax.attention(l).scalers();
     Scalers next = Scalers::identity(config.n_head, config.group());
-    place(found[l].q, through.b_q, pulse, next.a_q, next.b_q);
-    place(found[l].k, through.b_k, level, next.a_k, next.b_k);
-    place(found[l].v, through.b_v, level, next.a_v, next.b_v);
+    place(found.layers[l].q, through.b_q, pulse, next.a_q, next.b_q);
+    place(found.layers[l].k, through.b_k, level, next.a_k, next.b_k);
+    place(found.layers[l].v, through.b_v, level, next.a_v, next.b_v);
     scalers.push_back(std::move(next));
   }
   return scalers;
@@ -138,8 +105,8 @@ std::vector<Scalers> placed_scalers(Transformer& softmax,
 
 }  // namespace
 
-ConvertReport convert(const std::shared_ptr<const Weights>& weights, int window,
-                      const std::vector<std::vector<int>>& batch, int threads) {
+ConvertReport convert(const std::shared_ptr<const Weights>& weights, int window, const Batch& batch,
+                      int threads) {
   const int layers = weights->config.n_layer;
   const auto attention = [&](AttentionKind kind) {
     return make_attention(*weights, {kind, window, nullptr, {}});
@@ -159,7 +126,7 @@ ConvertReport convert(const std::shared_ptr<const Weights>& weights, int window,
     both.push_back(std::move(pair));
   }
   Transformer compared(weights, std::move(both), threads);
-  run(compared, batch, [] {});
+  run_batch(compared, batch);
   for (int l = 0; l < layers; ++l) {
     double explained = 0;
     for (std::size_t h = 0; h < beside[l]->pairs.size(); ++h) {
@@ -172,7 +139,7 @@ ConvertReport convert(const std::shared_ptr<const Weights>& weights, int window,
   }
   Transformer converted(weights, attention(AttentionKind::kLinear), threads);
   for (int l = 0; l < layers; ++l) converted.attention(l).set_scalers(report.scalers[l]);
-  report.nats_linear = run(converted, batch, [] {});
+  report.nats_linear = run_batch(converted, batch).nats_per_token;
   for (int l = 0; l < layers; ++l) report.clipped.push_back(converted.attention(l).ranges());
   return report;
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "attention/attention.h"
+#include "model/calibration.h"
 #include "model/weights.h"
 
 namespace gaincell::model {
@@ -23,8 +24,7 @@ struct ConvertReport {
   std::vector<double> explained;
 };
 
-// `batch`: sequences of at least 2 tokens, each run from an empty ring.
-ConvertReport convert(const std::shared_ptr<const Weights>& weights, int window,
-                      const std::vector<std::vector<int>>& batch, int threads);
+ConvertReport convert(const std::shared_ptr<const Weights>& weights, int window, const Batch& batch,
+                      int threads);
 
 }  // namespace gaincell::model
