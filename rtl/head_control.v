@@ -160,13 +160,15 @@ module head_control #(
     end
   endgenerate
 
-  wire [HEAD_DIM*SUM_BITS-1:0] sums;
+  reg [HEAD_DIM*SUM_BITS-1:0] sums;  // see sub_tile_counters.v
   generate
     for (d = 0; d < HEAD_DIM; d = d + 1) begin : dimensions
       wire [SUB_TILES*COUNT_BITS-1:0] of_dimension;
       for (i = 0; i < SUB_TILES; i = i + 1) begin : parts
         assign of_dimension[i*COUNT_BITS+:COUNT_BITS] = counts[(i*HEAD_DIM+d)*COUNT_BITS+:COUNT_BITS];
       end
+      wire [SUM_BITS-1:0] of_sub_tiles;
+      always @* sums[d*SUM_BITS+:SUM_BITS] = of_sub_tiles;
       subtile_sum #(
           .SUB_TILES(SUB_TILES),
           .COUNT_BITS(COUNT_BITS),
@@ -175,7 +177,7 @@ module head_control #(
           .clk(clk),
           .enable(summing),
           .counts(of_dimension),
-          .sum(sums[d*SUM_BITS+:SUM_BITS])
+          .sum(of_sub_tiles)
       );
     end
   endgenerate

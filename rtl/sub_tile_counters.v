@@ -15,7 +15,7 @@ module sub_tile_counters #(
     input  wire                          started,    // from the pulses' beginning to their end
     input  wire [           COLUMNS-1:0] pulse_p,
     input  wire [           COLUMNS-1:0] pulse_n,
-    output wire [COLUMNS*COUNT_BITS-1:0] counts      // column 0 lowest
+    output reg  [COLUMNS*COUNT_BITS-1:0] counts      // column 0 lowest
 );
   generate
     if (COLUMNS < 1) begin : illegal_columns
@@ -36,6 +36,8 @@ module sub_tile_counters #(
     end
   endgenerate
 
+  // The bus is put together by assignments to a variable: a net with so many drivers is resolved as a
+  // whole by simulators, whenever one of them changes.
   genvar column;
   generate
     if (GRAY) begin : gray
@@ -49,6 +51,8 @@ module sub_tile_counters #(
           .code(code)
       );
       for (column = 0; column < COLUMNS; column = column + 1) begin : columns
+        wire [COUNT_BITS-1:0] count;
+        always @* counts[column*COUNT_BITS+:COUNT_BITS] = count;
         column_latch #(
             .LEVELS(LEVELS)
         ) latch (
@@ -56,11 +60,13 @@ module sub_tile_counters #(
             .code(code),
             .pulse_p(pulse_p[column]),
             .pulse_n(pulse_n[column]),
-            .count(counts[column*COUNT_BITS+:COUNT_BITS])
+            .count(count)
         );
       end
     end else begin : binary
       for (column = 0; column < COLUMNS; column = column + 1) begin : columns
+        wire [COUNT_BITS-1:0] count;
+        always @* counts[column*COUNT_BITS+:COUNT_BITS] = count;
         column_counter #(
             .LEVELS(LEVELS),
             .SYNC_STAGES(SYNC_STAGES)
@@ -69,7 +75,7 @@ module sub_tile_counters #(
             .clear(clear),
             .pulse_p(pulse_p[column]),
             .pulse_n(pulse_n[column]),
-            .count(counts[column*COUNT_BITS+:COUNT_BITS])
+            .count(count)
         );
       end
     end

@@ -7,10 +7,10 @@ module sub_tile_counters_tb;
   parameter CLOCK_GATED = 1;
   parameter SYNC_STAGES = 1;
   parameter T_MAX = 15000000;
-  parameter CONVERT = 16000000;
+  parameter CONVERT = 18000000;  // a saturated pulse is still high two edges behind its last count
   parameter START_DELAY = 600000;
   localparam COUNT_BITS = $clog2(LEVELS) + 1;
-  localparam EDGES = LEVELS / 2 + 4;
+  localparam EDGES = LEVELS / 2 + 6;
 
   reg count_clk = 0, clear = 0, counting = 0, started = 0;
   reg [COLUMNS-1:0] pulse_p = 0, pulse_n = 0;

@@ -50,8 +50,10 @@ void write_model(const std::filesystem::path& folder, const lut::GainCellDevice&
   const model::Config& config = model.weights->config;
   const auto tokens = model.tokenizer->encode(
       read_file(kSource / "data/shakespeare/held_out.txt").substr(0, kTokens), "held_out.txt");
-  model::AttentionChoice choice{
-      .kind = model::AttentionKind::kAnalog, .window = config.attention.window, .device = &device};
+  model::AttentionChoice choice;
+  choice.kind = model::AttentionKind::kAnalog;
+  choice.window = config.attention.window;
+  choice.device = &device;
   choice.analog.token_period_s =
       config.n_layer * (device.latency_first_stage_s + device.latency_second_stage_s);
   model::Transformer transformer(model.weights, model::make_attention(*model.weights, choice));
