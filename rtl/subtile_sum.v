@@ -20,8 +20,8 @@ module subtile_sum #(
   endgenerate
 
   localparam RADIX = 4;
-  // Numbers behind a stage: SUB_TILES / 4^stage, rounded up. All as wide as the sum: synthesis takes
-  // out the bits that only repeat a sign.
+  // Numbers behind a stage: SUB_TILES / 4^stage, rounded up. All as wide as the sum; the
+  // registers only as wide as what they hold.
   wire [SUM_BITS-1:0] number[0:STAGES][0:SUB_TILES+RADIX-2];
   genvar stage, i;
   generate
@@ -36,17 +36,20 @@ module subtile_sum #(
     for (stage = 1; stage <= STAGES; stage = stage + 1) begin : stages
       for (i = 0; i < SUB_TILES + RADIX - 1; i = i + 1) begin : sums
         if (i < ((SUB_TILES - 1) >> (2 * stage)) + 1) begin : one
+          localparam BITS = (COUNT_BITS + 2 * stage < SUM_BITS) ? COUNT_BITS + 2 * stage : SUM_BITS;
           wire [SUM_BITS-1:0] of_four = (number[stage-1][RADIX*i] + number[stage-1][RADIX*i+1]) +
               (number[stage-1][RADIX*i+2] + number[stage-1][RADIX*i+3]);
+          wire [BITS-1:0] held;
           enabled_register #(
-              .WIDTH(SUM_BITS),
+              .WIDTH(BITS),
               .CLOCK_GATED(CLOCK_GATED)
           ) register (
               .clk(clk),
               .enable(enable),
-              .d(of_four),
-              .q(number[stage][i])
+              .d(of_four[BITS-1:0]),
+              .q(held)
           );
+          assign number[stage][i] = {{SUM_BITS - BITS + 1{held[BITS-1]}}, held[BITS-2:0]};
         end else begin : none
           assign number[stage][i] = {SUM_BITS{1'b0}};
         end

@@ -33,7 +33,7 @@ inline RandomRun run_random_head(const attention::Shape& shape, const attention:
   const float middle = static_cast<float>(circuit.v_max / 2);
   Random random(1, "random head");
   std::vector<double> value_lean(shape.dim);
-  for (double& lean : value_lean) lean = random.uniform(-0.8, 0.8);
+  for (double& lean : value_lean) lean = random.uniform(-0.3, 0.3);
   for (std::size_t token = 0, at = 0; token < static_cast<std::size_t>(tokens); ++token) {
     const double key_lean = random.uniform(-0.2, 0.8);
     const auto around = [&](double lean) {
