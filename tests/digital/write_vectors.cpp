@@ -29,10 +29,9 @@ constexpr int kLayer = 1, kHead = 2;
 // The engine's own, and both ends of `a`, so that outputs saturate.
 std::vector<FixedScaler> scalers(const Head& head, double per_count, double offset) {
   FixedScaler format;
-  int most = 1;
-  for (; (1 << (most - 1)) < head.output_levels / 2 * 2; ++most) {
-  }
-  format.sum_bits = most;
+  // A sign, and up to output_levels / 2.
+  format.sum_bits = 1;
+  for (int levels = 1; levels < head.output_levels; levels *= 2) ++format.sum_bits;
   for (int tiles = 1; tiles < head.sub_tiles(); tiles *= 2) ++format.sum_bits;
   format.shift = format.sum_bits - 3;
   const double out_step = 2 * (std::abs(per_count) * head.output_levels + std::abs(offset)) / 256;
@@ -67,19 +66,22 @@ void write_model(const std::filesystem::path& folder, const lut::GainCellDevice&
                 scalers(head, s.a_o[kHead] * 2.0 / (head.output_levels - 1), s.b_o[kHead]));
 }
 
-void write_random(const std::filesystem::path& path, const attention::Circuit& circuit, int window,
-                  int tokens) {
-  const auto run = run_random_head({1, 64, window}, circuit, attention::Level::kFast, tokens);
-  write_vectors(path, run.head, run.activity, scalers(run.head, 2.0 / 31, 0.1));
+void write_random(const std::filesystem::path& path, int tile, int window, int tokens) {
+  lut::IdealPeriphery periphery;
+  periphery.tile = tile;
+  const lut::GainCellDevice device(lut::published_device({}, periphery));
+  const auto run = run_random_head({1, 64, window}, attention::circuit_of(device),
+                                   attention::Level::kFast, tokens);
+  write_vectors(path, run.head, run.activity,
+                scalers(run.head, 2.0 / (run.head.output_levels - 1), 0.1));
 }
 
 int run(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
-  const lut::GainCellDevice device(lut::published_device());
-  const attention::Circuit circuit = attention::circuit_of(device);
-  write_model(folder, device);
-  write_random(folder / "sub_tiles.txt", circuit, 256, 300);
-  write_random(folder / "ragged.txt", circuit, 72, 90);  // a last sub-tile of eight tokens
+  write_model(folder, lut::GainCellDevice(lut::published_device()));
+  write_random(folder / "large.txt", 64, 256, 300);
+  write_random(folder / "sub_tiles.txt", 16, 56, 60);  // the last of four sub-tiles is shorter
+  write_random(folder / "ragged.txt", 16, 20, 26);
   return 0;
 }
 
