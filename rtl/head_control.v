@@ -139,9 +139,11 @@ module head_control #(
   );
 
   genvar i, d;
-  wire [HEAD_DIM*COUNT_BITS-1:0] counts[0:SUB_TILES-1];
+  reg [SUB_TILES*HEAD_DIM*COUNT_BITS-1:0] counts;  // see sub_tile_counters.v
   generate
     for (i = 0; i < SUB_TILES; i = i + 1) begin : sub_tiles
+      wire [HEAD_DIM*COUNT_BITS-1:0] of_columns;
+      always @* counts[i*HEAD_DIM*COUNT_BITS+:HEAD_DIM*COUNT_BITS] = of_columns;
       sub_tile_counters #(
           .COLUMNS(HEAD_DIM),
           .LEVELS(OUTPUT_LEVELS),
@@ -155,7 +157,7 @@ module head_control #(
           .started(started),
           .pulse_p(pulse_p[i*HEAD_DIM+:HEAD_DIM]),
           .pulse_n(pulse_n[i*HEAD_DIM+:HEAD_DIM]),
-          .counts(counts[i])
+          .counts(of_columns)
       );
     end
   endgenerate
@@ -165,7 +167,7 @@ module head_control #(
     for (d = 0; d < HEAD_DIM; d = d + 1) begin : dimensions
       wire [SUB_TILES*COUNT_BITS-1:0] of_dimension;
       for (i = 0; i < SUB_TILES; i = i + 1) begin : parts
-        assign of_dimension[i*COUNT_BITS+:COUNT_BITS] = counts[i][d*COUNT_BITS+:COUNT_BITS];
+        assign of_dimension[i*COUNT_BITS+:COUNT_BITS] = counts[(i*HEAD_DIM+d)*COUNT_BITS+:COUNT_BITS];
       end
       wire [SUM_BITS-1:0] of_sub_tiles;
       always @* sums[d*SUM_BITS+:SUM_BITS] = of_sub_tiles;
