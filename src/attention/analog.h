@@ -19,10 +19,10 @@ namespace gaincell::attention {
 struct StepTrace {
   std::int64_t token = 0;  // since reset
   int head = 0;
-  std::vector<double> q_width_s;        // [dim] pulse of each row of the first array
-  std::vector<double> key_v, value_v;   // [slot][dim] what the cells hold now
-  std::vector<double> key_target_v;     // [slot][dim] what the first array's were written to
-  std::vector<double> age_s;            // [slot] since their own token's read
+  std::vector<double> q_width_s;                     // [dim] pulse of each row of the first array
+  std::vector<double> key_v, value_v;                // [slot][dim] what the cells hold now
+  std::vector<double> key_target_v, value_target_v;  // [slot][dim] what they were written to
+  std::vector<double> age_s;                         // [slot] since their own token's read
   std::vector<double> first_charge_c;   // [slot] on the bitline at the end of integration
   std::vector<double> phi_s;            // [slot] pulse out of the ReLU converter
   std::vector<double> second_charge_c;  // [sub-tile][dim]

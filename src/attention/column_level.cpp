@@ -376,10 +376,13 @@ class ColumnLevel final : public Analog {
       const std::vector<double>&key = now.key[slot].v, &value = now.value[slot].v;
       trace.key_v.insert(trace.key_v.end(), key.begin(), key.end());
       trace.value_v.insert(trace.value_v.end(), value.begin(), value.end());
-      const double* targets = cells(keys_.target_v, array_of(head), slot);
-      trace.key_target_v.insert(trace.key_target_v.end(), targets, targets + dim);
+      const double* key_targets = cells(keys_.target_v, array_of(head), slot);
+      const double* value_targets = cells(values_.target_v, array_of(head), slot);
+      trace.key_target_v.insert(trace.key_target_v.end(), key_targets, key_targets + dim);
+      trace.value_target_v.insert(trace.value_target_v.end(), value_targets, value_targets + dim);
     }
-    for (std::vector<double>* of_cells : {&trace.key_target_v, &trace.key_v, &trace.value_v})
+    for (std::vector<double>* of_cells :
+         {&trace.key_target_v, &trace.value_target_v, &trace.key_v, &trace.value_v})
       of_cells->resize(static_cast<std::size_t>(window) * dim, kNan);
 
     for (const auto& [charge, pulse] : now.second) {

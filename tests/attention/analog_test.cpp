@@ -74,6 +74,8 @@ void expect_fast_equals_column(Shape shape, const Inputs& in, double token_perio
   EXPECT_LE(difference(a, b, &StepTrace::q_width_s, kTMax).max, 1e-12) << what;
   EXPECT_LE(difference(a, b, &StepTrace::key_v, 1.0).max, 1e-12) << what;
   EXPECT_LE(difference(a, b, &StepTrace::value_v, 1.0).max, 1e-12) << what;
+  EXPECT_LE(difference(a, b, &StepTrace::key_target_v, 1.0).max, 1e-12) << what;
+  EXPECT_LE(difference(a, b, &StepTrace::value_target_v, 1.0).max, 1e-12) << what;
   const auto phi = difference(a, b, &StepTrace::phi_s, kTMax);
   EXPECT_LE(phi.rms, 2e-3) << what;
   EXPECT_LE(phi.max, 1e-2) << what;

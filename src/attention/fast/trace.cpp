@@ -21,6 +21,7 @@ StepTrace Tracer::begin(std::int64_t token, int head, const float* q,
   trace.key_v.assign(cells, kNan);
   trace.value_v.assign(cells, kNan);
   trace.key_target_v.assign(cells, kNan);
+  trace.value_target_v.assign(cells, kNan);
   trace.age_s.assign(window, kNan);
   trace.first_charge_c.assign(window, kNan);
   trace.phi_s.assign(window, kNan);
@@ -60,6 +61,7 @@ void Tracer::add_cells(const kernels::SubTile& done, const kernels::Unit& unit, 
   for (int d = 0; d < shape_.dim; ++d) {
     const std::size_t cell = static_cast<std::size_t>(slot) * shape_.dim + d;
     trace.key_target_v[cell] = model_.target_v(unit.keys[key_at(lane, d)]);
+    trace.value_target_v[cell] = model_.target_v(unit.values[value_at(lane, d, done.dim)]);
     trace.key_v[cell] = model_.stored_v(unit.keys[key_at(lane, d)], age_s);
     trace.value_v[cell] = model_.stored_v(unit.values[value_at(lane, d, done.dim)], age_s);
     if (!spread_) continue;
