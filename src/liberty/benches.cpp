@@ -153,8 +153,6 @@ class Ramps {
   std::vector<std::pair<std::string, bool>> points_;
 };
 
-bool level(std::uint64_t levels, std::size_t pin) { return (levels >> pin & 1) != 0; }
-
 double ramp_s(const CellLibrary& library, double slew_s) {
   return slew_s / (library.upper - library.lower);
 }
@@ -215,7 +213,7 @@ class StimulusBench {
 
   void inputs() {
     for (const std::size_t pin : stepped_) {
-      Ramps ramps(level(stimulus_.initial, pin));
+      Ramps ramps(is_high(stimulus_.initial, pin));
       for (std::size_t k = 0; k < stimulus_.steps.size(); ++k)
         if (const Step& step = stimulus_.steps[k]; step.pin == pin)
           ramps.go(times_[k], ramp(step), step.high);
@@ -228,7 +226,7 @@ class StimulusBench {
     const std::string suffix = std::to_string(number);
     bench_.instance(cell_, suffix, [&](std::size_t pin) -> std::string {
       if (stepped_.contains(pin)) return input_net(pin);
-      return bench_.tied(level(stimulus_.initial | copy.levels, pin), "");
+      return bench_.tied(is_high(stimulus_.initial | copy.levels, pin), "");
     });
     for (std::size_t k = 0; k < cell_.outputs.size(); ++k) bench_.load(k, suffix, copy.load_f);
     const std::vector<Outcome> all = outcomes(cell_, stimulus_, copy);
@@ -351,7 +349,7 @@ class ConstraintBench {
     for (std::size_t pin = 0; pin < cell_.inputs.size(); ++pin) {
       for (const std::string copy : {"0", "1"}) {
         if (copy == "1" && pin != one_.pin) continue;
-        Ramps ramps(level(one_.initial, pin));
+        Ramps ramps(is_high(one_.initial, pin));
         for (std::size_t k = 0; k < one_.prepare.size(); ++k)
           if (one_.prepare[k].pin == pin)
             ramps.go(number(kRest + static_cast<double>(k) * (library_.settle_s + fast_s())),
@@ -462,7 +460,7 @@ std::string leakage_bench(const CellLibrary& library, const Netlists& netlists, 
   for (std::size_t levels = 0; levels < input_states(cell); ++levels) {
     const std::string suffix = std::to_string(levels);
     bench.instance(cell, suffix,
-                   [&](std::size_t pin) { return bench.tied(level(levels, pin), suffix); });
+                   [&](std::size_t pin) { return bench.tied(is_high(levels, pin), suffix); });
     for (std::size_t k = 0; k < cell.outputs.size(); ++k)
       bench.load(k, suffix, library.loads_f.front() * cell.drive);
     std::string power = fmt::format("-i(vdd{0})*v(vdd{0})", suffix);

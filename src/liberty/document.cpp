@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kPerPs = 1e12, kPerFf = 1e15, kPerFj = 1e15, kPerNw = 1e9, kPerUm2 = 1e12;
 
-std::vector<double> scaled(std::vector<double> values, double by) {
+std::vector<double> in_unit(std::vector<double> values, double by) {
   for (double& value : values) value *= by;
   return values;
 }
@@ -24,10 +24,10 @@ std::vector<double> scaled(std::vector<double> values, double by) {
 void add_table(Group& to, const std::string& name, const std::string& form, const Grid& grid,
                double by) {
   Group& table = to.add(name, form);
-  table.rows("index_1", {scaled(grid.slews_s, kPerPs)});
-  if (grid.loads_f.size() > 1) table.rows("index_2", {scaled(grid.loads_f, kPerFf)});
+  table.rows("index_1", {in_unit(grid.slews_s, kPerPs)});
+  if (grid.loads_f.size() > 1) table.rows("index_2", {in_unit(grid.loads_f, kPerFf)});
   std::vector<std::vector<double>> rows;
-  for (const std::vector<double>& row : grid.values) rows.push_back(scaled(row, by));
+  for (const std::vector<double>& row : grid.values) rows.push_back(in_unit(row, by));
   if (grid.loads_f.size() == 1) {
     std::vector<double> column;
     for (const std::vector<double>& row : rows) column.push_back(row[0]);
@@ -100,9 +100,9 @@ std::string head(const CellLibrary& library, const TableErrors& errors,
 }
 
 void add_templates(Group& root, const CellLibrary& library) {
-  const std::vector<std::vector<double>> slews{scaled(library.slews_s, kPerPs)};
-  const std::vector<std::vector<double>> loads{scaled(library.loads_f, kPerFf)};
-  const std::vector<std::vector<double>> tight{scaled(library.constraint_slews_s, kPerPs)};
+  const std::vector<std::vector<double>> slews{in_unit(library.slews_s, kPerPs)};
+  const std::vector<std::vector<double>> loads{in_unit(library.loads_f, kPerFf)};
+  const std::vector<std::vector<double>> tight{in_unit(library.constraint_slews_s, kPerPs)};
   root.add("lu_table_template", "delay")
       .set("variable_1", "input_net_transition")
       .set("variable_2", "total_output_net_capacitance")
@@ -232,9 +232,9 @@ class CellWriter {
         Group& values =
             timing.add(one.rising ? "rise_constraint" : "fall_constraint", "constraint");
         std::vector<std::vector<double>> rows;
-        for (const std::vector<double>& row : grid.values) rows.push_back(scaled(row, kPerPs));
-        values.rows("index_1", {scaled(grid.slews_s, kPerPs)});
-        values.rows("index_2", {scaled(grid.loads_f, kPerPs)});
+        for (const std::vector<double>& row : grid.values) rows.push_back(in_unit(row, kPerPs));
+        values.rows("index_1", {in_unit(grid.slews_s, kPerPs)});
+        values.rows("index_2", {in_unit(grid.loads_f, kPerPs)});
         values.rows("values", rows);
       }
       if (any) input.add(std::move(timing));

@@ -9,7 +9,6 @@
 #include "base/files.h"
 #include "base/sha256.h"
 #include "base/version.h"
-#include "characterize/campaign/campaign.h"
 #include "liberty/benches.h"
 #include "liberty/document.h"
 

@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "characterize/campaign/progress.h"
-#include "characterize/pool/pool.h"
+#include "characterize/campaign/campaign.h"
 #include "liberty/tables.h"
 
 namespace gaincell::liberty {

@@ -147,7 +147,7 @@ class PinStimuli {
       into_.push_back(std::move(stimulus));
     };
     for (std::uint64_t levels = 0; levels < input_states(cell_); ++levels) {
-      if ((levels >> pin & 1) != 0) continue;
+      if (is_high(levels, pin)) continue;
       const bool moving = moves(cell_, pin, levels);
       if (!moving && holdout) continue;
       const std::size_t more = moving ? loads.size() : 1;

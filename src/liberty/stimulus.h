@@ -9,13 +9,15 @@
 
 namespace gaincell::liberty {
 
+// Levels of a cell's inputs are bits: of the k-th input bit k.
+inline bool is_high(std::uint64_t levels, std::size_t pin) { return (levels >> pin & 1) != 0; }
+
 // What a cell does at its pins, by its functions: the state is that of a flip-flop or latch.
 class Behaviour {
  public:
-  // Bit k of `inputs` is the level of the cell's k-th input.
   Behaviour(const Cell& cell, std::uint64_t inputs);
   void drive(std::size_t pin, bool high);
-  bool input(std::size_t pin) const { return (inputs_ >> pin & 1) != 0; }
+  bool input(std::size_t pin) const { return is_high(inputs_, pin); }
   std::uint64_t inputs() const { return inputs_; }
   bool state() const { return state_; }
   bool output(std::size_t number) const;

@@ -21,15 +21,13 @@ std::size_t interval(const std::vector<double>& axis, double value) {
   return static_cast<std::size_t>(above - axis.begin()) - 1;
 }
 
-bool level(std::uint64_t levels, std::size_t pin) { return (levels >> pin & 1) != 0; }
-
 // "A & !B" of these inputs.
 std::string state_text(const Cell& cell, std::uint64_t levels, const std::vector<bool>& named) {
   std::string text;
   for (std::size_t k = 0; k < cell.inputs.size(); ++k) {
     if (!named[k]) continue;
     text += text.empty() ? "" : " & ";
-    text += (level(levels, k) ? "" : "!") + cell.inputs[k];
+    text += (is_high(levels, k) ? "" : "!") + cell.inputs[k];
   }
   return text;
 }
@@ -144,7 +142,7 @@ class CellReader {
     if (cell_.kind != Kind::kCombinational) return;
     for (std::size_t pin = 0; pin < cell_.inputs.size(); ++pin)
       for (std::uint64_t levels = 0; levels < input_states(cell_); ++levels) {
-        if (level(levels, pin)) continue;
+        if (is_high(levels, pin)) continue;
         const Behaviour low(cell_, levels), high(cell_, levels | std::uint64_t{1} << pin);
         for (std::size_t k = 0; k < cell_.outputs.size(); ++k)
           if (low.output(k) != high.output(k)) ++states_[{pin, k}];
