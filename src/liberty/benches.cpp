@@ -50,9 +50,9 @@ class BenchText {
     text_ = fmt::format("gaincell_bench: 1\nname: {}\ncircuit: {{netlist: {}}}\n", name,
                         in_quotes(netlist.string()));
     text_ += fmt::format("models: {}\n", sections(library.models));
-    if (!library.corners.empty()) text_ += "corners:\n";
-    for (const auto& [corner, files] : library.corners)
-      text_ += fmt::format("  {}: {}\n", corner, sections(files));
+    // One corner alone: to read the cards once more for each is most of what planning takes.
+    if (const std::string& corner = library.conditions.corner; !corner.empty())
+      text_ += fmt::format("corners:\n  {}: {}\n", corner, sections(library.corners.at(corner)));
   }
 
   void add(const std::string& text) { text_ += text; }

@@ -93,6 +93,27 @@ void add_missing(const CellLibrary& library, const std::vector<CellTables>& tabl
   }
 }
 
+// Runs the benches; false where that was interrupted.
+bool simulate(const LibertyOptions& options, const BenchFolder& folder, LibertyReport& report) {
+  characterize::CampaignOptions campaign;
+  campaign.benches = folder.paths();
+  campaign.output = report.samples;
+  campaign.pool = options.pool;
+  campaign.cache = options.cache;
+  campaign.progress = options.progress;
+  const characterize::CampaignReport run = characterize::characterize(campaign);
+  report.simulations = run.simulations;
+  report.failed = run.failed_simulations;
+  report.from_cache = run.from_cache;
+  report.from_journal = run.from_journal;
+  report.interrupted = run.interrupted;
+  for (const characterize::BenchReport& bench : run.benches)
+    for (const auto& [reason, failure] : bench.failures)
+      report.reasons.push_back(
+          fmt::format("{}: {} of {} points: {}", bench.name, failure.points, bench.points, reason));
+  return !run.interrupted;
+}
+
 }  // namespace
 
 LibertyReport make_liberty(const LibertyOptions& options) {
@@ -113,24 +134,7 @@ LibertyReport make_liberty(const LibertyOptions& options) {
   for (const Cell& cell : library.cells)
     if (cell.kind == Kind::kCombinational) folder.add_leakage(cell);
   for (const Constraint& one : limits) folder.add(one);
-
-  characterize::CampaignOptions campaign;
-  campaign.benches = folder.paths();
-  campaign.output = report.samples;
-  campaign.pool = options.pool;
-  campaign.cache = options.cache;
-  campaign.progress = options.progress;
-  const characterize::CampaignReport run = characterize::characterize(campaign);
-  report.simulations = run.simulations;
-  report.failed = run.failed_simulations;
-  report.from_cache = run.from_cache;
-  report.from_journal = run.from_journal;
-  report.interrupted = run.interrupted;
-  if (run.interrupted) return report;
-  for (const characterize::BenchReport& bench : run.benches)
-    for (const auto& [reason, failure] : bench.failures)
-      report.reasons.push_back(
-          fmt::format("{}: {} of {} points: {}", bench.name, failure.points, bench.points, reason));
+  if (!simulate(options, folder, report)) return report;
 
   const lut::SamplesFile file = lut::SamplesFile::read(report.samples);
   Samples samples;

@@ -419,7 +419,9 @@ void take_condition(CellLibrary& library, const std::string& setting,
   const auto choose = [&](const auto& among, std::string& into) {
     std::vector<std::string> names;
     for (const auto& [one, unused] : among) names.push_back(one);
-    if (!among.contains(value)) refuse("is not in the library", suggest_remedy(value, names));
+    if (!among.contains(value))
+      refuse("is not in the library",
+             names.empty() ? fmt::format("it has no `{}s`", name) : suggest_remedy(value, names));
     into = value;
   };
   if (name == "flavour") {

@@ -296,8 +296,10 @@ ConstraintTable constraint_table(const CellLibrary& library, const Constraint& c
 class Collected {
  public:
   void add(double error, std::string where) {
+    // What has failed is reported as such.
+    if (!std::isfinite(error)) return;
     errors_.push_back(error);
-    if (std::isnan(error) || (errors_.size() > 1 && error <= worst_)) return;
+    if (errors_.size() > 1 && error <= worst_) return;
     worst_ = error;
     where_ = std::move(where);
   }
@@ -312,6 +314,46 @@ class Collected {
   std::vector<double> errors_;
   double worst_ = 0;
   std::string where_;
+};
+
+// The same arc with the output's other edge, if there is one.
+const Arc* other_edge(const std::map<ArcKey, Arc>& arcs, const ArcKey& key) {
+  for (const auto& [other, arc] : arcs)
+    if (other.output == key.output && other.pin == key.pin && other.when == key.when &&
+        other.rises != key.rises)
+      return &arc;
+  return nullptr;
+}
+
+// Tables beside what was simulated between their points.
+class HoldoutErrors {
+ public:
+  void add(const Cell& cell, const ArcKey& key, const Arc& table, const Arc& seen,
+           const Arc* other) {
+    const Grid& at = seen.delay_s;
+    for (std::size_t row = 0; row < at.slews_s.size(); ++row)
+      for (std::size_t column = 0; column < at.loads_f.size(); ++column) {
+        const double slew = at.slews_s[row], load = at.loads_f[column];
+        const std::string where = fmt::format(
+            "{} {} to {} {}{}{}, slew {}, load {}", cell.name, cell.inputs[key.pin],
+            cell.outputs[key.output].pin, key.rises ? "rise" : "fall",
+            key.when.empty() ? "" : " when ", key.when, format_si(slew, "s"), format_si(load, "F"));
+        const auto take = [&](Collected& into, const Grid& of, const Grid& measured, double scale) {
+          into.add(std::abs((of.at(slew, load) - measured.values[row][column]) / scale), where);
+        };
+        take(delay_, table.delay_s, seen.delay_s, seen.delay_s.values[row][column]);
+        take(transition_, table.transition_s, seen.transition_s,
+             seen.transition_s.values[row][column]);
+        const double energy = seen.energy_j.values[row][column];
+        const double cycle =
+            energy + (other != nullptr ? other->energy_j.values[row][column] : energy);
+        take(energy_, table.energy_j, seen.energy_j, cycle / 2);
+      }
+  }
+  TableErrors all() { return {delay_.one(), transition_.one(), energy_.one()}; }
+
+ private:
+  Collected delay_, transition_, energy_;
 };
 
 }  // namespace
@@ -354,42 +396,15 @@ std::vector<CellTables> tables_of(const CellLibrary& library, std::span<const St
 
 TableErrors errors_of(const CellLibrary& library, std::span<const CellTables> tables,
                       std::span<const CellTables> holdout) {
-  Collected delay, transition, energy;
-  for (std::size_t number = 0; number < tables.size(); ++number) {
-    const Cell& cell = library.cells[number];
+  HoldoutErrors errors;
+  for (std::size_t number = 0; number < tables.size(); ++number)
     for (const auto& [key, seen] : holdout[number].arcs) {
       const auto table = tables[number].arcs.find(key);
       if (table == tables[number].arcs.end()) continue;
-      // The same arc with the output's other edge.
-      const auto other = std::find_if(
-          holdout[number].arcs.begin(), holdout[number].arcs.end(), [&, k = &key](const auto& one) {
-            return one.first.output == k->output && one.first.pin == k->pin &&
-                   one.first.when == k->when && one.first.rises != k->rises;
-          });
-      for (std::size_t row = 0; row < seen.delay_s.slews_s.size(); ++row)
-        for (std::size_t column = 0; column < seen.delay_s.loads_f.size(); ++column) {
-          const double slew = seen.delay_s.slews_s[row], load = seen.delay_s.loads_f[column];
-          const std::string where =
-              fmt::format("{} {} to {} {}{}{}, slew {}, load {}", cell.name, cell.inputs[key.pin],
-                          cell.outputs[key.output].pin, key.rises ? "rise" : "fall",
-                          key.when.empty() ? "" : " when ", key.when, format_si(slew, "s"),
-                          format_si(load, "F"));
-          const auto add = [&](Collected& into, const Grid& of, const Grid& measured,
-                               double scale) {
-            into.add(std::abs(of.at(slew, load) - measured.values[row][column]) / scale, where);
-          };
-          const Arc& arc = table->second;
-          add(delay, arc.delay_s, seen.delay_s, std::abs(seen.delay_s.values[row][column]));
-          add(transition, arc.transition_s, seen.transition_s,
-              seen.transition_s.values[row][column]);
-          double cycle = seen.energy_j.values[row][column] * 2;
-          if (other != holdout[number].arcs.end())
-            cycle = seen.energy_j.values[row][column] + other->second.energy_j.values[row][column];
-          add(energy, arc.energy_j, seen.energy_j, std::abs(cycle) / 2);
-        }
+      errors.add(library.cells[number], key, table->second, seen,
+                 other_edge(holdout[number].arcs, key));
     }
-  }
-  return {delay.one(), transition.one(), energy.one()};
+  return errors.all();
 }
 
 }  // namespace gaincell::liberty

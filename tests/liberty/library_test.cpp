@@ -76,7 +76,7 @@ TEST_F(LibraryFile, AtTakesThePlaceOfItsConditions) {
   EXPECT_EQ(library.conditions.v_dd, 0.81);
   EXPECT_EQ(library.conditions.temperature_degc, -40);
   EXPECT_EQ(read(kNand, "", {"v_dd=0.81,temperature=-40"}).conditions.v_dd, 0.81);
-  EXPECT_THAT(refused(kNand, "", {"vdd=1"}), HasSubstr("--at = vdd=1: is no condition of a "
+  EXPECT_THAT(refused(kNand, "", {"vdd=1"}), HasSubstr("--at: vdd=1: is no condition of a "
                                                        "library; did you mean `v_dd`?"));
   EXPECT_THAT(refused(kNand, "", {"corner=slow"}), HasSubstr("is not in the library"));
   EXPECT_THAT(refused(kNand, "", {"v_dd=-1"}), HasSubstr("is no voltage above 0"));
@@ -85,7 +85,7 @@ TEST_F(LibraryFile, AtTakesThePlaceOfItsConditions) {
 
 TEST_F(LibraryFile, ACellNeedsAFunctionOfItsPins) {
   EXPECT_THAT(refused("  nand2: {inputs: [A, B], outputs: {}}\n"),
-              AllOf(HasSubstr("library.yaml:14"), HasSubstr("Boolean function")));
+              AllOf(HasSubstr("library.yaml:13"), HasSubstr("Boolean function")));
   EXPECT_THAT(refused("  nand2: {inputs: [A, B], outputs: {Y: \"\"}}\n"),
               HasSubstr("an output needs a Boolean function"));
   EXPECT_THAT(refused("  nand2: {inputs: [A, B], outputs: {Y: \"!(A & b)\"}}\n"),
