@@ -25,7 +25,7 @@ constexpr double kTolerance = 0.002;
 
 // Gear's rule does not ring as the trapezoidal one does, which spoils small charges.
 constexpr const char* kOptions =
-    "{method: gear, reltol: 1e-4, trtol: 3, gmin: 1e-14, abstol: 1e-13, chgtol: 1e-18}";
+    "{method: gear, reltol: 3e-4, trtol: 5, gmin: 1e-14, abstol: 1e-13, chgtol: 1e-18}";
 
 // A search compares delays of one simulation, whose errors are alike.
 constexpr const char* kSearchOptions =
