@@ -40,15 +40,21 @@ Group& Group::rows(std::string_view attribute, const std::vector<std::vector<dou
 }
 
 Group& Group::add(std::string name, std::string arguments) {
-  groups_.emplace_back(std::move(name), std::move(arguments));
+  add(Group(std::move(name), std::move(arguments)));
   return groups_.back();
+}
+
+void Group::add(Group group) {
+  lines_.emplace_back();
+  groups_.push_back(std::move(group));
 }
 
 std::string Group::text(int depth) const {
   const std::string indent(static_cast<std::size_t>(depth) * 2, ' ');
   std::string text = fmt::format("{}{} ({}) {{\n", indent, name_, arguments_);
-  for (const std::string& line : lines_) text += fmt::format("{}  {}\n", indent, line);
-  for (const Group& group : groups_) text += group.text(depth + 1);
+  auto group = groups_.begin();
+  for (const std::string& line : lines_)
+    text += line.empty() ? (group++)->text(depth + 1) : fmt::format("{}  {}\n", indent, line);
   return text + indent + "}\n";
 }
 

@@ -7,7 +7,8 @@
 
 namespace gaincell::liberty {
 
-// A group of a Liberty file: name (arguments) { attributes and groups }.
+// A group of a Liberty file: name (arguments) { attributes and groups }, in the order in which they
+// are added: a reader knows a group's name only behind it.
 class Group {
  public:
   explicit Group(std::string name, std::string arguments = {})
@@ -24,14 +25,14 @@ class Group {
   Group& rows(std::string_view attribute, const std::vector<std::vector<double>>& rows);
   // Stays where it is until the next of its siblings is added.
   Group& add(std::string name, std::string arguments = {});
-  void add(Group group) { groups_.push_back(std::move(group)); }
+  void add(Group group);
 
   const std::string& name() const { return name_; }
   std::string text(int depth = 0) const;
 
  private:
   std::string name_, arguments_;
-  std::vector<std::string> lines_;
+  std::vector<std::string> lines_;  // an empty one stands for the next group
   std::vector<Group> groups_;
 };
 

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/suggest.h"
 #include "base/text.h"
-#include "base/units.h"
+#include "liberty/group.h"
 
 namespace gaincell::liberty {
 namespace {
@@ -114,7 +114,7 @@ std::string Netlists::wired_text() const {
       if (!port && net.terminals == 2 && net.gates == 0) continue;
       const double farad =
           library_.wire_base_f + library_.wire_per_terminal_f * static_cast<double>(net.terminals);
-      if (farad > 0) text += fmt::format("cwire_{} {} 0 {}\n", name, name, format_exact(farad));
+      if (farad > 0) text += fmt::format("cwire_{} {} 0 {}\n", name, name, number_text(farad));
     }
     wires[subcircuit.last_line] = std::move(text);
   }

@@ -6,20 +6,20 @@
 namespace gaincell::liberty {
 namespace {
 
-TEST(LibertyGroup, HoldsAttributesThenGroups) {
+TEST(LibertyGroup, HoldsAttributesAndGroupsInTheirOrder) {
   Group root("library", "x");
   root.add("cell", "INV").set("area", 0.5).add("pin", "A").set("direction", "input");
   root.quote("time_unit", "1ps").call("technology", "cmos");
   EXPECT_EQ(root.text(),
             "library (x) {\n"
-            "  time_unit : \"1ps\";\n"
-            "  technology (cmos);\n"
             "  cell (INV) {\n"
             "    area : 0.5;\n"
             "    pin (A) {\n"
             "      direction : input;\n"
             "    }\n"
             "  }\n"
+            "  time_unit : \"1ps\";\n"
+            "  technology (cmos);\n"
             "}\n");
 }
 
