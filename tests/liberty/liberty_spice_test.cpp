@@ -20,7 +20,7 @@ using ::testing::Not;
 constexpr const char* kCells = GAINCELL_SOURCE_DIR "/netlists/logic_cells/";
 constexpr const char* kModels = GAINCELL_SOURCE_DIR "/netlists/models/";
 
-// A few cells of the shipped library on a small grid: ABC takes no library of fewer functions.
+// A few cells of the shipped library on a small grid: ABC takes no library without a buffer.
 std::string small_library() {
   const std::string cells = kCells, models = kModels;
   std::string text = "gaincell_library: 1\nname: small\n";
@@ -35,7 +35,7 @@ std::string small_library() {
          "holdout: {slews: 1, loads: 1, seed: 1}\ncells:\n"
          "  INV_X1: {inputs: [A], outputs: {Y: \"!A\"}}\n"
          "  NAND2_X1: {inputs: [A, B], outputs: {Y: \"!(A & B)\"}}\n"
-         "  NOR2_X1: {inputs: [A, B], outputs: {Y: \"!(A | B)\"}}\n"
+         "  BUF_X2: {inputs: [A], outputs: {Y: A}, drive: 2}\n"
          "  DFF_X1: {inputs: [D, CK], outputs: {Q: IQ}, flip_flop: {clock: CK, data: D}}\n";
 }
 
