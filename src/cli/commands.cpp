@@ -20,6 +20,8 @@ std::span<const Command> commands() {
        cmd_compile},
       {"device", "makes a device file of circuits in one command, at any corner and supply",
        cmd_device},
+      {"liberty", "makes a Liberty file of standard cells, with the errors of its tables",
+       cmd_liberty},
       {"show", "prints what a device, samples or study file holds", cmd_show},
       {"plot", "draws a table, a measurement, energies or a study, as SVG", cmd_plot},
       {"get", "looks a value up in a device's table, with its gradient and stated error", cmd_get},

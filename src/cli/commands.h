@@ -51,6 +51,7 @@ Run cmd_generate(Arguments& app);
 Run cmd_get(Arguments& app);
 Run cmd_report(Arguments& app);
 Run cmd_infer(Arguments& app);
+Run cmd_liberty(Arguments& app);
 Run cmd_merge(Arguments& app);
 Run cmd_new(Arguments& app);
 Run cmd_plot(Arguments& app);
