@@ -30,7 +30,8 @@ namespace {
 // What the library may take beside the values asked for.
 constexpr std::uint64_t kOwnMemory = std::uint64_t{256} << 20;
 constexpr double kOwnSeconds = 4;
-constexpr double kBytesPerSecond = 20e6;  // of a slow disk, compressed
+constexpr double kBytesPerSecond = 20e6;            // of a slow disk, compressed
+constexpr double kStructureBytesPerSecond = 500e3;  // objects, of which one takes about a kilobyte
 constexpr std::uint64_t kMostObjects = 1'000'000;
 constexpr std::size_t kDeepest = 100;
 // deflate, the best of the filters, makes at most 1,032 bytes of one.
@@ -47,13 +48,13 @@ class Limits {
     std::uint64_t pages = 0;
     if (statm >> pages) start_bytes_ = pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   }
-  void allow(std::uint64_t bytes) const {
-    set(RLIMIT_AS, start_bytes_ + kOwnMemory + bytes);
-    rusage used{};
-    getrusage(RUSAGE_SELF, &used);
-    const double seconds = kOwnSeconds + static_cast<double>(bytes) / kBytesPerSecond;
-    set(RLIMIT_CPU, static_cast<std::uint64_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-                        static_cast<std::uint64_t>(std::ceil(seconds)));
+  void allow_values(std::uint64_t bytes) const {
+    allow(bytes, static_cast<double>(bytes) / kBytesPerSecond);
+  }
+  // To walk through a whole file.
+  void allow_structure(std::uint64_t file_bytes) const {
+    allow(std::min<std::uint64_t>(file_bytes, kOwnMemory),
+          static_cast<double>(file_bytes) / kStructureBytesPerSecond);
   }
   // No second file, nothing written, no dump of a crash.
   static void close_the_door() {
@@ -61,6 +62,13 @@ class Limits {
   }
 
  private:
+  void allow(std::uint64_t bytes, double seconds) const {
+    set(RLIMIT_AS, start_bytes_ + kOwnMemory + bytes);
+    rusage used{};
+    getrusage(RUSAGE_SELF, &used);
+    set(RLIMIT_CPU, static_cast<std::uint64_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                        static_cast<std::uint64_t>(std::ceil(kOwnSeconds + seconds)));
+  }
   static void set(__rlimit_resource which, std::uint64_t value) {
     rlimit limit{};
     getrlimit(which, &limit);
@@ -273,6 +281,17 @@ std::string problem_of(const Id& dataset, const Content& content, std::uint64_t 
   return "";
 }
 
+// Names under which an object can be opened again, by its index.
+std::vector<std::string> paths_of(const FileRecord& record) {
+  std::vector<std::string> paths(record.objects.size());
+  paths[0] = "/";
+  // A child stands behind its parent but for links back, whose paths are known by then.
+  for (std::size_t i = 0; i < record.objects.size(); ++i)
+    for (const auto& [name, child] : record.objects[i].children)
+      if (paths[child].empty()) paths[child] = join_path(paths[i], name);
+  return paths;
+}
+
 // Walks the file once; an object that has several names is recorded once.
 class Walk {
  public:
@@ -285,12 +304,18 @@ class Walk {
     known_.emplace(info.addr, 0);
     record_.objects.emplace_back().what = ObjectRecord::What::kGroup;
     fill_group(root.get(), 0, 0);
+    name_scales();
   }
 
  private:
   struct Link {
     std::string name;
     H5L_type_t type;
+  };
+  struct ScaleOf {
+    std::uint64_t object;
+    unsigned dimension;
+    haddr_t address;
   };
 
   static std::vector<Link> links(hid_t group) {
@@ -354,12 +379,13 @@ class Walk {
     } else if (info.type == H5O_TYPE_DATASET) {
       record_.objects[index].what = ObjectRecord::What::kDataset;
       record_.objects[index].attributes = attributes(object.get());
-      fill_dataset(object, record_.objects[index]);
+      fill_dataset(object, index);
     }
     return index;
   }
 
-  void fill_dataset(const Id& dataset, ObjectRecord& record) const {
+  void fill_dataset(const Id& dataset, std::uint64_t index) {
+    ObjectRecord& record = record_.objects[index];
     record.content = content_of(Id(H5Dget_type(dataset.get()), H5Tclose),
                                 Id(H5Dget_space(dataset.get()), H5Sclose));
     record.content.problem = problem_of(dataset, record.content, file_bytes_);
@@ -377,10 +403,10 @@ class Walk {
         record.scales[0] = path.data();
       return;
     }
+    // By address: asked for the name of what a reference leads to, the library searches the file.
     const auto take = [](hid_t, unsigned, hid_t scale, void* data) -> herr_t {
-      std::array<char, 1024> name{};
-      if (H5Iget_name(scale, name.data(), name.size()) > 0)
-        *static_cast<std::string*>(data) = name.data();
+      H5O_info_t info;
+      if (H5Oget_info2(scale, &info, H5O_INFO_BASIC) >= 0) *static_cast<haddr_t*>(data) = info.addr;
       return 1;
     };
     for (unsigned d = 0; d < dimensions; ++d) {
@@ -389,10 +415,19 @@ class Walk {
         record.labels[d] = label.data();
       if (H5DSget_num_scales(dataset.get(), d) < 1) continue;
       int first = 0;
-      require(H5DSiterate_scales(dataset.get(), d, &first, take, &record.scales[d]),
-              "find its dimensions");
+      haddr_t scale = HADDR_UNDEF;
+      require(H5DSiterate_scales(dataset.get(), d, &first, take, &scale), "find its dimensions");
+      if (scale != HADDR_UNDEF) scales_.push_back({index, d, scale});
     }
     last_reason();
+  }
+
+  // Once all objects have their names.
+  void name_scales() {
+    const std::vector<std::string> paths = paths_of(record_);
+    for (const ScaleOf& one : scales_)
+      if (const auto known = known_.find(one.address); known != known_.end())
+        record_.objects[one.object].scales[one.dimension] = paths[known->second];
   }
 
   std::map<std::string, AttributeRecord> attributes(hid_t object) const {
@@ -440,18 +475,8 @@ class Walk {
   std::uint64_t file_bytes_;
   FileRecord& record_;
   std::map<haddr_t, std::uint64_t> known_;  // by address in the file
+  std::vector<ScaleOf> scales_;
 };
-
-// Names under which an object can be opened again, by its index.
-std::vector<std::string> paths_of(const FileRecord& record) {
-  std::vector<std::string> paths(record.objects.size());
-  paths[0] = "/";
-  // A child stands behind its parent but for links back, whose paths are known by then.
-  for (std::size_t i = 0; i < record.objects.size(); ++i)
-    for (const auto& [name, child] : record.objects[i].children)
-      if (paths[child].empty()) paths[child] = join_path(paths[i], name);
-  return paths;
-}
 
 struct Numbers {
   hid_t memory = -1;
@@ -509,7 +534,7 @@ void send_record(int socket, const FileRecord& record) {
 
 void serve(int socket, const std::string& path, std::uint64_t file_bytes) {
   const Limits limits;
-  limits.allow(std::min<std::uint64_t>(file_bytes, kOwnMemory));
+  limits.allow_structure(file_bytes);
   start_library();
   H5PLset_loading_state(0);  // no foreign code by a variable of the environment
   register_lzf();
@@ -536,7 +561,7 @@ void serve(int socket, const std::string& path, std::uint64_t file_bytes) {
   for (Request request; receive_all(socket, &request, sizeof request);) {
     const Content& content = record.objects[request.object].content;
     // A chunk and what undoes its filters stand beside the values.
-    limits.allow(4 * content.count() * std::max<std::uint64_t>(content.size, 8));
+    limits.allow_values(4 * content.count() * std::max<std::uint64_t>(content.size, 8));
     std::string message;
     try {
       if (!answer_with_values(socket, file.get(), paths[request.object], content, request.type))

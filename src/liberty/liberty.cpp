@@ -56,8 +56,7 @@ class BenchFolder {
   }
   fs::path write(const std::string& name, const std::string& text) const {
     const fs::path path = folder_ / name;
-    std::error_code error;
-    if (!fs::exists(path, error) || read_file(path) != text) write_file(path, text);
+    write_file(path, text);
     return path;
   }
 

@@ -149,6 +149,27 @@ TEST_F(Store, HoldsEmptyDimensions) {
   EXPECT_TRUE(Reader(file_).root().dataset("v").read_vector<double>().empty());
 }
 
+// As many as a campaign of hundreds of benches writes, each with dimensions of its own: the
+// library's search for what they are called took longer than damaged files may.
+TEST_F(Store, NamesTheDimensionsOfThousandsOfTables) {
+  const int groups = 200, tables = 40;
+  {
+    Writer writer(file_);
+    for (int g = 0; g < groups; ++g) {
+      Group group = writer.root().group("benches/b" + std::to_string(g));
+      group.axis("x", std::vector<double>{0, 1, 2});
+      for (int t = 0; t < tables; ++t)
+        group.dataset<double>("y" + std::to_string(t), {"x"}, std::vector<double>{1, 2, 3});
+    }
+    writer.commit();
+  }
+  const Reader reader(file_);
+  for (const int g : {0, groups - 1}) {
+    const std::string group = "benches/b" + std::to_string(g);
+    EXPECT_THAT(reader.root().dataset(group + "/y7").dimension_paths(), ElementsAre("/" + group + "/x"));
+  }
+}
+
 TEST_F(Store, LeavesTheOldFileWithoutCommit) {
   write_file(file_, "old");
   {
