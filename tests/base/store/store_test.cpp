@@ -166,7 +166,8 @@ TEST_F(Store, NamesTheDimensionsOfThousandsOfTables) {
   const Reader reader(file_);
   for (const int g : {0, groups - 1}) {
     const std::string group = "benches/b" + std::to_string(g);
-    EXPECT_THAT(reader.root().dataset(group + "/y7").dimension_paths(), ElementsAre("/" + group + "/x"));
+    EXPECT_THAT(reader.root().dataset(group + "/y7").dimension_paths(),
+                ElementsAre("/" + group + "/x"));
   }
 }
 
