@@ -97,7 +97,7 @@ class BenchText {
   // The net of an input that stays at a level, and its source. No supply net: what the inputs take
   // is not what the supply gives, and a net of its own may have capacitance.
   std::string tied(bool high, const std::string& suffix) {
-    const std::string net = (high ? "high" : "low") + suffix;
+    std::string net = (high ? "high" : "low") + suffix;
     if (tied_.insert(net).second) source(net, net, high ? "dc: \"{v_dd}\"" : "dc: 0");
     return net;
   }

@@ -55,7 +55,7 @@ class BenchFolder {
     paths_.push_back(write(name + ".yaml", text).string());
   }
   fs::path write(const std::string& name, const std::string& text) const {
-    const fs::path path = folder_ / name;
+    fs::path path = folder_ / name;
     write_file(path, text);
     return path;
   }

@@ -26,7 +26,10 @@ struct ArcKey {
   std::string when;    // "" where it is so in one state alone, or whatever the others are
   bool rises = false;  // the output
   bool pin_rises = false;
-  auto operator<=>(const ArcKey&) const = default;
+  bool operator<(const ArcKey& o) const {
+    return std::tie(output, pin, when, rises, pin_rises) <
+           std::tie(o.output, o.pin, o.when, o.rises, o.pin_rises);
+  }
 };
 
 struct Arc {
@@ -39,7 +42,9 @@ struct HiddenKey {
   std::size_t pin = 0;
   std::string when;
   bool rises = false;
-  auto operator<=>(const HiddenKey&) const = default;
+  bool operator<(const HiddenKey& o) const {
+    return std::tie(pin, when, rises) < std::tie(o.pin, o.when, o.rises);
+  }
 };
 
 struct PinCapacitance {
