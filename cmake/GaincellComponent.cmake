@@ -28,6 +28,14 @@ function(gaincell_compile_whole target)
   endif()
 endfunction()
 
+# Headers that every source of a target reads, once: for builds from nothing only, so that a source that forgets to include
+# what it uses fails elsewhere.
+function(gaincell_read_once target)
+  if(GAINCELL_COMPILE_WHOLE)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
 # What runs once a command or in a test compiles quickly.
 function(gaincell_cold target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
@@ -79,6 +87,10 @@ function(gaincell_test name)
     GAINCELL_SOURCE_DIR="${PROJECT_SOURCE_DIR}" GAINCELL_BINARY_DIR="${PROJECT_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   gaincell_cold(${name})
+  list(LENGTH ARG_SOURCES sources)
+  if(sources GREATER 3)
+    gaincell_read_once(${name} <gtest/gtest.h>)
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} ${ARG_PROPERTIES})
 endfunction()

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "circuits.h"
 #include "inputs.h"
-#include "tests/support/sanitized.h"
+#include "tests/support/sizes.h"
 
 namespace gaincell::attention {
 namespace {
@@ -87,7 +87,7 @@ void expect_fast_equals_column(Shape shape, const Inputs& in, double token_perio
 
 TEST(FastLevel, EqualsColumnLevelForWindowsAroundVectorAndTile) {
   for (const int window :
-       testing::some_with_sanitizers({1, 2, 15, 16, 17, 31, 33, 63, 64, 65, 80, 127, 128, 129})) {
+       testing::some_of({1, 2, 15, 16, 17, 31, 33, 63, 64, 65, 80, 127, 128, 129})) {
     const Shape shape{1, 16, window};
     // Past one lap of the ring where that is short; else partly filled.
     expect_fast_equals_column(shape, Inputs(shape, std::min(40, window + 21), 17));
@@ -95,7 +95,7 @@ TEST(FastLevel, EqualsColumnLevelForWindowsAroundVectorAndTile) {
 }
 
 TEST(FastLevel, EqualsColumnLevelForEveryHeadDimension) {
-  for (const int dim : testing::some_with_sanitizers({16, 32, 48, 64, 80, 128, 144})) {
+  for (const int dim : testing::some_of({16, 32, 48, 64, 80, 128, 144})) {
     const Shape shape{2, dim, 20};
     expect_fast_equals_column(shape, Inputs(shape, 4, 23));
   }
@@ -115,7 +115,7 @@ TEST(FastLevel, EqualsColumnLevelWhereTheRingAgesFast) {
 }
 
 TEST(FastLevel, EqualsColumnLevelWithAnyEffectOff) {
-  for (int i = 0; i < kEffects; i += testing::kSanitized ? 3 : 1) {
+  for (int i = 0; i < kEffects; i += testing::every_size() ? 1 : 3) {
     const auto effect = static_cast<Effect>(i);
     // Column level only.
     if (effect == Effect::kStorageQuantiser || effect == Effect::kSaturation ||
@@ -207,7 +207,7 @@ TEST(FastLevel, CountsWhatColumnLevelCounts) {
 
 TEST(FastLevel, ReportsWhatItMadeOfTheErrorLimit) {
   auto o = options(Level::kFast);
-  for (const double limit : testing::some_with_sanitizers({1e-2, 1e-3, 5e-4})) {
+  for (const double limit : testing::some_of({1e-2, 1e-3, 5e-4})) {
     o.error_limit = limit;
     auto fast = make_analog({1, 64, 64}, smooth_circuit(), Scalers::identity(1), o);
     ASSERT_NE(fast->fast_report(), nullptr);
